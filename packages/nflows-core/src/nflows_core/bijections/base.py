@@ -1,0 +1,104 @@
+r"""What every bijection promises, and the two ways to combine bijections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+"""Channels, height, width of one image."""
+
+
+class Bijection(nn.Module):
+    r"""An invertible, differentiable map :math:`z = f(x)` between images.
+
+    ``forward`` goes from data to latent and ``inverse`` back. A subclass implements ``_forward`` and
+    ``_inverse``; the shapes are checked here.
+
+    Arguments:
+        shape: The event shape :math:`(C, H, W)` of ``x``.
+        output_shape: The event shape of ``z``; that of ``x`` unless given.
+    """
+
+    def __init__(self, shape: Shape, output_shape: Shape | None = None) -> None:
+        super().__init__()
+        self.shape = shape
+        self.output_shape = shape if output_shape is None else output_shape
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""Maps data to latent.
+
+        Arguments:
+            x: Data, :math:`(B, C, H, W)`.
+            context: Conditioning vectors, :math:`(B, D)`, or nothing.
+
+        Returns:
+            The latent, and :math:`\log |\det \partial f / \partial x|` as natural logarithm, :math:`(B,)`.
+        """
+        self._check(x, self.shape)
+        return self._forward(x, context)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Maps a latent, :math:`(B, C', H', W')`, back to its data."""
+        self._check(z, self.output_shape)
+        return self._inverse(z, context)
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Sets what depends on the data from one batch ``x`` and returns the latent of that batch."""
+        return self(x, context)[0]  # type: ignore[no-any-return]
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+    def _check(self, x: Tensor, shape: Shape) -> None:
+        if x.ndim != 4 or tuple(x.shape[1:]) != shape:
+            raise ValueError(
+                f"{type(self).__name__}: expected a batch of images of shape (B, {shape[0]}, {shape[1]}, "
+                f"{shape[2]}), got {tuple(x.shape)}"
+            )
+
+
+class Composition(Bijection):
+    r"""The composition :math:`f_n \circ \dots \circ f_1`, its log-determinants added up.
+
+    Arguments:
+        bijections: At least one bijection, the one that sees the data first; each one's ``output_shape`` is the
+            next one's ``shape``.
+    """
+
+    def __init__(self, bijections: Iterable[Bijection]) -> None:
+        chain = list(bijections)
+        for first, second in zip(chain, chain[1:], strict=False):
+            if first.output_shape != second.shape:
+                raise ValueError(
+                    f"{type(first).__name__} gives {first.output_shape}, but {type(second).__name__} "
+                    f"after it takes {second.shape}"
+                )
+        super().__init__(chain[0].shape, chain[-1].output_shape)
+        self.bijections = nn.ModuleList(chain)
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        logdet = x.new_zeros(x.shape[0])
+        for bijection in self.bijections:
+            x, term = bijection(x, context)
+            logdet = logdet + term
+        return x, logdet
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        for bijection in reversed(list(self._chain())):
+            z = bijection.inverse(z, context)
+        return z
+
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        for bijection in self._chain():
+            x = bijection.initialize(x, context)
+        return x
+
+    def _chain(self) -> Iterable[Bijection]:
+        return self.bijections  # type: ignore[return-value]
