@@ -1,0 +1,117 @@
+r"""IDX files, the format of MNIST and of the data sets made after it.
+
+An IDX file is two zero bytes, one byte for the type (8 is unsigned byte), one for the number of dimensions,
+the sizes as big-endian 32-bit integers, then the values in row-major order (Y. LeCun, C. Cortes, C. Burges,
+*The MNIST database of handwritten digits*).
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nflows_core.data.images import DataError, Images
+from nflows_core.data.split import SplitName, split_indices
+
+_PREFIXES = {"train": ("train",), "test": ("t10k", "test")}
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_idx(path: Path, split: SplitName) -> Images:
+    """Reads a folder of ``train-*`` and ``t10k-*`` files, or one file, split by the hash of the index.
+
+    The files may be compressed by gzip. The labels are in the file whose name has ``labels`` for ``images``
+    and ``idx1`` for ``idx3``; without such a file there are none.
+
+    Raises:
+        DataError: A file is missing, cut off or no IDX file, or there are not as many labels as images.
+    """
+    if not path.is_dir():
+        images = _read_pair(path, [path])
+        return images[split_indices(len(images), split).tolist()]
+    files = {name: _image_file(path, name) for name in _PREFIXES}
+    chosen = files[split]
+    if chosen is None:
+        raise DataError(
+            f"{path}: no {_PREFIXES[split][0]}-images-idx3-ubyte file for the {split} split; put it there"
+        )
+    return _read_pair(chosen, [file for file in files.values() if file is not None])
+
+
+def is_idx(path: Path) -> bool:
+    """Whether ``path`` is named like an IDX file, or is a folder that holds such images."""
+    if path.is_dir():
+        return any(_image_file(path, name) is not None for name in _PREFIXES)
+    return "idx3" in path.name
+
+
+def parse_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
+    """The array of bytes in one IDX file, compressed or not, that must have ``ndim`` dimensions."""
+    data = _read_bytes(path)
+    magic = struct.pack(">HBB", 0, 8, ndim)
+    if data[:4] != magic:
+        raise DataError(
+            f"{path}: begins with {data[:4].hex(' ') or 'nothing'}, but an IDX file of bytes in {ndim} "
+            f"dimensions begins with {magic.hex(' ')}; is it the right file?"
+        )
+    start = 4 + 4 * ndim
+    sizes = struct.unpack(f">{ndim}I", data[4:start].ljust(4 * ndim, b"\0"))
+    expected = start + int(np.prod(sizes, dtype=object))
+    if len(data) != expected:
+        raise DataError(f"{path}: {len(data):,} bytes where {expected:,} belong; fetch the file again")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(sizes)
+
+
+def _image_file(folder: Path, split: str) -> Path | None:
+    for prefix in _PREFIXES[split]:
+        found = sorted(folder.glob(f"*{prefix}-images*idx3*"))
+        if len({file.name.removesuffix(".gz") for file in found}) > 1:
+            raise DataError(
+                f"{folder}: both {found[0].name} and {found[-1].name} hold {split} images; leave one of them"
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def _read_pair(chosen: Path, every: Sequence[Path]) -> Images:
+    """The images of the file ``chosen``; its classes are numbered by the labels beside ``every`` file."""
+    pixels = parse_idx(chosen, 3)
+    if not len(pixels):
+        raise DataError(f"{chosen}: holds no images")
+    labels = _read_labels(chosen)
+    images = torch.tensor(pixels).unsqueeze(1)
+    if labels is None:
+        return Images(images)
+    if len(labels) != len(pixels):
+        raise DataError(
+            f"{chosen}: {len(pixels)} images, but {len(labels)} labels beside it; fetch both files again"
+        )
+    largest = max(int(other.max(initial=0)) for file in every if (other := _read_labels(file)) is not None)
+    classes = tuple(str(label) for label in range(largest + 1))
+    return Images(images, labels=torch.tensor(labels, dtype=torch.int64), classes=classes)
+
+
+def _read_labels(images: Path) -> NDArray[np.uint8] | None:
+    name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    for file in (images.with_name(name), images.with_name(name + ".gz")):
+        if file != images and file.exists():
+            return parse_idx(file, 1)
+    return None
+
+
+def _read_bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    if not data.startswith(_GZIP_MAGIC):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{path}: cut off or damaged ({error}); fetch the file again") from error

@@ -1,0 +1,85 @@
+"""The data set that everything else takes: quantized images held in memory."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+class DataError(ValueError):
+    """Data that cannot be used as it is; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size, with labels if they have any.
+
+    Arguments:
+        pixels: Integers in :math:`[0, n)` as uint8, :math:`(N, C, H, W)`.
+        quantization: The number :math:`n` of values that a pixel can take.
+        labels: The index of each image's class as int64, :math:`(N,)`, or nothing.
+        classes: The names of the classes.
+
+    Example:
+        >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
+        >>> len(images), images.shape
+        (10, (1, 8, 8))
+        >>> len(images[:3])
+        3
+    """
+
+    pixels: Tensor
+    quantization: int = 256
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
+            raise DataError(
+                f"pixels must be uint8 of shape (N, C, H, W), got {self.pixels.dtype} of shape "
+                f"{tuple(self.pixels.shape)}"
+            )
+        if self.quantization < 256 and len(self) and self.pixels.max() >= self.quantization:
+            raise DataError(f"a pixel is {int(self.pixels.max())}, but quantization is {self.quantization}")
+        if self.labels is not None:
+            self._check_labels(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of an image."""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, indices: slice | Sequence[int] | Tensor) -> Images:
+        """The images at ``indices``: a slice, a list, or an integer or boolean tensor."""
+        if not isinstance(indices, slice):
+            indices = _as_index(indices)
+        labels = None if self.labels is None else self.labels[indices]
+        return replace(self, pixels=self.pixels[indices], labels=labels)
+
+    def _check_labels(self, labels: Tensor) -> None:
+        if labels.dtype != torch.int64 or labels.shape != (len(self),):
+            raise DataError(
+                f"labels must be int64 of shape ({len(self)},), got {labels.dtype} {tuple(labels.shape)}"
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            raise DataError(
+                f"labels run from {int(labels.min())} to {int(labels.max())}, but there are "
+                f"{len(self.classes)} classes"
+            )
+
+
+def _as_index(indices: Sequence[int] | Tensor) -> Tensor:
+    if isinstance(indices, Tensor):
+        return indices
+    try:
+        return torch.tensor([operator.index(index) for index in indices], dtype=torch.int64)
+    except TypeError:
+        raise TypeError(f"take images by a slice or a list, as in images[3:4]; got {indices!r}") from None

@@ -1,0 +1,105 @@
+"""What the paths inside a data set say: splits and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from nflows_core.data.images import DataError
+from nflows_core.data.split import SplitName, belongs
+
+_TEST_FOLDERS = ("test", "val", "valid", "validation")
+_JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The images of one split.
+
+    Arguments:
+        labels: The class of each image of the split, by the image's path; nothing if there are no classes.
+        others: Paths of the images outside the split.
+        classes: Names of the classes of the whole data set, sorted.
+    """
+
+    labels: dict[str, int | None]
+    others: list[str]
+    classes: tuple[str, ...]
+
+
+def is_junk(name: str) -> bool:
+    """Whether an operating system left the file or folder called ``name`` there."""
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def lay_out(place: object, names: Iterable[str], folders: Iterable[str], split: SplitName | None) -> Layout:
+    """Finds out which images are in the split, and their classes.
+
+    Top folders ``train`` and ``test`` (or ``val``) are the splits if both are there; otherwise the hash of
+    the path holds out a tenth. The first folder below is the class.
+
+    Arguments:
+        place: The data set, named in errors.
+        names: Paths of the files, with slashes; their order is kept.
+        folders: Paths of the folders, empty ones too.
+        split: The split to find, or nothing for every image.
+
+    Raises:
+        DataError: The split or a class is empty, a class is not in the training split, or only some images
+            have a class.
+    """
+    names, folders = list(names), list(folders)
+    if not names:
+        raise DataError(f"{place}: holds no images; is it the right place?")
+    roots = _split_roots(folders)
+    if split is None or roots is None:
+        chosen = {name: name for name in names if belongs(name, split)}
+        others = [name for name in names if name not in chosen]
+        classes = _classes(place, names, folders)
+    else:
+        parts = {part: _below(root, names) for part, root in roots.items()}
+        chosen = parts.pop(split)
+        others = [name for part in parts.values() for name in part]
+        classes = _classes(place, *(_below(roots["train"], paths).values() for paths in (names, folders)))
+    if not chosen:
+        raise DataError(
+            f"{place}: none of {len(names)} images is in the {split} split; add some, "
+            "or make folders train and test"
+        )
+    return Layout({name: _label(place, path, classes) for name, path in chosen.items()}, others, classes)
+
+
+def _split_roots(folders: Sequence[str]) -> dict[SplitName, str] | None:
+    tops = {folder.lower(): folder for folder in folders if "/" not in folder}
+    test = next((tops[name] for name in _TEST_FOLDERS if name in tops), None)
+    return {"train": tops["train"], "test": test} if test and "train" in tops else None
+
+
+def _below(root: str, paths: Iterable[str]) -> dict[str, str]:
+    """The paths below ``root``, and each without it."""
+    return {path: path.removeprefix(f"{root}/") for path in paths if path.startswith(f"{root}/")}
+
+
+def _classes(place: object, names: Iterable[str], folders: Iterable[str]) -> tuple[str, ...]:
+    classes = sorted({folder.split("/")[0] for folder in folders})
+    filled = {name.split("/")[0] for name in names}
+    empty = [name for name in classes if name not in filled]
+    if empty:
+        raise DataError(f"{place}: the folder {empty[0]} holds no images; fill or remove it")
+    loose = sorted(filled.difference(classes))
+    if classes and loose:
+        raise DataError(
+            f"{place}: {loose[0]} has no class, but {classes[0]} is one; move it into a class folder"
+        )
+    return tuple(classes)
+
+
+def _label(place: object, name: str, classes: tuple[str, ...]) -> int | None:
+    folder, slash, _ = name.partition("/")
+    if not classes and not slash:
+        return None
+    if not slash or folder not in classes:
+        raise DataError(
+            f"{place}: {name} of the test split has none of the training classes; move or remove it"
+        )
+    return classes.index(folder)

@@ -1,0 +1,120 @@
+"""Decoding of picture files into one batch of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from nflows_core.data.images import DataError, Images
+from nflows_core.data.layout import Layout
+from nflows_core.data.resize import fit_square
+
+Opener = Callable[[str], IO[bytes]]
+"""Opens the file of a name, which is its path inside the data set with slashes."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+_GREY = ("1", "L", "LA")
+_COLOUR = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB")
+
+
+def read_layout(place: object, layout: Layout, open_file: Opener, size: int | None) -> Images:
+    """Decodes the images of a split.
+
+    Greyscale stays one channel if the whole data set is greyscale; otherwise every image becomes RGB.
+
+    Arguments:
+        place: The data set, named in errors.
+        layout: The names to decode, and their classes.
+        open_file: How to open one.
+        size: Side of the square that `fit_square` makes of each image, or nothing.
+
+    Raises:
+        DataError: Files cannot be decoded, or sizes differ and ``size`` is not given.
+    """
+    pixels = decode_all(place, layout.labels, open_file, size)
+    if pixels.shape[1] == 1 and any(_has_colour(name, open_file) for name in layout.others):
+        pixels = pixels.expand(-1, 3, -1, -1).contiguous()
+    if not layout.classes:
+        return Images(pixels)
+    return Images(pixels, labels=torch.tensor(list(layout.labels.values())), classes=layout.classes)
+
+
+def decode_all(place: object, names: Iterable[str], open_file: Opener, size: int | None) -> Tensor:
+    """The pixels of all pictures as uint8, :math:`(N, C, H, W)`."""
+    decoded: dict[str, Tensor] = {}
+    bad: list[str] = []
+    for name in names:
+        try:
+            pixels = decode(name, open_file)
+        except DataError as error:
+            bad.append(str(error))
+        else:
+            decoded[name] = pixels if size is None else fit_square(pixels[None], size)[0]
+            _check_size(place, name, decoded)
+    if bad:
+        raise DataError(_describe(place, bad))
+    channels = max(len(pixels) for pixels in decoded.values())
+    return torch.stack([pixels.expand(channels, -1, -1) for pixels in decoded.values()])
+
+
+def decode(name: str, open_file: Opener) -> Tensor:
+    """The pixels of one picture, upright, as uint8, :math:`(1, H, W)` or :math:`(3, H, W)`."""
+    with _opened(name, open_file) as image:
+        _check_content(image)
+        mode = "L" if image.mode in _GREY else "RGB"
+        pixels = torch.from_numpy(np.array(ImageOps.exif_transpose(image).convert(mode)))
+    return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+@contextmanager
+def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
+    try:
+        with open_file(name) as file, Image.open(file, formats=_FORMATS) as image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise DataError(f"{name}: not a picture") from error
+    # There is no end to what decoders raise for damaged bytes.
+    except Exception as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _has_colour(name: str, open_file: Opener) -> bool:
+    with _opened(name, open_file) as image:
+        return image.mode not in _GREY
+
+
+def _check_content(image: Image.Image) -> None:
+    if image.mode not in _GREY + _COLOUR:
+        raise ValueError(f"pixels of mode {image.mode} are not 8-bit; convert it first")
+    # An MPO is a JPEG whose further pictures are previews, or what the other eye sees.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise ValueError("holds several pictures; save each in a file of its own")
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise ValueError("has transparent pixels; put it on a background first")
+
+
+def _check_size(place: object, name: str, decoded: dict[str, Tensor]) -> None:
+    first = next(iter(decoded))
+    if decoded[name].shape[1:] != decoded[first].shape[1:]:
+        raise DataError(
+            f"{place}: {first} is {_size(decoded[first])}, but {name} is {_size(decoded[name])} pixels; "
+            "give one size for all by --size"
+        )
+
+
+def _size(pixels: Tensor) -> str:
+    height, width = pixels.shape[-2:]
+    return f"{width}x{height}"
+
+
+def _describe(place: object, bad: list[str]) -> str:
+    if len(bad) == 1:
+        return f"{place}/{bad[0]}; repair or remove it"
+    shown = "; ".join([*bad[:3], "..."] if bad[3:] else bad)
+    return f"{place}: {len(bad)} files cannot be used, repair or remove them: {shown}"

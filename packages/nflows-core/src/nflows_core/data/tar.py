@@ -1,0 +1,61 @@
+"""Tar archives of pictures."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from nflows_core.data.images import DataError, Images
+from nflows_core.data.layout import is_junk, lay_out
+from nflows_core.data.pictures import read_layout
+from nflows_core.data.split import SplitName
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+def read_tar(path: Path, split: SplitName | None, size: int | None = None) -> Images:
+    """Reads the pictures of a tar archive, compressed or not, without unpacking it to the disk.
+
+    The paths inside mean what they mean in `read_folder`, after a lone top folder that holds only folders:
+    archives are packed that way. The images stay in the order of the archive.
+
+    Raises:
+        DataError: The archive or a file in it is damaged, or what `read_folder` raises.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            return _read(path, archive, split, size)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{path}: cut off or damaged ({error}); fetch the archive again") from error
+
+
+def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: int | None) -> Images:
+    members = {name: member for member in archive if (name := _clean(member.name)) and not member.isdir()}
+    top = _lone_top(members)
+    members = {name.removeprefix(top): member for name, member in members.items()}
+    folders = {str(folder) for name in members for folder in PurePosixPath(name).parents}
+    layout = lay_out(path, members, folders - {"."}, split)
+
+    def read(name: str) -> IO[bytes]:
+        file = archive.extractfile(members[name])
+        if file is None:
+            raise OSError("not a regular file")
+        return file
+
+    return read_layout(path, layout, read, size)
+
+
+def _clean(name: str) -> str:
+    """The path without a leading ``./``; empty if it is junk."""
+    path = PurePosixPath(name)
+    return "" if any(is_junk(part) for part in path.parts) else str(path)
+
+
+def _lone_top(names: Iterable[str]) -> str:
+    paths = [PurePosixPath(name).parts for name in names]
+    tops = {parts[0] for parts in paths}
+    return f"{tops.pop()}/" if len(tops) == 1 and all(len(parts) > 2 for parts in paths) else ""
