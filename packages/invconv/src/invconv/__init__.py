@@ -1,0 +1,21 @@
+r"""The exact inverse of a k x k convolution, forward and backward.
+
+A convolution that pads with zeros on two sides only, :math:`y = T x`, is a block triangular linear map, and solving it
+for :math:`x` costs no more than applying it. NumPy arrays work without torch; torch tensors are differentiable, twice.
+
+    >>> import numpy as np, invconv
+    >>> rng = np.random.default_rng(0)
+    >>> weight = rng.normal(0, 0.1, (2, 2, 3, 3))
+    >>> weight[:, :, -1, -1] = np.eye(2)
+    >>> x = rng.normal(size=(4, 2, 8, 8))
+    >>> y = invconv.conv2d(x, weight, corner="tl")
+    >>> bool(np.allclose(invconv.inverse_conv2d(y, weight, corner="tl"), x))
+    True
+"""
+
+from invconv.functional import METHODS, backends, conv2d, inverse_conv2d, logabsdet
+from invconv.geometry import CORNERS
+
+__version__ = "0.1.0"
+
+__all__ = ["CORNERS", "METHODS", "backends", "conv2d", "inverse_conv2d", "logabsdet"]

@@ -1,0 +1,15 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def inverse_conv2d(
+    y: NDArray[np.floating[Any]],
+    weight: NDArray[np.floating[Any]],
+    out: NDArray[np.floating[Any]],
+    corners: Sequence[int],
+    threads: int,
+) -> None: ...
+def instruction_set() -> str: ...
+def max_threads() -> int: ...

@@ -1,0 +1,93 @@
+"""NumPy arrays, without torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from invconv import geometry
+from invconv.geometry import CORNERS
+
+try:
+    from invconv import _core
+except ImportError:  # a source tree without the compiled solver: torch tensors still work
+    _core = None  # type: ignore[assignment]
+
+Array = NDArray[np.floating[Any]]
+
+
+def conv2d(x: Array, weight: Array, corners: tuple[str, ...]) -> Array:
+    _check_dtypes(x, weight, "x")
+    group_channels = weight.shape[1]
+    parts = [
+        _conv2d_of_group(
+            x[:, g * group_channels : (g + 1) * group_channels],
+            weight[g * group_channels : (g + 1) * group_channels],
+            corner,
+        )
+        for g, corner in enumerate(corners)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def inverse_conv2d(y: Array, weight: Array, corners: tuple[str, ...], method: str) -> Array:
+    if method not in ("auto", "wavefront"):
+        raise ValueError(f"method: {method!r} works on torch tensors; NumPy arrays are solved by 'wavefront'")
+    _check_dtypes(y, weight, "y")
+    x = np.empty_like(y)
+    solve(y, weight, corners, x)
+    return x
+
+
+def has_solver() -> bool:
+    """Whether the extension was compiled."""
+    return _core is not None
+
+
+def describe_solver() -> str:
+    if not has_solver():
+        return "missing: the extension was not compiled; reinstall invconv with a C++ compiler"
+    return f"cpu, {_core.instruction_set()}, {_core.max_threads()} threads"
+
+
+def solve(y: Array, weight: Array, corners: tuple[str, ...], x: Array, threads: int | None = None) -> None:
+    """Writes the x with T x = y into ``x``, by the compiled solver; all arrays may have any strides."""
+    if not has_solver():
+        raise RuntimeError(
+            "method: 'wavefront' needs the compiled solver, which this installation of invconv lacks; "
+            "reinstall it with a C++ compiler, or pass torch tensors with method='fixed_point'"
+        )
+    indices = [CORNERS.index(corner) for corner in corners]
+    _core.inverse_conv2d(y, weight, x, indices, threads or _core.max_threads())
+
+
+def anchors(weight: Array, corners: tuple[str, ...]) -> Array:
+    """The anchor tap of each channel group, [G, n, n]."""
+    blocks = weight.reshape(len(corners), -1, *weight.shape[1:])
+    return np.stack([blocks[(g, ..., *geometry.anchor_index(corner))] for g, corner in enumerate(corners)])
+
+
+def logabsdet(weight: Array, size: tuple[int, int], corners: tuple[str, ...]) -> np.floating[Any]:
+    terms = np.linalg.slogdet(anchors(weight, corners)).logabsdet
+    return terms.sum() * (size[0] * size[1])  # type: ignore[no-any-return]
+
+
+def _conv2d_of_group(x: Array, weight: Array, corner: str) -> Array:
+    kh, kw = weight.shape[2:]
+    top, bottom, left, right = geometry.padding(corner, (kh, kw))
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    B, n, H, W = x.shape
+    y = np.zeros((B, n, H * W), dtype=x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            y += weight[:, :, i, j] @ padded[:, :, i : i + H, j : j + W].reshape(B, n, H * W)
+    return y.reshape(B, n, H, W)
+
+
+def _check_dtypes(image: Array, weight: Array, name: str) -> None:
+    if image.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: expected float32 or float64, got {image.dtype}")
+    if weight.dtype != image.dtype:
+        raise TypeError(f"weight: expected the dtype of {name}, {image.dtype}, got {weight.dtype}")

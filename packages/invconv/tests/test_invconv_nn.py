@@ -1,0 +1,84 @@
+"""The modules: exactly invertible after anything that happens to their parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from invconv import CORNERS, logabsdet  # noqa: E402
+from invconv.nn import InverseConv2d, InvertibleConv2d  # noqa: E402
+
+CASES = [
+    (module, corner, kernel_size)
+    for module in (InverseConv2d, InvertibleConv2d)
+    for corner in (*CORNERS, ("tl", "tr", "bl", "br"))
+    for kernel_size in (1, 3, (2, 3))
+]
+
+
+@pytest.mark.parametrize(("module", "corner", "kernel_size"), CASES)
+def test_exact_after_training_weight_decay_and_reload(module, corner, kernel_size):
+    torch.manual_seed(0)
+    layer = module(8, kernel_size, corner).double()
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.01, weight_decay=0.5)
+    x = torch.randn(3, 8, 5, 6, dtype=torch.float64)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (layer(x) - x.roll(1, -1)).square().mean().backward()
+        optimizer.step()
+    reloaded = module(8, kernel_size, corner).double()
+    reloaded.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(reloaded.inverse(layer(x)), x)
+    torch.testing.assert_close(reloaded(layer.inverse(x)), x)
+
+
+@pytest.mark.parametrize(("module", "corner", "kernel_size"), CASES)
+def test_log_determinant_is_zero_whatever_the_parameters(module, corner, kernel_size):
+    layer = module(4, kernel_size, corner).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_(std=3)
+    assert layer.logabsdet((5, 6)) == 0
+    assert abs(logabsdet(layer.weight, (5, 6), layer.corner).item()) < 1e-9
+
+
+def test_one_undoes_the_other():
+    forward, inverse = InvertibleConv2d(4, 3, "tr"), InverseConv2d(4, 3, "tr")
+    inverse.load_state_dict(forward.state_dict())
+    x = torch.randn(2, 4, 6, 6)
+    torch.testing.assert_close(inverse(forward(x)), x, rtol=1e-5, atol=1e-5)
+
+
+def test_the_receptive_field_of_the_inverse_is_the_image_on_one_side():
+    layer = InverseConv2d(1, 3, "tl").double()
+    with torch.no_grad():
+        layer.parametrizations.weight.original.fill_(0.3)
+    jacobian = torch.autograd.functional.jacobian(layer, torch.zeros(1, 1, 5, 5, dtype=torch.float64))
+    reached = jacobian[0, 0, 4, 4, 0, 0].abs() > 1e-9
+    assert reached.all()
+    assert not jacobian[0, 0, 0, 0, 0, 0].flatten()[1:].any()
+
+
+def test_gradients_reach_the_free_taps_and_only_those():
+    layer = InverseConv2d(3, 3)
+    layer(torch.randn(2, 3, 4, 4)).square().sum().backward()
+    gradient = layer.parametrizations.weight.original.grad
+    anchor = gradient[:, :, -1, -1]
+    assert torch.equal(anchor.triu(), torch.zeros(3, 3))
+    assert (gradient != 0).sum() == 9 * 9 - 6
+
+
+def test_repr_names_what_a_reader_wants():
+    assert "4, kernel_size=(3, 3), groups=2, corner=tl,br" in repr(InverseConv2d(4, 3, ("tl", "br")))
+
+
+def test_channels_that_cannot_be_divided():
+    with pytest.raises(ValueError, match="channels: 6 cannot be divided into 4 channel groups"):
+        InverseConv2d(6, 3, CORNERS)
+
+
+def test_moves_with_its_device_and_dtype():
+    layer = InverseConv2d(2).to(torch.float64)
+    assert layer.weight.dtype == torch.float64
+    assert layer(torch.zeros(1, 2, 3, 3, dtype=torch.float64)).dtype == torch.float64

@@ -1,0 +1,184 @@
+"""Torch tensors: every method, gradients of both orders, and the torch.library contracts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import invconv  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from invconv import CORNERS  # noqa: E402
+from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
+
+METHODS = ("wavefront", "fixed_point", "dense")
+KERNELS = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (2, 3)]
+
+
+def tensors(problem):
+    return torch.from_numpy(problem.x), torch.from_numpy(problem.weight)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(METHODS))
+def test_every_method_inverts(problem, method):
+    x, weight = tensors(problem)
+    y = invconv.conv2d(x, weight, problem.corner)
+    torch.testing.assert_close(invconv.inverse_conv2d(y, weight, problem.corner, method), x, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_tensors_and_arrays_agree(problem):
+    x, weight = tensors(problem)
+    np.testing.assert_allclose(
+        invconv.conv2d(x, weight, problem.corner),
+        invconv.conv2d(problem.x, problem.weight, problem.corner),
+        atol=1e-12,
+    )
+    np.testing.assert_array_equal(
+        invconv.inverse_conv2d(x, weight, problem.corner),
+        invconv.inverse_conv2d(problem.x, problem.weight, problem.corner),
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("corner", [*CORNERS, ("tl", "br"), ("tr", "tr")])
+@pytest.mark.parametrize("kernel_size", KERNELS)
+def test_gradients_of_both_orders(rng, method, corner, kernel_size):
+    corners = (corner,) if isinstance(corner, str) else corner
+    weight = torch.from_numpy(random_kernel(rng, corners, 2 // len(corners), kernel_size)).requires_grad_()
+    y = torch.from_numpy(rng.normal(size=(2, 2, 3, 2))).requires_grad_()
+
+    def inverse(y, weight):
+        return invconv.inverse_conv2d(y, weight, corners, method)
+
+    assert torch.autograd.gradcheck(inverse, (y, weight))
+    assert torch.autograd.gradgradcheck(inverse, (y, weight), fast_mode=kernel_size[0] > 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems(max_batch=4))
+def test_gradients_are_those_of_the_dense_solve(problem):
+    y, weight = (tensor.requires_grad_() for tensor in tensors(problem))
+    g = torch.from_numpy(np.random.default_rng(1).normal(size=y.shape))
+    invconv.inverse_conv2d(y, weight, problem.corner).backward(g)
+    expected_y, expected_weight = (tensor.clone().requires_grad_() for tensor in tensors(problem))
+    invconv.inverse_conv2d(expected_y, expected_weight, problem.corner, "dense").backward(g)
+    torch.testing.assert_close(y.grad, expected_y.grad, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(weight.grad, expected_weight.grad, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("corners", [("tl",), ("br", "tr")])
+def test_the_log_determinant_is_that_of_the_jacobian(rng, corners):
+    weight = torch.from_numpy(random_kernel(rng, corners, 2, (3, 2)))
+    y = torch.from_numpy(rng.normal(size=(1, 2 * len(corners), 3, 4)))
+    jacobian = torch.autograd.functional.jacobian(lambda y: invconv.inverse_conv2d(y, weight, corners), y)
+    expected = torch.linalg.slogdet(jacobian.reshape(y.numel(), y.numel())).logabsdet
+    torch.testing.assert_close(-invconv.logabsdet(weight, (3, 4), corners), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [0, 5])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # opcheck's own doing
+def test_the_operator_keeps_the_contracts_of_torch_library(rng, method, memory_format, batch):
+    weight = torch.from_numpy(random_kernel(rng, ("tl", "br"), 2, (3, 2))).requires_grad_()
+    y = torch.from_numpy(rng.normal(size=(batch, 4, 3, 5))).contiguous(memory_format=memory_format).requires_grad_()
+    torch.library.opcheck(torch.ops.invconv.inverse_conv2d.default, (y, weight, [0, 3], method))
+
+
+def test_layouts_and_strides_of_tensors(rng):
+    weight = torch.from_numpy(random_kernel(rng, ("tr",), 3, (3, 3)))
+    y = torch.from_numpy(rng.normal(size=(4, 3, 6, 8)))
+    expected = invconv.inverse_conv2d(y, weight, "tr")
+    last = invconv.inverse_conv2d(y.contiguous(memory_format=torch.channels_last), weight, "tr")
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(last, expected)
+    wide = torch.zeros(4, 3, 6, 16, dtype=torch.float64)
+    wide[..., ::2] = y
+    torch.testing.assert_close(invconv.inverse_conv2d(wide[..., ::2], weight, "tr"), expected)
+    flipped = weight.flip(3).contiguous().flip(3)
+    torch.testing.assert_close(invconv.inverse_conv2d(y, flipped, "tr"), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torch_compile_without_graph_breaks(rng):
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 3, (3, 3)))
+
+    def step(y, weight):
+        return invconv.conv2d(torch.tanh(invconv.inverse_conv2d(y, weight)), weight).sum()
+
+    compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
+    grads = []
+    for function in (step, compiled):
+        y = torch.from_numpy(np.random.default_rng(2).normal(size=(2, 3, 5, 5))).requires_grad_()
+        function(y, weight).backward()
+        grads.append(y.grad)
+    torch.testing.assert_close(*grads)
+
+
+def test_autocast_solves_in_float32(rng):
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 3, (3, 3))).float().requires_grad_()
+    y = torch.from_numpy(rng.normal(size=(2, 3, 5, 5))).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = invconv.inverse_conv2d(y.bfloat16(), weight)
+        assert x.dtype == torch.float32
+        x.sum().backward()
+    torch.testing.assert_close(x, invconv.inverse_conv2d(y.bfloat16().float(), weight))
+    assert weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bad_kernels_are_refused_by_every_method(rng, method):
+    y = torch.zeros(1, 2, 3, 3)
+    weight = torch.zeros(2, 2, 2, 2)
+    with pytest.raises(ValueError, match="anchor tap of channel group 0 is singular"):
+        invconv.inverse_conv2d(y, weight, method=method)
+    weight[0, 1, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match=r"weight: not finite at \[0, 1, 0, 0\]"):
+        invconv.inverse_conv2d(y, weight, method=method)
+
+
+def test_tensors_that_do_not_fit():
+    y, weight = torch.zeros(1, 2, 3, 3), torch.eye(2)[:, :, None, None]
+    with pytest.raises(TypeError, match=r"y: expected float32 or float64, got torch\.float16"):
+        invconv.inverse_conv2d(y.half(), weight.half())
+    with pytest.raises(TypeError, match=r"weight: expected the dtype of y, torch.float32, got torch.float64"):
+        invconv.inverse_conv2d(y, weight.double())
+    with pytest.raises(ValueError, match="weight: on meta, but y on cpu"):
+        invconv.inverse_conv2d(y, weight.to("meta"))
+    with pytest.raises(TypeError, match="weight: expected a torch tensor like y, got a NumPy array"):
+        invconv.inverse_conv2d(y, weight.numpy())
+
+
+def test_without_the_extension_tensors_still_work(monkeypatch, rng):
+    weight = torch.from_numpy(random_kernel(rng, ("bl",), 3, (3, 3)))
+    y = torch.from_numpy(rng.normal(size=(2, 3, 5, 5)))
+    expected = invconv.inverse_conv2d(y, weight, "bl")
+    monkeypatch.setattr("invconv.numpy_ops._core", None)
+    torch.testing.assert_close(invconv.inverse_conv2d(y, weight, "bl"), expected)
+
+
+def test_fixed_point_is_exact_where_the_inverse_explodes():
+    """Nothing converges when the inverse has entries of 1e5, yet H + W - 2 steps are enough."""
+    weight = torch.tensor([-3.0, -2.0, 1.0], dtype=torch.float64).reshape(1, 1, 1, 3)
+    x = torch.arange(12, dtype=torch.float64).reshape(1, 1, 1, 12)
+    y = invconv.conv2d(x, weight)
+    matrix = torch.from_numpy(dense_matrix(weight.numpy(), (1, 12), ("tl",)))
+    assert torch.linalg.inv(matrix).abs().max() > 1e5
+    torch.testing.assert_close(invconv.inverse_conv2d(y, weight, method="fixed_point"), x, rtol=0, atol=1e-8)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_tensors_on_a_gpu(rng):
+    weight = torch.from_numpy(random_kernel(rng, ("tl", "br"), 3, (3, 3))).cuda()
+    x = torch.from_numpy(rng.normal(size=(2, 6, 5, 5))).cuda()
+    y = invconv.conv2d(x, weight, ("tl", "br"))
+    torch.testing.assert_close(invconv.inverse_conv2d(y, weight, ("tl", "br")), x)
+    with pytest.raises(ValueError, match="'wavefront' runs on the CPU"):
+        invconv.inverse_conv2d(y, weight, ("tl", "br"), "wavefront")
