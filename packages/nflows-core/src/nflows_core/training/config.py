@@ -1,0 +1,103 @@
+"""The settings of a training run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+Schedule = Literal["cosine", "exponential", "constant"]
+Precision = Literal["no", "bf16"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    r"""What decides a training run besides the model and its data.
+
+    ``dataclasses.asdict`` gives it as JSON's own types and `from_dict` reads them back.
+
+    Arguments:
+        epochs: Passes over the training images.
+        batch_size: Images of one forward pass, on each process.
+        accumulation_steps: Forward passes whose gradients are averaged into one update. An update sees
+            ``batch_size * accumulation_steps`` images a process.
+        learning_rate: Adam's rate after the warm-up.
+        warmup_steps: Updates over which the rate grows linearly to ``learning_rate``.
+        schedule: How the rate decays after the warm-up.
+        final_fraction: The part of ``learning_rate`` that is left at the end of "cosine" and "exponential".
+        clip_norm: Upper bound of the gradient's Euclidean norm.
+        ema_decay: Decay of the exponential moving average of the weights, in :math:`[0, 1)`; 0 averages
+            nothing.
+        seed: Decides the order of the images and the dequantization noise.
+        mixed_precision: "bf16" runs the networks inside couplings and priors in bfloat16; the flow's own path
+            stays in full precision, so that it remains invertible and its density honest.
+        conditional: Feeds the images' labels, one-hot, to the flow as its context.
+        checkpoint_steps: Updates between two checkpoints; each epoch ends with one besides.
+        log_steps: Updates between two rows of ``metrics.csv``.
+        tensorboard: Writes the same curves for TensorBoard.
+
+    Raises:
+        TypeError: A setting has the wrong type.
+        ValueError: A setting is out of its range.
+    """
+
+    epochs: int
+    batch_size: int = 100
+    accumulation_steps: int = 1
+    learning_rate: float = 1e-3
+    warmup_steps: int = 0
+    schedule: Schedule = "cosine"
+    final_fraction: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    seed: int = 0
+    mixed_precision: Precision = "no"
+    conditional: bool = False
+    checkpoint_steps: int = 1000
+    log_steps: int = 10
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulation_steps", "checkpoint_steps", "log_steps"):
+            self._check_integer(name, 1)
+        for name in ("warmup_steps", "seed"):
+            self._check_integer(name, 0)
+        for name in ("conditional", "tensorboard"):
+            self._check_type(name, bool, "true or false")
+        self._check_number("learning_rate", "positive and finite", lambda value: 0 < value < math.inf)
+        self._check_number("clip_norm", "positive and finite", lambda value: 0 < value < math.inf)
+        self._check_number("final_fraction", "in (0, 1]", lambda value: 0 < value <= 1)
+        self._check_number("ema_decay", "in [0, 1)", lambda value: 0 <= value < 1)
+        self._check_choice("schedule", get_args(Schedule))
+        self._check_choice("mixed_precision", get_args(Precision))
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """The configuration with these settings, the others at their defaults."""
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise ValueError(f"unknown training settings {', '.join(unknown)}; known are {', '.join(known)}")
+        return cls(**settings)
+
+    def _check_integer(self, name: str, minimum: int) -> None:
+        value = self._check_type(name, int, "an integer")
+        if value < minimum:
+            raise ValueError(f"{name} must be at least {minimum}, got {value}")
+
+    def _check_number(self, name: str, requirement: str, holds: Any) -> None:
+        value = self._check_type(name, (int, float), "a number")
+        if not holds(value):
+            raise ValueError(f"{name} must be {requirement}, got {value}")
+
+    def _check_type(self, name: str, types: Any, description: str) -> Any:
+        value = getattr(self, name)
+        if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+            raise TypeError(f"{name} must be {description}, got {value!r}")
+        return value
+
+    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

@@ -1,0 +1,52 @@
+"""In which precision, and how reproducibly, a training step computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate.utils import convert_outputs_to_fp32
+from torch import nn
+
+from nflows_core.bijections.base import Bijection
+from nflows_core.training.config import Precision
+
+
+@contextmanager
+def network_precision(flow: nn.Module, precision: Precision, device: torch.device) -> Iterator[None]:
+    """Runs the networks of a flow in this precision.
+
+    Only the networks, where nearly all the work is. An image that is rounded to 8 bits of mantissa between
+    two bijections would no longer be the one whose log-determinants are summed, nor could it be recovered.
+    """
+    networks = [] if precision == "no" else list(_networks(flow))
+    for network in networks:
+        cast = torch.autocast(device.type, dtype=torch.bfloat16)
+        network.forward = convert_outputs_to_fp32(cast(network.forward))
+    try:
+        yield
+    finally:
+        for network in networks:
+            del network.forward
+
+
+@contextmanager
+def deterministic_convolutions() -> Iterator[None]:
+    """Keeps cuDNN from algorithms that add up in a different order every time."""
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
+
+
+def _networks(module: nn.Module) -> Iterator[nn.Module]:
+    """The outermost modules that hold ordinary layers and no bijection."""
+    for child in module.children():
+        parts = list(child.modules())
+        if any(isinstance(part, Bijection) for part in parts):
+            yield from _networks(child)
+        elif any(isinstance(part, nn.Conv2d | nn.Linear) for part in parts):
+            yield child

@@ -1,0 +1,137 @@
+r"""The run folder: what a training leaves behind, and all that evaluation and sampling need.
+
+- ``config.json``: the model's name and arguments, the data, the training's settings, the versions;
+- ``model.safetensors``: the averaged weights of the finished run;
+- ``checkpoint.safetensors`` and the curves, written by the `Trainer`.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nflows_core.flow import Flow
+from nflows_core.runtime.files import atomic_write
+from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
+from nflows_core.training.config import TrainingConfig
+from nflows_core.training.state import CHECKPOINT
+from nflows_core.training.trainer import CHECKPOINT_FILE
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+_WEIGHTS = "weights"
+
+
+class RunError(ValueError):
+    """A folder that is no run, or a run whose model cannot be built."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a model was built and trained.
+
+    Arguments:
+        model: Its name in `nflows_core.models.MODELS`.
+        arguments: Its keyword arguments, as JSON's own types and tuples.
+        data: Where the training images are from.
+        classes: The names of their classes.
+        training: The settings.
+    """
+
+    model: str
+    arguments: dict[str, Any]
+    data: str
+    classes: tuple[str, ...]
+    training: TrainingConfig
+
+
+def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
+    """Writes ``config.json`` and, with the trained flow, ``model.safetensors``.
+
+    Called once before the training, so that an unfinished run can be resumed and sampled, and once after it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / CONFIG_FILE, "w") as file:
+        json.dump({**asdict(run), "versions": _versions()}, file, indent=2)
+    if flow is not None:
+        write_tensors(folder / WEIGHTS_FILE, flow.state_dict(), _WEIGHTS)
+
+
+def read_run(folder: Path) -> Run:
+    """What `save_run` wrote about a run.
+
+    Raises:
+        RunError: The folder is no run, or its ``config.json`` is not one of ours.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        return Run(
+            model=settings["model"],
+            arguments={name: _as_tuple(value) for name, value in settings["arguments"].items()},
+            data=settings["data"],
+            classes=tuple(settings["classes"]),
+            training=TrainingConfig.from_dict(settings["training"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} does not describe a run of this version: {error!r}") from error
+
+
+def load_run(folder: Path) -> Flow:
+    """The trained flow of a run, on the CPU, in evaluation mode.
+
+    A run that has not finished gives the averaged weights of its last checkpoint.
+
+    Raises:
+        RunError: The folder is no run, its model cannot be built, or nothing was trained yet.
+        CheckpointError: The weights cannot be read, or are of another model.
+    """
+    flow = _build(folder, read_run(folder))
+    path, weights = _weights(folder)
+    load_tensors(flow, weights, path)
+    return flow.eval()
+
+
+def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
+    if finished.exists():
+        return finished, read_tensors(finished, _WEIGHTS)[0]
+    if unfinished.exists():
+        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
+    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
+
+
+def _build(folder: Path, run: Run) -> Flow:
+    from nflows_core.models import MODELS
+
+    if run.model not in MODELS:
+        raise RunError(f"{folder} is a run of model {run.model!r}; known here: {', '.join(sorted(MODELS))}")
+    try:
+        flow: Flow = MODELS[run.model](**run.arguments)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{folder / CONFIG_FILE} has arguments that {run.model} does not take: {error}") from error
+    return flow
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: _version(name) for name in ("nflows-core", "invconv", "torch", "accelerate")}
+    return {"python": platform.python_version(), **packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # used from its source folder
+        return "not installed"
