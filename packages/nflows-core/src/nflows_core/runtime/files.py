@@ -75,7 +75,7 @@ def save_image(path: str | Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file; of a folder, that of the listing by ``sha256sum`` of its files sorted by path."""
+    """The SHA-256 of a file; for a folder, that of the listing by ``sha256sum`` of its files in order."""
     path = Path(path)
     if not path.is_dir():
         with path.open("rb") as file:

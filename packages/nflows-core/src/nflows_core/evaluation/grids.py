@@ -1,0 +1,98 @@
+"""Many images in one picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_MARGIN = 2
+_MARGIN_GREY = 128
+_TILE = 64
+
+
+@dataclass(frozen=True)
+class ReconstructionGrid:
+    """Images, their reconstructions and the differences in three rows.
+
+    Arguments:
+        pixels: The picture, uint8, :math:`(H, W, C)`.
+        amplification: What the differences are multiplied with.
+    """
+
+    pixels: NDArray[np.uint8]
+    amplification: float
+
+    @property
+    def caption(self) -> str:
+        """What the rows show."""
+        return f"Images, their reconstructions, and the differences times {self.amplification:,.0f}"
+
+
+def image_grid(images: Tensor, columns: int | None = None) -> NDArray[np.uint8]:
+    r"""One picture of many images, row by row, with a grey margin around each.
+
+    Images below 64 pixels are enlarged by a whole factor without smoothing, so that every pixel can be seen.
+
+    Arguments:
+        images: Values in :math:`[0, 1]`, :math:`(N, C, H, W)` with one or three channels; others are clamped.
+        columns: Images in a row; about as many as rows if not given.
+
+    Returns:
+        The picture as uint8, :math:`(H', W', C)`. A value :math:`x` is shown as
+        :math:`\lfloor 256 x \rfloor`, which undoes the uniform dequantization of 8-bit images.
+
+    Raises:
+        ValueError: There are no images, they are of another shape, or some value is not finite.
+    """
+    _check(images)
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    tiles = _tiles(images)
+    _, side_y, side_x, channels = tiles.shape
+    rows = math.ceil(len(tiles) / columns)
+    grid = np.full((rows * columns, side_y, side_x, channels), _MARGIN_GREY, np.uint8)
+    grid[: len(tiles)] = tiles
+    picture = grid.reshape(rows, columns, side_y, side_x, channels).swapaxes(1, 2)
+    picture = picture.reshape(rows * side_y, columns * side_x, channels)
+    return np.pad(picture, ((_MARGIN, 0), (_MARGIN, 0), (0, 0)), constant_values=_MARGIN_GREY)
+
+
+def reconstruction_grid(images: Tensor, reconstructions: Tensor) -> ReconstructionGrid:
+    """Shows how exactly images were reconstructed.
+
+    The largest power of ten that leaves every absolute difference below one amplifies the differences.
+
+    Arguments:
+        images: Values in :math:`[0, 1]`, :math:`(N, C, H, W)`.
+        reconstructions: Of the same shape.
+
+    Raises:
+        ValueError: The shapes differ, or as of `image_grid`.
+    """
+    if images.shape != reconstructions.shape:
+        raise ValueError(f"images {tuple(images.shape)}, but reconstructions {tuple(reconstructions.shape)}")
+    difference = (images - reconstructions).abs()
+    largest = difference.max().item()
+    amplification = 10.0 ** max(0, math.ceil(-math.log10(largest)) - 1) if largest > 0 else 1.0
+    rows = torch.cat([images, reconstructions, difference * amplification])
+    return ReconstructionGrid(image_grid(rows, columns=len(images)), amplification)
+
+
+def _check(images: Tensor) -> None:
+    if images.ndim != 4 or len(images) == 0 or images.shape[1] not in (1, 3):
+        raise ValueError(f"expected images of shape (N, 1 or 3, H, W), got {tuple(images.shape)}")
+    if not images.isfinite().all():
+        raise ValueError("an image has pixels that are not finite; the flow has diverged")
+
+
+def _tiles(images: Tensor) -> NDArray[np.uint8]:
+    """The images as uint8 :math:`(N, H, W, C)`, enlarged, with a margin at the right and below."""
+    pixels = (images.detach().float() * 256).floor().clamp(0, 255).to(torch.uint8).cpu()
+    tiles = pixels.permute(0, 2, 3, 1).numpy()
+    factor = max(1, math.ceil(_TILE / max(tiles.shape[1:3])))
+    tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+    return np.pad(tiles, ((0, 0), (0, _MARGIN), (0, _MARGIN), (0, 0)), constant_values=_MARGIN_GREY)

@@ -1,0 +1,182 @@
+"""Numbers that describe a flow."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nflows_core.data.images import Images
+from nflows_core.distributions.dequantization import dequantize
+from nflows_core.flow import Flow
+
+_TIMED_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class BitsPerDim:
+    """The mean of bits per dimension over images, and how sure it is.
+
+    Arguments:
+        mean: In bits.
+        standard_error: Of the mean, from the spread among the images.
+        n: How many images.
+    """
+
+    mean: float
+    standard_error: float
+    n: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean, by the normal approximation."""
+        margin = 1.959964 * self.standard_error
+        return self.mean - margin, self.mean + margin
+
+    @classmethod
+    def of(cls, values: Tensor) -> BitsPerDim:
+        """Summarizes the bits per dimension of each image, :math:`(N,)`.
+
+        Raises:
+            ValueError: There are fewer than two, or one is not finite.
+        """
+        if len(values) < 2:
+            raise ValueError(f"bits per dimension need at least 2 images, got {len(values)}")
+        if not values.isfinite().all():
+            bad = int((~values.isfinite()).nonzero()[0])
+            raise ValueError(f"image {bad} has {values[bad].item()} bits per dimension; the flow has diverged")
+        values = values.double()
+        return cls(values.mean().item(), values.std().item() / math.sqrt(len(values)), len(values))
+
+
+@torch.no_grad()
+def bits_per_dim(
+    flow: Flow, images: Images, batch_size: int = 500, seed: int = 0, context: Tensor | None = None
+) -> BitsPerDim:
+    r"""Bits per dimension of a flow, one draw of dequantization noise an image; see `Flow.bits_per_dim`.
+
+    Arguments:
+        flow: The model.
+        images: Quantized as the flow expects.
+        batch_size: Images at a time.
+        seed: Of the noise.
+        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+    """
+    _check(flow, images)
+    generator = torch.Generator(_like(flow).device).manual_seed(seed)
+    values = [
+        flow.bits_per_dim(pixels, batch_context, generator).cpu()
+        for pixels, batch_context in _batches(flow, images, batch_size, context)
+    ]
+    return BitsPerDim.of(torch.cat(values))
+
+
+@torch.no_grad()
+def reconstruction_error(
+    flow: Flow,
+    images: Images,
+    n: int = 1000,
+    batch_size: int = 500,
+    seed: int = 0,
+    context: Tensor | None = None,
+) -> float:
+    r"""The largest :math:`|f^{-1}(f(x)) - x|` of any pixel of the first ``n`` images, dequantized to [0, 1).
+
+    Arguments:
+        flow: The model.
+        images: Quantized as the flow expects.
+        n: How many images to take.
+        batch_size: Images at a time.
+        seed: Of the dequantization noise.
+        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+
+    Raises:
+        ValueError: A reconstruction is not finite.
+    """
+    _check(flow, images)
+    generator = torch.Generator(_like(flow).device).manual_seed(seed)
+    largest = 0.0
+    for pixels, batch_context in _batches(flow, images[:n], batch_size, context):
+        x = dequantize(pixels, images.quantization, generator)
+        error = (flow.decode(flow.encode(x, batch_context), batch_context) - x).abs().max().item()
+        if not math.isfinite(error):
+            raise ValueError("a reconstructed image is not finite; the flow does not invert")
+        largest = max(largest, error)
+    return largest
+
+
+@torch.no_grad()
+def sampling_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> float:
+    """Milliseconds to sample 100 images: the median of ``runs`` after a warm-up.
+
+    Arguments:
+        flow: The model.
+        runs: How often to measure.
+        context: Conditioning vectors, :math:`(100, D)`, or nothing.
+    """
+    return _median_milliseconds(lambda: flow.sample(_TIMED_IMAGES, context=context), runs, _like(flow).device)
+
+
+@torch.no_grad()
+def forward_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> float:
+    """Milliseconds for the log-density of 100 images: the median of ``runs`` after a warm-up.
+
+    Arguments:
+        flow: The model.
+        runs: How often to measure.
+        context: Conditioning vectors, :math:`(100, D)`, or nothing.
+    """
+    like = _like(flow)
+    x = torch.rand(_TIMED_IMAGES, *flow.shape, device=like.device, dtype=like.dtype)
+    return _median_milliseconds(lambda: flow.log_prob(x, context), runs, like.device)
+
+
+def parameters(flow: nn.Module) -> int:
+    """How many numbers are learned."""
+    return sum(parameter.numel() for parameter in flow.parameters() if parameter.requires_grad)
+
+
+def _check(flow: Flow, images: Images) -> None:
+    if flow.quantization != images.quantization:
+        raise ValueError(
+            f"the flow models pixels of {flow.quantization} values, but the images have {images.quantization}"
+        )
+
+
+def _like(flow: Flow) -> Tensor:
+    """A tensor of the flow's device and type."""
+    return next(flow.parameters())
+
+
+def _batches(
+    flow: Flow, images: Images, batch_size: int, context: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    like = _like(flow)
+    for start in range(0, len(images), batch_size):
+        chosen = slice(start, start + batch_size)
+        pixels = images.pixels[chosen].to(like.device).to(like.dtype)
+        yield pixels, None if context is None else context[chosen].to(like)
+
+
+def _median_milliseconds(work: Callable[[], object], runs: int, device: torch.device) -> float:
+    work()
+    return statistics.median(_milliseconds(work, device) for _ in range(runs))
+
+
+def _milliseconds(work: Callable[[], object], device: torch.device) -> float:
+    _synchronize(device)
+    start = time.perf_counter()
+    work()
+    _synchronize(device)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _synchronize(device: torch.device) -> None:
+    """CUDA returns from a call before the work is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,148 @@
+"""The conventions that every command keeps: exit codes, errors in a line or two, JSON alone on standard output.
+
+Nothing heavy is imported here, so that ``nflows --help`` answers at once; commands import torch and the like inside
+their functions.
+
+Example:
+    >>> import click
+    >>> @click.group(cls=Application)
+    ... def nflows() -> None:
+    ...     "Image flows."
+    >>> @nflows.command()
+    ... @json_option
+    ... def answer() -> None:
+    ...     print_report({"answer": 42})
+    >>> run(nflows, ["answer", "--json"])
+    {
+      "answer": 42
+    }
+    <ExitCode.DONE: 0>
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TextIO
+
+import click
+
+from nflows_core.runtime.errors import CommandError, ExitCode, explain
+from nflows_core.runtime.report import report_json
+
+ENTRY_POINTS = "nflows.commands"
+"""The entry-point group by which an installed package adds a command or a group of them."""
+
+
+@dataclass
+class Invocation:
+    """How the program was asked to behave this time."""
+
+    debug: bool = False
+    json: bool = False
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    setattr(context.ensure_object(Invocation), str(parameter.name), value)
+
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Print report.json, and nothing else, on standard output.",
+)
+"""Gives a command the flag ``--json``; it prints its report by `print_report`, and the rest as ever."""
+
+_debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_remember, help="Show the traceback of an error."
+)
+
+
+class Command(click.Command):
+    """A command with ``--debug`` whose output goes to standard error under ``--json``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _debug_option(self)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if not ctx.ensure_object(Invocation).json:
+            return super().invoke(ctx)
+        with redirect_stdout(sys.stderr):
+            return super().invoke(ctx)
+
+
+class CommandGroup(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class: type[click.Group] | type[type] | None = type
+
+
+class Application(CommandGroup):
+    """The top group, with the commands that installed packages add; each is imported when it is needed."""
+
+    group_class = CommandGroup
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *entry_points(group=ENTRY_POINTS).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        added = entry_points(group=ENTRY_POINTS, name=cmd_name)
+        return _load(next(iter(added))) if own is None and added else own
+
+
+def _load(entry_point: EntryPoint) -> click.Command:
+    try:
+        command: click.Command = entry_point.load()
+    except (ImportError, AttributeError) as error:
+        # One broken package must not take the help of all others away.
+        return _unusable(entry_point.name, f"{entry_point.value} cannot be imported: {error}")
+    return command
+
+
+def _unusable(name: str, problem: str) -> click.Command:
+    def fail() -> None:
+        raise CommandError(f"{name} is broken: {problem}; install its package again", ExitCode.FAILED)
+
+    return Command(name, callback=fail, help=f"Broken: {problem}")
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Prints a report on standard output if ``--json`` was given."""
+    invocation = click.get_current_context().ensure_object(Invocation)
+    if invocation.json:
+        invocation.stdout.write(report_json(report))
+
+
+def run(application: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Runs the command that the arguments ask for, and turns every error into a message on standard error.
+
+    Arguments:
+        application: The commands.
+        arguments: Those of the command line if not given.
+
+    Returns:
+        The exit code: what the command returned, or what its error says; see `ExitCode`.
+    """
+    invocation = Invocation()
+    try:
+        result = application.main(arguments, "nflows", standalone_mode=False, obj=invocation)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
+    except (Exception, KeyboardInterrupt) as error:
+        if invocation.debug:
+            traceback.print_exc()
+        message, exit_code = explain(error)
+        click.echo(f"nflows: error: {message}", err=True)
+        return exit_code
+    return result if isinstance(result, int) else ExitCode.DONE

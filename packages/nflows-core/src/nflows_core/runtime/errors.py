@@ -1,0 +1,80 @@
+"""What a command says about an error, and its exit code."""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+
+import click
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means."""
+
+    DONE = 0
+    FAILED = 1
+    """Some inputs failed, or a check found what it looks for."""
+    USAGE = 2
+    """Wrong usage, or input that does not fit."""
+    WEIGHTS = 3
+    """Weights are missing."""
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """Ends a command with a message and an exit code.
+
+    Arguments:
+        message: What is wrong, where, and what to do, in one or two lines.
+        exit_code: See `ExitCode`.
+    """
+
+    def __init__(self, message: str, exit_code: int = ExitCode.USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+_ADVICE = {
+    errno.EACCES: "change its permissions or choose another place",
+    errno.ENOENT: "check the path",
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EROFS: "choose another place",
+}
+_PATH_ERRORS = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """The message about an error, one or two lines, and the exit code."""
+    # Click turns an interrupt, and the end of a file too, into its Abort.
+    if isinstance(error, click.Abort) and error.__cause__ is not None:
+        error = error.__cause__
+    message, exit_code = _explain(error)
+    return "\n".join(message.strip().splitlines()[:2]), exit_code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    match error:
+        case CommandError():
+            return str(error), error.exit_code
+        case click.UsageError():
+            return _usage(error), error.exit_code
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", ExitCode.INTERRUPTED
+        case OSError() if error.strerror:
+            return _system(error), ExitCode.USAGE if isinstance(error, _PATH_ERRORS) else ExitCode.FAILED
+        case ValueError():
+            return str(error), ExitCode.USAGE
+    return f"{type(error).__name__}: {error}; --debug shows where", ExitCode.FAILED
+
+
+def _usage(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "nflows"
+    return f"{error.format_message()}\nTry '{command} --help'."
+
+
+def _system(error: OSError) -> str:
+    place = "" if error.filename is None else f"{error.filename}: "
+    advice = _ADVICE.get(error.errno or 0)
+    return f"{place}{error.strerror}{'' if advice is None else f'; {advice}'}"

@@ -1,0 +1,113 @@
+"""A report as one HTML page that needs nothing else: no network, no script, no other file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SHOWN_ELSEWHERE = ("title", "tables")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to compare.
+
+    Arguments:
+        caption: What the table shows.
+        rows: Numbers and words by column, the same columns in each row.
+    """
+
+    caption: str
+    rows: Sequence[Mapping[str, object]]
+
+    def __post_init__(self) -> None:
+        if not self.rows or any(row.keys() != self.rows[0].keys() for row in self.rows):
+            raise ValueError(f"the rows of the table {self.caption!r} must have the same columns, and be there")
+
+
+def render_page(
+    report: Mapping[str, Any],
+    tables: Sequence[Table],
+    curves: Sequence[Curve],
+    pictures: Mapping[str, str | Path | bytes],
+) -> str:
+    """The HTML of a report: its numbers and tables, the curves, the pictures, then every setting.
+
+    Arguments:
+        report: The content of ``report.json``; a mapping in it is a group of settings.
+        tables: Comparisons.
+        curves: To be drawn.
+        pictures: PNG files, or their bytes, by caption.
+
+    Raises:
+        ValueError: A picture is no PNG, or a curve cannot be drawn.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"words": words, "shown": shown}
+    template = files("nflows_core.runtime").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    values = {key: value for key, value in report.items() if key not in _SHOWN_ELSEWHERE}
+    return environment.from_string(template).render(
+        title=report["title"],
+        numbers={key: value for key, value in values.items() if not isinstance(value, Mapping)},
+        groups={key: list(_flat(value)) for key, value in values.items() if isinstance(value, Mapping) and value},
+        tables=tables,
+        charts=[draw(curve) for curve in curves],
+        width=WIDTH,
+        height=HEIGHT,
+        pictures={caption: _png(caption, picture) for caption, picture in pictures.items()},
+    )
+
+
+def words(key: str) -> str:
+    """The words of a key: ``bits_per_dim`` as "bits per dim"."""
+    return key.replace("_", " ")
+
+
+def shown(value: object) -> str:
+    """A value as people read it: numbers with five digits, thousands apart.
+
+    Example:
+        >>> shown(1234567), shown(1.049961), shown(123456.7), shown(2.4e-7), shown([1, 2.5]), shown(True)
+        ('1,234,567', '1.05', '123,457', '2.4 × 10⁻⁷', '1, 2.5', 'yes')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return _float(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(shown, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _float(value: float) -> str:
+    if abs(value) >= 1e5:
+        return f"{value:,.0f}"
+    mantissa, exponent, power = f"{value:,.5g}".partition("e-")
+    return f"{mantissa} × 10⁻{str(int(power)).translate(_SUPERSCRIPTS)}" if exponent else mantissa
+
+
+def _flat(group: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in group.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}, ")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _png(caption: str, picture: str | Path | bytes) -> str:
+    content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    if not content.startswith(_PNG_MAGIC):
+        raise ValueError(f"the picture {caption!r} of the report is no PNG")
+    return base64.b64encode(content).decode()

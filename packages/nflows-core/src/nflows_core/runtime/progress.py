@@ -1,0 +1,57 @@
+"""How a command shows that it is getting on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Shows progress on standard error: a bar on a terminal, otherwise a line for each step.
+
+    Arguments:
+        what: What is going on, as "epochs".
+        total: The number of steps.
+
+    Returns:
+        What to call after each step, with a few words about it.
+
+    Example:
+        >>> with progress("epochs", 10) as advance:
+        ...     advance("1.05 bits per dimension")
+    """
+    with _bar(what, total) if sys.stderr.isatty() else _lines(what, total) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[message]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
+        task = bar.add_task(what, total=total, message="")
+        yield lambda message: bar.update(task, advance=1, message=message)
+
+
+@contextmanager
+def _lines(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    done = 0
+
+    def advance(message: str) -> None:
+        nonlocal done
+        done += 1
+        click.echo(f"{what} {done}/{total}: {message}", err=True)
+
+    yield advance

@@ -1,0 +1,116 @@
+"""What a command found out: one file for programs, one for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.curve import Curve
+from nflows_core.runtime.files import atomic_write, sha256
+from nflows_core.runtime.page import Table, render_page
+
+_PACKAGES = ("torch", "numpy", "invconv", "nflows_core")
+
+
+def write_report(
+    folder: str | Path,
+    title: str,
+    report: Mapping[str, object],
+    *,
+    seed: int | None = None,
+    inputs: Mapping[str, str | Path] | None = None,
+    tables: Sequence[Table] = (),
+    curves: Sequence[Curve] = (),
+    pictures: Mapping[str, str | Path | bytes] | None = None,
+) -> dict[str, Any]:
+    """Writes ``report.json`` and ``report.html`` into a folder, which is made if it is missing.
+
+    Arguments:
+        folder: Where to.
+        title: The headline for people.
+        report: Numbers by plain words with units; mappings in it hold settings.
+        seed: Of everything random in what is reported.
+        inputs: Files and folders that the numbers depend on, by name; their SHA-256 goes into the report.
+        tables: Comparisons, written to both files.
+        curves: Drawn for people only.
+        pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
+
+    Returns:
+        The content of ``report.json``: ``report`` with title, seed, tables, inputs, versions and machine.
+
+    Raises:
+        ValueError: A number is not finite, a picture is no PNG, or ``report`` has a key that is added here.
+        TypeError: A value is of no type that JSON has.
+        OSError: A file cannot be read or written.
+    """
+    added = {
+        "title": title,
+        "seed": seed,
+        "tables": {table.caption: table.rows for table in tables},
+        "inputs": {name: {"sha256": sha256(path)} for name, path in (inputs or {}).items()},
+        "versions": versions(),
+        "machine": machine(),
+    }
+    if taken := sorted(added.keys() & report.keys()):
+        raise ValueError(f"the report must not have the key {taken[0]!r}, which is added to every report")
+    complete: dict[str, Any] = _plain({**report, **added}, "")
+    page = render_page(complete, tables, curves, pictures or {})
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("report.html", page), ("report.json", report_json(complete))):
+        with atomic_write(folder / name, "w") as file:
+            file.write(text)
+    return complete
+
+
+def report_json(report: Mapping[str, Any]) -> str:
+    """The text of ``report.json``."""
+    return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that decide numbers; nothing for one that is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def machine() -> dict[str, str | int | None]:
+    """What the numbers were measured on."""
+    return {
+        "cpu_count": os.cpu_count(),
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The processor's name; on Linux Python's own answer is often empty."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _plain(value: object, place: str) -> Any:
+    """The value as JSON's own types; errors name its place."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place.lstrip('.')} is {value}; a report holds finite numbers only")
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise TypeError(f"{place.lstrip('.')} is a {type(value).__name__}; give a number, a word, or lists of these")
