@@ -39,9 +39,7 @@ def read_idx(path: Path, split: SplitName) -> Images:
     files = {name: _image_file(path, name) for name in _PREFIXES}
     chosen = files[split]
     if chosen is None:
-        raise DataError(
-            f"{path}: no {_PREFIXES[split][0]}-images-idx3-ubyte file for the {split} split; put it there"
-        )
+        raise DataError(f"{path}: no {_PREFIXES[split][0]}-images-idx3-ubyte file for the {split} split; put it there")
     return _read_pair(chosen, [file for file in files.values() if file is not None])
 
 
@@ -91,9 +89,7 @@ def _read_pair(chosen: Path, every: Sequence[Path]) -> Images:
     if labels is None:
         return Images(images)
     if len(labels) != len(pixels):
-        raise DataError(
-            f"{chosen}: {len(pixels)} images, but {len(labels)} labels beside it; fetch both files again"
-        )
+        raise DataError(f"{chosen}: {len(pixels)} images, but {len(labels)} labels beside it; fetch both files again")
     largest = max(int(other.max(initial=0)) for file in every if (other := _read_labels(file)) is not None)
     classes = tuple(str(label) for label in range(largest + 1))
     return Images(images, labels=torch.tensor(labels, dtype=torch.int64), classes=classes)

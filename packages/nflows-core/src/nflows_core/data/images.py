@@ -66,13 +66,10 @@ class Images:
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):
-            raise DataError(
-                f"labels must be int64 of shape ({len(self)},), got {labels.dtype} {tuple(labels.shape)}"
-            )
+            raise DataError(f"labels must be int64 of shape ({len(self)},), got {labels.dtype} {tuple(labels.shape)}")
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
             raise DataError(
-                f"labels run from {int(labels.min())} to {int(labels.max())}, but there are "
-                f"{len(self.classes)} classes"
+                f"labels run from {int(labels.min())} to {int(labels.max())}, but there are {len(self.classes)} classes"
             )
 
 

@@ -63,8 +63,7 @@ def lay_out(place: object, names: Iterable[str], folders: Iterable[str], split: 
         classes = _classes(place, *(_below(roots["train"], paths).values() for paths in (names, folders)))
     if not chosen:
         raise DataError(
-            f"{place}: none of {len(names)} images is in the {split} split; add some, "
-            "or make folders train and test"
+            f"{place}: none of {len(names)} images is in the {split} split; add some, or make folders train and test"
         )
     return Layout({name: _label(place, path, classes) for name, path in chosen.items()}, others, classes)
 
@@ -88,9 +87,7 @@ def _classes(place: object, names: Iterable[str], folders: Iterable[str]) -> tup
         raise DataError(f"{place}: the folder {empty[0]} holds no images; fill or remove it")
     loose = sorted(filled.difference(classes))
     if classes and loose:
-        raise DataError(
-            f"{place}: {loose[0]} has no class, but {classes[0]} is one; move it into a class folder"
-        )
+        raise DataError(f"{place}: {loose[0]} has no class, but {classes[0]} is one; move it into a class folder")
     return tuple(classes)
 
 
@@ -99,7 +96,5 @@ def _label(place: object, name: str, classes: tuple[str, ...]) -> int | None:
     if not classes and not slash:
         return None
     if not slash or folder not in classes:
-        raise DataError(
-            f"{place}: {name} of the test split has none of the training classes; move or remove it"
-        )
+        raise DataError(f"{place}: {name} of the test split has none of the training classes; move or remove it")
     return classes.index(folder)

@@ -48,9 +48,7 @@ def _load(path: Path) -> NDArray[Any]:
 
 def _channels_first(path: Path, array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim not in (3, 4) or 0 in array.shape:
-        raise DataError(
-            f"{path}: shape {array.shape}; images are (N, H, W), (N, H, W, C) or (N, C, H, W), not empty"
-        )
+        raise DataError(f"{path}: shape {array.shape}; images are (N, H, W), (N, H, W, C) or (N, C, H, W), not empty")
     if array.ndim == 3:
         return array[:, None]
     first, last = array.shape[1] in _CHANNELS, array.shape[3] in _CHANNELS
@@ -75,6 +73,4 @@ def _check_range(path: Path, index: int, image: NDArray[Any]) -> None:
     # A NaN makes the comparison false, so this catches it too.
     inside = (image >= 0) & (image <= 1)
     if not inside.all():
-        raise DataError(
-            f"{path}: image {index} has the pixel {image[~inside][0]}; scale floats to 0..1, or save uint8"
-        )
+        raise DataError(f"{path}: image {index} has the pixel {image[~inside][0]}; scale floats to 0..1, or save uint8")

@@ -57,9 +57,7 @@ def _read_file(path: Path, split: SplitName | None, size: int | None) -> Images:
         return read_tar(path, split, size)
     if path.suffix == ".npy":
         return read_npy(path, split)
-    raise DataError(
-        f"{path}: not a data set; give a folder of pictures, a tar archive, a .npy array or an IDX file"
-    )
+    raise DataError(f"{path}: not a data set; give a folder of pictures, a tar archive, a .npy array or an IDX file")
 
 
 def _file_of_split(folder: Path, split: SplitName) -> Path | None:

@@ -35,6 +35,7 @@ def read_tar(path: Path, split: SplitName | None, size: int | None = None) -> Im
 
 def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: int | None) -> Images:
     members = {name: member for member in archive if (name := _clean(member.name)) and not member.isdir()}
+    _check_end(archive)
     top = _lone_top(members)
     members = {name.removeprefix(top): member for name, member in members.items()}
     folders = {str(folder) for name in members for folder in PurePosixPath(name).parents}
@@ -47,6 +48,15 @@ def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: i
         return file
 
     return read_layout(path, layout, read, size)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Finds an archive that was cut off between two members, which tarfile takes for a whole one."""
+    stream = archive.fileobj
+    if stream is not None:
+        stream.seek(archive.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("the mark of its end is missing")
 
 
 def _clean(name: str) -> str:
