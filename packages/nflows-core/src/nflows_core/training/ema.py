@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch.optim.swa_utils import get_ema_multi_avg_fn
-
 from nflows_core.flow import Flow
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:

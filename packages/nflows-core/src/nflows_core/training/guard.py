@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor, nn
-
 from nflows_core.bijections.base import Bijection
+from torch import Tensor, nn
 
 
 class NonFiniteError(FloatingPointError):

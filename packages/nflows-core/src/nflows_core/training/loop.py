@@ -9,8 +9,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
-
 from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
 from nflows_core.training.batches import Batch, Batches
 from nflows_core.training.config import TrainingConfig
@@ -19,6 +17,7 @@ from nflows_core.training.guard import NonFiniteError, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.state import TrainingState
+from torch import Tensor, nn
 
 Progress = Callable[[StepMetrics, int], None]
 """Called on the main process after every update, with its metrics and the number of updates of the run."""

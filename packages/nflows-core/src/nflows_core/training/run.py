@@ -14,14 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from nflows_core.flow import Flow
+from nflows_core.models import MODELS
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
+from torch import Tensor
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -110,8 +110,6 @@ def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
 
 
 def _build(folder: Path, run: Run) -> Flow:
-    from nflows_core.models import MODELS
-
     if run.model not in MODELS:
         raise RunError(f"{folder} is a run of model {run.model!r}; known here: {', '.join(sorted(MODELS))}")
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 from pathlib import Path
 
 from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
-
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training.batches import Batches
@@ -84,7 +84,9 @@ class Trainer:
             KeyboardInterrupt: After a checkpoint was written.
         """
         if self.checkpoint.exists() and not resume:
-            raise FileExistsError(f"{self.checkpoint} exists: resume it, or train into another folder")
+            raise FileExistsError(
+                errno.EEXIST, "a run is there; resume it or choose another folder", str(self.checkpoint)
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         accelerator = self._accelerator()
         with deterministic_convolutions():
