@@ -3,6 +3,7 @@ r"""What every bijection promises, and the two ways to combine bijections."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ class Composition(Bijection):
 
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         chain = list(bijections)
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in pairwise(chain):
             if first.output_shape != second.shape:
                 raise ValueError(
                     f"{type(first).__name__} gives {first.output_shape}, but {type(second).__name__} "

@@ -1,0 +1,25 @@
+"""Invertible layers with exact inverses and log-determinants."""
+
+from nflows_core.bijections.actnorm import ActNorm
+from nflows_core.bijections.base import Bijection, Composition
+from nflows_core.bijections.conv1x1 import Conv1x1
+from nflows_core.bijections.coupling import AffineCoupling
+from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
+from nflows_core.bijections.logit import Logit
+from nflows_core.bijections.spline import SplineActivation
+from nflows_core.bijections.split import Split
+from nflows_core.bijections.squeeze import Squeeze
+
+__all__ = [
+    "ActNorm",
+    "AffineCoupling",
+    "Bijection",
+    "Composition",
+    "Conv1x1",
+    "InverseConv2d",
+    "InvertibleConv2d",
+    "Logit",
+    "SplineActivation",
+    "Split",
+    "Squeeze",
+]

@@ -1,0 +1,69 @@
+r"""The networks that give a coupling its parameters."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+class ContextConv2d(nn.Module):
+    r"""A convolution of the image plus, for each channel, a linear function of the context.
+
+    Arguments:
+        in_channels: Channels in.
+        out_channels: Channels out.
+        kernel_size: Odd; zero padding keeps height and width.
+        context_features: Entries :math:`D` of a context vector; 0 for a layer that ignores the context.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, context_features: int = 0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.shift = nn.Linear(context_features, out_channels, bias=False) if context_features else None
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
+        y: Tensor = self.conv(x)
+        if self.shift is None:
+            return y
+        expected = (len(x), self.shift.in_features)
+        if context is None or context.shape != expected:
+            got = "none" if context is None else tuple(context.shape)
+            raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {got}")
+        shift: Tensor = self.shift(context)
+        return y + shift[:, :, None, None]
+
+
+class CouplingNetwork(nn.Module):
+    r"""Convolutions 3 x 3, 1 x 1, 3 x 3 with rectifiers between them (Kingma & Dhariwal 2018, section 4).
+
+    The last one starts at zero, so that a coupling starts as the identity. The context shifts both hidden layers.
+
+    Arguments:
+        in_channels: Channels that condition.
+        out_channels: Parameters of the coupling at each pixel.
+        width: Channels of the hidden layers.
+        context_features: Entries :math:`D` of a context vector; 0 without one.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, context_features: int = 0) -> None:
+        super().__init__()
+        self.first = ContextConv2d(in_channels, width, 3, context_features)
+        self.second = ContextConv2d(width, width, 1, context_features)
+        self.last = zero_initialized(nn.Conv2d(width, out_channels, 3, padding=1))
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
+        hidden = self.first(x, context).relu()
+        hidden = self.second(hidden, context).relu()
+        return self.last(hidden)  # type: ignore[no-any-return]
+
+
+def zero_initialized(module: ModuleT) -> ModuleT:
+    """The module itself, its parameters set to zero."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module

@@ -1,0 +1,53 @@
+r"""k x k convolutions with a tractable inverse, from `invconv`."""
+
+from __future__ import annotations
+
+from invconv import nn as invconv_nn
+from nflows_core.bijections.base import Bijection, Shape
+from torch import Tensor
+
+Corner = str | tuple[str, ...]
+"""The corner of the kernel that holds its pixel: "tl", "tr", "bl", "br", or one for each group of channels."""
+
+
+class _Convolution(Bijection):
+    def __init__(self, shape: Shape, conv: invconv_nn.InvertibleConv2d | invconv_nn.InverseConv2d) -> None:
+        super().__init__(shape)
+        self.conv = conv
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        logdet = self.conv.logabsdet(self.shape[1:])
+        return self.conv(x), logdet.expand(x.shape[0])
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        return self.conv.inverse(z)
+
+
+class InvertibleConv2d(_Convolution):
+    r"""A k x k convolution padded at one corner, inverted by substitution (Nagar 2025, chapter 2).
+
+    Fast from data to latent; from latent to data it solves a triangular system.
+
+    Arguments:
+        shape: The event shape :math:`(C, H, W)`.
+        kernel_size: Height and width of the kernel.
+        corner: The corner of the kernel that lies on the output pixel.
+    """
+
+    def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:
+        super().__init__(shape, invconv_nn.InvertibleConv2d(shape[0], kernel_size, corner))
+
+
+class InverseConv2d(_Convolution):
+    r"""The inverse of a k x k convolution as the layer itself (Nagar 2025, chapter 3: Inverse-Flow).
+
+    Fast from latent to data, where it is a convolution: for a flow whose samples matter.
+
+    Arguments:
+        shape: The event shape :math:`(C, H, W)`.
+        kernel_size: Height and width of the kernel.
+        corner: The corner of the kernel that lies on the output pixel.
+    """
+
+    def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:
+        super().__init__(shape, invconv_nn.InverseConv2d(shape[0], kernel_size, corner))

@@ -1,0 +1,36 @@
+r"""Trading resolution for channels."""
+
+from __future__ import annotations
+
+from nflows_core.bijections.base import Bijection, Shape
+from torch import Tensor
+
+
+class Squeeze(Bijection):
+    r"""Turns every block of 2 x 2 pixels into channels: :math:`(C, H, W) \to (4 C, H / 2, W / 2)`.
+
+    The four pixels of a channel become four neighboring channels, row by row (Dinh et al. 2017, section 3.6). The
+    log-determinant is zero.
+
+    Arguments:
+        shape: The event shape :math:`(C, H, W)`, height and width even.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        channels, height, width = shape
+        if height % 2 or width % 2:
+            raise ValueError(
+                f"Squeeze: height and width must be even, got {height} x {width}; crop or pad the images, or "
+                "choose fewer levels"
+            )
+        super().__init__(shape, (4 * channels, height // 2, width // 2))
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        channels, height, width = self.shape
+        blocks = x.reshape(len(x), channels, height // 2, 2, width // 2, 2).permute(0, 1, 3, 5, 2, 4)
+        return blocks.reshape(len(x), *self.output_shape), x.new_zeros(len(x))
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        channels, height, width = self.shape
+        blocks = z.reshape(len(z), channels, 2, 2, height // 2, width // 2).permute(0, 1, 4, 2, 5, 3)
+        return blocks.reshape(len(z), *self.shape)

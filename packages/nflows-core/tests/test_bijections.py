@@ -1,0 +1,221 @@
+"""What every bijection promises, checked on one list of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nflows_core.bijections import (
+    ActNorm,
+    AffineCoupling,
+    Bijection,
+    Composition,
+    Conv1x1,
+    InverseConv2d,
+    InvertibleConv2d,
+    Logit,
+    SplineActivation,
+    Split,
+    Squeeze,
+)
+from torch import Tensor
+
+CONTEXT = 3
+TOLERANCES = {torch.float32: 2e-5, torch.float64: 1e-11}
+
+
+class Case(NamedTuple):
+    make: Callable[[], Bijection]
+    context_features: int = 0
+
+
+def chain() -> Bijection:
+    shape = (4, 2, 3)
+    step = [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width=8), SplineActivation(shape, tail=3.0)]
+    return Composition([Squeeze((1, 4, 6)), *step, InverseConv2d(shape), Split(shape)])
+
+
+CASES = {
+    "actnorm": Case(lambda: ActNorm((3, 4, 5))),
+    "conv1x1": Case(lambda: Conv1x1((5, 2, 3))),
+    "conv1x1-one-channel": Case(lambda: Conv1x1((1, 2, 3))),
+    "invertible-conv": Case(lambda: InvertibleConv2d((3, 4, 5))),
+    "invertible-conv-corners": Case(
+        lambda: InvertibleConv2d((4, 4, 3), kernel_size=2, corner=("tl", "tr", "bl", "br"))
+    ),
+    "inverse-conv": Case(lambda: InverseConv2d((3, 4, 5))),
+    "inverse-conv-corner": Case(lambda: InverseConv2d((2, 3, 5), kernel_size=2, corner="br")),
+    "coupling": Case(lambda: AffineCoupling((5, 3, 4), width=8)),
+    "coupling-two-channels": Case(lambda: AffineCoupling((2, 3, 4), width=8)),
+    "coupling-context": Case(lambda: AffineCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT),
+    "split": Case(lambda: Split((5, 3, 4))),
+    "split-context": Case(lambda: Split((4, 3, 4), context_features=CONTEXT), CONTEXT),
+    "logit": Case(lambda: Logit((2, 3, 4), alpha=0.05)),
+    "spline": Case(lambda: SplineActivation((3, 4, 5), bins=4, tail=3.0)),
+    "spline-two-bins": Case(lambda: SplineActivation((2, 4, 3), bins=2, tail=2.0)),
+    "squeeze": Case(lambda: Squeeze((3, 4, 6))),
+    "composition": Case(chain),
+}
+SQUARE = (ActNorm, AffineCoupling, Conv1x1, InverseConv2d, InvertibleConv2d, Logit, Split, SplineActivation)
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request: pytest.FixtureRequest) -> Case:
+    torch.manual_seed(0)
+    return request.param
+
+
+def perturbed(case: Case, dtype: torch.dtype = torch.float64) -> tuple[Bijection, Tensor, Tensor, Tensor | None]:
+    """A bijection away from where it starts, images, latents, and the context if it takes one."""
+    bijection = case.make().to(dtype)
+    x = torch.rand(4, *bijection.shape, dtype=dtype)
+    if not isinstance(bijection, Logit):
+        x = 6 * x - 3
+    context = torch.randn(4, case.context_features, dtype=dtype) if case.context_features else None
+    bijection.initialize(x, context)
+    with torch.no_grad():
+        for parameter in bijection.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.15)
+    return bijection, x, torch.randn(4, *bijection.output_shape, dtype=dtype), context
+
+
+def close(actual: Tensor, expected: Tensor) -> None:
+    tolerance = TOLERANCES[expected.dtype]
+    torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_shapes_and_dtypes(case: Case, dtype: torch.dtype) -> None:
+    bijection, x, _, context = perturbed(case, dtype)
+    z, logdet = bijection(x, context)
+    assert (z.shape, z.dtype) == ((4, *bijection.output_shape), dtype)
+    assert (logdet.shape, logdet.dtype) == ((4,), dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_inverse_is_exact(case: Case, dtype: torch.dtype) -> None:
+    bijection, x, z, context = perturbed(case, dtype)
+    close(bijection.inverse(bijection(x, context)[0], context), x)
+    close(bijection(bijection.inverse(z, context), context)[0], z)
+
+
+def test_logdet_is_that_of_the_jacobian(case: Case) -> None:
+    bijection, x, _, context = perturbed(case)
+    size = x[0].numel()
+    for i in range(len(x)):
+        one = None if context is None else context[i : i + 1]
+        jacobian = torch.autograd.functional.jacobian(lambda xi, one=one: bijection(xi[None], one)[0], x[i])
+        close(bijection(x[i : i + 1], one)[1][0], torch.linalg.slogdet(jacobian.reshape(size, size)).logabsdet)
+
+
+def test_gradients_reach_every_parameter(case: Case) -> None:
+    bijection, x, z, context = perturbed(case)
+    for output in (bijection(x.requires_grad_(), context)[0], bijection.inverse(z.requires_grad_(), context)):
+        bijection.zero_grad()
+        # Weights that differ from entry to entry: no gradient vanishes by symmetry.
+        (output.square() * torch.rand_like(output)).sum().backward()
+        for name, parameter in bijection.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+def test_gradients_are_right(case: Case) -> None:
+    bijection, x, _, context = perturbed(case)
+    parameters = dict(bijection.named_parameters())
+
+    def forward(x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+        named = dict(zip(parameters, values, strict=True))
+        return torch.func.functional_call(bijection, named, (x, context[:1] if context is not None else None))
+
+    # fast_mode checks one random projection of the Jacobian instead of each of its entries.
+    inputs = [x[:1].clone().requires_grad_(), *(p.detach().clone().requires_grad_() for p in parameters.values())]
+    assert torch.autograd.gradcheck(forward, inputs, fast_mode=True)
+
+
+def test_state_dict_carries_the_function(case: Case) -> None:
+    bijection, x, _, context = perturbed(case)
+    other = case.make().double()
+    other.load_state_dict(bijection.state_dict())
+    for actual, expected in zip(other(x, context), bijection(x, context), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+
+
+def test_initialize_returns_the_latent(case: Case) -> None:
+    bijection, x, _, context = perturbed(case)
+    z = bijection.initialize(x, context)
+    assert not z.requires_grad
+    close(z, bijection(x, context)[0])
+
+
+def test_empty_batch(case: Case) -> None:
+    bijection, x, z, context = perturbed(case)
+    empty = None if context is None else context[:0]
+    latent, logdet = bijection(x[:0], empty)
+    assert latent.shape == (0, *bijection.output_shape)
+    assert logdet.shape == (0,)
+    assert bijection.inverse(z[:0], empty).shape == (0, *bijection.shape)
+
+
+def test_wrong_shape_is_refused(case: Case) -> None:
+    bijection, x, z, context = perturbed(case)
+    name = type(bijection).__name__
+    for wrong in (x[0], x[:, :, :-1], torch.cat([x, x], 1), x.flatten(1)):
+        with pytest.raises(ValueError, match=f"{name}: expected a batch of images of shape"):
+            bijection(wrong, context)
+        with pytest.raises(ValueError, match="expected a batch of images of shape"):
+            bijection.initialize(wrong, context)
+    with pytest.raises(ValueError, match=f"{name}: expected a batch of images of shape"):
+        bijection.inverse(z[:, :, :, :-1], context)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.context_features])
+def test_context_changes_the_function(name: str) -> None:
+    bijection, x, _, context = perturbed(CASES[name])
+    assert context is not None
+    z, logdet = bijection(x, context)
+    other_z, other_logdet = bijection(x, -context)
+    assert not torch.allclose(z, other_z)
+    assert not torch.allclose(logdet, other_logdet)
+    close(bijection(x[:2], context[:2])[0], z[:2])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.context_features])
+def test_wrong_context_is_refused(name: str) -> None:
+    bijection, x, _, context = perturbed(CASES[name])
+    assert context is not None
+    for wrong in (None, context[:1], context[:, :1], context[0]):
+        with pytest.raises(ValueError, match=r"conditioned on a context of shape \(4, 3\), got"):
+            bijection(x, wrong)
+
+
+@pytest.mark.parametrize("kind", SQUARE)
+@settings(max_examples=10, deadline=None)
+@given(shape=st.tuples(st.integers(2, 5), st.integers(1, 4), st.integers(1, 4)), seed=st.integers(0, 2**16))
+def test_inverse_is_exact_for_any_shape(kind: type[Bijection], shape: tuple[int, int, int], seed: int) -> None:
+    torch.manual_seed(seed)
+    bijection, x, z, _ = perturbed(Case(lambda: kind(shape)))
+    close(bijection.inverse(bijection(x)[0]), x)
+    close(bijection(bijection.inverse(z))[0], z)
+
+
+def test_composition_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"Squeeze gives \(4, 2, 3\), but ActNorm after it takes \(4, 3, 2\)"):
+        Composition([Squeeze((1, 4, 6)), ActNorm((4, 3, 2))])
+
+
+def test_composition_adds_the_logdets() -> None:
+    torch.manual_seed(0)
+    bijection, x, _, _ = perturbed(CASES["composition"])
+    assert isinstance(bijection, Composition)
+    z, logdet = bijection(x)
+    terms = []
+    for part in bijection.bijections:
+        x, term = part(x)
+        terms.append(term)
+    close(x, z)
+    close(torch.stack(terms).sum(0), logdet)
