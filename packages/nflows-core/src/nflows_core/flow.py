@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.normal import standard_normal_log_prob
+from torch import Tensor, nn
 
 
 class Flow(nn.Module):
@@ -30,12 +29,17 @@ class Flow(nn.Module):
         quantization: How many values a pixel of the data can take; 256 for 8-bit images.
     """
 
-    def __init__(
-        self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256
-    ) -> None:
+    def __init__(self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256) -> None:
         super().__init__()
         if len(splits) != len(levels) - 1:
             raise ValueError(f"{len(levels)} levels need {len(levels) - 1} splits, got {len(splits)}")
+        for i, split in enumerate(splits):
+            kept = (split.kept, *split.shape[1:])
+            if (levels[i].output_shape, kept) != (split.shape, levels[i + 1].shape):
+                raise ValueError(
+                    f"level {i} gives {levels[i].output_shape}, but its split takes {split.shape} and keeps {kept}, "
+                    f"and the next level takes {levels[i + 1].shape}"
+                )
         self.levels = nn.ModuleList(levels)
         self.splits = nn.ModuleList(splits)
         self.quantization = quantization
@@ -111,7 +115,7 @@ class Flow(nn.Module):
         Returns:
             Bits per dimension, :math:`(B,)`.
         """
-        x = dequantize(pixels, self.quantization, generator)
+        x = dequantize(pixels.to(self._parameter().dtype), self.quantization, generator)
         return density_to_bits_per_dim(self.log_prob(x, context), self.shape, self.quantization)
 
     @torch.no_grad()
@@ -140,12 +144,15 @@ class Flow(nn.Module):
         """
         if temperature < 0:
             raise ValueError(f"temperature must not be negative, got {temperature}")
-        like = next(self.parameters())
+        like = self._parameter()
         latents = [
             temperature * torch.randn(n, *shape, generator=generator, device=like.device, dtype=like.dtype)
             for shape in self.latent_shapes
         ]
         return self.decode(latents, context)
+
+    def _parameter(self) -> Tensor:
+        return next(self.parameters())
 
     def _levels(self) -> list[Bijection]:
         return list(self.levels)  # type: ignore[arg-type]

@@ -18,13 +18,16 @@ def dequantize(pixels: Tensor, quantization: int = 256, generator: torch.Generat
         Values in :math:`[0, 1)`; `quantize` gives ``pixels`` back.
     """
     dtype = pixels.dtype if pixels.is_floating_point() else torch.get_default_dtype()
+    # The sum, the quotient and the product in `quantize` round, by less than this much of a pixel's unit together:
+    # noise closer to 0 or 1 could land on the neighboring value.
+    margin = 2 * quantization * torch.finfo(dtype).eps
+    if margin >= 0.5:
+        raise ValueError(f"{dtype} is too coarse for noise on {quantization} values; convert the pixels to float32")
     noise = torch.rand(pixels.shape, generator=generator, device=pixels.device, dtype=dtype)
-    x = (pixels.to(dtype) + noise) / quantization
-    # Rounding can reach the next integer: in float32 255 + (1 - 2^-24) is 256.
-    return torch.minimum(x, (pixels.to(dtype) + 1 - quantization * torch.finfo(dtype).eps) / quantization)
+    return (pixels.to(dtype) + noise.clamp(margin, 1 - margin)) / quantization
 
 
 def quantize(x: Tensor, quantization: int = 256) -> Tensor:
-    """The integers :math:`\\lfloor x n \\rfloor`, clamped to :math:`[0, n)`, as uint8 or int32."""
+    r"""The integers :math:`\lfloor x n \rfloor`, clamped to :math:`[0, n)`, as uint8 or int32."""
     dtype = torch.uint8 if quantization <= 256 else torch.int32
     return (x * quantization).floor().clamp(0, quantization - 1).to(dtype)
