@@ -4,7 +4,6 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
-
 from nflows_core.data import DataError, Images
 from nflows_core.data.resize import fit_square, resize
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
-
 from nflows_core.data import DataError, Images, read_images
+from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-
 from nflows_core.data.split import held_out, split_indices
 
 

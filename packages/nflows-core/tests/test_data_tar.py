@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from nflows_core.data import DataError, read_images
+from PIL import Image
 
 
 def png(shade: int) -> bytes:
