@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nflows_core.bijections import ActNorm
 from torch import Tensor
+
+from nflows_core.bijections import ActNorm
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+
 from nflows_core.bijections import (
     ActNorm,
     AffineCoupling,
@@ -22,7 +24,6 @@ from nflows_core.bijections import (
     Split,
     Squeeze,
 )
-from torch import Tensor
 
 CONTEXT = 3
 TOLERANCES = {torch.float32: 2e-5, torch.float64: 1e-11}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from nflows_core.bijections import Conv1x1
 from torch.nn.functional import conv2d
+
+from nflows_core.bijections import Conv1x1
 
 
 def matrix_of(layer: Conv1x1) -> torch.Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nflows_core.bijections import InverseConv2d, InvertibleConv2d
 from torch.nn.functional import conv2d, pad
+
+from nflows_core.bijections import InverseConv2d, InvertibleConv2d
 
 PADDING = {"tl": (2, 0, 2, 0), "tr": (0, 2, 2, 0), "bl": (2, 0, 0, 2), "br": (0, 2, 0, 2)}
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from nflows_core.bijections import Logit
 
 

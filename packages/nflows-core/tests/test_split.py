@@ -6,8 +6,9 @@ import math
 
 import pytest
 import torch
-from nflows_core.bijections import Split
 from torch.distributions import Normal
+
+from nflows_core.bijections import Split
 
 
 @pytest.mark.parametrize(("channels", "kept"), [(2, 1), (5, 3), (8, 4)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nflows_core.bijections import Squeeze
 from torch.nn.functional import pixel_unshuffle
+
+from nflows_core.bijections import Squeeze
 
 
 def test_known_values() -> None:

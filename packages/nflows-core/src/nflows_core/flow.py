@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor, nn
+
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.normal import standard_normal_log_prob
-from torch import Tensor, nn
 
 
 class Flow(nn.Module):

@@ -3,8 +3,9 @@ r"""Activation normalization."""
 from __future__ import annotations
 
 import torch
-from nflows_core.bijections.base import Bijection, Shape
 from torch import Tensor, nn
+
+from nflows_core.bijections.base import Bijection, Shape
 
 
 class ActNorm(Bijection):

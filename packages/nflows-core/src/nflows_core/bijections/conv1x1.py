@@ -3,8 +3,9 @@ r"""Invertible 1 x 1 convolution."""
 from __future__ import annotations
 
 import torch
-from nflows_core.bijections.base import Bijection, Shape
 from torch import Tensor, nn
+
+from nflows_core.bijections.base import Bijection, Shape
 
 
 class Conv1x1(Bijection):

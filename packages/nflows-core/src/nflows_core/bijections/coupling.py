@@ -3,9 +3,10 @@ r"""Affine coupling."""
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
+
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.bijections.coupling_network import CouplingNetwork
-from torch import Tensor, nn
 
 _BOUND = 2.0
 

@@ -2,9 +2,10 @@ r"""k x k convolutions with a tractable inverse, from `invconv`."""
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from invconv import nn as invconv_nn
 from nflows_core.bijections.base import Bijection, Shape
-from torch import Tensor
 
 Corner = str | tuple[str, ...]
 """The corner of the kernel that holds its pixel: "tl", "tr", "bl", "br", or one for each group of channels."""

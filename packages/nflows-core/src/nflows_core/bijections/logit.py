@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nflows_core.bijections.base import Bijection, Shape
 from torch import Tensor
+
+from nflows_core.bijections.base import Bijection, Shape
 
 
 class Logit(Bijection):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from nflows_core.bijections.base import Bijection, Shape
-from nflows_core.bijections.rational_quadratic import inverse_rational_quadratic, rational_quadratic
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
+
+from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.rational_quadratic import inverse_rational_quadratic, rational_quadratic
 
 _MIN = 1e-3
 """Least width and height of a bin, relative to the sum of all, and least derivative (Durkan et al. 2019, code)."""

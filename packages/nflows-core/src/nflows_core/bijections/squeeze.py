@@ -2,8 +2,9 @@ r"""Trading resolution for channels."""
 
 from __future__ import annotations
 
-from nflows_core.bijections.base import Bijection, Shape
 from torch import Tensor
+
+from nflows_core.bijections.base import Bijection, Shape
 
 
 class Squeeze(Bijection):

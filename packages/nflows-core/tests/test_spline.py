@@ -1,0 +1,144 @@
+"""The spline activation and its formula."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from nflows_core.bijections import SplineActivation
+from nflows_core.bijections.rational_quadratic import inverse_rational_quadratic, rational_quadratic
+
+Spline = tuple[Tensor, Tensor, Tensor]
+
+
+def random_spline(channels: int, bins: int, roughness: float, dtype: torch.dtype = torch.float64) -> Spline:
+    """Knots and derivatives from mild to the extremes that the activation can learn."""
+    torch.manual_seed(0)
+    knots = []
+    for _ in range(2):
+        fractions = 1e-3 + (1 - 1e-3 * bins) * (roughness * torch.randn(channels, bins, dtype=dtype)).softmax(1)
+        knots.append(torch.nn.functional.pad(40 * fractions.cumsum(1) - 20, (1, 0), value=-20.0))
+    derivatives = (1e-3 + (roughness * torch.randn(channels, bins + 1, dtype=dtype)).exp()).clamp(1e-3, 1e3)
+    return *knots, derivatives
+
+
+def line(channels: int, points: int = 2001, reach: float = 30.0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.linspace(-reach, reach, points, dtype=dtype).view(1, 1, points, 1).repeat(1, channels, 1, 1)
+
+
+def test_known_values() -> None:
+    # In the middle of one bin: s = 2, a = 1/2, b = 3/2, e = 3/4, f = 5/4, hence y = 4 (3/8) and dy/dx = 2.
+    knots_x, knots_y, derivatives = torch.tensor([[0.0, 2.0]]), torch.tensor([[0.0, 4.0]]), torch.tensor([[1.0, 3.0]])
+    x = torch.tensor([1.0]).view(1, 1, 1, 1)
+    y, logdet = rational_quadratic(x, knots_x, knots_y, derivatives)
+    assert y.item() == pytest.approx(1.5)
+    assert logdet.item() == pytest.approx(math.log(2))
+    assert inverse_rational_quadratic(y, knots_x, knots_y, derivatives).item() == pytest.approx(1.0)
+
+
+def test_passes_through_the_knots_with_their_derivatives() -> None:
+    knots_x, knots_y, derivatives = random_spline(3, 5, 1.0)
+    for knot in range(6):
+        x = knots_x[:, knot].view(1, 3, 1, 1)
+        y, logdet = rational_quadratic(x, knots_x, knots_y, derivatives)
+        torch.testing.assert_close(y.view(3), knots_y[:, knot])
+        if knot < 5:  # At the last knot the tail begins.
+            torch.testing.assert_close(logdet, derivatives[:, knot].log().sum()[None])
+
+
+@pytest.mark.parametrize("roughness", [0.3, 1.0, 3.0])
+def test_increases_and_inverts_exactly(roughness: float) -> None:
+    spline = random_spline(4, 5, roughness)
+    x = line(4)
+    y, _ = rational_quadratic(x, *spline)
+    assert (y.diff(dim=2) > 0).all()
+    torch.testing.assert_close(inverse_rational_quadratic(y, *spline), x, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("roughness", [0.3, 1.0])
+def test_inverse_is_exact_in_float32(roughness: float) -> None:
+    spline = random_spline(4, 5, roughness, torch.float32)
+    x = line(4, dtype=torch.float32)
+    y, _ = rational_quadratic(x, *spline)
+    # An error of one rounding of y is an error of that much over the slope of x.
+    derivative = (rational_quadratic(x + 1e-2, *spline)[0] - y) / 1e-2
+    error = (inverse_rational_quadratic(y, *spline) - x).abs() * derivative.clamp(max=1)
+    assert error.max() < 1e-5
+
+
+def test_float32_stays_finite_at_the_extremes() -> None:
+    spline = random_spline(8, 5, 8.0, torch.float32)
+    x = line(8, dtype=torch.float32)
+    y, logdet = rational_quadratic(x, *spline)
+    exact = rational_quadratic(x.double(), *(part.double() for part in spline))
+    torch.testing.assert_close(y.double(), exact[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logdet.double(), exact[1], rtol=1e-4, atol=0)
+    assert inverse_rational_quadratic(y, *spline).isfinite().all()
+
+
+def test_gradients_agree_with_finite_differences() -> None:
+    spline = [part.requires_grad_() for part in random_spline(2, 3, 0.5)]
+    x = (12 * torch.randn(3, 2, 2, 3, dtype=torch.float64)).requires_grad_()
+    assert torch.autograd.gradcheck(rational_quadratic, (x, *spline))
+    assert torch.autograd.gradcheck(inverse_rational_quadratic, (x, *spline))
+
+
+def test_parts_of_a_large_batch_fit_together() -> None:
+    spline = [part.requires_grad_() for part in random_spline(4, 5, 1.0)]
+    x = (8 * torch.randn(5, 4, 80, 70, dtype=torch.float64)).requires_grad_()
+    weight = torch.randn_like(x)
+
+    def gradients(*batches: Tensor) -> tuple[Tensor, ...]:
+        results = [rational_quadratic(batch, *spline) for batch in batches]
+        y, logdet = (torch.cat(parts) for parts in zip(*results, strict=True))
+        return torch.autograd.grad((y * weight).sum() + (logdet * weight[:, 0, 0, 0]).sum(), [x, *spline])
+
+    for together, apart in zip(gradients(x), gradients(*x.split(1)), strict=True):
+        torch.testing.assert_close(together, apart)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_activation_starts_as_the_identity(dtype: torch.dtype) -> None:
+    x = line(3, reach=50.0, dtype=dtype)
+    z, logdet = SplineActivation((3, 2001, 1)).to(dtype)(x)
+    torch.testing.assert_close(z, x)
+    torch.testing.assert_close(
+        logdet, torch.zeros(1, dtype=dtype), rtol=0, atol=1e-2 if dtype == torch.float32 else 1e-9
+    )
+
+
+def test_activation_is_the_identity_outside_and_smooth_where_it_begins() -> None:
+    torch.manual_seed(0)
+    layer = SplineActivation((2, 1, 1), bins=4, tail=3.0).double()
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    for far in (-1e4, -3.0, 3.0, 1e4):
+        x = torch.full((1, 2, 1, 1), far, dtype=torch.float64)
+        z, logdet = layer(x)
+        torch.testing.assert_close(z, x)
+        torch.testing.assert_close(logdet, torch.zeros(1, dtype=torch.float64), rtol=0, atol=1e-9)
+    inside, outside = (layer(torch.full((1, 2, 1, 1), x, dtype=torch.float64))[1] for x in (3 - 1e-7, 3 + 1e-7))
+    torch.testing.assert_close(inside, outside, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.0, 30.0, 1e4])
+def test_activation_keeps_least_widths_heights_and_derivatives(size: float) -> None:
+    layer = SplineActivation((2, 1, 1), bins=5, tail=20.0)
+    with torch.no_grad():
+        layer.widths[:, 0] = size
+        layer.heights[:, 1] = size
+        layer.derivatives.fill_(-size)
+    knots_x, knots_y, derivatives = layer._spline()
+    assert knots_x.diff().min() > 0.04 * 0.99
+    assert knots_y.diff().min() > 0.04 * 0.99
+    assert derivatives.min() >= 1e-3
+    torch.testing.assert_close(knots_x[:, [0, -1]], torch.tensor([[-20.0, 20.0]] * 2))
+
+
+@pytest.mark.parametrize(("bins", "tail"), [(1, 20.0), (1000, 20.0), (5, 0.0), (5, -1.0)])
+def test_activation_refuses_what_has_no_spline(bins: int, tail: float) -> None:
+    with pytest.raises(ValueError, match="SplineActivation"):
+        SplineActivation((2, 1, 1), bins, tail)
