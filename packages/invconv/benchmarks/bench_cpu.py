@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import invconv
 import torch
 import torch.nn.functional as F
+
+import invconv
 
 SHAPES = [  # images, channels, height and width, kernel size
     (16, 3, 16, 3),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
+
 from invconv import CORNERS
 from invconv.geometry import anchor_index
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import invconv
 import numpy as np
 import pytest
+
+import invconv
 from random_problems import random_kernel
 
 GOOD = random_kernel(np.random.default_rng(0), ("tl",), 4, (3, 3))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import invconv
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import invconv
 from invconv import CORNERS
 from random_problems import dense_matrix, problems, random_kernel, with_layout
 

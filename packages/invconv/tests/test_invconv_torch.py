@@ -7,9 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import invconv  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+
+import invconv  # noqa: E402
 from invconv import CORNERS  # noqa: E402
 from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
 

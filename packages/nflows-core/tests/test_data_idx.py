@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from nflows_core.data import DataError, read_images
 from nflows_core.data.split import split_indices
-from numpy.typing import NDArray
 
 TRAIN = np.arange(12 * 3 * 4, dtype=np.uint8).reshape(12, 3, 4)
 TEST = TRAIN[:5] + 7

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
+
 from nflows_core.data import DataError, Images
 from nflows_core.data.resize import fit_square, resize
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nflows_core.data import DataError, read_images
 from nflows_core.data.split import split_indices
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from nflows_core.data import DataError, Images, read_images
 from PIL import Image
+
+from nflows_core.data import DataError, Images, read_images
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+
 from nflows_core.data.split import held_out, split_indices
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from nflows_core.data import DataError, read_images
 from PIL import Image
+
+from nflows_core.data import DataError, read_images
 
 
 def png(shade: int) -> bytes:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.data import Images
 from nflows_core.evaluation import (
@@ -20,7 +22,6 @@ from nflows_core.evaluation import (
     sampling_time,
 )
 from nflows_core.flow import Flow
-from torch import Tensor, nn
 
 SHAPE = (1, 4, 4)
 

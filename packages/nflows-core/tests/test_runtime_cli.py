@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from nflows_core.data import DataError
 from nflows_core.runtime import cli
 from nflows_core.runtime.cli import Application, Command, CommandGroup, json_option, print_report, run

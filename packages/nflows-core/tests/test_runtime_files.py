@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nflows_core.runtime.files import atomic_write, save_image, sha256
 from PIL import Image
+
+from nflows_core.runtime.files import atomic_write, save_image, sha256
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither modes nor limits like these")
 

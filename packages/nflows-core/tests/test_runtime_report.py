@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
 from nflows_core.runtime.files import save_image, sha256
 from nflows_core.runtime.page import Table, shown

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from nflows_core.training import CheckpointError
-from nflows_core.training.checkpoint import load_tensors, read_tensors, write_tensors
 from safetensors.torch import save_file
 from torch import nn
+
+from nflows_core.training import CheckpointError
+from nflows_core.training.checkpoint import load_tensors, read_tensors, write_tensors
 
 
 def some_tensors() -> dict[str, torch.Tensor]:

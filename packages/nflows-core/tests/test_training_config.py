@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 
 import pytest
+
 from nflows_core.training import TrainingConfig, learning_rate
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from nflows_core.bijections import ActNorm
 from nflows_core.flow import Flow
 from nflows_core.training import WeightAverage

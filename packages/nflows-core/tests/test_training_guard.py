@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from nflows_core.bijections import ActNorm, AffineCoupling, Bijection, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training import NonFiniteError, Trainer, TrainingConfig
 from nflows_core.training.guard import locate_non_finite
-from torch import Tensor
 
 SHAPE = (2, 4, 4)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow

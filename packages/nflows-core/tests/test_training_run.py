@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
@@ -23,12 +25,12 @@ from nflows_core.training import (
     read_run,
     save_run,
 )
-from safetensors.torch import save_file
 
 RUN = Run(
     model="tiny",
     arguments={"shape": (2, 4, 4), "depth": 2, "quantization": 32},
     data="digits",
+    size=None,
     classes=("zero", "one"),
     training=TrainingConfig(epochs=2, batch_size=8, seed=5),
 )

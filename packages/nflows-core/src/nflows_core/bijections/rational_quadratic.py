@@ -59,15 +59,7 @@ def inverse_rational_quadratic(y: Tensor, knots_x: Tensor, knots_y: Tensor, deri
     Where :math:`g < 0` the second form is used: then nothing cancels.
     """
     bins = _bins(knots_x, knots_y, derivatives)
-    rows = _rows(y)
-    index = _index(_bin(rows.detach(), bins.y.detach()), bins.y)
-    x0, per_width, y0, height, a, b = (_pick(field, index) for field in bins)
-    r = (rows - y0) / height
-    q = 1 - r
-    g = a * q - b * r
-    root = (g.square() + 4 * r * q).sqrt()
-    xi = torch.where(g < 0, (root - g) / (root - g + 2 * q), 2 * r / (2 * r + g + root))
-    return _images(x0 + xi / per_width, y)
+    return torch.cat([_images(_solve(_rows(y[part]), bins), y[part]) for part in _parts(y)])
 
 
 class _Bins(NamedTuple):
@@ -159,6 +151,17 @@ def _bin_gradients(sums: Tensor, bins: _Bins) -> Tensor:
     return torch.stack([-xi * bins.per_width, per_width, y, y_r + log_slope / bins.height, a, b])
 
 
+def _solve(y: Tensor, bins: _Bins) -> Tensor:
+    index = _index(_bin(y, bins.y), bins.y)
+    x0, per_width, y0, height, a, b = (_pick(field, index) for field in bins)
+    r = (y - y0) / height
+    q = 1 - r
+    g = a * q - b * r
+    root = (g.square() + 4 * r * q).sqrt()
+    xi = torch.where(g < 0, (root - g) / (root - g + 2 * q), 2 * r / (2 * r + g + root))
+    return x0 + xi / per_width
+
+
 def _bins(knots_x: Tensor, knots_y: Tensor, derivatives: Tensor) -> _Bins:
     width, height = knots_x.diff(), knots_y.diff()
     slope = height / width
@@ -176,20 +179,15 @@ def _bins(knots_x: Tensor, knots_y: Tensor, derivatives: Tensor) -> _Bins:
     )
 
 
-@torch.no_grad()
 def _bin(x: Tensor, starts: Tensor) -> Tensor:
-    # Comparisons that write floating point, unlike those that write bool, use the CPU's vector unit.
-    bin_, reached = torch.zeros_like(x), torch.empty_like(x)
-    for start in starts[:, 1:].unbind(1):
-        bin_ += torch.ge(x, start[:, None], out=reached)
-    return bin_
+    # A comparison that writes floating point, unlike one that writes bool, uses the CPU's vector unit.
+    x, starts = x.detach()[:, None], starts.detach()[:, 1:, None]
+    return torch.ge(x, starts, out=x.new_empty(len(x), starts.shape[1], x.shape[2])).sum(1)
 
 
 def _one_hot(bin_: Tensor, bins: int) -> Tensor:
-    one_hot = bin_.new_empty(bin_.shape[0], bins, bin_.shape[1])
-    for k in range(bins):
-        torch.eq(bin_, k, out=one_hot[:, k])
-    return one_hot
+    numbers = torch.arange(bins, dtype=bin_.dtype, device=bin_.device)[:, None]
+    return torch.eq(bin_[:, None], numbers, out=bin_.new_empty(len(bin_), bins, bin_.shape[1]))
 
 
 def _index(bin_: Tensor, field: Tensor) -> Tensor:
@@ -212,4 +210,4 @@ def _images(rows: Tensor, like: Tensor) -> Tensor:
 def _parts(x: Tensor) -> Iterator[slice]:
     size = math.prod(x.shape[1:])
     step = max(1, len(x) if x.is_cuda else _ELEMENTS_AT_ONCE // size)
-    return (slice(start, start + step) for start in range(0, len(x), step))
+    return (slice(start, start + step) for start in range(0, max(1, len(x)), step))

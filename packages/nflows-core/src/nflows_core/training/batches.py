@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.training.config import TrainingConfig
-from torch import Tensor
-from torch.nn.functional import one_hot
 
 
 class Batch(NamedTuple):

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nflows_core.runtime.files import atomic_write
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from nflows_core.runtime.files import atomic_write
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "nflows_core"

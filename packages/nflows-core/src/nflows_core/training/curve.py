@@ -9,6 +9,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 from accelerate import Accelerator
+
 from nflows_core.runtime.files import atomic_write
 
 METRICS_FILE = "metrics.csv"

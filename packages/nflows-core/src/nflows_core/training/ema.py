@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from nflows_core.flow import Flow
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from nflows_core.flow import Flow
 
 
 class WeightAverage:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nflows_core.bijections.base import Bijection
 from torch import Tensor, nn
+
+from nflows_core.bijections.base import Bijection
 
 
 class NonFiniteError(FloatingPointError):

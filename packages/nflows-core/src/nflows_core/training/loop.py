@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor, nn
+
 from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
 from nflows_core.training.batches import Batch, Batches
 from nflows_core.training.config import TrainingConfig
@@ -17,7 +19,6 @@ from nflows_core.training.guard import NonFiniteError, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.state import TrainingState
-from torch import Tensor, nn
 
 Progress = Callable[[StepMetrics, int], None]
 """Called on the main process after every update, with its metrics and the number of updates of the run."""
@@ -34,7 +35,7 @@ class TrainingLoop:
         flow: Initialized, on the accelerator's device.
         config: The settings.
         train: What the updates are made on.
-        test: What is evaluated after each epoch, if anything.
+        test: What is evaluated before the first epoch and after each, if anything.
         checkpoint: The file of the checkpoint; one that exists is resumed.
         progress: See `Progress`.
     """
@@ -88,7 +89,7 @@ class TrainingLoop:
             self._update(bits_per_dim, norm)
 
     def _epoch_is_over(self) -> bool:
-        return self.state.step > 0 and self.state.step % self.train.steps_per_epoch == 0
+        return self.state.step % self.train.steps_per_epoch == 0
 
     def _learning_rate(self) -> float:
         return learning_rate(self.state.step, self.total_steps, self.config)

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import torch
 from accelerate.utils import convert_outputs_to_fp32
+from torch import nn
+
 from nflows_core.bijections.base import Bijection
 from nflows_core.training.config import Precision
-from torch import nn
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runtime.files import atomic_write
@@ -21,7 +23,6 @@ from nflows_core.training.checkpoint import load_tensors, read_tensors, under_pr
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
-from torch import Tensor
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -39,7 +40,8 @@ class Run:
     Arguments:
         model: Its name in `nflows_core.models.MODELS`.
         arguments: Its keyword arguments, as JSON's own types and tuples.
-        data: Where the training images are from.
+        data: Where the training images are from, as `read_images` takes it.
+        size: To which they were scaled, as `read_images` takes it.
         classes: The names of their classes.
         training: The settings.
     """
@@ -47,6 +49,7 @@ class Run:
     model: str
     arguments: dict[str, Any]
     data: str
+    size: int | None
     classes: tuple[str, ...]
     training: TrainingConfig
 
@@ -78,6 +81,7 @@ def read_run(folder: Path) -> Run:
             model=settings["model"],
             arguments={name: _as_tuple(value) for name, value in settings["arguments"].items()},
             data=settings["data"],
+            size=settings["size"],
             classes=tuple(settings["classes"]),
             training=TrainingConfig.from_dict(settings["training"]),
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from nflows_core.flow import Flow
 from nflows_core.training.checkpoint import (
     CheckpointError,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
+
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training.batches import Batches

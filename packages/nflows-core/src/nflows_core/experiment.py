@@ -1,0 +1,204 @@
+r"""What the commands do, as functions: train a flow on a data set, measure it, report it."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nflows_core.data.images import DataError, Images
+from nflows_core.data.read import read_images
+from nflows_core.distributions.dequantization import dequantize
+from nflows_core.evaluation import (
+    bits_per_dim,
+    forward_time,
+    gaussian_bits_per_dim,
+    image_grid,
+    parameters,
+    reconstruction_error,
+    reconstruction_grid,
+    sampling_time,
+)
+from nflows_core.flow import Flow
+from nflows_core.models import MODELS
+from nflows_core.runtime.curve import Curve, Points
+from nflows_core.runtime.files import save_image
+from nflows_core.runtime.page import Table
+from nflows_core.runtime.report import write_report
+from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.loop import Progress
+from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.training.trainer import CHECKPOINT_FILE
+
+SAMPLES_FILE = "samples.png"
+RECONSTRUCTION_FILE = "reconstruction.png"
+REPORT_FILES = (SAMPLES_FILE, RECONSTRUCTION_FILE, "report.json", "report.html")
+RECONSTRUCTED_IMAGES = 1000
+DEMO = TrainingConfig(epochs=60, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
+DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
+"""An Inverse-Flow on the embedded digits, small enough for three minutes on two cores."""
+
+GAUSSIAN_DIMENSIONS = 3072
+"""The covariance of larger images takes longer than the flow."""
+
+
+def train(
+    data: str,
+    folder: Path,
+    model: str,
+    arguments: Mapping[str, Any],
+    config: TrainingConfig,
+    *,
+    size: int | None = None,
+    progress: Progress | None = None,
+) -> Flow:
+    """Trains a new flow into a run folder.
+
+    Arguments:
+        data: As `read_images` takes it.
+        folder: Of the run; made if it is missing.
+        model: A name in `MODELS`.
+        arguments: Those of the model besides the image's shape and quantization.
+        config: The settings.
+        size: As `read_images` takes it.
+        progress: As the `Trainer` takes it.
+
+    Raises:
+        DataError: The data cannot be used.
+        ValueError: The model does not take these arguments, or images of this shape.
+        FileExistsError: The folder has a run.
+    """
+    if (folder / CONFIG_FILE).exists():
+        raise FileExistsError(
+            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
+        )
+    images = read_images(data, "train", size)
+    shape = {"shape": images.shape, "quantization": images.quantization}
+    run = Run(model, {**arguments, **shape}, data, size, images.classes, config)
+    torch.manual_seed(config.seed)
+    flow = build(run)
+    trainer = Trainer(flow, images, config, folder, read_images(data, "test", size), progress)
+    save_run(folder, run)
+    flow = trainer.fit()
+    save_run(folder, run, flow)
+    return flow
+
+
+def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow:
+    """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
+
+    Arguments:
+        data: Where its data set is now.
+        folder: Of the run.
+        progress: As the `Trainer` takes it.
+    """
+    run = read_run(folder)
+    torch.manual_seed(run.training.seed)
+    images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
+    flow = Trainer(build(run), images[0], run.training, folder, images[1], progress).fit(resume=True)
+    save_run(folder, run, flow)
+    return flow
+
+
+def remove_run(folder: Path) -> None:
+    """Removes the files that a run leaves in its folder, and nothing else."""
+    for name in (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES):
+        (folder / name).unlink(missing_ok=True)
+
+
+def build(run: Run) -> Flow:
+    """The untrained flow of a run."""
+    preset = MODELS[run.model]
+    known = inspect.signature(preset).parameters
+    if unknown := [name for name in run.arguments if name not in known]:
+        raise ValueError(f"the model {run.model} takes no {unknown[0]}; it takes {', '.join(known)}")
+    return preset(**run.arguments)
+
+
+def measure(flow: Flow, test: Images, seed: int = 0) -> dict[str, Any]:
+    """How good a flow is on test images; the keys are those of ``report.json``."""
+    if test.shape != flow.shape:
+        raise DataError(f"the flow takes images of shape {flow.shape}, these have {test.shape}; give --size, or others")
+    density = bits_per_dim(flow, test, seed=seed)
+    return {
+        "bits_per_dim": density.mean,
+        "bits_per_dim_interval_95": list(density.interval),
+        "test_images": density.n,
+        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed),
+        "parameters": parameters(flow),
+        "sampling_ms_per_100": sampling_time(flow),
+        "forward_ms_per_100": forward_time(flow),
+    }
+
+
+def report(folder: Path, title: str) -> dict[str, Any]:
+    """Measures the run of a folder and writes its report and pictures there.
+
+    Returns:
+        The content of ``report.json``.
+    """
+    run, flow = read_run(folder), load_run(folder)
+    train, test = read_images(run.data, "train", run.size), read_images(run.data, "test", run.size)
+    seed = run.training.seed
+    curves = {file: _read_curve(folder / file) for file in (METRICS_FILE, TEST_METRICS_FILE)}
+    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1], **measure(flow, test, seed)}
+    if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
+        numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
+    save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed)
+    caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed)
+    names = {"training images": curves[METRICS_FILE], "test images, averaged weights": curves[TEST_METRICS_FILE]}
+    return write_report(
+        folder,
+        title,
+        {**numbers, "seconds": _last(folder / METRICS_FILE, "seconds"), "run": asdict(run)},
+        seed=seed,
+        inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
+        tables=[_comparison(numbers)],
+        curves=[Curve("Training", "updates", "bits per dimension", names)],
+        pictures={"Samples": folder / SAMPLES_FILE, caption: folder / RECONSTRUCTION_FILE},
+    )
+
+
+def save_samples(flow: Flow, path: Path, n: int, *, temperature: float = 1.0, seed: int = 0) -> None:
+    """Draws images from a flow into one PNG."""
+    generator = torch.Generator(next(flow.parameters()).device).manual_seed(seed)
+    save_image(path, image_grid(flow.sample(n, temperature, generator=generator)))
+
+
+@torch.no_grad()
+def save_reconstruction(flow: Flow, images: Images, path: Path, *, n: int = 10, seed: int = 0) -> str:
+    """Encodes and decodes ``n`` images into one PNG; returns what it shows."""
+    like = next(flow.parameters())
+    generator = torch.Generator(like.device).manual_seed(seed)
+    x = dequantize(images.pixels[:n].to(like), images.quantization, generator)
+    grid = reconstruction_grid(x, flow.decode(flow.encode(x)))
+    save_image(path, grid.pixels)
+    return grid.caption
+
+
+def _comparison(numbers: Mapping[str, Any]) -> Table:
+    names = {
+        "untrained flow": "bits_per_dim_before_training",
+        "Gaussian with full covariance": "gaussian_bits_per_dim",
+        "trained flow": "bits_per_dim",
+    }
+    rows = [{"model": model, "bits_per_dim": numbers[key]} for model, key in names.items() if key in numbers]
+    return Table("Bits per dimension of the test images", rows)
+
+
+def _read_curve(path: Path) -> Points:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [(float(row["step"]), float(row["bits_per_dim"])) for row in csv.DictReader(file)]
+
+
+def _last(path: Path, column: str) -> float:
+    with path.open(newline="", encoding="utf-8") as file:
+        return float(list(csv.DictReader(file))[-1][column])
