@@ -156,10 +156,13 @@ def test_initialize_returns_the_latent(case: Case) -> None:
 def test_empty_batch(case: Case) -> None:
     bijection, x, z, context = perturbed(case)
     empty = None if context is None else context[:0]
-    latent, logdet = bijection(x[:0], empty)
+    latent, logdet = bijection(x[:0].requires_grad_(), empty)
     assert latent.shape == (0, *bijection.output_shape)
     assert logdet.shape == (0,)
     assert bijection.inverse(z[:0], empty).shape == (0, *bijection.shape)
+    (latent.sum() + logdet.sum() + sum(p.sum() for p in bijection.parameters())).backward()
+    for parameter in bijection.parameters():
+        torch.testing.assert_close(parameter.grad, torch.ones_like(parameter), rtol=0, atol=0)
 
 
 def test_wrong_shape_is_refused(case: Case) -> None:

@@ -1,4 +1,4 @@
-r"""What every bijection promises, and the two ways to combine bijections."""
+r"""What every bijection promises, and how to chain several."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class _RationalQuadratic(Function):
             rows = _rows(x[part])
             bin_ = _bin(rows, bins[0])
             t = _terms(rows, _Bins(*bins), _index(bin_, bins[0]))
-            grad_l = grad_logdet[part].repeat_interleave(rows.shape[1] // len(x[part]))
+            grad_l = grad_logdet[part].repeat_interleave(math.prod(x.shape[2:]))
             grads = _gradients(t, _rows(grad_y[part]), grad_l)
             sums += torch.bmm(torch.stack(grads, 1), _one_hot(bin_, bins.shape[2]).mT)
             grad_x[part] = _images(grads[0].mul_(t.per_width), x[part])
@@ -133,6 +133,15 @@ def _terms(x: Tensor, bins: _Bins, index: Tensor) -> _Terms:
 
 
 def _gradients(t: _Terms, grad_y: Tensor, grad_l: Tensor) -> list[Tensor]:
+    r"""What the gradients of the bins are sums of, by the chain rule.
+
+    With :math:`r = \xi e / d`, :math:`\lambda = \log p - 2 \log d` and :math:`u = \xi \eta / d`,
+
+    .. math::
+        \partial_\xi r = p / d^2, \quad \partial_a r = (1 - r) u, \quad \partial_b r = -r u, \quad
+        \partial_\xi \lambda = 2 (f - e) / p - 2 (a + b - 2) (\eta - \xi) / d, \quad
+        \partial_a \lambda = \eta^2 / p - 2 u, \quad \partial_b \lambda = \xi^2 / p - 2 u
+    """
     grad_r = grad_y * t.height
     r = (t.xi * t.e).div_(t.d)
     u = (t.xi * t.eta).div_(t.d)
@@ -208,6 +217,5 @@ def _images(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _parts(x: Tensor) -> Iterator[slice]:
-    size = math.prod(x.shape[1:])
-    step = max(1, len(x) if x.is_cuda else _ELEMENTS_AT_ONCE // size)
+    step = max(1, _ELEMENTS_AT_ONCE // math.prod(x.shape[1:]) if x.device.type == "cpu" else len(x))
     return (slice(start, start + step) for start in range(0, max(1, len(x)), step))
