@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from changed_packages import ROOT, changed_files, read_dependencies, touched_packages
 
 # The layers of the house: each package with those below it that it imports.

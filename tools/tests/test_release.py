@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from changed_packages import ROOT
 from release import ReleaseError, bump, check, main, section
 
