@@ -20,6 +20,7 @@ from nflows_core.bijections import (
     InverseConv2d,
     InvertibleConv2d,
     Logit,
+    QuadCoupling,
     SplineActivation,
     Split,
     Squeeze,
@@ -53,6 +54,8 @@ CASES = {
     "coupling": Case(lambda: AffineCoupling((5, 3, 4), width=8)),
     "coupling-two-channels": Case(lambda: AffineCoupling((2, 3, 4), width=8)),
     "coupling-context": Case(lambda: AffineCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT),
+    "quad-coupling": Case(lambda: QuadCoupling((6, 3, 2), width=4)),
+    "quad-coupling-context": Case(lambda: QuadCoupling((4, 3, 2), width=4, context_features=CONTEXT), CONTEXT),
     "split": Case(lambda: Split((5, 3, 4))),
     "split-context": Case(lambda: Split((4, 3, 4), context_features=CONTEXT), CONTEXT),
     "logit": Case(lambda: Logit((2, 3, 4), alpha=0.05)),
@@ -61,7 +64,17 @@ CASES = {
     "squeeze": Case(lambda: Squeeze((3, 4, 6))),
     "composition": Case(chain),
 }
-SQUARE = (ActNorm, AffineCoupling, Conv1x1, InverseConv2d, InvertibleConv2d, Logit, Split, SplineActivation)
+SQUARE = (
+    ActNorm,
+    AffineCoupling,
+    Conv1x1,
+    InverseConv2d,
+    InvertibleConv2d,
+    Logit,
+    QuadCoupling,
+    Split,
+    SplineActivation,
+)
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
@@ -199,8 +212,9 @@ def test_wrong_context_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("kind", SQUARE)
 @settings(max_examples=10, deadline=None)
-@given(shape=st.tuples(st.integers(2, 5), st.integers(1, 4), st.integers(1, 4)), seed=st.integers(0, 2**16))
-def test_inverse_is_exact_for_any_shape(kind: type[Bijection], shape: tuple[int, int, int], seed: int) -> None:
+@given(channels=st.integers(0, 3), size=st.tuples(st.integers(1, 4), st.integers(1, 4)), seed=st.integers(0, 2**16))
+def test_inverse_is_exact_for_any_shape(kind: type[Bijection], channels: int, size: tuple[int, int], seed: int) -> None:
+    shape = (channels + (4 if kind is QuadCoupling else 2), *size)
     torch.manual_seed(seed)
     bijection, x, z, _ = perturbed(Case(lambda: kind(shape)))
     close(bijection.inverse(bijection(x)[0]), x)

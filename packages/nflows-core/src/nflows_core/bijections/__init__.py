@@ -6,6 +6,7 @@ from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
 from nflows_core.bijections.logit import Logit
+from nflows_core.bijections.quad_coupling import QuadCoupling
 from nflows_core.bijections.spline import SplineActivation
 from nflows_core.bijections.split import Split
 from nflows_core.bijections.squeeze import Squeeze
@@ -19,6 +20,7 @@ __all__ = [
     "InverseConv2d",
     "InvertibleConv2d",
     "Logit",
+    "QuadCoupling",
     "SplineActivation",
     "Split",
     "Squeeze",

@@ -21,12 +21,13 @@ class ConditionalAffine(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
+        kept: Channels of :math:`x_1`.
         network: Maps :math:`x_1` and the context to :math:`t` and :math:`r`, one after the other.
     """
 
-    def __init__(self, shape: Shape, network: nn.Module) -> None:
+    def __init__(self, shape: Shape, kept: int, network: nn.Module) -> None:
         super().__init__(shape)
-        self.kept = halves(shape)[0]
+        self.kept = kept
         self.network = network
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -58,7 +59,7 @@ class AffineCoupling(ConditionalAffine):
 
     def __init__(self, shape: Shape, width: int = 64, context_features: int = 0) -> None:
         kept, changed = halves(shape)
-        super().__init__(shape, CouplingNetwork(kept, 2 * changed, width, context_features))
+        super().__init__(shape, kept, CouplingNetwork(kept, 2 * changed, width, context_features))
 
 
 def halves(shape: Shape) -> tuple[int, int]:

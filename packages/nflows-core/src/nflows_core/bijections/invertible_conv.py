@@ -8,7 +8,7 @@ from invconv import nn as invconv_nn
 from nflows_core.bijections.base import Bijection, Shape
 
 Corner = str | tuple[str, ...]
-"""The corner of the kernel that holds its pixel: "tl", "tr", "bl", "br", or one for each group of channels."""
+"""Where the zeros stand, as in `invconv`: "tl", "tr", "bl", "br", or one for each group of channels."""
 
 
 class _Convolution(Bijection):
@@ -32,7 +32,7 @@ class InvertibleConv2d(_Convolution):
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
-        corner: The corner of the kernel that lies on the output pixel.
+        corner: The corner of the image where the zeros stand and the recursion starts.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:
@@ -47,7 +47,7 @@ class InverseConv2d(_Convolution):
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
-        corner: The corner of the kernel that lies on the output pixel.
+        corner: The corner of the image where the zeros stand and the recursion starts.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:

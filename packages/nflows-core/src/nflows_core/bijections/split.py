@@ -24,7 +24,7 @@ class Split(ConditionalAffine):
     def __init__(self, shape: Shape, context_features: int = 0) -> None:
         kept, factored = halves(shape)
         network = ContextConv2d(kept, 2 * factored, 3, context_features)
-        super().__init__(shape, zero_initialized(network))
+        super().__init__(shape, kept, zero_initialized(network))
 
     @property
     def latent_shape(self) -> Shape:
