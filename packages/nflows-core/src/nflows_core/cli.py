@@ -83,7 +83,7 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
             experiment.remove_run(folder)
         with _epochs(config.epochs) as progress:
             experiment.train(data, folder, model, arguments, config, size=size, progress=progress)
-    _show(experiment.report(folder, f"{model} on {Path(data).name}"), folder)
+    _report(folder, f"{model} on {Path(data).name}")
 
 
 @nflows.command(name="eval")
@@ -97,7 +97,7 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
     from nflows_core.training import load_run
 
     measured = experiment.measure(load_run(folder), _test_images(folder, data, size))
-    _show(measured, None)
+    _show(measured)
 
 
 @nflows.command()
@@ -134,7 +134,7 @@ def reconstruct(folder: Path, data: str | None, count: int, output: Path | None,
     result = {"images": min(count, len(images)), "max_reconstruction_error": reconstruction_error(flow, images, count)}
     if output is not None:
         experiment.save_reconstruction(flow, images, output)
-    _show(result, None)
+    _show(result)
 
 
 @nflows.command()
@@ -147,7 +147,7 @@ def demo(folder: Path) -> None:
     experiment.remove_run(folder)
     with _epochs(experiment.DEMO.epochs) as progress:
         experiment.train("digits", folder, "inverse-flow", experiment.DEMO_MODEL, experiment.DEMO, progress=progress)
-    _show(experiment.report(folder, "Inverse-Flow on handwritten digits"), folder)
+    _report(folder, "Inverse-Flow on handwritten digits")
 
 
 @nflows.command()
@@ -157,7 +157,7 @@ def doctor() -> ExitCode:
     from nflows_core.doctor import examine
 
     findings = examine()
-    _show(findings, None)
+    _show(findings)
     return ExitCode.DONE if findings["inverse_is_exact"] else ExitCode.FAILED
 
 
@@ -197,13 +197,19 @@ def _epochs(total: int) -> Iterator[Progress]:
         yield update
 
 
-def _show(result: Mapping[str, Any], folder: Path | None) -> None:
-    """The numbers as a table, and where the report is."""
+def _report(folder: Path, title: str) -> None:
+    from nflows_core import experiment
+
+    report = experiment.report(folder, title)
+    click.echo(experiment.headlines(report))
+    click.echo(f"{'report':<32} {folder / 'report.html'}")
+    print_report(report)
+
+
+def _show(result: Mapping[str, Any]) -> None:
     for name, value in result.items():
-        if not isinstance(value, Mapping) and value is not None:
-            click.echo(f"{words(name):<36} {shown(value)}")
-    if folder is not None:
-        click.echo(f"{'report':<36} {folder / 'report.html'}")
+        if not isinstance(value, Mapping):
+            click.echo(f"{words(name):<32} {shown(value)}")
     print_report(result)
 
 

@@ -30,7 +30,7 @@ from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runtime.curve import Curve, Points
 from nflows_core.runtime.files import save_image
-from nflows_core.runtime.page import Table
+from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
 from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
@@ -42,6 +42,19 @@ SAMPLES_FILE = "samples.png"
 RECONSTRUCTION_FILE = "reconstruction.png"
 REPORT_FILES = (SAMPLES_FILE, RECONSTRUCTION_FILE, "report.json", "report.html")
 RECONSTRUCTED_IMAGES = 1000
+HEADLINES = (
+    "bits_per_dim_before_training",
+    "bits_per_dim",
+    "gaussian_bits_per_dim",
+    "parameters",
+    "sampling_ms_per_100",
+    "forward_ms_per_100",
+    "max_reconstruction_error",
+    "test_images",
+    "seconds",
+)
+"""What a person asks first of a report."""
+
 DEMO = TrainingConfig(epochs=60, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
 """An Inverse-Flow on the embedded digits, small enough for three minutes on two cores."""
@@ -165,6 +178,11 @@ def report(folder: Path, title: str) -> dict[str, Any]:
         curves=[Curve("Training", "updates", "bits per dimension", names)],
         pictures={"Samples": folder / SAMPLES_FILE, caption: folder / RECONSTRUCTION_FILE},
     )
+
+
+def headlines(report: Mapping[str, Any]) -> str:
+    """What a person asks first of a report, as a table in text."""
+    return "\n".join(f"{words(key):<32} {shown(report[key])}" for key in HEADLINES if key in report)
 
 
 def save_samples(flow: Flow, path: Path, n: int, *, temperature: float = 1.0, seed: int = 0) -> None:

@@ -64,8 +64,10 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return "interrupted", ExitCode.INTERRUPTED
         case OSError() if error.strerror:
             return _system(error), ExitCode.USAGE if isinstance(error, _PATH_ERRORS) else ExitCode.FAILED
-        case ValueError():
+        case ValueError() | ModuleNotFoundError():
             return str(error), ExitCode.USAGE
+        case FloatingPointError():
+            return str(error), ExitCode.FAILED
     return f"{type(error).__name__}: {error}; --debug shows where", ExitCode.FAILED
 
 

@@ -1,0 +1,282 @@
+"""The command line as a person uses it: a run from end to end, and every bad input."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import gzip
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from nflows_core.bijections import ActNorm
+from nflows_core.cli import nflows
+from nflows_core.data import read_images
+from nflows_core.runtime.cli import run
+from nflows_core.training import load_run
+
+TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
+
+
+def call(*arguments: object) -> int:
+    return run(nflows, [str(argument) for argument in arguments])
+
+
+def picture(path: Path, height: int = 8, width: int = 8) -> None:
+    pixels = np.random.default_rng(len(path.name)).integers(0, 256, (height, width), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "digits"
+    assert call("train", "digits", "-o", folder, *TINY) == 0
+    return folder
+
+
+# What the commands do
+
+
+def test_a_run_leaves_what_a_person_wants_to_look_at(trained: Path) -> None:
+    names = {"config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "metrics_test.csv"}
+    names |= {"report.json", "report.html", "samples.png", "reconstruction.png"}
+    assert {path.name for path in trained.iterdir()} == names
+    report = json.loads((trained / "report.json").read_text())
+    assert report["bits_per_dim"] < report["bits_per_dim_before_training"]
+    assert report["max_reconstruction_error"] < 1e-4
+    assert report["parameters"] == sum(p.numel() for p in load_run(trained).parameters())
+    assert report["inputs"]["weights"]["sha256"]
+
+
+def test_eval_prints_its_report_alone_as_json(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("eval", trained, "--json") == 0
+    measured = json.loads(capfd.readouterr().out)
+    report = json.loads((trained / "report.json").read_text())
+    assert measured["bits_per_dim"] == report["bits_per_dim"]
+    assert measured["test_images"] == len(read_images("digits", "test"))
+
+
+def test_samples_depend_on_the_seed_only(trained: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call("sample", trained, "-n", 9, "-o", tmp_path / f"{name}.png", "--seed", seed) == 0
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+    with Image.open(tmp_path / "a.png") as grid:
+        assert grid.size[0] > 3 * 64
+
+
+def test_reconstruct_says_how_exact(trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("reconstruct", trained, "-n", 50, "-o", tmp_path / "r.png", "--json") == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["images"] == 50
+    assert 0 < result["max_reconstruction_error"] < 1e-4
+    assert (tmp_path / "r.png").stat().st_size > 0
+
+
+def test_doctor_finds_this_installation_well(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("doctor", "--json") == 0
+    assert json.loads(capfd.readouterr().out)["inverse_is_exact"] is True
+
+
+def test_commands_start_without_torch() -> None:
+    program = "import sys; from nflows_core.cli import nflows; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+# Kill and resume
+
+
+def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path) -> None:
+    settings = ["train", "digits", *TINY, "--epochs", "3", "--checkpoint-steps", "7", "--seed", "3"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def command(folder: Path, *more: str) -> list[str]:
+        return [sys.executable, "-m", "nflows_core.cli", *settings, "-o", str(folder), *more]
+
+    def curve(folder: Path, name: str) -> list[list[str]]:
+        with (folder / name).open(newline="") as file:
+            return [[row["step"], row["bits_per_dim"]] for row in csv.DictReader(file)]
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(whole), check=True, capture_output=True, env=environment)
+    with subprocess.Popen(command(killed), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment) as p:
+        wait_for_rows(killed / "metrics.csv", 3)
+        p.send_signal(signal.SIGKILL)
+    assert not (killed / "model.safetensors").exists()
+    resumed = subprocess.run(command(killed, "--resume"), check=False, capture_output=True, env=environment)
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    for name in ("metrics.csv", "metrics_test.csv"):
+        assert curve(killed, name) == curve(whole, name)
+    for name, tensor in load_run(whole).state_dict().items():
+        assert torch.equal(tensor, load_run(killed).state_dict()[name]), name
+
+
+def wait_for_rows(path: Path, count: int) -> None:
+    end = time.monotonic() + 120
+    while not path.exists() or path.read_text().count("\n") <= count:
+        assert time.monotonic() < end, "no progress"
+        time.sleep(0.01)
+
+
+def test_resume_refuses_other_settings(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "digits", "-o", trained, "--resume", "--learning-rate", "0.5") == 2
+    assert "--learning-rate is 0.5, but the run to resume has 0.001" in capsys.readouterr().err
+
+
+def test_a_run_is_not_overwritten_unasked(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (trained / "config.json").read_bytes()
+    assert call("train", "digits", "-o", trained, "--depth", "3") == 2
+    assert "a run is there; resume it, overwrite it or choose another folder" in capsys.readouterr().err
+    assert (trained / "config.json").read_bytes() == before
+
+
+def test_overwrite_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
+    assert call("train", "digits", "-o", tmp_path, *TINY) == 0
+    (tmp_path / "mine.txt").write_text("kept")
+    assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--model", "glow") == 0
+    assert json.loads((tmp_path / "config.json").read_text())["model"] == "glow"
+    assert (tmp_path / "mine.txt").read_text() == "kept"
+
+
+# Bad input
+
+
+def missing_folder(folder: Path) -> Path:
+    return folder / "missing"
+
+
+def truncated_idx(folder: Path) -> Path:
+    for split, count in (("train", 60), ("t10k", 10)):
+        header = struct.pack(">IIII", 2051, count, 8, 8)
+        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + bytes(count * 64 - 1)))
+    return folder
+
+
+def mixed_sizes(folder: Path) -> Path:
+    for index in range(12):
+        picture(folder / f"{index}.png")
+    picture(folder / "tall.png", height=9)
+    return folder
+
+
+def text_named_png(folder: Path) -> Path:
+    for index in range(12):
+        picture(folder / f"{index}.png")
+    (folder / "note.png").write_text("not a picture")
+    return folder
+
+
+def odd_sizes(folder: Path) -> Path:
+    for split in ("train", "test"):
+        for index in range(12):
+            picture(folder / split / f"{index}.png", height=7)
+    return folder
+
+
+def nan_pixels(folder: Path) -> Path:
+    pixels = np.zeros((40, 8, 8), dtype=np.float32)
+    pixels[7, 3, 2] = np.nan
+    np.save(folder / "images.npy", pixels)
+    return folder / "images.npy"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (missing_folder, "missing: no such file or folder"),
+        (truncated_idx, "train-images-idx3-ubyte.gz"),
+        (mixed_sizes, "give one size for all by --size"),
+        (text_named_png, "note.png: not a picture"),
+        (odd_sizes, "height and width must be even, got 7 x 8"),
+        (nan_pixels, "image 7 has the pixel nan"),
+    ],
+)
+def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data").mkdir()
+    assert call("train", make(tmp_path / "data"), "-o", tmp_path / "run", *TINY) == 2  # type: ignore[operator]
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("nflows: error: ")
+    assert len(error.strip().splitlines()) <= 2
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "glow", "--kernel-size", "3"], "the model glow takes no kernel_size"),
+        (["--levels", "4"], "choose fewer levels"),
+        (["--learning-rate", "0"], "learning_rate must be positive"),
+        (["--batch-size", "5000"], "do not fill one update of 5000"),
+        (["--model", "resnet"], "'resnet' is not one of"),
+        (["--depth", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_bad_settings(options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "digits", "-o", tmp_path / "run", "--epochs", "1", *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_foreign_checkpoint(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
+    save_file({"weight": torch.zeros(3)}, tmp_path / "model.safetensors")
+    assert call("sample", tmp_path, "-o", tmp_path / "s.png") == 2
+    assert str(tmp_path / "model.safetensors") in capsys.readouterr().err
+    (tmp_path / "model.safetensors").write_text("not safetensors")
+    assert call("sample", tmp_path, "-o", tmp_path / "s.png") == 2
+    assert str(tmp_path / "model.safetensors") in capsys.readouterr().err
+    assert not (tmp_path / "s.png").exists()
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("eval", tmp_path) == 2
+    assert "is no run folder" in capsys.readouterr().err
+
+
+def test_images_of_another_shape(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(30):
+        picture(tmp_path / "test" / f"{index}.png", 16, 16)
+        picture(tmp_path / "train" / f"{index}.png", 16, 16)
+    assert call("eval", trained, tmp_path) == 2
+    assert "the flow takes images of shape (1, 8, 8), these have (1, 16, 16)" in capsys.readouterr().err
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("nflows_core.runtime.files.os.fsync", full)
+    assert call("train", "digits", "-o", tmp_path / "run", *TINY) == 1
+    assert "No space left on device; free some space" in capsys.readouterr().err
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_flow_that_diverges_names_the_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forward = ActNorm._forward
+    calls = []
+
+    def poisoned(self: ActNorm, x: torch.Tensor, context: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        calls.append(self)
+        z, logdet = forward(self, x, context)
+        return (z if len(calls) < 10 else z * torch.nan), logdet
+
+    monkeypatch.setattr(ActNorm, "_forward", poisoned)
+    assert call("train", "digits", "-o", tmp_path / "run", *TINY) == 1
+    error = capsys.readouterr().err
+    assert "ActNorm" in error
+    assert "checkpoint.safetensors" in error
