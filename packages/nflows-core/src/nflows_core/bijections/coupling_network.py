@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -57,9 +58,11 @@ class CouplingNetwork(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
+        # With the channels innermost, a convolution of many channels on a small image needs no reordering.
+        x = x.contiguous(memory_format=torch.channels_last)
         hidden = self.first(x, context).relu()
         hidden = self.second(hidden, context).relu()
-        return self.last(hidden)  # type: ignore[no-any-return]
+        return self.last(hidden).contiguous()  # type: ignore[no-any-return]
 
 
 def zero_initialized(module: ModuleT) -> ModuleT:
