@@ -28,18 +28,21 @@ SHAPES = [  # images, channels, height and width, kernel size
     (1, 12, 64, 3),
     (1, 48, 32, 3),
 ]
+BURST = 20
 
 
-def milliseconds(*calls: Callable[[], object], seconds: float = 1.5) -> list[float]:
-    """Median time of each call, taken in turn so that all meet the same machine."""
+def milliseconds(*calls: Callable[[], object], seconds: float = 1.0) -> list[float]:
+    """Median time of each call in its own caches, in bursts taken in turn so that all meet the same machine."""
     times: list[list[float]] = [[] for _ in calls]
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + seconds * len(calls)
     while time.perf_counter() < end:
         for call, record in zip(calls, times, strict=True):
-            start = time.perf_counter()
             call()
-            record.append((time.perf_counter() - start) * 1e3)
-    return [statistics.median(record[len(record) // 10 :]) for record in times]
+            for _ in range(BURST):
+                start = time.perf_counter()
+                call()
+                record.append((time.perf_counter() - start) * 1e3)
+    return [statistics.median(record) for record in times]
 
 
 def measure(B: int, C: int, m: int, k: int) -> dict[str, float | str]:
@@ -51,11 +54,10 @@ def measure(B: int, C: int, m: int, k: int) -> dict[str, float | str]:
     weight_g, x_g = weight.clone().requires_grad_(), x.clone().requires_grad_()
     z, out = invconv.inverse_conv2d(x_g, weight_g), F.conv2d(x_g, weight_g, padding=k // 2)
     with torch.no_grad():
-        conv, wavefront, fixed_point = milliseconds(
-            lambda: F.conv2d(x, weight, padding=k // 2),
-            lambda: invconv.inverse_conv2d(y, weight),
-            lambda: invconv.inverse_conv2d(y, weight, method="fixed_point"),
+        conv, wavefront = milliseconds(
+            lambda: F.conv2d(x, weight, padding=k // 2), lambda: invconv.inverse_conv2d(y, weight)
         )
+        (fixed_point,) = milliseconds(lambda: invconv.inverse_conv2d(y, weight, method="fixed_point"))
     conv_backward, backward = milliseconds(
         lambda: torch.autograd.grad(out, (x_g, weight_g), g, retain_graph=True),
         lambda: torch.autograd.grad(z, (x_g, weight_g), g, retain_graph=True),

@@ -58,6 +58,7 @@ def test_a_run_leaves_what_a_person_wants_to_look_at(trained: Path) -> None:
     assert report["max_reconstruction_error"] < 1e-4
     assert report["parameters"] == sum(p.numel() for p in load_run(trained).parameters())
     assert report["inputs"]["weights"]["sha256"]
+    assert report["run"]["arguments"]["kernel_size"] == 3, "what was left to the defaults is kept too"
 
 
 def test_eval_prints_its_report_alone_as_json(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +134,7 @@ def wait_for_rows(path: Path, count: int) -> None:
 
 def test_resume_refuses_other_settings(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "digits", "-o", trained, "--resume", "--learning-rate", "0.5") == 2
-    assert "--learning-rate is 0.5, but the run to resume has 0.001" in capsys.readouterr().err
+    assert "--learning-rate is 0.5, but the run to resume has 0.003" in capsys.readouterr().err
 
 
 def test_a_run_is_not_overwritten_unasked(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

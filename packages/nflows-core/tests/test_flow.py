@@ -23,6 +23,7 @@ from nflows_core.bijections import (
 from nflows_core.bijections.base import Shape
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.flow import Flow
+from nflows_core.models import InverseFlow
 
 
 def step(shape: Shape, context_features: int = 0) -> list[Bijection]:
@@ -219,3 +220,13 @@ def test_refuses_levels_and_splits_that_do_not_fit() -> None:
 def test_refuses_the_wrong_number_of_latents(flow: Flow) -> None:
     with pytest.raises(ValueError, match="latents an image, got"):
         flow.decode([*flow.encode(images(flow)), torch.zeros(1)])
+
+
+def test_summary_lists_every_bijection_once_and_all_parameters() -> None:
+    flow = InverseFlow((1, 8, 8), levels=2, depth=1)
+    lines = flow.summary().splitlines()
+    names = [line.split()[1] for line in lines[1:-1]]
+    step = ["InverseConv2d", "SplineActivation", "ActNorm", "Conv1x1", "AffineCoupling"]
+    assert names == ["Logit", "Squeeze", *step, "Squeeze", *step, "Split"]
+    counts = [int(line.split()[-1].replace(",", "")) for line in lines[1:]]
+    assert sum(counts[:-1]) == counts[-1] == sum(parameter.numel() for parameter in flow.parameters())

@@ -107,7 +107,7 @@ def test_metrics_have_a_row_every_log_steps(tmp_path: Path) -> None:
     assert [row["epoch"] for row in curve] == [1, 2, 2, 3]
     assert [metrics.step for metrics in recorder.metrics] == list(range(1, 25))
     assert recorder.totals == {24}
-    assert [metrics.learning_rate for metrics in recorder.metrics][:2] == [0.0005, 0.001]
+    assert [metrics.learning_rate for metrics in recorder.metrics][:2] == [0.0015, 0.003]
     assert [vars(recorder.metrics[step - 1]) for step in (5, 10, 15, 20)] == curve
     assert all(first["seconds"] < second["seconds"] for first, second in itertools.pairwise(curve))
 

@@ -43,11 +43,13 @@ def nflows() -> None:
 @click.option("--levels", type=click.IntRange(1), help="Times that the image is squeezed.  [default: 2]")
 @click.option("--depth", type=click.IntRange(1), help="Steps of a level.  [default: 4]")
 @click.option("--kernel-size", type=click.IntRange(1), help="Of the inverse convolutions.  [default: 3]")
-@click.option("--width", type=click.IntRange(1), help="Hidden channels of the couplings.  [default: 64]")
+@click.option(
+    "--width", type=click.IntRange(1), help="Hidden channels of the couplings, doubled at each level.  [default: 96]"
+)
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--accumulation-steps", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
 @click.option("--warmup-steps", type=click.IntRange(0), default=100, show_default=True)
 @click.option(
     "--schedule", type=click.Choice(["cosine", "exponential", "constant"]), default="cosine", show_default=True

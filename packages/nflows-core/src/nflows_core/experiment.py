@@ -55,7 +55,7 @@ HEADLINES = (
 )
 """What a person asks first of a report."""
 
-DEMO = TrainingConfig(epochs=60, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
+DEMO = TrainingConfig(epochs=40, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
 """An Inverse-Flow on the embedded digits, small enough for three minutes on two cores."""
 
@@ -95,7 +95,7 @@ def train(
         )
     images = read_images(data, "train", size)
     shape = {"shape": images.shape, "quantization": images.quantization}
-    run = Run(model, {**arguments, **shape}, data, size, images.classes, config)
+    run = Run(model, {**_defaults(model), **arguments, **shape}, data, size, images.classes, config)
     torch.manual_seed(config.seed)
     flow = build(run)
     trainer = Trainer(flow, images, config, folder, read_images(data, "test", size), progress)
@@ -134,6 +134,12 @@ def build(run: Run) -> Flow:
     if unknown := [name for name in run.arguments if name not in known]:
         raise ValueError(f"the model {run.model} takes no {unknown[0]}; it takes {', '.join(known)}")
     return preset(**run.arguments)
+
+
+def _defaults(model: str) -> dict[str, Any]:
+    """What the preset takes if nothing is said: kept with the run, for a later version may choose otherwise."""
+    known = inspect.signature(MODELS[model]).parameters.values()
+    return {parameter.name: parameter.default for parameter in known if parameter.default is not parameter.empty}
 
 
 def measure(flow: Flow, test: Images, seed: int = 0) -> dict[str, Any]:

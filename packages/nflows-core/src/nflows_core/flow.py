@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.base import Bijection, Composition, Shape
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.normal import standard_normal_log_prob
@@ -155,11 +155,25 @@ class Flow(nn.Module):
     def _parameter(self) -> Tensor:
         return next(self.parameters())
 
+    def summary(self) -> str:
+        """A table of the bijections in order: name, class, the shape that each gives, parameters."""
+        rows = [("bijection", "", "output", "parameters")]
+        for name, module in self.named_modules():
+            inside = any(name.startswith(f"{row[0]}.") for row in rows)
+            if isinstance(module, Bijection) and not isinstance(module, Composition) and not inside:
+                rows.append((name, type(module).__name__, str(module.output_shape), f"{_parameters(module):,}"))
+        rows.append(("total", "", str(self.shape), f"{_parameters(self):,}"))
+        return "\n".join(f"{name:<28} {kind:<20} {shape:<16} {count:>12}" for name, kind, shape, count in rows)
+
     def _levels(self) -> list[Bijection]:
         return list(self.levels)  # type: ignore[arg-type]
 
     def _splits(self) -> list[Split]:
         return list(self.splits)  # type: ignore[arg-type]
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def log_density(latents: Sequence[Tensor], logdet: Tensor) -> Tensor:

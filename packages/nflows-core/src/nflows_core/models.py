@@ -28,7 +28,7 @@ class MultiScaleFlow(Flow):
     Arguments:
         shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
         levels: How often the image is squeezed.
-        step: Makes the bijections of step ``index`` of a level for images of a shape.
+        step: Makes the bijections of one step: gets the shape of its images, its level and its index in the level.
         depth: Steps of a level.
         context_features: Length of the conditioning vectors; 0 for none.
         quantization: How many values a pixel of the data can take.
@@ -40,7 +40,7 @@ class MultiScaleFlow(Flow):
         shape: Shape,
         levels: int,
         depth: int,
-        step: Callable[[Shape, int], Iterable[Bijection]],
+        step: Callable[[Shape, int, int], Iterable[Bijection]],
         *,
         context_features: int = 0,
         quantization: int = 256,
@@ -55,7 +55,7 @@ class MultiScaleFlow(Flow):
         for level in range(levels):
             squeeze = Squeeze(shape)
             shape = squeeze.output_shape
-            steps = [bijection for index in range(depth) for bijection in step(shape, index)]
+            steps = [bijection for index in range(depth) for bijection in step(shape, level, index)]
             chains.append(Composition([*first, squeeze, *steps]))
             first = []
             if level < levels - 1:
@@ -72,7 +72,8 @@ class Glow(MultiScaleFlow):
         shape: Channels, height, width of an image.
         levels: How often the image is squeezed.
         depth: Steps of a level.
-        width: Hidden channels of the coupling networks.
+        width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
+            pixels, has twice as many.
         context_features: Length of the conditioning vectors; 0 for none.
         quantization: How many values a pixel of the data can take.
     """
@@ -82,12 +83,12 @@ class Glow(MultiScaleFlow):
         shape: Shape,
         levels: int = 2,
         depth: int = 4,
-        width: int = 64,
+        width: int = 96,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
-        def step(shape: Shape, index: int) -> list[Bijection]:
-            return [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width, context_features)]
+        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
+            return [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width * 2**level, context_features)]
 
         super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
 
@@ -104,7 +105,8 @@ class InverseFlow(MultiScaleFlow):
         levels: How often the image is squeezed.
         depth: Steps of a level.
         kernel_size: :math:`k`.
-        width: Hidden channels of the coupling networks.
+        width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
+            pixels, has twice as many.
         context_features: Length of the conditioning vectors; 0 for none.
         quantization: How many values a pixel of the data can take.
     """
@@ -115,17 +117,17 @@ class InverseFlow(MultiScaleFlow):
         levels: int = 2,
         depth: int = 4,
         kernel_size: int = 3,
-        width: int = 64,
+        width: int = 96,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
-        def step(shape: Shape, index: int) -> list[Bijection]:
+        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
             return [
                 InverseConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)]),
                 SplineActivation(shape),
                 ActNorm(shape),
                 Conv1x1(shape),
-                AffineCoupling(shape, width, context_features),
+                AffineCoupling(shape, width * 2**level, context_features),
             ]
 
         super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)

@@ -45,7 +45,7 @@ class TrainingConfig:
     epochs: int
     batch_size: int = 100
     accumulation_steps: int = 1
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 0
     schedule: Schedule = "cosine"
     final_fraction: float = 0.01

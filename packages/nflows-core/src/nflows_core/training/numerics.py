@@ -1,7 +1,9 @@
-"""In which precision, and how reproducibly, a training step computes."""
+"""In which precision, how reproducibly and in which memory a training step computes."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +13,9 @@ from torch import nn
 
 from nflows_core.bijections.base import Bijection
 from nflows_core.training.config import Precision
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_ONE_GIB = 2**30
 
 
 @contextmanager
@@ -40,6 +45,18 @@ def deterministic_convolutions() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
+
+
+def keep_freed_memory() -> None:
+    """Lets the C library keep the memory of one update for the next one.
+
+    glibc gives large blocks back to the system as they are freed, and the next update has every page of them mapped and
+    zeroed again: a third of an update's time on a CPU.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _ONE_GIB)
+        mallopt(_M_TRIM_THRESHOLD, _ONE_GIB)
 
 
 def _networks(module: nn.Module) -> Iterator[nn.Module]:

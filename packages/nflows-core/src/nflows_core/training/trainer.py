@@ -14,7 +14,7 @@ from nflows_core.flow import Flow
 from nflows_core.training.batches import Batches
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.loop import Progress, TrainingLoop
-from nflows_core.training.numerics import deterministic_convolutions, network_precision
+from nflows_core.training.numerics import deterministic_convolutions, keep_freed_memory, network_precision
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -90,6 +90,8 @@ class Trainer:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         accelerator = self._accelerator()
+        if accelerator.device.type == "cpu":
+            keep_freed_memory()
         with deterministic_convolutions():
             loop = self._loop(accelerator)
             with network_precision(self.flow, self.config.mixed_precision, accelerator.device):
