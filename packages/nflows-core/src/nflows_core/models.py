@@ -98,7 +98,8 @@ class InverseFlow(MultiScaleFlow):
 
     A step is the inverse of a :math:`k \times k` convolution, a spline activation, ActNorm, an invertible 1 x 1
     convolution and an affine coupling. The corner of the convolution changes from step to step, so that two steps
-    together see all of the image.
+    together see all of the image. The splines have 16 bins on [-8, 8], where normalized activations lie; the thesis's 5
+    on [-20, 20] leave nearly all of them in one bin (on MNIST, after 600 updates, 0.1 bits per dimension worse).
 
     Arguments:
         shape: Channels, height, width of an image.
@@ -124,7 +125,7 @@ class InverseFlow(MultiScaleFlow):
         def step(shape: Shape, level: int, index: int) -> list[Bijection]:
             return [
                 InverseConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)]),
-                SplineActivation(shape),
+                SplineActivation(shape, bins=16, tail=8.0),
                 ActNorm(shape),
                 Conv1x1(shape),
                 AffineCoupling(shape, width * 2**level, context_features),

@@ -8,9 +8,7 @@ r"""The run folder: what a training leaves behind, and all that evaluation and s
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from torch import Tensor
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.report import versions
 from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.state import CHECKPOINT
@@ -61,7 +60,7 @@ def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:
-        json.dump({**asdict(run), "versions": _versions()}, file, indent=2)
+        json.dump({**asdict(run), "versions": versions()}, file, indent=2)
     if flow is not None:
         write_tensors(folder / WEIGHTS_FILE, flow.state_dict(), _WEIGHTS)
 
@@ -125,15 +124,3 @@ def _build(folder: Path, run: Run) -> Flow:
 
 def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
-
-
-def _versions() -> dict[str, str]:
-    packages = {name: _version(name) for name in ("nflows-core", "invconv", "torch", "accelerate")}
-    return {"python": platform.python_version(), **packages}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # used from its source folder
-        return "not installed"
