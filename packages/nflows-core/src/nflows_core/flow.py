@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection, Composition, Shape
+from nflows_core.bijections.base import Bijection, Shape, leaf_bijections
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.normal import standard_normal_log_prob
@@ -158,10 +158,8 @@ class Flow(nn.Module):
     def summary(self) -> str:
         """A table of the bijections in order: name, class, the shape that each gives, parameters."""
         rows = [("bijection", "", "output", "parameters")]
-        for name, module in self.named_modules():
-            inside = any(name.startswith(f"{row[0]}.") for row in rows)
-            if isinstance(module, Bijection) and not isinstance(module, Composition) and not inside:
-                rows.append((name, type(module).__name__, str(module.output_shape), f"{_parameters(module):,}"))
+        for name, bijection in leaf_bijections(self):
+            rows.append((name, type(bijection).__name__, str(bijection.output_shape), f"{_parameters(bijection):,}"))
         rows.append(("total", "", str(self.shape), f"{_parameters(self):,}"))
         return "\n".join(f"{name:<28} {kind:<20} {shape:<16} {count:>12}" for name, kind, shape, count in rows)
 

@@ -2,7 +2,7 @@ r"""What every bijection promises, and how to chain several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import torch
@@ -103,3 +103,11 @@ class Composition(Bijection):
 
     def _chain(self) -> Iterable[Bijection]:
         return self.bijections  # type: ignore[return-value]
+
+
+def leaf_bijections(module: nn.Module) -> Iterator[tuple[str, Bijection]]:
+    """The bijections in a module that contain no other, with their dotted names."""
+    for name, part in module.named_modules():
+        inner = (inside for inside in part.modules() if inside is not part)
+        if isinstance(part, Bijection) and not any(isinstance(inside, Bijection) for inside in inner):
+            yield name, part

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection
+from nflows_core.bijections.base import leaf_bijections
 
 
 class NonFiniteError(FloatingPointError):
@@ -69,14 +69,6 @@ def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str:
     except _NonFiniteOutput as found:
         return str(found)
     return _first_gradient(flow, trace)
-
-
-def leaf_bijections(flow: nn.Module) -> Iterator[tuple[str, Bijection]]:
-    """The bijections that contain no other, with their dotted names."""
-    for name, module in flow.named_modules():
-        inner = (part for part in module.modules() if part is not module)
-        if isinstance(module, Bijection) and not any(isinstance(part, Bijection) for part in inner):
-            yield name, module
 
 
 @contextmanager
