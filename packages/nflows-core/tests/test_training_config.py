@@ -59,12 +59,12 @@ def test_warm_up_is_linear_and_ends_at_the_learning_rate() -> None:
     ],
 )
 def test_decay_has_the_known_values(schedule: str, values: list[float]) -> None:
-    config = TrainingConfig.from_dict({"epochs": 1, "schedule": schedule, "warmup_steps": 10})
+    config = TrainingConfig.from_dict({"epochs": 1, "learning_rate": 0.1, "schedule": schedule, "warmup_steps": 10})
     rates = [learning_rate(step, 110, config) for step in (10, 60, 110)]
-    assert rates == pytest.approx([3e-3 * value for value in values], rel=1e-12)
+    assert rates == pytest.approx([0.1 * value for value in values], rel=1e-12)
 
 
 def test_a_run_shorter_than_its_warm_up_only_warms_up() -> None:
-    config = TrainingConfig(epochs=1, warmup_steps=10)
+    config = TrainingConfig(epochs=1, learning_rate=1e-3, warmup_steps=10)
     rates = [learning_rate(step, 5, config) for step in range(6)]
     assert rates == pytest.approx([1e-4 * (step + 1) for step in range(6)])

@@ -100,7 +100,7 @@ def test_training_stops_before_the_bad_update(tmp_path: Path, fault: str) -> Non
             faulty.fault = fault
 
     images = Images(torch.randint(256, (32, *SHAPE), dtype=torch.uint8))
-    config = TrainingConfig(epochs=5, batch_size=8, accumulation_steps=2, checkpoint_steps=4)
+    config = TrainingConfig(epochs=5, batch_size=8, accumulation_steps=2, checkpoint_steps=4, learning_rate=1e-3)
     with pytest.raises(NonFiniteError) as caught:
         Trainer(flow, images, config, tmp_path, progress=break_after_five).fit()
     message = str(caught.value)
