@@ -101,7 +101,9 @@ def test_first_row_is_the_loss_of_the_initialized_flow(tmp_path: Path) -> None:
 
 
 def test_metrics_have_a_row_every_log_steps(tmp_path: Path) -> None:
-    recorder = recorded(tmp_path, TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, log_steps=5, warmup_steps=2))
+    recorder = recorded(
+        tmp_path, TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, log_steps=5, warmup_steps=2)
+    )
     curve = rows(tmp_path / "metrics.csv")
     assert [row["step"] for row in curve] == [5, 10, 15, 20]
     assert [row["epoch"] for row in curve] == [1, 2, 2, 3]

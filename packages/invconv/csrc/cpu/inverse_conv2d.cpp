@@ -30,8 +30,9 @@ bool has_avx512() {
 template <class T>
 Solver<T> best_solver(std::int64_t columns, int threads) {
 #ifdef INVCONV_X86
-  // The widest registers pay only when every thread has a full one.
+  // The widest registers pay only when every thread has a full one; narrower ones are twice as many as AVX2 has.
   if (has_avx512() && columns >= avx512::solver<T>().lanes * threads) return avx512::solver<T>();
+  if (has_avx512()) return avx512vl::solver<T>();
   if (has_avx2()) return avx2::solver<T>();
 #endif
   (void)columns, (void)threads;

@@ -126,18 +126,23 @@ RowSolver<T> row_solver(std::int64_t rows) {
 
 template <Lanes A, class T>
 void gather_row(const Task<T>& task, std::int64_t h, T* cells, std::int64_t cell) {
+  // Image by image: the same pixel of many images often lies in the same set of the cache.
   for (std::int64_t c = 0; c < task.y.size[1]; ++c)
-    for (std::int64_t w = 0; w < task.y.size[3]; ++w)
-      for (std::int64_t lane = 0; lane < task.count; ++lane)
-        cells[w * cell + c * kPixelLanes<T, A> + lane] = at(task.y, task.image + lane, c, h, w);
+    for (std::int64_t lane = 0; lane < task.count; ++lane) {
+      const T* row = &at(task.y, task.image + lane, c, h, 0);
+      T* to = cells + c * kPixelLanes<T, A> + lane;
+      for (std::int64_t w = 0; w < task.y.size[3]; ++w) to[w * cell] = row[w * task.y.stride[3]];
+    }
 }
 
 template <Lanes A, class T>
 void scatter_row(const Task<T>& task, std::int64_t h, const T* cells, std::int64_t cell) {
   for (std::int64_t c = 0; c < task.x.size[1]; ++c)
-    for (std::int64_t lane = 0; lane < task.count; ++lane)
-      for (std::int64_t w = 0; w < task.x.size[3]; ++w)
-        at(task.x, task.image + lane, c, h, w) = cells[w * cell + c * kPixelLanes<T, A> + lane];
+    for (std::int64_t lane = 0; lane < task.count; ++lane) {
+      const T* from = cells + c * kPixelLanes<T, A> + lane;
+      T* row = &at(task.x, task.image + lane, c, h, 0);
+      for (std::int64_t w = 0; w < task.x.size[3]; ++w) row[w * task.x.stride[3]] = from[w * cell];
+    }
 }
 
 template <Lanes A, class T>

@@ -48,6 +48,10 @@ namespace avx2 {
 template <class T>
 Solver<T> solver();
 }
+namespace avx512vl {
+template <class T>
+Solver<T> solver();
+}
 namespace avx512 {
 template <class T>
 Solver<T> solver();
