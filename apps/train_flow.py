@@ -34,11 +34,16 @@ def main() -> None:
         if metrics.step % max(1, total // 20) == 0:
             print(f"{metrics.step:>6} of {total} updates  {metrics.bits_per_dim:.3f} bits per dimension", flush=True)
 
-    if arguments.overwrite:
-        experiment.remove_run(arguments.output)
     model = {"levels": 2, "depth": 4, "width": 64}
     experiment.train(
-        arguments.data, arguments.output, "inverse-flow", model, config, size=arguments.size, progress=progress
+        arguments.data,
+        arguments.output,
+        "inverse-flow",
+        model,
+        config,
+        size=arguments.size,
+        overwrite=arguments.overwrite,
+        progress=progress,
     )
 
     # 3. Measure on held-out images, draw samples and reconstructions, write report.json and report.html.

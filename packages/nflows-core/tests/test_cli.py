@@ -152,6 +152,14 @@ def test_overwrite_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
+def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(tmp_path: Path) -> None:
+    assert call("train", "digits", "-o", tmp_path, *TINY) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert call("train", tmp_path / "missing", "-o", tmp_path, *TINY, "--overwrite") == 2
+    assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--levels", "4") == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 # Bad input
 
 

@@ -81,10 +81,8 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
             experiment.resume(data, folder, progress=progress)
     else:
         config = TrainingConfig(**options)
-        if overwrite:
-            experiment.remove_run(folder)
         with _epochs(config.epochs) as progress:
-            experiment.train(data, folder, model, arguments, config, size=size, progress=progress)
+            experiment.train(data, folder, model, arguments, config, size=size, overwrite=overwrite, progress=progress)
     _report(folder, f"{model} on {Path(data).name}")
 
 
@@ -146,9 +144,9 @@ def demo(folder: Path) -> None:
     """Train an Inverse-Flow on the embedded handwritten digits, in at most three minutes."""
     from nflows_core import experiment
 
-    experiment.remove_run(folder)
-    with _epochs(experiment.DEMO.epochs) as progress:
-        experiment.train("digits", folder, "inverse-flow", experiment.DEMO_MODEL, experiment.DEMO, progress=progress)
+    model, config = experiment.DEMO_MODEL, experiment.DEMO
+    with _epochs(config.epochs) as progress:
+        experiment.train("digits", folder, "inverse-flow", model, config, overwrite=True, progress=progress)
     _report(folder, "Inverse-Flow on handwritten digits")
 
 

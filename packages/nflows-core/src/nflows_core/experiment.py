@@ -7,7 +7,7 @@ import errno
 import inspect
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def train(
     config: TrainingConfig,
     *,
     size: int | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Flow:
     """Trains a new flow into a run folder.
@@ -82,6 +83,7 @@ def train(
         arguments: Those of the model besides the image's shape and quantization.
         config: The settings.
         size: As `read_images` takes it.
+        overwrite: Removes a run that is in the folder, once the new one is known to be able to start.
         progress: As the `Trainer` takes it.
 
     Raises:
@@ -89,7 +91,7 @@ def train(
         ValueError: The model does not take these arguments, or images of this shape.
         FileExistsError: The folder has a run.
     """
-    if (folder / CONFIG_FILE).exists():
+    if not overwrite and (folder / CONFIG_FILE).exists():
         raise FileExistsError(
             errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
         )
@@ -99,6 +101,8 @@ def train(
     torch.manual_seed(config.seed)
     flow = build(run)
     trainer = Trainer(flow, images, config, folder, read_images(data, "test", size), progress)
+    if overwrite:
+        remove_run(folder)
     save_run(folder, run)
     flow = trainer.fit()
     save_run(folder, run, flow)
@@ -113,7 +117,7 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
         folder: Of the run.
         progress: As the `Trainer` takes it.
     """
-    run = read_run(folder)
+    run = replace(read_run(folder), data=data)
     torch.manual_seed(run.training.seed)
     images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
     flow = Trainer(build(run), images[0], run.training, folder, images[1], progress).fit(resume=True)
