@@ -61,6 +61,11 @@ def test_a_run_leaves_what_a_person_wants_to_look_at(trained: Path) -> None:
     assert report["run"]["arguments"]["kernel_size"] == 3, "what was left to the defaults is kept too"
 
 
+def test_a_run_of_one_update_has_a_report(tmp_path: Path) -> None:
+    assert call("train", "digits", "-o", tmp_path, *TINY, "--batch-size", "1500") == 0
+    assert json.loads((tmp_path / "report.json").read_text())["seconds"] > 0
+
+
 def test_eval_prints_its_report_alone_as_json(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert call("eval", trained, "--json") == 0
     measured = json.loads(capfd.readouterr().out)

@@ -100,17 +100,17 @@ def test_first_row_is_the_loss_of_the_initialized_flow(tmp_path: Path) -> None:
     assert first == pytest.approx(flow.bits_per_dim(images.pixels).mean().item(), abs=0.02)
 
 
-def test_metrics_have_a_row_every_log_steps(tmp_path: Path) -> None:
+def test_metrics_have_a_row_every_log_steps_and_at_the_end(tmp_path: Path) -> None:
     recorder = recorded(
         tmp_path, TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, log_steps=5, warmup_steps=2)
     )
     curve = rows(tmp_path / "metrics.csv")
-    assert [row["step"] for row in curve] == [5, 10, 15, 20]
-    assert [row["epoch"] for row in curve] == [1, 2, 2, 3]
+    assert [row["step"] for row in curve] == [5, 10, 15, 20, 24]
+    assert [row["epoch"] for row in curve] == [1, 2, 2, 3, 3]
     assert [metrics.step for metrics in recorder.metrics] == list(range(1, 25))
     assert recorder.totals == {24}
     assert [metrics.learning_rate for metrics in recorder.metrics][:2] == [0.0005, 0.001]
-    assert [vars(recorder.metrics[step - 1]) for step in (5, 10, 15, 20)] == curve
+    assert [vars(recorder.metrics[step - 1]) for step in (5, 10, 15, 20, 24)] == curve
     assert all(first["seconds"] < second["seconds"] for first, second in itertools.pairwise(curve))
 
 

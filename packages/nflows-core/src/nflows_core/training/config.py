@@ -34,7 +34,7 @@ class TrainingConfig:
             stays in full precision, so that it remains invertible and its density honest.
         conditional: Feeds the images' labels, one-hot, to the flow as its context.
         checkpoint_steps: Updates between two checkpoints; each epoch ends with one besides.
-        log_steps: Updates between two rows of ``metrics.csv``.
+        log_steps: Updates between two rows of ``metrics.csv``; the last update has one besides.
         tensorboard: Writes the same curves for TensorBoard.
 
     Raises:

@@ -132,7 +132,7 @@ class TrainingLoop:
         with held_interrupts():
             self.state.update(rate, time.perf_counter() - self._started)
             metrics = StepMetrics(self.state.step, epoch, bits_per_dim, norm, rate, self.state.seconds)
-            if self.state.step % self.config.log_steps == 0:
+            if self.state.step % self.config.log_steps == 0 or self.state.step == self.total_steps:
                 self.log.write(metrics)
         if self.progress and self.accelerator.is_main_process:
             self.progress(metrics, self.total_steps)
