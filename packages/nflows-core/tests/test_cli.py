@@ -200,6 +200,12 @@ def odd_sizes(folder: Path) -> Path:
     return folder
 
 
+def too_few(folder: Path) -> Path:
+    for index in range(12):
+        picture(folder / f"{index}.png")
+    return folder
+
+
 def nan_pixels(folder: Path) -> Path:
     pixels = np.zeros((40, 8, 8), dtype=np.float32)
     pixels[7, 3, 2] = np.nan
@@ -216,6 +222,7 @@ def nan_pixels(folder: Path) -> Path:
         (text_named_png, "note.png: not a picture"),
         (odd_sizes, "height and width must be even, got 7 x 8"),
         (nan_pixels, "image 7 has the pixel nan"),
+        (too_few, "holds out 1 test images, and a flow is measured on 2 or more"),
     ],
 )
 def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

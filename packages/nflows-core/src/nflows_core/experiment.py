@@ -95,12 +95,16 @@ def train(
         raise FileExistsError(
             errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
         )
-    images = read_images(data, "train", size)
+    images, test = read_images(data, "train", size), read_images(data, "test", size)
+    if len(test) < 2:
+        raise DataError(
+            f"{data} holds out {len(test)} test images, and a flow is measured on 2 or more; give more images"
+        )
     shape = {"shape": images.shape, "quantization": images.quantization}
     run = Run(model, {**_defaults(model), **arguments, **shape}, data, size, images.classes, config)
     torch.manual_seed(config.seed)
     flow = build(run)
-    trainer = Trainer(flow, images, config, folder, read_images(data, "test", size), progress)
+    trainer = Trainer(flow, images, config, folder, test, progress)
     if overwrite:
         remove_run(folder)
     save_run(folder, run)
