@@ -9,9 +9,11 @@ The same in three lines of the command line: nflows train, nflows sample, nflows
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from nflows_core import experiment
+from nflows_core.runtime.errors import explain
 from nflows_core.training import StepMetrics, TrainingConfig
 
 
@@ -53,4 +55,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)

