@@ -27,21 +27,40 @@ invconv::View<T> view_of(const Array<T>& array) {
   return view;
 }
 
+std::vector<invconv::Corner> corners_of(const std::vector<int>& corners) {
+  std::vector<invconv::Corner> found;
+  for (int corner : corners) found.push_back({(corner & 2) != 0, (corner & 1) != 0});
+  return found;
+}
+
+// What would read or write outside of the arrays is refused here too, whoever calls.
+template <class Image, class OtherImage, class Kernel>
+void check(const Image& image, const OtherImage& other, const char* names, const Kernel& weight, std::size_t groups,
+           int threads) {
+  for (int axis = 0; axis < 4; ++axis)
+    if (image.size[axis] != other.size[axis]) throw std::invalid_argument(names);
+  const auto channels = static_cast<std::int64_t>(groups) * weight.size[1];
+  if (image.size[1] != channels || weight.size[0] != channels)
+    throw std::invalid_argument("weight: its channels are not those of the images");
+  if (weight.size[2] < 1 || weight.size[3] < 1 || threads < 1)
+    throw std::invalid_argument("weight: empty, or no threads");
+}
+
 template <class T>
 void inverse_conv2d(Array<const T> y, Array<const T> weight, Array<T> out, const std::vector<int>& corners,
                     int threads) {
-  invconv::Problem<T> problem{view_of(y), view_of(weight), view_of(out), {}, threads};
-  for (int corner : corners) problem.corners.push_back({(corner & 2) != 0, (corner & 1) != 0});
-  // What would read or write outside of the arrays is refused here too, whoever calls.
-  for (int axis = 0; axis < 4; ++axis)
-    if (problem.y.size[axis] != problem.x.size[axis]) throw std::invalid_argument("out: must have the shape of y");
-  const auto channels = static_cast<std::int64_t>(corners.size()) * problem.weight.size[1];
-  if (problem.y.size[1] != channels || problem.weight.size[0] != channels)
-    throw std::invalid_argument("weight: its channels are not those of y");
-  if (problem.weight.size[2] < 1 || problem.weight.size[3] < 1 || threads < 1)
-    throw std::invalid_argument("weight: empty, or no threads");
+  const invconv::Problem<T> problem{view_of(y), view_of(weight), view_of(out), corners_of(corners), threads};
+  check(problem.y, problem.x, "out: must have the shape of y", problem.weight, corners.size(), threads);
   nb::gil_scoped_release release;
   invconv::inverse_conv2d(problem);
+}
+
+template <class T>
+void weight_gradient(Array<const T> v, Array<const T> x, Array<T> out, const std::vector<int>& corners, int threads) {
+  const invconv::GradientProblem<T> problem{view_of(v), view_of(x), view_of(out), corners_of(corners), threads};
+  check(problem.v, problem.x, "x: must have the shape of v", problem.weight, corners.size(), threads);
+  nb::gil_scoped_release release;
+  invconv::weight_gradient(problem);
 }
 
 }  // namespace
@@ -53,6 +72,10 @@ NB_MODULE(_core, m) {
         "corners"_a, "threads"_a);
   m.def("inverse_conv2d", &inverse_conv2d<double>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
         "corners"_a, "threads"_a, "Writes the x with T x = y into out; corners: bit 1 bottom, bit 0 right.");
+  m.def("weight_gradient", &weight_gradient<float>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
+        "corners"_a, "threads"_a);
+  m.def("weight_gradient", &weight_gradient<double>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
+        "corners"_a, "threads"_a, "Writes minus the sum over images and pixels of v_p x_{p-t}^T into out.");
   m.def("instruction_set", &invconv::instruction_set, "What the solver uses on this processor.");
   m.def("max_threads", &omp_get_max_threads, "How many threads OpenMP would use.");
 }

@@ -42,7 +42,21 @@ struct Problem {
 template <class T>
 void inverse_conv2d(const Problem<T>& problem);
 
-// The instruction set that inverse_conv2d uses here: "avx512", "avx2" or "portable".
+template <class T>
+struct GradientProblem {
+  View<const T> v;
+  View<const T> x;
+  View<T> weight;  // the gradient, [C, C/G, kh, kw]
+  std::vector<Corner> corners;
+  int threads;
+};
+
+// The gradient of the kernel K_t of x = T^-1 y, given v = T^-T g for the gradient g of x: minus the sum over images and
+// pixels of v_p x_{p-t}^T.
+template <class T>
+void weight_gradient(const GradientProblem<T>& problem);
+
+// The instruction set that is used here: "avx512", "avx2" or "portable".
 const char* instruction_set();
 
 }  // namespace invconv

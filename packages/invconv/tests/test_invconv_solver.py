@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invconv
-from invconv import CORNERS
+from invconv import CORNERS, numpy_ops
 from random_problems import dense_matrix, problems, random_kernel, with_layout
 
 SETTINGS = settings(max_examples=150, deadline=None)
@@ -124,3 +124,40 @@ def test_read_only_input(rng):
     weight.setflags(write=False)
     y.setflags(write=False)
     np.testing.assert_array_equal(invconv.inverse_conv2d(y, weight), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("shape", "groups"),
+    [
+        ((1, 5, 9, 6), 1),
+        ((3, 12, 20, 17), 1),
+        ((7, 6, 5, 4), 2),
+        ((2, 130, 3, 4), 1),
+        ((2, 2, 70, 900), 2),
+        ((41, 3, 8, 9), 1),
+    ],
+    ids=str,
+)
+def test_threads_teams_and_bands_do_not_change_the_result(shape, groups, threads):
+    rng = np.random.default_rng(1)
+    corners = ("br", "tl")[:groups]
+    weight = random_kernel(rng, corners, shape[1] // groups, (3, 2), scale=0.3)
+    x = rng.normal(size=shape)
+    found = np.full_like(x, np.nan)
+    numpy_ops.solve(invconv.conv2d(x, weight, corners), weight, corners, found, threads)
+    np.testing.assert_allclose(found, x, atol=1e-11)
+
+
+@SETTINGS
+@given(problems(max_batch=40), st.integers(1, 4), st.sampled_from([np.float32, np.float64]))
+def test_the_gradient_of_the_kernel_is_minus_the_sum_of_the_products_of_pixels(problem, threads, dtype):
+    v = np.random.default_rng(0).normal(size=problem.x.shape).astype(dtype)
+    x = with_layout(problem.x.astype(dtype), problem.layout)
+    v = with_layout(v, problem.layout)
+    found = numpy_ops.weight_gradient(v, x, problem.weight.shape, problem.corner, threads)
+    # conv2d is linear in the kernel: <gradient, K> = -<v, conv2d(x, K)> for every K.
+    for direction in np.random.default_rng(1).normal(size=(2, *problem.weight.shape)):
+        expected = -np.vdot(v.astype(float), invconv.conv2d(x.astype(float), direction, problem.corner))
+        scale = np.linalg.norm(direction) * max(np.abs(v).max(initial=0) * np.abs(x).max(initial=0) * x.size, 1)
+        assert abs(np.vdot(found.astype(float), direction) - expected) <= 10 * np.finfo(dtype).eps * scale

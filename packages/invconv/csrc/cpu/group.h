@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <new>
 
 #include "invconv.h"
 
@@ -20,20 +21,52 @@ struct Group {
 template <class T>
 Group<T> group_of(const Problem<T>& problem, std::int64_t index);
 
-// The taps in the order in which the solver meets them, [block][tap][channel in][channel out]. A block is the channels
-// out whose sums are held in registers together: `rows` registers.
 template <class T>
-struct PackedKernel {
-  std::int64_t blocks;
-  std::int64_t rows;
-  std::vector<T> above;   // -K_t of the taps in the rows above
-  std::vector<T> beside;  // -K_t of those in the row of the pixel, the nearest last
-  std::vector<T> anchor;  // K_0^-1
+struct GradientGroup {
+  View<const T> v;
+  View<const T> x;
+  View<T> taps;
+};
+
+// Also writes zeros to what the taps of the group leave out of the kernel.
+template <class T>
+GradientGroup<T> gradient_group_of(const GradientProblem<T>& problem, std::int64_t index);
+
+// Uninitialized numbers that start at a cache line.
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(std::int64_t size)
+      : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment))) {}
+  T* data() const { return data_.get(); }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Delete {
+    void operator()(T* data) const { ::operator delete(data, kAlignment); }
+  };
+  std::unique_ptr<T, Delete> data_;
+};
+
+// How the channels out of a group are cut into blocks whose sums are held in registers together.
+struct Blocks {
+  std::int64_t count;
+  std::int64_t rows;   // registers
+  std::int64_t width;  // channels: those of the last block that the group lacks have zeros
 };
 
 // Arguments: the channels out that share a register, and how many registers a block may have.
+Blocks blocks_of(std::int64_t channels, std::int64_t lanes, std::int64_t max_rows);
+
+// -K_t for the taps in the order in which the solver meets them, and K_0^-1: [block][tap][channel in][channel out].
+template <class T>
+struct PackedKernel {
+  Buffer<T> taps;
+  Buffer<T> anchor;
+};
+
 // Throws std::invalid_argument, naming group `index`, when the anchor is singular.
 template <class T>
-PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, std::int64_t lanes, std::int64_t max_rows);
+PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks);
 
 }  // namespace invconv

@@ -1,4 +1,4 @@
-// Which instruction set and which axis in the registers, and the threads over images and channel groups.
+// Packs the kernel, and gives every thread its units.
 
 #include <omp.h>
 
@@ -6,38 +6,13 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "cpu/group.h"
-#include "cpu/solve.h"
+#include "cpu/plan.h"
 
 namespace invconv {
 namespace {
-
-#ifdef INVCONV_X86
-bool has_avx2() {
-  static const bool yes = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return yes;
-}
-
-bool has_avx512() {
-  static const bool yes = has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
-  return yes;
-}
-#endif
-
-// `columns` independent recursions: images x channel groups.
-template <class T>
-Solver<T> best_solver(std::int64_t columns, int threads) {
-#ifdef INVCONV_X86
-  // The widest registers pay only when every thread has a full one; narrower ones are twice as many as AVX2 has.
-  if (has_avx512() && columns >= avx512::solver<T>().lanes * threads) return avx512::solver<T>();
-  if (has_avx512()) return avx512vl::solver<T>();
-  if (has_avx2()) return avx2::solver<T>();
-#endif
-  (void)columns, (void)threads;
-  return portable::solver<T>();
-}
 
 template <class T>
 void check_finite(const View<const T>& weight) {
@@ -51,65 +26,100 @@ void check_finite(const View<const T>& weight) {
 }
 
 template <class T>
-Task<T> task_of(const Group<T>& group, const PackedKernel<T>& kernel) {
+Task<T> task_of(const Group<T>& group, const PackedKernel<T>& kernel, const Plan<T>& plan) {
   Task<T> task{};
   task.y = group.y;
   task.x = group.x;
   task.kh = group.taps.size[2];
   task.kw = group.taps.size[3];
-  task.blocks = kernel.blocks;
-  task.rows = kernel.rows;
-  task.above = kernel.above.data();
-  task.beside = kernel.beside.data();
+  task.rows = plan.blocks.rows;
+  task.cell = plan.cell;
+  task.taps = kernel.taps.data();
   task.anchor = kernel.anchor.data();
+  const std::int64_t row = row_size(task, group.y.size[3]) * kMaxPixels * static_cast<std::int64_t>(sizeof(T));
+  task.band = rows_of_band(row, group.y.size[2]);
   return task;
+}
+
+// Solves units of all groups; those of one group are neighbours.
+template <class T>
+void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int threads) {
+  const auto lanes = static_cast<int>(plan.lanes);
+  const std::int64_t units = plan.units * static_cast<std::int64_t>(tasks.size()), H = tasks[0].y.size[2];
+  // Every thread has as many units as every other; those that remain are each solved by a team.
+  const std::int64_t shared = units % threads, alone = units - shared, team = shared ? threads / shared : 1;
+  std::vector<std::int64_t> progress(shared * H, 0);
+  std::vector<Buffer<T>> scratch;
+  for (std::int64_t i = 0; i < shared; ++i) scratch.emplace_back(together_scratch(tasks[0], static_cast<int>(team)));
+
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    // The runtime may give fewer threads than were asked for.
+    const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
+    std::int64_t unit = alone * me / count;
+    const std::int64_t end = alone * (me + 1) / count;
+    const Buffer<T> own(alone ? solve_scratch(tasks[0]) : 0);
+    while (unit < end) {
+      const std::int64_t g = unit / plan.units, stop = std::min(end, (g + 1) * plan.units);
+      plan.kernels.solve[lanes](tasks[g], unit - g * plan.units, stop - g * plan.units, own.data());
+      unit = stop;
+    }
+    const std::int64_t size = std::min(team, count), teams = count / size;
+    for (std::int64_t i = me / size; i < shared && me / size < teams; i += teams) {
+      const Team members{static_cast<int>(me % size), static_cast<int>(size), &progress[i * H]};
+      const std::int64_t g = (alone + i) / plan.units;
+      plan.kernels.solve_together[lanes](tasks[g], alone + i - g * plan.units, members, scratch[i].data());
+    }
+  }
+}
+
+template <class T>
+void solve_with(const Problem<T>& problem, const Plan<T>& plan) {
+  std::vector<PackedKernel<T>> packed;
+  std::vector<Task<T>> tasks;
+  for (std::size_t g = 0; g < problem.corners.size(); ++g) {
+    const Group<T> group = group_of(problem, static_cast<std::int64_t>(g));
+    packed.push_back(pack(group.taps, static_cast<std::int64_t>(g), plan.blocks));
+    tasks.push_back(task_of(group, packed.back(), plan));
+  }
+  const auto& size = problem.y.size;
+  if (size[0] > 0 && size[2] > 0 && size[3] > 0) solve_units(plan, tasks, problem.threads);
+}
+
+template <class T>
+Problem<T> images(Problem<T> problem, std::int64_t begin, std::int64_t end) {
+  problem.y.data += begin * problem.y.stride[0];
+  problem.x.data += begin * problem.x.stride[0];
+  problem.y.size[0] = problem.x.size[0] = end - begin;
+  return problem;
 }
 
 }  // namespace
 
 template <class T>
 void inverse_conv2d(const Problem<T>& problem) {
+  if (problem.corners.empty()) return;
   check_finite(problem.weight);
   const std::int64_t B = problem.y.size[0], G = static_cast<std::int64_t>(problem.corners.size());
-  const Solver<T> solver = best_solver<T>(B * G, problem.threads);
-  // A register of images is used whatever the number of channels; one of channels needs many of them.
-  const bool by_images = 2 * B >= solver.lanes;
-  const std::int64_t width = by_images ? solver.lanes : 1, chunks = (B + width - 1) / width;
-
-  std::vector<PackedKernel<T>> kernels;
-  std::vector<Task<T>> tasks;
-  for (std::int64_t g = 0; g < G; ++g) {
-    const Group<T> group = group_of(problem, g);
-    kernels.push_back(pack(group.taps, g, by_images ? 1 : solver.lanes, kMaxRows));
-    tasks.push_back(task_of(group, kernels.back()));
+  const std::int64_t n = problem.weight.size[1];
+  const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
+  // The images that do not fill a register are often cheaper by themselves.
+  const std::int64_t whole = plan.lanes == Lanes::images ? B / plan.kernels.lanes * plan.kernels.lanes : B;
+  if (whole > 0 && whole < B) {
+    const Plan<T> first = plan_for<T>(whole, G, n, problem.threads), rest = plan_for<T>(B - whole, G, n, problem.threads);
+    if (first.cost + rest.cost < plan.cost) {
+      solve_with(images(problem, 0, whole), first);
+      solve_with(images(problem, whole, B), rest);
+      return;
+    }
   }
-  if (problem.y.size[2] == 0 || problem.y.size[3] == 0 || G == 0) return;
-
-  // Every group has the same sizes, so one piece of scratch a thread serves all its tasks.
-  const Task<T>& any = tasks.front();
-  const std::int64_t cell = any.blocks * any.rows * solver.lanes;
-  const std::int64_t size = scratch_size(any.kh, any.kw, problem.y.size[3], cell);
-  const int threads = static_cast<int>(std::clamp<std::int64_t>(chunks * G, 1, problem.threads));
-  std::vector<std::vector<T>> scratch(threads, std::vector<T>(size));
-  std::vector<std::vector<T*>> rows_above(threads, std::vector<T*>(any.kh));
-
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t index = 0; index < chunks * G; ++index) {
-    Task<T> task = tasks[index / chunks];
-    task.image = index % chunks * width;
-    task.count = std::min(width, B - task.image);
-    task.scratch = scratch[omp_get_thread_num()].data();
-    task.rows_above = rows_above[omp_get_thread_num()].data();
-    (by_images ? solver.solve_images : solver.solve_channels)(task);
-  }
+  solve_with(problem, plan);
 }
 
-const char* instruction_set() {
-#ifdef INVCONV_X86
-  if (has_avx512()) return "avx512";
-  if (has_avx2()) return "avx2";
-#endif
-  return "portable";
+void wait_for(const std::int64_t* progress, std::int64_t steps) {
+  // The other thread may be off its core: to spin on would keep it off.
+  for (int spins = 0; __atomic_load_n(progress, __ATOMIC_ACQUIRE) < steps; ++spins)
+    if (spins > 1000) std::this_thread::yield();
 }
 
 template void inverse_conv2d(const Problem<float>&);

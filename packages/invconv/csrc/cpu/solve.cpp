@@ -1,176 +1,179 @@
-// Back substitution in raster order: x_p = K_0^-1 (y_p - sum_{t != 0} K_t x_{p-t}).
+// Back substitution: x_p = K_0^-1 (y_p - sum_{t != 0} K_t x_{p-t}).
 //
-// Most of the sum, all that lies in the rows above, is known before a row starts and is an ordinary convolution.
-// A register holds either one channel of several images or several channels of one image; everything else is the same
-// code. The last kh rows are kept in a ring, so that the neighbourhood of a pixel stays in the cache. A pixel takes a
-// cell of the ring: `blocks` x `rows` registers.
+// Several pixels that do not need each other are solved together, so that an entry of the kernel is read once for all:
+// the same pixel of several units, or the pixels of one anti-diagonal. In memory both are at a constant distance.
 
-#include "cpu/solve.h"
-
-#include <cstring>
+#include "cpu/frame.h"
+#include "cpu/gradient.h"
 
 namespace invconv::INVCONV_ISA {
 namespace {
 
+// Pixels on which the same taps act.
 template <class T>
-constexpr int kLanes = INVCONV_VECTOR_BYTES / static_cast<int>(sizeof(T));
-
-template <class T>
-struct RegisterOf {
-  typedef T type __attribute__((vector_size(INVCONV_VECTOR_BYTES)));
+struct Pixels {
+  T* first;
+  std::int64_t stride, count;
+  std::int64_t up, left;  // how far the taps reach: no farther than the image
 };
 
-template <class T>
-using Register = typename RegisterOf<T>::type;
-
-// How many lanes one channel of a pixel, and one entry of the kernel, fills; the other is broadcast.
-template <class T, Lanes A>
-constexpr int kPixelLanes = A == Lanes::images ? kLanes<T> : 1;
-template <class T, Lanes A>
-constexpr int kKernelLanes = A == Lanes::images ? 1 : kLanes<T>;
-
-template <int Width, class T>
-inline auto load(const T* p) {
-  if constexpr (Width == 1) {
-    return *p;
-  } else {
-    Register<T> v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
-  }
-}
-
-// sum[p] += K_t x_p for one tap and P neighbouring pixels, `cell` numbers apart, n channels in; returns where the entries
-// of the next tap start.
+// P pixels in place, y to x.
 template <Lanes A, int R, int P, class T>
-inline const T* multiply_add(Register<T> (&sum)[P][R], const T* tap, const T* x, std::int64_t n, std::int64_t cell) {
-  constexpr int pixel = kPixelLanes<T, A>, kernel = kKernelLanes<T, A>;
-  for (std::int64_t d = 0; d < n; ++d, tap += R * kernel, x += pixel)
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) sum[p][r] += load<kernel>(tap + r * kernel) * load<pixel>(x + p * cell);
-  return tap;
-}
-
-template <int R, int P, class T>
-inline void read(Register<T> (&sum)[P][R], const T* cells, std::int64_t cell) {
-  for (int p = 0; p < P; ++p) std::memcpy(sum[p], cells + p * cell, sizeof sum[p]);
-}
-
-template <int R, int P, class T>
-inline void write(const Register<T> (&sum)[P][R], T* cells, std::int64_t cell) {
-  for (int p = 0; p < P; ++p) std::memcpy(cells + p * cell, sum[p], sizeof sum[p]);
-}
-
-// Adds what the rows above contribute to P pixels from column w on.
-template <Lanes A, int R, int P, class T>
-void add_above(const Task<T>& task, const T* taps, T* rhs, std::int64_t w, std::int64_t cell) {
+void solve_pixels(const Task<T>& task, const Frame<T>& frame, const Pixels<T>& pixels, T* residual) {
+  constexpr int kernel = kKernelLanes<T, A>, pixel = kPixelLanes<T, A>;
+  constexpr std::int64_t entry = R * kernel, block = R * kLanes<T>;
+  const std::int64_t n = task.y.size[1], stride = pixels.stride;
+  const T* taps = task.taps;
   Register<T> sum[P][R];
-  read<R, P>(sum, rhs + w * cell, cell);
-  for (std::int64_t i = task.kh - 1; i > 0; --i)
-    for (std::int64_t j = 0; j < task.kw; ++j)
-      taps = multiply_add<A>(sum, taps, task.rows_above[i] + (w + j) * cell, task.y.size[1], cell);
-  write<R, P>(sum, rhs + w * cell, cell);
-}
-
-// The recursion along one row, which is the only part that has to go pixel by pixel.
-template <Lanes A, int R, class T>
-void solve_beside(const Task<T>& task, const T* rhs, T* residual, std::int64_t cell) {
-  constexpr std::int64_t block = R * kLanes<T>;
-  const std::int64_t n = task.y.size[1], W = task.y.size[3];
-  Register<T> sum[1][R];
-  for (std::int64_t w = 0; w < W; ++w) {
-    T* const left = task.rows_above[0] + w * cell;
-    const T* taps = task.beside;
-    for (std::int64_t start = 0; start < cell; start += block) {
-      read<R, 1>(sum, rhs + w * cell + start, cell);
-      for (std::int64_t j = 0; j < task.kw - 1; ++j) taps = multiply_add<A>(sum, taps, left + j * cell, n, cell);
-      write<R, 1>(sum, residual + start, cell);
-    }
-    taps = task.anchor;
-    for (std::int64_t start = 0; start < cell; start += block) {
-      for (Register<T>& s : sum[0]) s = Register<T>{};
-      taps = multiply_add<A>(sum, taps, residual, n, cell);
-      write<R, 1>(sum, left + (task.kw - 1) * cell + start, cell);
-    }
+  for (std::int64_t start = 0; start < frame.cell; start += block, taps += (task.kh * task.kw - 1) * n * entry) {
+    T* const x = pixels.first + start;
+    read<R, P>(sum, x, stride);
+    for (std::int64_t i = pixels.up; i >= 0; --i)
+      for (std::int64_t j = pixels.left; j >= (i == 0); --j)
+        multiply_add<kernel, pixel>(sum, taps + ((task.kh - 1 - i) * task.kw + task.kw - 1 - j) * n * entry, entry,
+                                    pixels.first - i * frame.row - j * frame.cell, pixel, stride, n);
+    write<R, P>(sum, residual + start, frame.cell);
+  }
+  const T* anchor = task.anchor;
+  for (std::int64_t start = 0; start < frame.cell; start += block, anchor += n * entry) {
+    clear<R, P, T>(sum);
+    multiply_add<kernel, pixel>(sum, anchor, entry, residual, pixel, frame.cell, n);
+    write<R, P>(sum, pixels.first + start, stride);
   }
 }
 
-// rows_above[0] from the cells of y in rhs, which it overwrites, and the rows above. Rows start with kw - 1 zero cells.
+template <Lanes A, int R, int P, class T>
+void solve_run(const Task<T>& task, const Frame<T>& frame, Pixels<T> pixels, T* residual) {
+  for (; pixels.count >= P; pixels.count -= P, pixels.first += P * pixels.stride)
+    solve_pixels<A, R, P>(task, frame, pixels, residual);
+  if constexpr (P > 1) solve_run<A, R, P / 2>(task, frame, pixels, residual);
+}
+
+// The rows h, ... of a unit, at most kPixels of them, along their anti-diagonals. The neighbours in the team that solve
+// the rows above and below share their progress; without a team there are none.
 template <Lanes A, int R, class T>
-void solve_row(const Task<T>& task, T* rhs, T* residual) {
-  // As many pixels at once as leave registers for the operands.
-  constexpr int P = INVCONV_SUM_REGISTERS / R < 4 ? INVCONV_SUM_REGISTERS / R : 4;
-  constexpr std::int64_t block = R * kLanes<T>;
-  const std::int64_t cell = task.blocks * block, W = task.y.size[3];
-  const std::int64_t taps_of_block = (task.kh - 1) * task.kw * task.y.size[1] * R * kKernelLanes<T, A>;
-  for (std::int64_t b = 0; b < task.blocks; ++b) {
-    const T* taps = task.above + b * taps_of_block;
-    std::int64_t w = 0;
-    for (; w + P <= W; w += P) add_above<A, R, P>(task, taps, rhs + b * block, w, cell);
-    for (; w < W; ++w) add_above<A, R, 1>(task, taps, rhs + b * block, w, cell);
+void solve_rows(const Task<T>& task, const Frame<T>& frame, std::int64_t h, std::int64_t rows, T* residual,
+                const std::int64_t* above, std::int64_t* mine) {
+  const std::int64_t W = task.y.size[3], steps = W + rows - 1, steps_above = W + kPixels<R> - 1;
+  for (std::int64_t s = 0; s < steps; ++s) {
+    const std::int64_t first = s < W ? 0 : s - W + 1, last = s < rows ? s : rows - 1;
+    const std::int64_t needed = s + kPixels<R>;
+    if (above) wait_for(above, needed < steps_above ? needed : steps_above);
+    const Pixels<T> pixels{frame.at(0, h + first, s - first), frame.row - frame.cell, last - first + 1, task.kh - 1,
+                           task.kw - 1};
+    solve_run<A, R, kPixels<R>>(task, frame, pixels, residual);
+    if (mine) __atomic_store_n(mine, s + 1, __ATOMIC_RELEASE);
   }
-  solve_beside<A, R>(task, rhs, residual, cell);
+}
+
+// One pixel after the other of a row, each of all units at once.
+template <Lanes A, int R, class T>
+void solve_side_by_side(const Task<T>& task, const Frame<T>& frame, std::int64_t units, std::int64_t h,
+                        std::int64_t rows_above, T* residual) {
+  const std::int64_t up = rows_above < task.kh ? rows_above : task.kh - 1;
+  for (std::int64_t w = 0; w < task.y.size[3]; ++w) {
+    const std::int64_t left = w < task.kw ? w : task.kw - 1;
+    solve_run<A, R, kPixels<R>>(task, frame, Pixels<T>{frame.at(0, h, w), frame.unit, units, up, left}, residual);
+  }
+}
+
+// Units from `first` on, side by side or alone, by strips of rows.
+template <Lanes A, int R, class T>
+void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, const Frame<T>& frame, T* residual) {
+  const std::int64_t H = task.y.size[2], above = frame.above, strip = units > 1 ? 1 : kPixels<R>;
+  for (std::int64_t u = 0; u < units; ++u) frame.clear(u, -above, above);
+  for (std::int64_t top = 0; top < H; top += strip) {
+    const std::int64_t h = top % task.band, rows = H - top < strip ? H - top : strip;
+    for (std::int64_t u = 0; u < units; ++u) {
+      if (h == 0 && top > 0)
+        std::memmove(frame.row_start(u, -above), frame.row_start(u, task.band - above),
+                     static_cast<std::size_t>(above * frame.row) * sizeof(T));
+      for (std::int64_t i = 0; i < rows; ++i)
+        gather_row<A>(task.y, first + u, top + i, frame.at(u, h + i, 0), frame.cell);
+    }
+    if (units > 1)
+      solve_side_by_side<A, R>(task, frame, units, h, top, residual);
+    else
+      solve_rows<A, R>(task, frame, h, rows, residual, nullptr, nullptr);
+    for (std::int64_t u = 0; u < units; ++u)
+      for (std::int64_t i = 0; i < rows; ++i)
+        scatter_row<A>(task.x, first + u, top + i, frame.at(u, h + i, 0), frame.cell);
+  }
+}
+
+// How many of the units that remain are solved together: enough to keep the arithmetic busy, or 1, along the
+// anti-diagonals, which are short at the corners and in an image of few rows everywhere.
+template <int R>
+std::int64_t side_by_side(std::int64_t units, std::int64_t H) {
+  for (int P = kPixels<R>; P > 1; P /= 2)
+    if (units >= P && (P * R >= 6 || P >= H)) return P;
+  return 1;
+}
+
+template <Lanes A, int R, class T>
+void solve_of_rows(const Task<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+  T* const residual = scratch;
+  const auto frame =
+      frame_of(task, task.y.size[3], task.band, task.kh - 1, residual + kMaxPixels * task.cell);
+  std::memset(scratch, 0, static_cast<std::size_t>(solve_scratch(task)) * sizeof(T));
+  while (begin < end) {
+    const std::int64_t units = side_by_side<R>(end - begin, task.y.size[2]);
+    solve_units<A, R>(task, begin, units, frame, residual);
+    begin += units;
+  }
+}
+
+template <Lanes A, int R, class T>
+void solve_together_of_rows(const Task<T>& task, std::int64_t unit, const Team& team, T* scratch) {
+  const std::int64_t H = task.y.size[2];
+  T* const residual = scratch + team.member * kMaxPixels * task.cell;
+  const auto frame =
+      frame_of(task, task.y.size[3], H, task.kh - 1, scratch + team.size * kMaxPixels * task.cell);
+  if (team.member == 0) frame.clear(0, -frame.above, frame.above);
+  for (std::int64_t band = team.member; band * kPixels<R> < H; band += team.size) {
+    const std::int64_t top = band * kPixels<R>, rows = H - top < kPixels<R> ? H - top : kPixels<R>;
+    for (std::int64_t h = top; h < top + rows; ++h) {
+      std::memset(frame.row_start(0, h), 0, static_cast<std::size_t>(frame.left * frame.cell) * sizeof(T));
+      gather_row<A>(task.y, unit, h, frame.at(0, h, 0), frame.cell);
+    }
+    std::int64_t* const mine = team.progress + band;
+    solve_rows<A, R>(task, frame, top, rows, residual, band > 0 ? mine - 1 : nullptr, mine);
+    for (std::int64_t h = top; h < top + rows; ++h) scatter_row<A>(task.x, unit, h, frame.at(0, h, 0), frame.cell);
+  }
 }
 
 template <class T>
-using RowSolver = void (*)(const Task<T>&, T*, T*);
-
-template <Lanes A, class T>
-RowSolver<T> row_solver(std::int64_t rows) {
-  static constexpr RowSolver<T> of_rows[kMaxRows] = {solve_row<A, 1, T>, solve_row<A, 2, T>, solve_row<A, 3, T>,
-                                                     solve_row<A, 4, T>, solve_row<A, 5, T>, solve_row<A, 6, T>};
-  return of_rows[rows - 1];
-}
-
-template <Lanes A, class T>
-void gather_row(const Task<T>& task, std::int64_t h, T* cells, std::int64_t cell) {
-  // Image by image: the same pixel of many images often lies in the same set of the cache.
-  for (std::int64_t c = 0; c < task.y.size[1]; ++c)
-    for (std::int64_t lane = 0; lane < task.count; ++lane) {
-      const T* row = &at(task.y, task.image + lane, c, h, 0);
-      T* to = cells + c * kPixelLanes<T, A> + lane;
-      for (std::int64_t w = 0; w < task.y.size[3]; ++w) to[w * cell] = row[w * task.y.stride[3]];
-    }
-}
-
-template <Lanes A, class T>
-void scatter_row(const Task<T>& task, std::int64_t h, const T* cells, std::int64_t cell) {
-  for (std::int64_t c = 0; c < task.x.size[1]; ++c)
-    for (std::int64_t lane = 0; lane < task.count; ++lane) {
-      const T* from = cells + c * kPixelLanes<T, A> + lane;
-      T* row = &at(task.x, task.image + lane, c, h, 0);
-      for (std::int64_t w = 0; w < task.x.size[3]; ++w) row[w * task.x.stride[3]] = from[w * cell];
-    }
-}
-
-template <Lanes A, class T>
-void solve(const Task<T>& task) {
-  const std::int64_t H = task.y.size[2], W = task.y.size[3], kh = task.kh;
-  const std::int64_t cell = task.blocks * task.rows * kLanes<T>;
-  const std::int64_t padding = (task.kw - 1) * cell, row = padding + W * cell;
-  T* const rhs = task.scratch;
-  T* const residual = rhs + W * cell;
-  T* const ring = residual + cell;
-  std::memset(ring, 0, static_cast<std::size_t>(kh * row) * sizeof(T));
-  const auto solve_one = row_solver<A, T>(task.rows);
-  for (std::int64_t h = 0; h < H; ++h) {
-    for (std::int64_t i = 0; i < kh; ++i) task.rows_above[i] = ring + (h + kh - i) % kh * row;
-    gather_row<A>(task, h, rhs, cell);
-    solve_one(task, rhs, residual);
-    scatter_row<A>(task, h, task.rows_above[0] + padding, cell);
-  }
-}
+using Solve = void (*)(const Task<T>&, std::int64_t, std::int64_t, T*);
+template <class T>
+using SolveTogether = void (*)(const Task<T>&, std::int64_t, const Team&, T*);
 
 }  // namespace
 
-template <class T>
-Solver<T> solver() {
-  return {kLanes<T>, solve<Lanes::images, T>, solve<Lanes::channels, T>};
+template <Lanes A, class T>
+void solve(const Task<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+  static constexpr Solve<T> of_rows[kMaxRows] = {solve_of_rows<A, 1, T>, solve_of_rows<A, 2, T>,
+                                                 solve_of_rows<A, 3, T>, solve_of_rows<A, 4, T>,
+                                                 solve_of_rows<A, 5, T>, solve_of_rows<A, 6, T>};
+  of_rows[task.rows - 1](task, begin, end, scratch);
 }
 
-template Solver<float> solver();
-template Solver<double> solver();
+template <Lanes A, class T>
+void solve_together(const Task<T>& task, std::int64_t unit, const Team& team, T* scratch) {
+  static constexpr SolveTogether<T> of_rows[kMaxRows] = {solve_together_of_rows<A, 1, T>, solve_together_of_rows<A, 2, T>,
+                                                         solve_together_of_rows<A, 3, T>, solve_together_of_rows<A, 4, T>,
+                                                         solve_together_of_rows<A, 5, T>, solve_together_of_rows<A, 6, T>};
+  of_rows[task.rows - 1](task, unit, team, scratch);
+}
+
+template <class T>
+Kernels<T> kernels() {
+  return {kLanes<T>,
+          {solve<Lanes::images, T>, solve<Lanes::channels, T>},
+          {solve_together<Lanes::images, T>, solve_together<Lanes::channels, T>},
+          {add_gradient<Lanes::images, T>, add_gradient<Lanes::channels, T>}};
+}
+
+template Kernels<float> kernels();
+template Kernels<double> kernels();
 
 }  // namespace invconv::INVCONV_ISA

@@ -7,6 +7,7 @@ that multiplies the pixel itself; it lies in the corner of the kernel opposite t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple, Protocol
 
@@ -81,6 +82,12 @@ def corner_of_groups(weight: SizedArray, corner: str | Sequence[str]) -> tuple[s
     if len(corners) != groups:
         raise ValueError(f"corner: got {len(corners)} for the {groups} channel groups of weight {tuple(weight.shape)}")
     return corners
+
+
+@cache
+def corner_numbers(corners: tuple[str, ...]) -> tuple[int, ...]:
+    """The corners as the compiled solvers and the torch operators know them."""
+    return tuple(CORNERS.index(corner) for corner in corners)
 
 
 def padding(corner: str, kernel_size: tuple[int, int]) -> Padding:

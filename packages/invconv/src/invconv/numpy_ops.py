@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from invconv import geometry
-from invconv.geometry import CORNERS
+from invconv.geometry import corner_numbers
 
 try:
     from invconv import _core
@@ -54,13 +56,27 @@ def describe_solver() -> str:
 
 def solve(y: Array, weight: Array, corners: tuple[str, ...], x: Array, threads: int | None = None) -> None:
     """Writes the x with T x = y into ``x``, by the compiled solver; all arrays may have any strides."""
-    if not has_solver():
+    core = _compiled_solver()
+    core.inverse_conv2d(y, weight, x, corner_numbers(corners), threads or core.max_threads())
+
+
+def weight_gradient(
+    v: Array, x: Array, weight_shape: Sequence[int], corners: tuple[str, ...], threads: int | None = None
+) -> Array:
+    r"""Minus the sum over images and pixels of :math:`v_p x_{p-t}^T` for every tap, by the compiled solver."""
+    core = _compiled_solver()
+    gradient = np.empty(weight_shape, dtype=x.dtype)
+    core.weight_gradient(v, x, gradient, corner_numbers(corners), threads or core.max_threads())
+    return gradient
+
+
+def _compiled_solver() -> ModuleType:
+    if _core is None:
         raise RuntimeError(
             "method: 'wavefront' needs the compiled solver, which this installation of invconv lacks; "
             "reinstall it with a C++ compiler, or pass torch tensors with method='fixed_point'"
         )
-    indices = [CORNERS.index(corner) for corner in corners]
-    _core.inverse_conv2d(y, weight, x, indices, threads or _core.max_threads())
+    return _core
 
 
 def anchors(weight: Array, corners: tuple[str, ...]) -> Array:

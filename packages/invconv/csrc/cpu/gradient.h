@@ -1,0 +1,78 @@
+// The gradient of the kernel: the sum over images and pixels of v_p x_{p-t}^T for every tap t.
+// Included by what is compiled once for each instruction set.
+#pragma once
+
+#include "cpu/frame.h"
+
+namespace invconv::INVCONV_ISA {
+namespace {
+
+template <class T>
+struct Operands {
+  Frame<T> v, x;
+  std::int64_t rows, W;
+};
+
+// One tap and one block of channels out with `count` channels in, of which P at once.
+template <Lanes A, int R, int P, class T>
+void add_products(const Operands<T>& from, const T* v, const T* x, std::int64_t count, T* sums) {
+  constexpr int pixel = kPixelLanes<T, A>;
+  constexpr std::int64_t block = R * kLanes<T>;
+  Register<T> sum[P][R];
+  for (; count >= P; count -= P, x += P * pixel, sums += P * block) {
+    read<R, P>(sum, sums, block);
+    for (std::int64_t h = 0; h < from.rows; ++h)
+      multiply_add<kLanes<T>, pixel>(sum, v + h * from.v.row, from.v.cell, x + h * from.x.row, from.x.cell, pixel,
+                                     from.W);
+    write<R, P>(sum, sums, block);
+  }
+  if constexpr (P > 1) add_products<A, R, P / 2>(from, v, x, count, sums);
+}
+
+template <Lanes A, int R, class T>
+void add_band(const GradientTask<T>& task, const Operands<T>& from) {
+  constexpr std::int64_t block = R * kLanes<T>;
+  const std::int64_t n = task.x.size[1];
+  T* sums = task.sums;
+  for (std::int64_t start = 0; start < task.cell; start += block)
+    for (std::int64_t i = task.kh - 1; i >= 0; --i)
+      for (std::int64_t j = task.kw - 1; j >= 0; --j, sums += n * block)
+        add_products<A, R, kPixels<R>>(from, from.v.at(0, 0, 0) + start, from.x.at(0, -i, -j), n, sums);
+}
+
+template <Lanes A, int R, class T>
+void add_gradient_of_rows(const GradientTask<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+  const std::int64_t H = task.x.size[2], W = task.x.size[3], above = task.kh - 1;
+  std::memset(scratch, 0, static_cast<std::size_t>(gradient_scratch(task)) * sizeof(T));
+  Operands<T> from{};
+  from.x = frame_of(task, W, task.band, above, scratch);
+  from.v = frame_of(task, W, task.band, 0, scratch + from.x.unit);
+  from.W = W;
+  const std::int64_t bands = (H + task.band - 1) / task.band;
+  for (; begin < end; ++begin) {
+    const std::int64_t unit = begin / bands, top = begin % bands * task.band;
+    from.rows = H - top < task.band ? H - top : task.band;
+    for (std::int64_t h = -above; h < from.rows; ++h) {
+      if (top + h < 0)
+        from.x.clear(0, h, 1);
+      else
+        gather_row<A>(task.x, unit, top + h, from.x.at(0, h, 0), task.cell);
+      if (h >= 0) gather_row<A>(task.v, unit, top + h, from.v.at(0, h, 0), task.cell);
+    }
+    add_band<A, R>(task, from);
+  }
+}
+
+template <class T>
+using AddGradient = void (*)(const GradientTask<T>&, std::int64_t, std::int64_t, T*);
+
+template <Lanes A, class T>
+void add_gradient(const GradientTask<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+  static constexpr AddGradient<T> of_rows[kMaxRows] = {add_gradient_of_rows<A, 1, T>, add_gradient_of_rows<A, 2, T>,
+                                                       add_gradient_of_rows<A, 3, T>, add_gradient_of_rows<A, 4, T>,
+                                                       add_gradient_of_rows<A, 5, T>, add_gradient_of_rows<A, 6, T>};
+  of_rows[task.rows - 1](task, begin, end, scratch);
+}
+
+}  // namespace
+}  // namespace invconv::INVCONV_ISA

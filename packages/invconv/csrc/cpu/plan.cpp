@@ -1,0 +1,76 @@
+#include "cpu/plan.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace invconv {
+namespace {
+
+#ifdef INVCONV_X86
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() { return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"); }
+#endif
+
+template <class T>
+struct Available {
+  Kernels<T> kernels;
+  double cost;  // of a multiply-add of one register; measured on Zen 4, which splits the widest in two
+};
+
+template <class T>
+std::vector<Available<T>> available_kernels() {
+  std::vector<Available<T>> found;
+#ifdef INVCONV_X86
+  if (has_avx512()) found.push_back({avx512::kernels<T>(), 2});
+  if (has_avx2()) found.push_back({avx2::kernels<T>(), 1.3});
+  found.push_back({portable::kernels<T>(), 2});  // it multiplies and adds apart
+#else
+  found.push_back({portable::kernels<T>(), 1});
+#endif
+  return found;
+}
+
+template <class T>
+Plan<T> plan_with(const Available<T>& with, Lanes lanes, std::int64_t B, std::int64_t G, std::int64_t n, int threads) {
+  const bool by_images = lanes == Lanes::images;
+  const std::int64_t width = with.kernels.lanes, units = by_images ? divide_up(B, width) : B;
+  const Blocks blocks = blocks_of(n, by_images ? 1 : width, kMaxRows);
+  const std::int64_t registers = blocks.count * blocks.rows;
+  const std::int64_t work = std::max<std::int64_t>(units * G, 1);
+  // Threads that share a unit wait for each other: 1.6 is measured.
+  const double rounds =
+      work < threads ? std::min(1.0, 1.6 / static_cast<double>(threads / work)) : static_cast<double>(divide_up(work, threads));
+  return {with.kernels, lanes, blocks, registers * width, units, rounds * static_cast<double>(registers) * with.cost};
+}
+
+}  // namespace
+
+template <class T>
+Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads) {
+  static const std::vector<Available<T>> available = available_kernels<T>();
+  Plan<T> best{};
+  for (const Available<T>& with : available)
+    for (Lanes lanes : {Lanes::channels, Lanes::images}) {
+      const Plan<T> plan = plan_with(with, lanes, B, G, n, threads);
+      if (best.cell == 0 || plan.cost < best.cost) best = plan;
+    }
+  return best;
+}
+
+std::int64_t rows_of_band(std::int64_t bytes, std::int64_t H) {
+  const std::int64_t strips = std::max<std::int64_t>((512 << 10) / bytes / kMaxPixels, 1);
+  return kMaxPixels * std::min(strips, divide_up(H, kMaxPixels));
+}
+
+const char* instruction_set() {
+#ifdef INVCONV_X86
+  if (has_avx512()) return "avx512";
+  if (has_avx2()) return "avx2";
+#endif
+  return "portable";
+}
+
+template Plan<float> plan_for(std::int64_t, std::int64_t, std::int64_t, int);
+template Plan<double> plan_for(std::int64_t, std::int64_t, std::int64_t, int);
+
+}  // namespace invconv

@@ -1,0 +1,92 @@
+// Gives every thread its bands of images, and adds up their sums.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cpu/plan.h"
+
+namespace invconv {
+namespace {
+
+template <class T>
+GradientTask<T> task_of(const GradientGroup<T>& group, const Plan<T>& plan) {
+  GradientTask<T> task{};
+  task.v = group.v;
+  task.x = group.x;
+  task.kh = group.taps.size[2];
+  task.kw = group.taps.size[3];
+  task.rows = plan.blocks.rows;
+  task.cell = plan.cell;
+  const std::int64_t row = row_size(task, group.x.size[3]) * 2 * static_cast<std::int64_t>(sizeof(T));
+  task.band = rows_of_band(row, group.x.size[2]);
+  return task;
+}
+
+// The sums of one group, [block][tap][channel in][row][lane], of all threads into the kernel.
+template <class T>
+void store(const GradientGroup<T>& group, const Plan<T>& plan, const std::vector<const T*>& sums) {
+  const std::int64_t n = group.taps.size[0], kh = group.taps.size[2], kw = group.taps.size[3];
+  const std::int64_t width = plan.blocks.width, lanes = plan.lanes == Lanes::images ? plan.kernels.lanes : 1;
+  for (std::int64_t c = 0; c < n; ++c)
+    for (std::int64_t i = 0; i < kh; ++i)
+      for (std::int64_t j = 0; j < kw; ++j)
+        for (std::int64_t d = 0; d < n; ++d) {
+          const std::int64_t tap = (kh - 1 - i) * kw + kw - 1 - j;
+          const std::int64_t index = ((c / width * kh * kw + tap) * n + d) * width + c % width;
+          T sum = 0;
+          for (const T* of_thread : sums)
+            for (std::int64_t lane = 0; lane < lanes; ++lane) sum += of_thread[index * lanes + lane];
+          at(group.taps, c, d, i, j) = -sum;
+        }
+}
+
+}  // namespace
+
+template <class T>
+void weight_gradient(const GradientProblem<T>& problem) {
+  const std::int64_t B = problem.x.size[0], G = static_cast<std::int64_t>(problem.corners.size());
+  const std::int64_t n = problem.weight.size[1];
+  const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
+  std::vector<GradientGroup<T>> groups;
+  std::vector<GradientTask<T>> tasks;
+  for (std::int64_t g = 0; g < G; ++g) {
+    groups.push_back(gradient_group_of(problem, g));
+    tasks.push_back(task_of(groups.back(), plan));
+  }
+  if (G == 0) return;
+  const auto lanes = static_cast<int>(plan.lanes);
+  const std::int64_t size = tasks[0].kh * tasks[0].kw * n * plan.cell;
+  const bool empty = B == 0 || problem.x.size[2] == 0 || problem.x.size[3] == 0;
+  const std::int64_t of_group = empty ? 0 : plan.units * divide_up(problem.x.size[2], tasks[0].band);
+  const Buffer<T> sums(problem.threads * G * size);
+  std::fill_n(sums.data(), problem.threads * G * size, T(0));
+
+#pragma omp parallel num_threads(problem.threads) if (problem.threads > 1)
+  {
+    const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
+    const Buffer<T> scratch(gradient_scratch(tasks[0]));
+    std::int64_t band = of_group * G * me / count;
+    const std::int64_t end = of_group * G * (me + 1) / count;
+    while (band < end) {
+      const std::int64_t g = band / of_group, stop = std::min(end, (g + 1) * of_group);
+      GradientTask<T> task = tasks[g];
+      task.sums = sums.data() + (me * G + g) * size;
+      plan.kernels.add_gradient[lanes](task, band - g * of_group, stop - g * of_group, scratch.data());
+      band = stop;
+    }
+#pragma omp barrier
+#pragma omp for
+    for (std::int64_t g = 0; g < G; ++g) {
+      std::vector<const T*> of_threads;
+      for (std::int64_t t = 0; t < problem.threads; ++t) of_threads.push_back(sums.data() + (t * G + g) * size);
+      store(groups[g], plan, of_threads);
+    }
+  }
+}
+
+template void weight_gradient(const GradientProblem<float>&);
+template void weight_gradient(const GradientProblem<double>&);
+
+}  // namespace invconv
