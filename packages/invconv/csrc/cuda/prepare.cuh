@@ -1,0 +1,197 @@
+// Before the recursion: the inverse of each anchor, folded into the taps, in the order in which the solver reads them.
+//
+//   x_p = K_0^-1 y_p - sum_{t != 0} (K_0^-1 K_t) x_{p-t}
+//
+// One block a tap and channel group; each inverts the anchor for itself, which costs less than another launch.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "cuda/block.cuh"
+
+namespace invconv::cuda {
+
+// How the solver keeps pixels and taps. A pixel takes a cell: its channels side by side, in whole vectors, an odd
+// number of them so that neighbouring pixels lie in different banks. A slot is one diagonal: rows - H cells of zeros
+// and one cell for each row.
+struct Layout {
+  int vectors;   // that hold the n channels of a pixel
+  int cell;      // numbers from one pixel to the next
+  int rows;      // cells of a slot
+  int slots;     // of the ring
+  int channels;  // rows of a folded tap: n, and zeros to a whole number of tiles
+  int terms;     // vectors of the sum for one pixel: taps x vectors, and zeros to a multiple of kTermGroup
+
+  INVCONV_BOTH int slot() const { return rows * cell; }
+};
+
+// How many diagonals ahead of the recursion y is fetched.
+constexpr int kAhead = 3;
+
+// The solver reads its terms in groups that divide this.
+constexpr int kTermGroup = 4;
+
+// item / length as a multiplication: each step divides by the length of its diagonal. Exact for item x length < 2^31.
+INVCONV_BOTH unsigned reciprocal_of(int length) { return ((1u << 31) + length - 1) / length; }
+
+INVCONV_BOTH int divide(int item, unsigned reciprocal) {
+  return static_cast<int>(static_cast<std::uint64_t>(static_cast<unsigned>(item)) * reciprocal >> 31);
+}
+
+template <class T>
+struct PrepareTask {
+  Kernel<const T> kernel;
+  Sizes sizes;
+  Layout layout;
+  T* taps;                 // [group][term][channel out][lane]: K_0^-1, then -K_0^-1 K_t
+  int* offsets;            // [slot of the diagonal][term]: from the pixel's cell in slot 0 to what the term multiplies
+  unsigned* reciprocals;   // of 1 .. H
+  unsigned char* scratch;  // for anchors that are too large for shared memory
+};
+
+// Of scratch for one block; with an even number of ints, so that that of the next block is aligned.
+INVCONV_BOTH std::size_t prepare_bytes(int n) {
+  const std::size_t N = n;
+  return (2 * N * N + N + 2) * sizeof(double) + (N + N % 2) * sizeof(int);
+}
+
+// The anchor and its inverse, in double: its error would spread to every pixel.
+struct AnchorScratch {
+  double *from, *to, *row_size, *tolerance;
+  int* order;  // the row of the anchor that the elimination moved to each row
+};
+
+INVCONV_DEVICE AnchorScratch anchor_scratch(unsigned char* memory, int n) {
+  auto* numbers = reinterpret_cast<double*>(memory);
+  const std::ptrdiff_t entries = static_cast<std::ptrdiff_t>(n) * n;
+  double* const row_size = numbers + 2 * entries;
+  return {numbers, numbers + entries, row_size, row_size + n, reinterpret_cast<int*>(row_size + n + 2)};
+}
+
+template <class T>
+INVCONV_DEVICE void load_tap(double* to, const PrepareTask<T>& task, int group, int tap, int thread, int threads) {
+  const int n = task.sizes.n, i = tap / task.sizes.kw, j = tap % task.sizes.kw;
+  for (int e = thread; e < n * n; e += threads)
+    to[e] = static_cast<double>(*task.kernel.at(n, group, e / n, e % n, i, j));
+}
+
+// The largest size in a row; not a number when an entry is not finite.
+INVCONV_DEVICE double size_of_row(const double* row, int n) {
+  double largest = 0, poison = 0;
+  for (int c = 0; c < n; ++c) {
+    largest = fmax(largest, fabs(row[c]));
+    poison += row[c] - row[c];
+  }
+  return largest + poison;
+}
+
+INVCONV_DEVICE double singular_below(const double* row_size, int n) {
+  double largest = 0, poison = 0;
+  for (int c = 0; c < n; ++c) {
+    largest = fmax(largest, row_size[c]);
+    poison += row_size[c] - row_size[c];
+  }
+  return largest * n * 2.220446049250313e-16 + poison;
+}
+
+// Step k of Gauss-Jordan elimination in place, with row pivoting, from one matrix to another: no thread reads what
+// another one writes, so that a step needs one barrier. Every thread looks for the pivot itself for the same reason.
+// A singular or non-finite anchor turns into NaN entirely, because asking for an error would stop the device.
+INVCONV_DEVICE void eliminate(const AnchorScratch& a, int n, int k, int thread, int threads) {
+  int p = k;
+  double pivot = a.from[k * n + k];
+  for (int r = k + 1; r < n; ++r) {
+    const double candidate = a.from[r * n + k];
+    if (fabs(candidate) > fabs(pivot)) p = r, pivot = candidate;
+  }
+  const double factor = fabs(pivot) > *a.tolerance ? 1 / pivot : static_cast<double>(NAN);
+  for (int e = thread; e < n * n; e += threads) {
+    const int r = e / n, c = e % n, source = r == k ? p : r == p ? k : r;
+    const double first = a.from[source * n + k], scaled = a.from[p * n + c] * factor;
+    if (r == k)
+      a.to[e] = c == k ? factor : scaled;
+    else
+      a.to[e] = c == k ? -first * factor : a.from[source * n + c] - first * scaled;
+  }
+  if (thread == 0) {
+    const int moved = a.order[k];
+    a.order[k] = a.order[p];
+    a.order[p] = moved;
+  }
+}
+
+// Entry (c, d) of K_0^-1 K_t; the inverse's columns stand in the order of the pivots.
+INVCONV_DEVICE double folded(const AnchorScratch& a, int n, int tap, int c, int d) {
+  double sum = 0;
+  for (int k = 0; k < n; ++k) {
+    const int row = a.order[k];
+    const double factor = tap == 0 ? static_cast<double>(row == d) : -a.to[row * n + d];
+    sum += a.from[c * n + k] * factor;
+  }
+  return sum;
+}
+
+// The terms of one tap; behind the last tap as many of zeros as fill the last group.
+template <class T>
+INVCONV_DEVICE void write_folded(const AnchorScratch& a, const PrepareTask<T>& task, int group, int tap, int thread,
+                                 int threads) {
+  constexpr int V = Vector<T>::size;
+  const Layout& layout = task.layout;
+  const int n = task.sizes.n, first = tap * layout.vectors;
+  const int count = (tap + 1 == task.sizes.taps() ? layout.terms - first : layout.vectors) * V;
+  T* const taps = task.taps + (static_cast<std::int64_t>(group) * layout.terms + first) * layout.channels * V;
+  for (int e = thread; e < layout.channels * count; e += threads) {
+    const int lane = e % V, c = e / V % layout.channels, d = e / V / layout.channels * V + lane;
+    taps[e] = c < n && d < n ? static_cast<T>(folded(a, n, tap, c, d)) : T(0);
+  }
+}
+
+// y of diagonal d lies in slot d of the ring, x of diagonal d in slot d - 1, where y of d - 1 is no longer needed.
+// Terms of zeros read y, which is there for every pixel.
+template <class T>
+INVCONV_DEVICE void write_offsets(const PrepareTask<T>& task, int thread, int threads) {
+  const Layout& layout = task.layout;
+  for (int e = thread; e < layout.slots * layout.terms; e += threads) {
+    const int slot = e / layout.terms, term = e % layout.terms, tap = term / layout.vectors;
+    const int i = tap / task.sizes.kw, j = tap % task.sizes.kw;
+    const int of_x = (slot + layout.slots - i - j - 1) % layout.slots * layout.slot() - i * layout.cell;
+    const int vector = term % layout.vectors * Vector<T>::size;
+    task.offsets[e] = tap == 0 || tap >= task.sizes.taps() ? slot * layout.slot() + vector * (tap == 0) : of_x + vector;
+  }
+  for (int length = 1 + thread; length <= task.sizes.H; length += threads)
+    task.reciprocals[length] = reciprocal_of(length);
+}
+
+template <bool shared, class Block, class T>
+INVCONV_DEVICE void prepare(Block& block, const PrepareTask<T>& task) {
+  const int taps = task.sizes.taps(), n = task.sizes.n, threads = block.threads;
+  const int group = static_cast<int>(block.index / taps), tap = static_cast<int>(block.index % taps);
+  AnchorScratch a = anchor_scratch(shared ? block.shared : task.scratch + block.index * prepare_bytes(n), n);
+  const auto exchange = [&a] {
+    double* const from = a.from;
+    a.from = a.to;
+    a.to = from;
+  };
+  block.phase([&](int thread) { load_tap(a.from, task, group, 0, thread, threads); });
+  block.phase([&](int thread) {
+    for (int r = thread; r < n; r += threads) {
+      a.row_size[r] = size_of_row(a.from + r * n, n);
+      a.order[r] = r;
+    }
+  });
+  block.phase([&](int thread) {
+    if (thread == 0) *a.tolerance = singular_below(a.row_size, n);
+  });
+  for (int k = 0; k < n; ++k) {
+    block.phase([&](int thread) { eliminate(a, n, k, thread, threads); });
+    exchange();
+  }
+  block.phase([&](int thread) { load_tap(a.to, task, group, tap, thread, threads); });
+  block.phase([&](int thread) {
+    write_folded(a, task, group, tap, thread, threads);
+    if (block.index == 0) write_offsets(task, thread, threads);
+  });
+}
+
+}  // namespace invconv::cuda
