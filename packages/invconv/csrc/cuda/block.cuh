@@ -8,6 +8,11 @@
 //     unsigned char* shared;
 //     template <class F> void phase(F function);            // function(thread) for every thread, then a barrier
 //     template <class S> struct PerThread { S& operator[](int thread); };   // what a thread keeps across phases
+//     // A thread's copies to shared memory come in groups that it closes; it waits for all but the last ones, and the
+//     // barrier then shows them to the other threads.
+//     template <class T> void copy_async(int thread, T* shared, const T* global);
+//     void end_group_of_copies(int thread);
+//     template <int Groups> void wait_for_copies(int thread);
 //   };
 #pragma once
 
@@ -35,30 +40,17 @@ INVCONV_DEVICE Vector<T> load(const T* p) {
   return *reinterpret_cast<const Vector<T>*>(p);
 }
 
-// Copies one number from global to shared memory without waiting for it.
-template <class T>
-INVCONV_DEVICE void copy_async(T* shared, const T* global) {
-#ifdef __CUDA_ARCH__
-  const auto target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(target), "l"(global), "n"(sizeof(T)) : "memory");
-#else
-  *shared = *global;
-#endif
-}
-
-// Closes the group of this thread's copies that wait_for_copies counts.
-INVCONV_DEVICE void end_group_of_copies() {
-#ifdef __CUDA_ARCH__
-  asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-// Waits for this thread's copies but those of the last Groups groups; a barrier shows them to the other threads.
-template <int Groups>
-INVCONV_DEVICE void wait_for_copies() {
-#ifdef __CUDA_ARCH__
-  asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
-#endif
+// Calls f(row, column) for the entries of a matrix that are this thread's, without a division for each.
+template <class F>
+INVCONV_DEVICE void each_entry(int rows, int columns, int thread, int threads, F f) {
+  const int more_rows = threads / columns, more_columns = threads % columns;
+  int row = thread / columns, column = thread % columns;
+  while (row < rows) {
+    f(row, column);
+    row += more_rows;
+    column += more_columns;
+    if (column >= columns) column -= columns, ++row;
+  }
 }
 
 }  // namespace invconv::cuda

@@ -23,6 +23,17 @@ struct DeviceBlock {
     __syncthreads();
   }
 
+  template <class T>
+  __device__ __forceinline__ void copy_async(int, T* to, const T* global) {
+    const auto target = static_cast<unsigned>(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(target), "l"(global), "n"(sizeof(T)) : "memory");
+  }
+  __device__ __forceinline__ void end_group_of_copies(int) { asm volatile("cp.async.commit_group;" ::: "memory"); }
+  template <int Groups>
+  __device__ __forceinline__ void wait_for_copies(int) {
+    asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
+  }
+
   template <class S>
   struct PerThread {
     S mine;

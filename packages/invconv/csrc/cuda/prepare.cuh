@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #include "cuda/block.cuh"
 
@@ -70,10 +71,23 @@ INVCONV_DEVICE AnchorScratch anchor_scratch(unsigned char* memory, int n) {
 }
 
 template <class T>
-INVCONV_DEVICE void load_tap(double* to, const PrepareTask<T>& task, int group, int tap, int thread, int threads) {
+INVCONV_DEVICE void load_anchor(const AnchorScratch& a, const PrepareTask<T>& task, int group, int thread,
+                                int threads) {
+  const int n = task.sizes.n;
+  each_entry(n, n, thread, threads, [&](int c, int d) {
+    a.from[c * n + d] = static_cast<double>(*task.kernel.at(n, group, c, d, 0, 0));
+  });
+}
+
+// What the inverse is multiplied by, its rows in the order of the pivots: -K_t, or the identity for y.
+template <class T>
+INVCONV_DEVICE void load_factor(const AnchorScratch& a, const PrepareTask<T>& task, int group, int tap, int thread,
+                                int threads) {
   const int n = task.sizes.n, i = tap / task.sizes.kw, j = tap % task.sizes.kw;
-  for (int e = thread; e < n * n; e += threads)
-    to[e] = static_cast<double>(*task.kernel.at(n, group, e / n, e % n, i, j));
+  each_entry(n, n, thread, threads, [&](int k, int d) {
+    const int row = a.order[k];
+    a.to[k * n + d] = tap == 0 ? row == d : -static_cast<double>(*task.kernel.at(n, group, row, d, i, j));
+  });
 }
 
 // The largest size in a row; not a number when an entry is not finite.
@@ -95,25 +109,33 @@ INVCONV_DEVICE double singular_below(const double* row_size, int n) {
   return largest * n * 2.220446049250313e-16 + poison;
 }
 
+// Grows with |x| but for the last bits, and compares faster; largest for what is not a number.
+INVCONV_DEVICE unsigned rank_of(double x) {
+  std::uint64_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return static_cast<unsigned>(bits >> 32) & 0x7fffffffu;
+}
+
 // Step k of Gauss-Jordan elimination in place, with row pivoting, from one matrix to another: no thread reads what
 // another one writes, so that a step needs one barrier. Every thread looks for the pivot itself for the same reason.
 // A singular or non-finite anchor turns into NaN entirely, because asking for an error would stop the device.
 INVCONV_DEVICE void eliminate(const AnchorScratch& a, int n, int k, int thread, int threads) {
   int p = k;
-  double pivot = a.from[k * n + k];
-  for (int r = k + 1; r < n; ++r) {
-    const double candidate = a.from[r * n + k];
-    if (fabs(candidate) > fabs(pivot)) p = r, pivot = candidate;
+  unsigned best = 0;
+  for (int r = k; r < n; ++r) {
+    const unsigned rank = rank_of(a.from[r * n + k]);
+    if (rank > best) p = r, best = rank;
   }
+  const double pivot = a.from[p * n + k];
   const double factor = fabs(pivot) > *a.tolerance ? 1 / pivot : static_cast<double>(NAN);
-  for (int e = thread; e < n * n; e += threads) {
-    const int r = e / n, c = e % n, source = r == k ? p : r == p ? k : r;
+  each_entry(n, n, thread, threads, [&](int r, int c) {
+    const int source = r == k ? p : r == p ? k : r;
     const double first = a.from[source * n + k], scaled = a.from[p * n + c] * factor;
     if (r == k)
-      a.to[e] = c == k ? factor : scaled;
+      a.to[r * n + c] = c == k ? factor : scaled;
     else
-      a.to[e] = c == k ? -first * factor : a.from[source * n + c] - first * scaled;
-  }
+      a.to[r * n + c] = c == k ? -first * factor : a.from[source * n + c] - first * scaled;
+  });
   if (thread == 0) {
     const int moved = a.order[k];
     a.order[k] = a.order[p];
@@ -121,14 +143,11 @@ INVCONV_DEVICE void eliminate(const AnchorScratch& a, int n, int k, int thread, 
   }
 }
 
-// Entry (c, d) of K_0^-1 K_t; the inverse's columns stand in the order of the pivots.
-INVCONV_DEVICE double folded(const AnchorScratch& a, int n, int tap, int c, int d) {
+// Entry (c, d) of the inverse, whose columns stand in the order of the pivots, times the factor.
+INVCONV_DEVICE double folded(const AnchorScratch& a, int n, int c, int d) {
   double sum = 0;
-  for (int k = 0; k < n; ++k) {
-    const int row = a.order[k];
-    const double factor = tap == 0 ? static_cast<double>(row == d) : -a.to[row * n + d];
-    sum += a.from[c * n + k] * factor;
-  }
+#pragma unroll 4
+  for (int k = 0; k < n; ++k) sum += a.from[c * n + k] * a.to[k * n + d];
   return sum;
 }
 
@@ -141,10 +160,10 @@ INVCONV_DEVICE void write_folded(const AnchorScratch& a, const PrepareTask<T>& t
   const int n = task.sizes.n, first = tap * layout.vectors;
   const int count = (tap + 1 == task.sizes.taps() ? layout.terms - first : layout.vectors) * V;
   T* const taps = task.taps + (static_cast<std::int64_t>(group) * layout.terms + first) * layout.channels * V;
-  for (int e = thread; e < layout.channels * count; e += threads) {
-    const int lane = e % V, c = e / V % layout.channels, d = e / V / layout.channels * V + lane;
-    taps[e] = c < n && d < n ? static_cast<T>(folded(a, n, tap, c, d)) : T(0);
-  }
+  each_entry(layout.channels, count, thread, threads, [&](int c, int d) {
+    const T entry = c < n && d < n ? static_cast<T>(folded(a, n, c, d)) : T(0);
+    taps[(d / V * layout.channels + c) * V + d % V] = entry;
+  });
 }
 
 // y of diagonal d lies in slot d of the ring, x of diagonal d in slot d - 1, where y of d - 1 is no longer needed.
@@ -173,7 +192,7 @@ INVCONV_DEVICE void prepare(Block& block, const PrepareTask<T>& task) {
     a.from = a.to;
     a.to = from;
   };
-  block.phase([&](int thread) { load_tap(a.from, task, group, 0, thread, threads); });
+  block.phase([&](int thread) { load_anchor(a, task, group, thread, threads); });
   block.phase([&](int thread) {
     for (int r = thread; r < n; r += threads) {
       a.row_size[r] = size_of_row(a.from + r * n, n);
@@ -187,7 +206,7 @@ INVCONV_DEVICE void prepare(Block& block, const PrepareTask<T>& task) {
     block.phase([&](int thread) { eliminate(a, n, k, thread, threads); });
     exchange();
   }
-  block.phase([&](int thread) { load_tap(a.to, task, group, tap, thread, threads); });
+  block.phase([&](int thread) { load_factor(a, task, group, tap, thread, threads); });
   block.phase([&](int thread) {
     write_folded(a, task, group, tap, thread, threads);
     if (block.index == 0) write_offsets(task, thread, threads);

@@ -63,24 +63,25 @@ struct Recursion {
   const unsigned* reciprocals;
 };
 
-template <Tier tier, class T>
-INVCONV_DEVICE void fetch_diagonal(const SolveTask<T>& task, const Recursion<T>& r, int d, int slot, int thread,
-                                   int threads) {
+// By the threads behind those that solve.
+template <Tier tier, class Block, class T>
+INVCONV_DEVICE void fetch_diagonal(Block& block, const SolveTask<T>& task, const Recursion<T>& r, int d, int slot,
+                                   int thread) {
   const auto [first_row, length] = diagonal(task.sizes, d);
   if (length > 0) {
     const unsigned reciprocal = r.reciprocals[length];
     T* const cells = r.cells + slot * task.layout.slot();
-    for (int e = thread; e < length * task.sizes.n; e += threads) {
+    for (int e = thread - task.solving; e < length * task.sizes.n; e += block.threads - task.solving) {
       const int c = divide(e, reciprocal), h = first_row + e - c * length;
       T* const to = cells + h * task.layout.cell + c;
       const T* const from = r.y.at(c, h, d - h);
       if constexpr (tier == Tier::all_global)
         *to = *from;
       else
-        copy_async(to, from);
+        block.copy_async(thread, to, from);
     }
   }
-  end_group_of_copies();
+  block.end_group_of_copies(thread);
 }
 
 // Where the operands of a group of terms lie; one load.
@@ -142,14 +143,13 @@ INVCONV_DEVICE void sum_terms(T (&sum)[Tile], const T* cell, const T* taps, cons
 }
 
 template <int Tile, class T>
-INVCONV_DEVICE void solve_diagonal(const SolveTask<T>& task, const Recursion<T>& r, int d, int slot, int thread,
-                                   int threads) {
+INVCONV_DEVICE void solve_diagonal(const SolveTask<T>& task, const Recursion<T>& r, int d, int slot, int thread) {
   const Layout& layout = task.layout;
   const auto [first_row, length] = diagonal(task.sizes, d);
   const unsigned reciprocal = r.reciprocals[length];
   const int* const offsets = r.offsets + slot * layout.terms;
   const int target = (slot == 0 ? layout.slots - 1 : slot - 1) * layout.slot();
-  for (int item = thread; item < length * (layout.channels / Tile); item += threads) {
+  for (int item = thread; item < length * (layout.channels / Tile); item += task.solving) {
     const int tile = divide(item, reciprocal), first = tile * Tile, h = first_row + item - tile * length;
     T* const cell = r.cells + h * layout.cell;
     T sum[Tile];
@@ -167,24 +167,24 @@ INVCONV_DEVICE void solve_diagonal(const SolveTask<T>& task, const Recursion<T>&
 template <int Tile, Tier tier, class Block, class T>
 INVCONV_DEVICE void solve_image(Block& block, const SolveTask<T>& task, const Recursion<T>& r, T* ring) {
   const Layout& layout = task.layout;
-  const int threads = block.threads, solving = task.solving, diagonals = task.sizes.H + task.sizes.W - 1;
+  const int threads = block.threads, diagonals = task.sizes.H + task.sizes.W - 1;
   // Cells outside of the image are never written: they stay the zeros of the padding.
   block.phase([&](int thread) {
     for (std::int64_t e = thread; e < ring_numbers(layout); e += threads) ring[e] = 0;
   });
   block.phase([&](int thread) {
-    if (thread < solving) return;
-    for (int d = 0; d < kAhead; ++d) fetch_diagonal<tier>(task, r, d, d, thread - solving, threads - solving);
-    wait_for_copies<kAhead - 1>();
+    if (thread < task.solving) return;
+    for (int d = 0; d < kAhead; ++d) fetch_diagonal<tier>(block, task, r, d, d, thread);
+    block.template wait_for_copies<kAhead - 1>(thread);
   });
   int slot = 0, next = kAhead;
   for (int d = 0; d < diagonals; ++d) {
     block.phase([&](int thread) {
-      if (thread < solving) {
-        solve_diagonal<Tile>(task, r, d, slot, thread, solving);
+      if (thread < task.solving) {
+        solve_diagonal<Tile>(task, r, d, slot, thread);
       } else {
-        fetch_diagonal<tier>(task, r, d + kAhead, next, thread - solving, threads - solving);
-        wait_for_copies<kAhead - 1>();
+        fetch_diagonal<tier>(block, task, r, d + kAhead, next, thread);
+        block.template wait_for_copies<kAhead - 1>(thread);
       }
     });
     slot = slot + 1 == layout.slots ? 0 : slot + 1;

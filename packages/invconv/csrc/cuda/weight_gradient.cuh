@@ -69,12 +69,11 @@ template <class T>
 INVCONV_DEVICE void load_piece(T* to, const Plane<const T>& plane, const Sizes& sizes, int channels, int cell,
                                int first_channel, int first_row, int first_column, int rows, int columns, int thread,
                                int threads) {
-  for (int e = thread; e < channels * rows * columns; e += threads) {
-    const int c = e / (rows * columns), pixel = e % (rows * columns);
-    const int h = first_row + pixel / columns, w = first_column + pixel % columns;
+  each_entry(channels * rows, columns, thread, threads, [&](int line, int column) {
+    const int c = line / rows, row = line % rows, h = first_row + row, w = first_column + column;
     const bool inside = first_channel + c < sizes.n && h >= 0 && h < sizes.H && w >= 0 && w < sizes.W;
-    to[static_cast<std::int64_t>(pixel) * cell + c] = inside ? *plane.at(c, h, w) : T(0);
-  }
+    to[(row * columns + column) * cell + c] = inside ? *plane.at(c, h, w) : T(0);
+  });
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
@@ -39,12 +40,33 @@ struct Memory {
 };
 
 // The threads of a phase in ascending or descending order: one that needs what another one writes in the same phase
-// is found in one of the two.
+// is found in one of the two. Copies are made as late as they may be: when their thread waits for them.
 struct HostBlock {
   std::int64_t index, count;
   int threads;
   unsigned char* shared;
   bool descending;
+  std::vector<std::deque<std::vector<std::function<void()>>>> copies{};  // [thread][group]
+
+  template <class T>
+  void copy_async(int thread, T* to, const T* global) {
+    open_group(thread).push_back([=] { *to = *global; });
+  }
+  void end_group_of_copies(int thread) {
+    open_group(thread);
+    copies[thread].emplace_back();
+  }
+  template <int Groups>
+  void wait_for_copies(int thread) {
+    // The last group is still open.
+    for (; copies[thread].size() > Groups + 1; copies[thread].pop_front())
+      for (const auto& copy : copies[thread].front()) copy();
+  }
+  std::vector<std::function<void()>>& open_group(int thread) {
+    copies.resize(threads);
+    if (copies[thread].empty()) copies[thread].emplace_back();
+    return copies[thread].back();
+  }
 
   template <class F>
   void phase(F function) {
