@@ -74,6 +74,20 @@ def test_without_the_extension_it_says_what_to_do(monkeypatch):
         cuda_ops.has_solver.cache_clear()
 
 
+@pytest.mark.skipif(not cuda_ops.is_compiled(), reason="built without the CUDA solver")
+def test_the_extension_needs_no_driver_and_checks_what_it_gets():
+    from invconv import _cuda
+
+    assert _cuda.device_count() >= 0
+    with pytest.raises(ValueError, match="its channels are not those of the images"):
+        _cuda.solve_workspace((1, 3, 4, 4), (4, 4, 3, 3), (0,), "float32", 0)
+    with pytest.raises(ValueError, match="dtype: expected float32 or float64, got int8"):
+        _cuda.weight_gradient_workspace((1, 3, 4, 4), (3, 3, 3, 3), (0,), "int8", 0)
+    if not cuda_ops.has_solver():
+        with pytest.raises(RuntimeError, match="CUDA: "):
+            _cuda.solve_workspace((1, 3, 4, 4), (3, 3, 3, 3), (0,), "float32", 0)
+
+
 # On a device.
 
 
