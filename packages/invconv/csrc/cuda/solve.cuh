@@ -1,8 +1,8 @@
 // Back substitution along anti-diagonals, whose pixels do not depend on each other: H + W - 1 steps, one barrier each.
 //
 // A block solves one channel group of one image after another. The last diagonals of x and the next ones of y lie in a
-// ring; a thread sums up `Tile` channels of a pixel. The anchor is one more tap, that of y, so that the sum over all
-// terms is one loop without a branch.
+// ring; some warps fetch them, and a thread of the others sums up `Tile` channels of a pixel. The anchor is one more tap,
+// that of y, so that the sum over all terms is one loop without a branch.
 #pragma once
 
 #include "cuda/block.cuh"
@@ -25,11 +25,12 @@ struct SolveTask {
   Sizes sizes;
   Corners corners;
   Layout layout;
-  const T* taps;       // as in PrepareTask
-  const int* offsets;  // likewise
-  const unsigned* reciprocals;  // likewise
+  // As in PrepareTask.
+  const T* taps;
+  const int* offsets;
+  const unsigned* reciprocals;
   int solving;  // threads of a block that do so; the others fetch y
-  T* rings;            // [block][slots][rows][cell], for Tier::all_global
+  T* rings;     // [block][slot][row][cell], for Tier::all_global
 };
 
 INVCONV_BOTH std::int64_t ring_numbers(const Layout& layout) {
@@ -214,7 +215,7 @@ INVCONV_DEVICE void solve(Block& block, const SolveTask<T>& task) {
       for (std::int64_t e = thread; e < tap_numbers<T>(layout) / Vector<T>::size; e += threads)
         reinterpret_cast<Vector<T>*>(taps)[e] = load(r.taps + e * Vector<T>::size);
       for (int e = thread; e < layout.slots * layout.terms; e += threads) offsets[e] = r.offsets[e];
-      for (int e = thread; e <= task.sizes.H; e += threads) reciprocals[e] = r.reciprocals[e];
+      for (int e = 1 + thread; e <= task.sizes.H; e += threads) reciprocals[e] = r.reciprocals[e];
     });
     r.taps = taps;
     r.offsets = offsets;
