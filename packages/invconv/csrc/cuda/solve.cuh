@@ -1,8 +1,8 @@
 // Back substitution along anti-diagonals, whose pixels do not depend on each other: H + W - 1 steps, one barrier each.
 //
 // A block solves one channel group of one image after another. The last diagonals of x and the next ones of y lie in a
-// ring; some warps fetch them, and a thread of the others sums up `Tile` channels of a pixel. The anchor is one more tap,
-// that of y, so that the sum over all terms is one loop without a branch.
+// ring. Some warps fetch y; a thread of the others sums up `Tile` channels of a pixel. The anchor is one more tap, that
+// of y, so that the sum over all terms is one loop without a branch.
 #pragma once
 
 #include "cuda/block.cuh"
