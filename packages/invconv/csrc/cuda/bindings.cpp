@@ -17,7 +17,9 @@ namespace nb = nanobind;
 
 namespace {
 
-using namespace invconv;
+using invconv::Corner;
+using invconv::View;
+namespace cuda = invconv::cuda;
 
 using Four = std::array<std::int64_t, 4>;
 
