@@ -1,0 +1,225 @@
+// Random problems, solved on the CPU, put back into the convolution by naive loops in double, and compared. Built with
+// AddressSanitizer and UndefinedBehaviorSanitizer: the memory of an array ends where its view ends.
+//
+//   test_solver [INSTRUCTION SET] [PROBLEMS] [SEED]
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "invconv.h"
+
+#ifdef INVCONV_X86
+// What __builtin_cpu_supports asks; the layout is fixed, because GCC and Clang compile it into programs.
+extern "C" struct {
+  unsigned vendor, type, subtype, features;
+} __cpu_model;
+#endif
+
+namespace {
+
+using invconv::at;
+using invconv::View;
+using Random = std::mt19937_64;
+using Size = std::vector<std::int64_t>;
+
+constexpr int kNotHere = 77;
+
+std::int64_t uniform(Random& random, std::int64_t low, std::int64_t high) {
+  return std::uniform_int_distribution<std::int64_t>(low, high)(random);
+}
+
+double normal(Random& random) { return std::normal_distribution<double>()(random); }
+
+bool chance(Random& random, double probability) { return std::bernoulli_distribution(probability)(random); }
+
+void require(bool condition, const std::string& what) {
+  if (!condition) throw std::runtime_error(what);
+}
+
+// The view of one array and its memory, in which all that the view does not show is NaN: who reads it, shows it.
+template <class T>
+struct Array {
+  std::vector<T> memory;
+  View<T> view;
+
+  View<const T> read_only() const {
+    View<const T> copy{view.data, {}, {}};
+    std::copy(view.size, view.size + 4, copy.size);
+    std::copy(view.stride, view.stride + 4, copy.stride);
+    return copy;
+  }
+};
+
+template <class T, class Function>
+void for_each_index(const View<T>& view, Function function) {
+  for (std::int64_t a = 0; a < view.size[0]; ++a)
+    for (std::int64_t b = 0; b < view.size[1]; ++b)
+      for (std::int64_t c = 0; c < view.size[2]; ++c)
+        for (std::int64_t d = 0; d < view.size[3]; ++d) function(a, b, c, d);
+}
+
+// Axes in any order, with or without gaps, forwards or backwards. Overlapping ones show some memory more than once.
+template <class T>
+Array<T> make_array(Random& random, const Size& size, bool overlapping) {
+  Array<T> array{{}, {nullptr, {}, {}}};
+  std::copy(size.begin(), size.end(), array.view.size);
+  int order[4] = {0, 1, 2, 3};
+  if (chance(random, 0.7)) std::shuffle(order, order + 4, random);
+  const std::int64_t gap = uniform(random, 0, 2);
+  std::int64_t reach = 1, start = 0;
+  for (int i = 3; i >= 0; --i) {
+    const std::int64_t stride = overlapping ? uniform(random, 0, 2) : reach + uniform(random, 0, gap);
+    const std::int64_t extent = stride * std::max<std::int64_t>(size[order[i]] - 1, 0);
+    const bool backwards = chance(random, 0.3);
+    array.view.stride[order[i]] = backwards ? -stride : stride;
+    start += backwards ? extent : 0;
+    reach += extent;
+  }
+  if (std::count(size.begin(), size.end(), 0) > 0) start = 0, reach = 1;  // nothing to show
+  array.memory.assign(reach, std::numeric_limits<T>::quiet_NaN());
+  array.view.data = array.memory.data() + start;
+  return array;
+}
+
+// Numbers for a kernel whose anchors are far from singular, but need row exchanges.
+template <class T>
+void fill_kernel(Random& random, const View<T>& weight, const std::vector<invconv::Corner>& corners) {
+  const std::int64_t n = weight.size[1], kh = weight.size[2], kw = weight.size[3];
+  const double scale = 0.5 / std::sqrt(static_cast<double>(n * kh * kw));
+  const std::int64_t turn = uniform(random, 0, n - 1);
+  for_each_index(weight, [&](auto c, auto d, auto i, auto j) {
+    const invconv::Corner corner = corners[c / n];
+    const bool anchor = i == (corner.bottom ? 0 : kh - 1) && j == (corner.right ? 0 : kw - 1);
+    const bool diagonal = anchor && (c + turn) % n == d;
+    at(weight, c, d, i, j) = static_cast<T>(diagonal ? (chance(random, 0.5) ? 1 : -1) * (1 + 0.3 * normal(random) / 4)
+                                                     : normal(random) * (anchor ? 0.1 / n : scale));
+  });
+}
+
+template <class T>
+struct Layer {
+  Array<T> y, weight, x;
+  invconv::Problem<T> problem;
+};
+
+template <class T>
+Layer<T> random_layer(Random& random) {
+  const std::int64_t G = uniform(random, 1, 4), n = uniform(random, 1, chance(random, 0.05) ? 110 : 14);
+  const std::int64_t B = uniform(random, 0, chance(random, 0.1) ? 150 : 20), side = n > 40 ? 4 : 10;
+  const Size images{B, G * n, uniform(random, 0, side), uniform(random, 0, side)};
+  const Size kernel{G * n, n, uniform(random, 1, n > 40 ? 2 : 5), uniform(random, 1, 5)};
+  Layer<T> layer{make_array<T>(random, images, chance(random, 0.2)), make_array<T>(random, kernel, false),
+                 make_array<T>(random, images, false), {}};
+  std::vector<invconv::Corner> corners;
+  for (std::int64_t g = 0; g < G; ++g) corners.push_back({chance(random, 0.5), chance(random, 0.5)});
+  for_each_index(layer.y.view, [&](auto... index) { at(layer.y.view, index...) = static_cast<T>(normal(random)); });
+  fill_kernel(random, layer.weight.view, corners);
+  layer.problem = {layer.y.read_only(), layer.weight.read_only(), layer.x.view, corners,
+                   static_cast<int>(uniform(random, 1, 4))};
+  return layer;
+}
+
+// (T x)_p of one channel, and the sum of the absolute values of its terms.
+template <class T>
+std::pair<double, double> convolve(const invconv::Problem<T>& problem, std::int64_t b, std::int64_t c, std::int64_t h,
+                                   std::int64_t w) {
+  const auto& weight = problem.weight;
+  const std::int64_t n = weight.size[1], first = c / n * n;
+  const invconv::Corner corner = problem.corners[c / n];
+  const std::int64_t up = corner.bottom ? 0 : weight.size[2] - 1, left = corner.right ? 0 : weight.size[3] - 1;
+  double sum = 0, absolute = 0;
+  for (std::int64_t i = 0; i < weight.size[2]; ++i)
+    for (std::int64_t j = 0; j < weight.size[3]; ++j) {
+      const std::int64_t row = h + i - up, column = w + j - left;
+      if (row < 0 || row >= problem.x.size[2] || column < 0 || column >= problem.x.size[3]) continue;
+      for (std::int64_t d = 0; d < n; ++d) {
+        const double term = static_cast<double>(at(weight, c, d, i, j)) * at(problem.x, b, first + d, row, column);
+        sum += term;
+        absolute += std::abs(term);
+      }
+    }
+  return {sum, absolute};
+}
+
+template <class T>
+void check_solution(const Layer<T>& layer) {
+  const invconv::Problem<T>& problem = layer.problem;
+  const double terms = problem.weight.size[1] * (problem.weight.size[2] * problem.weight.size[3] + 1.0);
+  const double unit = terms * std::numeric_limits<T>::epsilon();
+  for_each_index(problem.x, [&](auto b, auto c, auto h, auto w) {
+    const auto [sum, absolute] = convolve(problem, b, c, h, w);
+    const double y = at(problem.y, b, c, h, w), error = std::abs(sum - y);
+    require(error <= 16 * unit * (1 + std::abs(y) + absolute), "wrong by " + std::to_string(error));
+  });
+  const auto gaps = std::count_if(layer.x.memory.begin(), layer.x.memory.end(), [](T v) { return std::isnan(v); });
+  std::size_t shown = 0;
+  for_each_index(problem.x, [&](auto...) { ++shown; });
+  require(layer.x.memory.size() - static_cast<std::size_t>(gaps) == shown, "wrote beside x");
+}
+
+template <class T>
+void check_inverse(Random& random) {
+  const Layer<T> layer = random_layer<T>(random);
+  invconv::inverse_conv2d(layer.problem);
+  check_solution(layer);
+}
+
+template <class T>
+void check_refusal(Random& random) {
+  const Layer<T> layer = random_layer<T>(random);
+  const auto& weight = layer.weight.view;
+  const T bad = chance(random, 0.5) ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::quiet_NaN();
+  if (chance(random, 0.5)) {
+    for_each_index(weight, [&](auto... index) { at(weight, index...) = 0; });  // singular
+  } else {
+    at(weight, weight.size[0] - 1, weight.size[1] - 1, weight.size[2] - 1, weight.size[3] - 1) = bad;
+  }
+  try {
+    invconv::inverse_conv2d(layer.problem);
+  } catch (const std::invalid_argument&) {
+    return;
+  }
+  throw std::runtime_error("accepted a kernel without an inverse");
+}
+
+// Hides what is better than the instruction set, so that the solver chooses it.
+void pretend(const std::string& instruction_set) {
+#ifdef INVCONV_X86
+  __builtin_cpu_init();
+  constexpr unsigned avx2 = 1u << 10, avx512f = 1u << 15;
+  if (instruction_set == "portable" || instruction_set == "avx2") __cpu_model.features &= ~avx512f;
+  if (instruction_set == "portable") __cpu_model.features &= ~avx2;
+#endif
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string instruction_set = argc > 1 ? argv[1] : invconv::instruction_set();
+  const int problems = argc > 2 ? std::stoi(argv[2]) : 300, seed = argc > 3 ? std::stoi(argv[3]) : 0;
+  if (argc > 1) pretend(instruction_set);
+  if (instruction_set != invconv::instruction_set()) {
+    std::printf("no %s here: the solver uses %s\n", instruction_set.c_str(), invconv::instruction_set());
+    return kNotHere;
+  }
+  void (*const checks[])(Random&) = {check_inverse<float>, check_inverse<double>, check_refusal<float>,
+                                     check_refusal<double>};
+  for (int index = 0; index < problems; ++index) {
+    std::seed_seq numbers{seed, index};
+    Random random(numbers);
+    try {
+      for (auto* const check : checks) check(random);
+    } catch (const std::exception& error) {
+      std::printf("seed %d, problem %d: %s\n", seed, index, error.what());
+      return 1;
+    }
+  }
+  std::printf("%s: %d problems, none wrong\n", invconv::instruction_set(), problems);
+}
