@@ -67,7 +67,7 @@ def test_the_singular_group_is_named():
 
 
 def test_unknown_method():
-    with pytest.raises(ValueError, match="method: 'lu' is none of auto, wavefront, fixed_point, dense"):
+    with pytest.raises(ValueError, match="method: 'lu' is none of auto, wavefront, impulse, fixed_point, dense"):
         invconv.inverse_conv2d(IMAGES, GOOD, method="lu")
 
 

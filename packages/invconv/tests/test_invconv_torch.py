@@ -14,7 +14,7 @@ import invconv  # noqa: E402
 from invconv import CORNERS  # noqa: E402
 from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
 
-METHODS = ("wavefront", "fixed_point", "dense")
+METHODS = ("wavefront", "impulse", "fixed_point", "dense")
 KERNELS = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (2, 3)]
 
 

@@ -13,9 +13,34 @@ for :math:`x` costs no more than applying it. NumPy arrays work without torch; t
     True
 """
 
-from invconv.functional import METHODS, backends, conv2d, inverse_conv2d, logabsdet
+from invconv.functional import (
+    METHODS,
+    amplification,
+    backends,
+    choose_method,
+    conv2d,
+    impulse_response,
+    inverse_conv2d,
+    logabsdet,
+)
 from invconv.geometry import CORNERS
+from invconv.one_dimension import conv1d, inverse_conv1d
+from invconv.results import Amplification, Choice
 
 __version__ = "0.1.0"
 
-__all__ = ["CORNERS", "METHODS", "backends", "conv2d", "inverse_conv2d", "logabsdet"]
+__all__ = [
+    "CORNERS",
+    "METHODS",
+    "Amplification",
+    "Choice",
+    "amplification",
+    "backends",
+    "choose_method",
+    "conv1d",
+    "conv2d",
+    "impulse_response",
+    "inverse_conv1d",
+    "inverse_conv2d",
+    "logabsdet",
+]

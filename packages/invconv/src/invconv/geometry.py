@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
+from operator import index
 from typing import NamedTuple, Protocol
 
 CORNERS = ("tl", "tr", "bl", "br")
@@ -90,6 +91,17 @@ def corner_numbers(corners: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(CORNERS.index(corner) for corner in corners)
 
 
+def check_size(size: object) -> tuple[int, int]:
+    """Height and width of images, after checking that they are two numbers of pixels."""
+    try:
+        height, width = (index(pixels) for pixels in size)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise ValueError(f"size: expected height and width, two whole numbers above 0, got {size!r}")
+    return height, width
+
+
 def padding(corner: str, kernel_size: tuple[int, int]) -> Padding:
     """The zeros that the convolution with this corner pads with."""
     rows, columns = kernel_size[0] - 1, kernel_size[1] - 1
@@ -100,6 +112,11 @@ def padding(corner: str, kernel_size: tuple[int, int]) -> Padding:
 def anchor_index(corner: str) -> tuple[int, int]:
     """Row and column of the anchor tap: the last ones for zeros at the top and left."""
     return (-1 if corner[0] == "t" else 0, -1 if corner[1] == "l" else 0)
+
+
+def turned_axes(corner: str) -> tuple[int, ...]:
+    """The axes along which a kernel is reversed when its taps are counted from the anchor."""
+    return tuple(axis for axis, index in zip((-2, -1), anchor_index(corner), strict=True) if index == -1)
 
 
 def opposite(corner: str) -> str:

@@ -2,6 +2,7 @@ r"""Torch modules whose convolution stays exactly invertible whatever an optimis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from invconv import functional, geometry
+from invconv.results import Amplification
 
 
 class UnitAnchor(nn.Module):
@@ -40,13 +42,65 @@ class UnitAnchor(nn.Module):
         return weight * self.mask + self.identity
 
 
+class BoundedTaps(UnitAnchor):
+    r"""Parametrizes a kernel so that its inverse amplifies no value of an image more than ``max_amplification`` times.
+
+    With :math:`K_0 = I + N`, :math:`N` strictly lower triangular, and :math:`K_t = K_0 M_t`, rows are scaled down to
+
+    .. math:: \sum_d |N_{cd}| \le s, \qquad \sum_{d, t \ne 0} |(M_t)_{cd}| \le s, \qquad s = 1 - a^{-1/2},
+
+    where they exceed it, so :math:`\|T^{-1}\|_\infty \le \|K_0^{-1}\|_\infty / (1 - s) \le 1 / (1 - s)^2 = a` for every
+    size of image. Small taps are left alone.
+
+    Arguments:
+        weight_shape: :math:`(C, C/G, k_h, k_w)`.
+        corners: The corner of each channel group.
+        max_amplification: :math:`a > 1`.
+    """
+
+    anchor: Tensor
+
+    def __init__(self, weight_shape: Sequence[int], corners: Sequence[str], max_amplification: float) -> None:
+        super().__init__(weight_shape, corners)
+        if not isinstance(max_amplification, int | float) or not 1 < max_amplification < math.inf:
+            raise ValueError(f"max_amplification: expected a number above 1, got {max_amplification!r}")
+        self.max_amplification = max_amplification
+        self.groups = len(corners)
+        anchor = torch.zeros(weight_shape[0], 1, *weight_shape[2:], dtype=torch.bool)
+        for rows, corner in zip(anchor.chunk(self.groups), corners, strict=True):
+            rows[(..., *geometry.anchor_index(corner))] = True
+        self.register_buffer("anchor", anchor, persistent=False)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        # In float64, where no sum of finite float32 overflows, with room for the rounding of the kernel afterwards.
+        limit = self.max_amplification / (1 + 4 * torch.finfo(weight.dtype).eps * self.max_amplification)
+        s = max(1 - limit**-0.5, torch.finfo(torch.float64).tiny)
+        taps = (weight * self.mask).double()
+        lower = _with_rows_up_to(s, taps * self.anchor) + self.identity
+        others = _with_rows_up_to(s, taps * ~self.anchor)
+        n = weight.shape[1]
+        matrices = lower.sum((2, 3)).reshape(self.groups, n, n)
+        product = matrices @ others.reshape(self.groups, n, -1)
+        return (lower + product.reshape(weight.shape)).to(weight.dtype)
+
+
+def _with_rows_up_to(limit: float, taps: Tensor) -> Tensor:
+    """Taps with every row scaled down so far that its absolute sum is at most the limit."""
+    sums = taps.abs().sum((1, 2, 3), keepdim=True)
+    return taps * (limit / sums.clamp(min=limit))
+
+
 class _UnitConv2d(nn.Module):
     """The kernel that the two modules share: unit triangular anchors, small taps elsewhere at first."""
 
     weight: Tensor
 
     def __init__(
-        self, channels: int, kernel_size: int | tuple[int, int] = 3, corner: str | Sequence[str] = "tl"
+        self,
+        channels: int,
+        kernel_size: int | tuple[int, int] = 3,
+        corner: str | Sequence[str] = "tl",
+        max_amplification: float | None = None,
     ) -> None:
         super().__init__()
         groups = 1 if isinstance(corner, str) else len(corner)
@@ -58,16 +112,27 @@ class _UnitConv2d(nn.Module):
         # Near the identity, so that a deep stack of layers neither explodes nor vanishes.
         nn.init.normal_(weight, std=0.1 / (kh * kw * channels // groups) ** 0.5)
         self.weight = nn.Parameter(weight)
-        parametrize.register_parametrization(self, "weight", UnitAnchor(weight.shape, self.corner))
+        self.max_amplification = max_amplification
+        kernels = (
+            UnitAnchor(weight.shape, self.corner)
+            if max_amplification is None
+            else BoundedTaps(weight.shape, self.corner, max_amplification)
+        )
+        parametrize.register_parametrization(self, "weight", kernels)
 
     def extra_repr(self) -> str:
         channels, group_channels, kh, kw = self.weight.shape
         corners = self.corner[0] if len(set(self.corner)) == 1 else ",".join(self.corner)
-        return f"{channels}, kernel_size=({kh}, {kw}), groups={channels // group_channels}, corner={corners}"
+        text = f"{channels}, kernel_size=({kh}, {kw}), groups={channels // group_channels}, corner={corners}"
+        return text if self.max_amplification is None else f"{text}, max_amplification={self.max_amplification}"
 
     def logabsdet(self, size: tuple[int, int]) -> Tensor:
         """The log-determinant of ``forward`` on images of this height and width: 0, by construction."""
         return self.weight.new_zeros(())
+
+    def amplification(self, size: tuple[int, int]) -> Amplification:
+        """How much the inverse of the convolution can amplify on images of this height and width; see there."""
+        return functional.amplification(self.weight, size, self.corner)
 
 
 class InvertibleConv2d(_UnitConv2d):
@@ -77,6 +142,8 @@ class InvertibleConv2d(_UnitConv2d):
         channels: :math:`C`, in and out.
         kernel_size: :math:`k`, or :math:`(k_h, k_w)`.
         corner: Where the zeros stand, or one corner for each of as many channel groups.
+        max_amplification: How many times larger than :math:`\max |y|` the inverse may become, whatever the parameters;
+            see `BoundedTaps`. None: no bound.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,6 +163,8 @@ class InverseConv2d(_UnitConv2d):
         channels: :math:`C`, in and out.
         kernel_size: :math:`k`, or :math:`(k_h, k_w)`.
         corner: Where the zeros stand, or one corner for each of as many channel groups.
+        max_amplification: How many times larger than :math:`\max |y|` the inverse may become, whatever the parameters;
+            see `BoundedTaps`. None: no bound.
     """
 
     def forward(self, y: Tensor) -> Tensor:

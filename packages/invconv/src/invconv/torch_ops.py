@@ -3,15 +3,22 @@ r"""Torch tensors: the operator ``invconv::inverse_conv2d`` with its fake, autog
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn.grad import conv2d_weight
 
-from invconv import geometry, numpy_ops
+from invconv import geometry, impulse_ops, numpy_ops
+from invconv.anchor_ops import anchor_inverses, anchors, folded
 from invconv.geometry import CORNERS
+from invconv.method_choice import choose_method
+from invconv.series import impulse_response
+
+__all__ = ["anchors", "choose_method", "conv2d", "impulse_response", "inverse_conv2d", "logabsdet"]
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -28,16 +35,11 @@ def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
 def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str) -> Tensor:
     _check_tensors(y, weight, "y")
     if method == "auto":
-        method = "wavefront" if y.device.type == "cpu" and numpy_ops.has_solver() else "fixed_point"
+        method = choose_method(y, weight, corners).method
     if method == "wavefront" and y.device.type != "cpu":
-        raise ValueError(f"method: 'wavefront' runs on the CPU, y is on {y.device}; use 'fixed_point'")
-    return torch.ops.invconv.inverse_conv2d(y, weight, [CORNERS.index(c) for c in corners], method)  # type: ignore[no-any-return]
-
-
-def anchors(weight: Tensor, corners: tuple[str, ...]) -> Tensor:
-    """The anchor tap of each channel group, [G, n, n]."""
-    blocks = weight.reshape(len(corners), -1, *weight.shape[1:])
-    return torch.stack([blocks[(g, ..., *geometry.anchor_index(corner))] for g, corner in enumerate(corners)])
+        raise ValueError(f"method: 'wavefront' runs on the CPU, y is on {y.device}; use 'impulse' or 'fixed_point'")
+    solve = _solve_transformed if _is_transformed() else torch.ops.invconv.inverse_conv2d
+    return solve(y, weight, [CORNERS.index(c) for c in corners], method)
 
 
 def logabsdet(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -> Tensor:
@@ -70,41 +72,30 @@ def _wavefront(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -
 
 
 def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -> None:
-    inverse = _anchor_inverses(weight, corners)
-    x.copy_(_apply_to_groups(inverse, y))
+    inverses = anchor_inverses(weight, corners)
+    constant = _apply_to_groups(inverses.to(y.dtype), y)
+    kernel = folded(weight, inverses, corners)
+    x.copy_(constant)
     tolerance = torch.finfo(y.dtype).eps
-    # The off-anchor part is nilpotent: after H + W - 2 steps nothing is left that could change x.
+    # N is nilpotent: after H + W - 2 steps nothing is left that could change x.
     for _ in range(y.shape[2] + y.shape[3] - 2):
-        change = _apply_to_groups(inverse, y - conv2d(x, weight, corners))
-        x += change
-        if change.numel() == 0 or change.abs().max() <= tolerance * x.abs().max():
+        update = constant - conv2d(x, kernel, corners)
+        # Pixel by pixel, because what is negligible beside one pixel may grow without bound in those after another.
+        settled = ((update - x).abs() <= tolerance * (update.abs() + constant.abs())).all()
+        x.copy_(update)
+        if settled:
             break
 
 
 def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -> None:
-    _anchor_inverses(weight, corners)  # for its errors
+    anchor_inverses(weight, corners)  # for its errors
     size = math.prod(y.shape[1:])
     basis = torch.eye(size, dtype=y.dtype, device=y.device).reshape(size, *y.shape[1:])
     matrix = conv2d(basis, weight, corners).flatten(1).T
     x.copy_(torch.linalg.solve(matrix, y.flatten(1).T).T.reshape(y.shape))
 
 
-_SOLVERS = {"wavefront": _wavefront, "fixed_point": _fixed_point, "dense": _dense}
-
-
-def _anchor_inverses(weight: Tensor, corners: tuple[str, ...]) -> Tensor:
-    if not weight.isfinite().all():
-        index = [int(i) for i in (~weight.isfinite()).nonzero()[0]]
-        raise ValueError(f"weight: not finite at {index}")
-    blocks = anchors(weight, corners).double()
-    smallest = torch.linalg.svdvals(blocks)[:, -1]
-    limit = blocks.abs().amax((1, 2)) * blocks.shape[1] * torch.finfo(torch.float64).eps
-    singular = (smallest <= limit).nonzero()
-    if len(singular):
-        raise ValueError(
-            f"weight: the anchor tap of channel group {int(singular[0])} is singular, so the convolution has no inverse"
-        )
-    return torch.linalg.inv(blocks).to(weight.dtype)  # type: ignore[no-any-return]
+_SOLVERS = {"wavefront": _wavefront, "impulse": impulse_ops.solve, "fixed_point": _fixed_point, "dense": _dense}
 
 
 def _apply_to_groups(matrices: Tensor, images: Tensor) -> Tensor:
@@ -130,21 +121,82 @@ def _solve_fake(y: Tensor, weight: Tensor, corners: list[int], method: str) -> T
     return torch.empty_like(y)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int], str], output: Tensor) -> None:
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Sequence[int], str], output: Tensor) -> None:
     _, weight, ctx.corners, ctx.method = inputs
     ctx.save_for_backward(weight, output)
 
 
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+def _backward(
+    ctx: Any, grad: Tensor, solve: Any = torch.ops.invconv.inverse_conv2d
+) -> tuple[Tensor, Tensor | None, None, None]:
     weight, x = ctx.saved_tensors
     corners = _names(ctx.corners)
     opposite = [CORNERS.index(geometry.opposite(corner)) for corner in corners]
-    v = torch.ops.invconv.inverse_conv2d(grad, _transposed(weight, len(corners)), opposite, ctx.method)
+    transposed = _transposed(weight, len(corners))
+    if ctx.method == "impulse":
+        impulse_ops.remember_transposed(weight, transposed, corners)
+    v = solve(grad, transposed, opposite, ctx.method)
     grad_weight = -_weight_gradient(v, x, weight, corners) if ctx.needs_input_grad[1] else None
     return v, grad_weight, None, None
 
 
 torch.library.register_autograd("invconv::inverse_conv2d", _backward, setup_context=_setup_context)
+
+
+@torch.library.register_vmap("invconv::inverse_conv2d")  # type: ignore[untyped-decorator]
+def _solve_vmap(
+    info: Any, in_dims: tuple[int | None, ...], y: Tensor, weight: Tensor, corners: list[int], method: str
+) -> tuple[Tensor, int]:
+    """More images where the kernel is one for all, more channel groups where each has its own: one call either way."""
+    y_dim, weight_dim = in_dims[:2]
+    count = info.batch_size
+    y = y.expand(count, *y.shape) if y_dim is None else y.movedim(y_dim, 0)
+    if weight_dim is None:
+        x = torch.ops.invconv.inverse_conv2d(y.flatten(0, 1), weight, corners, method)
+        return x.unflatten(0, (count, -1)), 0
+    kernels = weight.movedim(weight_dim, 0).flatten(0, 1)
+    x = torch.ops.invconv.inverse_conv2d(y.transpose(0, 1).flatten(1, 2), kernels, corners * count, method)
+    return x.unflatten(1, (count, -1)), 1
+
+
+class _Transformable(torch.autograd.Function):
+    """The operator with the same rule for those who differentiate otherwise, which register_autograd leaves out:
+    ``torch.func`` and forward mode, where with no rule of its own it would pass for a constant."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(y: Tensor, weight: Tensor, corners: bytes, method: str) -> Tensor:
+        return torch.ops.invconv.inverse_conv2d(y, weight, list(corners), method)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bytes, str], output: Tensor) -> None:
+        _setup_context(ctx, inputs, output)
+        ctx.save_for_forward(inputs[1], output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return _backward(ctx, grad, _solve_transformed)
+
+    @staticmethod
+    def jvp(ctx: Any, y: Tensor | None, weight: Tensor | None, *_: None) -> Any:
+        kernel, x = ctx.saved_tensors
+        change = torch.zeros_like(x) if y is None else y
+        if weight is not None:
+            change = change - conv2d(x, weight, _names(ctx.corners))
+        return _solve_transformed(change, kernel, ctx.corners, ctx.method)
+
+
+def _solve_transformed(y: Tensor, weight: Tensor, corners: Sequence[int], method: str) -> Tensor:
+    # As bytes, because transforms take a list for that many arguments.
+    return _Transformable.apply(y, weight, bytes(corners), method)  # type: ignore[no-any-return]
+
+
+def _is_transformed() -> bool:
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
 
 # A recursion over all pixels needs the mantissa of float32.
 for _device in ("cpu", "cuda"):
@@ -171,5 +223,5 @@ def _weight_gradient(v: Tensor, x: Tensor, weight: Tensor, corners: tuple[str, .
     return torch.cat(parts)
 
 
-def _names(corners: list[int]) -> tuple[str, ...]:
+def _names(corners: Sequence[int]) -> tuple[str, ...]:
     return tuple(CORNERS[index] for index in corners)

@@ -1,0 +1,40 @@
+"""The anchor taps of torch kernels, and the check that they can be inverted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from invconv import geometry
+
+
+def anchors(weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    """The anchor tap of each channel group, [G, n, n]."""
+    blocks = weight.reshape(len(corners), -1, *weight.shape[1:])
+    return torch.stack([blocks[(g, ..., *geometry.anchor_index(corner))] for g, corner in enumerate(corners)])
+
+
+def anchor_inverses(weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    """The inverse of each anchor tap in float64, [G, n, n]; ValueError for a kernel without one, or not finite."""
+    if not weight.isfinite().all():
+        index = [int(i) for i in (~weight.isfinite()).nonzero()[0]]
+        raise ValueError(f"weight: not finite at {index}")
+    blocks = anchors(weight, corners).double()
+    smallest = torch.linalg.svdvals(blocks)[:, -1]
+    limit = blocks.abs().amax((1, 2)) * blocks.shape[1] * torch.finfo(torch.float64).eps
+    singular = (smallest <= limit).nonzero()
+    if len(singular):
+        raise ValueError(
+            f"weight: the anchor tap of channel group {int(singular[0])} is singular, so the convolution has no inverse"
+        )
+    return torch.linalg.inv(blocks)  # type: ignore[no-any-return]
+
+
+def folded(weight: Tensor, inverses: Tensor, corners: tuple[str, ...]) -> Tensor:
+    """The kernel of N in K_0^-1 T = I + N: every tap times the inverse of its anchor, and no anchor."""
+    blocks = torch.einsum(
+        "gcd,gdeij->gceij", inverses, weight.reshape(len(corners), -1, *weight.shape[1:]).to(inverses.dtype)
+    )
+    for g, corner in enumerate(corners):
+        blocks[(g, ..., *geometry.anchor_index(corner))] = 0
+    return blocks.flatten(0, 1).to(weight.dtype)
