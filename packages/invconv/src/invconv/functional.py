@@ -93,7 +93,8 @@ def impulse_response(weight: ArrayT, size: tuple[int, int], corner: str | Sequen
     r"""The kernel :math:`G` of the inverse, which is itself one convolution: :math:`x_p = \sum_t G_t y_{p-t}`.
 
     It has the layout of ``weight``, so that ``conv2d(y, G, corner)`` is ``inverse_conv2d(y, weight, corner)``, and is
-    differentiable for torch tensors. Computed in float64, for tensors by doubling the terms of a power series.
+    differentiable for torch tensors. Computed in float64, by back substitution where that is compiled, else by doubling
+    the terms of a power series, which loses as many digits as the response grows by.
 
     Arguments:
         weight: Kernel, :math:`(C, C/G, k_h, k_w)`.
@@ -108,9 +109,9 @@ def impulse_response(weight: ArrayT, size: tuple[int, int], corner: str | Sequen
     """
     operations = check_kinds(weight, weight, "weight")
     corners, size = corner_of_groups(weight, corner), check_size(size)
-    if isinstance(weight, np.ndarray):
-        return _impulse_response_of_array(weight, size, corners)  # type: ignore[no-any-return]
-    return operations.impulse_response(weight, size, corners)  # type: ignore[no-any-return]
+    if not isinstance(weight, np.ndarray) and not (weight.device.type == "cpu" and numpy_ops.has_solver()):
+        return operations.impulse_response(weight, size, corners)  # type: ignore[no-any-return]
+    return _substituted_response(weight, size, corners)  # type: ignore[no-any-return]
 
 
 def amplification(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[str] = "tl") -> Amplification:
@@ -146,12 +147,9 @@ def amplification(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[
     Raises:
         ValueError: as `impulse_response`.
     """
-    operations = check_kinds(weight, weight, "weight")
+    check_kinds(weight, weight, "weight")
     corners = corner_of_groups(weight, corner)
-    if isinstance(weight, np.ndarray):
-        namespace, double = np, weight.astype(np.float64)
-    else:
-        namespace, double = operations.torch, weight.double()
+    namespace, double = _in_float64(weight)
     largest = abs(impulse_response(double, size, corner)).sum((1, 2, 3)).max()
     exact = namespace.nan_to_num(largest, nan=np.inf, posinf=np.inf)  # what overflowed
     return Amplification(stability.bound(double, corners, namespace), exact)
@@ -187,14 +185,23 @@ def backends() -> dict[str, str]:
     return {"wavefront": wavefront, "impulse": pure_torch, "fixed_point": pure_torch, "dense": pure_torch}
 
 
-def _impulse_response_of_array(weight: np.ndarray[Any, Any], size: tuple[int, int], corners: tuple[str, ...]) -> Any:
+def _substituted_response(weight: Any, size: tuple[int, int], corners: tuple[str, ...]) -> Any:
     """One call of the solver: an impulse in every channel of a group, in the corner that sees all the others."""
     C, n = weight.shape[:2]
-    impulses = np.zeros((n, C, *size))
+    impulses: Any = np.zeros((n, C, *size))
     for g, corner in enumerate(corners):
         impulses[(range(n), range(g * n, g * n + n), *anchor_index(opposite(corner)))] = 1
-    columns = inverse_conv2d(impulses, weight.astype(np.float64), corners)
-    return np.flip(columns.swapaxes(0, 1), (2, 3)).astype(weight.dtype)
+    namespace, double = _in_float64(weight)
+    columns = inverse_conv2d(namespace.asarray(impulses), double, corners, "wavefront")
+    response = namespace.flip(columns.swapaxes(0, 1), (2, 3))
+    return response.astype(weight.dtype) if namespace is np else response.to(weight.dtype)
+
+
+def _in_float64(weight: Any) -> tuple[Any, Any]:
+    """The module that has the functions for this kind of array, and the array."""
+    if isinstance(weight, np.ndarray):
+        return np, weight.astype(np.float64)
+    return check_kinds(weight, weight, "weight").torch, weight.double()
 
 
 def check_kinds(image: object, weight: object, name: str) -> Any:
