@@ -78,13 +78,15 @@ def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor)
     x.copy_(constant)
     tolerance = torch.finfo(y.dtype).eps
     # N is nilpotent: after H + W - 2 steps nothing is left that could change x.
-    for _ in range(y.shape[2] + y.shape[3] - 2):
+    for _ in range(y.shape[2] + y.shape[3] - 2 if y.numel() else 0):
         update = constant - conv2d(x, kernel, corners)
-        # Pixel by pixel, because what is negligible beside one pixel may grow without bound in those after another.
-        settled = ((update - x).abs() <= tolerance * (update.abs() + constant.abs())).all()
+        change = (update - x).abs()
         x.copy_(update)
-        if settled:
-            break
+        if change.max() <= tolerance * update.abs().max():
+            # What is negligible beside the largest pixel may still grow: it must be so beside each pixel's own terms.
+            terms = conv2d(update.abs(), kernel.abs(), corners) + constant.abs()
+            if (change <= 2 * tolerance * terms).all():
+                break
 
 
 def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -> None:
