@@ -202,11 +202,35 @@ def test_memory_is_bounded_and_the_last_used_stay(rng, transformed, monkeypatch)
     monkeypatch.setattr(impulse_ops, "MEMORY", 2 * one)
     for index in (0, 1, 0, 2, 0, 3, 0):
         invconv.inverse_conv2d(y, kernels[index], method="impulse")
-        assert sum(kernel.bytes for kernel in impulse_ops._kernels.values()) <= 2 * one
+        assert impulse_ops.kept_bytes() <= 2 * one
     assert len(transformed) == 4
     monkeypatch.setattr(impulse_ops, "MEMORY", one - 1)
     x = invconv.inverse_conv2d(y[..., :5], kernels[0], method="impulse")
     torch.testing.assert_close(invconv.conv2d(x, kernels[0]), y[..., :5])
+
+
+def test_gradients_need_no_memory_of_their_own(rng, transformed, monkeypatch):
+    weight, y = frozen_kernel(rng), torch.from_numpy(rng.normal(size=(1, 3, 6, 6))).requires_grad_()
+    monkeypatch.setattr(impulse_ops, "MEMORY", impulse_ops.spectrum_bytes(weight, (6, 6)))
+    for _ in range(3):
+        invconv.inverse_conv2d(y, weight, method="impulse").square().sum().backward()
+    assert len(transformed) == 1
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_frozen_kernel_on_a_gpu_and_its_streams(rng, transformed):
+    weight = frozen_kernel(rng, ("tl", "br"), 2).cuda()
+    y = torch.from_numpy(rng.normal(size=(2, 4, 9, 8))).cuda()
+    for _ in range(3):
+        x = invconv.inverse_conv2d(y, weight, ("tl", "br"), "impulse")
+        torch.testing.assert_close(invconv.conv2d(x, weight, ("tl", "br")), y, rtol=0, atol=1e-9)
+        with torch.cuda.stream(torch.cuda.Stream()):
+            again = invconv.inverse_conv2d(y, weight, ("tl", "br"), "impulse")
+        torch.cuda.synchronize()
+        torch.testing.assert_close(again, x, rtol=0, atol=0)
+        weight.mul_(0.9)
+    assert len(transformed) == 3
 
 
 def test_kernels_made_in_inference_mode(rng, transformed):

@@ -143,6 +143,16 @@ def test_the_choice_and_its_reason(rng, monkeypatch):
     assert "no response of this size" in invconv.choose_method(y, weight).reason
 
 
+def test_a_choice_needs_arguments_that_fit(rng):
+    weight, y = random_kernel(rng, ("tl",), 3, (3, 3)), rng.normal(size=(2, 3, 16, 16))
+    with pytest.raises(ValueError, match=r"y: expected images \[B, C, H, W\], got shape \(3, 16, 16\)"):
+        invconv.choose_method(y[0], weight)
+    with pytest.raises(ValueError, match="corner: 'left' is none of tl, tr, bl, br"):
+        invconv.choose_method(y, weight, "left")
+    with pytest.raises(TypeError, match="weight: expected a torch tensor like y, got a NumPy array"):
+        invconv.choose_method(torch.from_numpy(y), weight)
+
+
 def test_one_image_and_a_wide_kernel_go_by_fft(rng):
     weight = torch.from_numpy(random_kernel(rng, ("tl",), 1, (21, 21), scale=0.3))
     image = torch.from_numpy(rng.normal(size=(1, 1, 64, 64)))

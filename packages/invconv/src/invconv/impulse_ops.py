@@ -59,10 +59,6 @@ class _Kernel:
         )
         return same_memory and (self.values is None or torch.equal(self.values, weight))
 
-    @property
-    def bytes(self) -> int:
-        return sum(response.spectrum.nbytes for response in self.responses.values())
-
 
 _kernels: MutableMapping[Tensor, _Kernel] = WeakIdKeyDictionary()  # in the order of their last use
 _lock = threading.RLock()
@@ -71,7 +67,7 @@ _lock = threading.RLock()
 def can_be_kept(weight: Tensor) -> bool:
     """Whether a response may be kept for this tensor: it is frozen, and a change of it can be noticed."""
     plain = type(weight) in (Tensor, torch.nn.Parameter) and not torch._C._functorch.is_functorch_wrapped_tensor(weight)
-    if not plain or weight.requires_grad or weight.is_inference():
+    if not plain or weight.requires_grad or weight.is_inference() or weight.dtype not in (torch.float32, torch.float64):
         return False
     # A captured graph would read the kept memory for ever.
     return not (weight.is_cuda and torch.cuda.is_current_stream_capturing())
@@ -179,13 +175,18 @@ def _known(weight: Tensor) -> _Kernel | None:
 
 
 def _keep(weight: Tensor, kernel: _Kernel, responses: dict[_Place, Response]) -> None:
-    wanted = sum(found.spectrum.nbytes for found in responses.values())
-    if wanted > MEMORY:
+    if any(found.spectrum.nbytes > MEMORY for found in responses.values()):
         return
     with _lock:
+        kernel.responses.update(responses)
         _kernels[weight] = kernel
         for oldest in list(_kernels.values()):
-            if sum(other.bytes for other in _kernels.values()) + wanted <= MEMORY:
+            if kept_bytes() <= MEMORY:
                 break
             oldest.responses.clear()
-        kernel.responses.update(responses)
+
+
+def kept_bytes() -> int:
+    """The memory of all kept responses; an adjoint shares that of its response."""
+    spectra = [found.spectrum for kernel in _kernels.values() for found in kernel.responses.values()]
+    return sum({spectrum.data_ptr(): spectrum.nbytes for spectrum in spectra}.values())

@@ -18,6 +18,7 @@ times beyond 1e16 (weights of standard deviation .001 to 3, 1 to 12 channels, 8 
 def choose_method(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Choice:
     """What ``auto`` does with these arguments. Counts as a use of the kernel."""
     solver = _without_response(y)
+    # Everything is faster than fixed_point. For a solver on another device the second question needs its own answer.
     if solver.method == "wavefront" and not _impulse_is_faster(y, weight):
         return solver
     obstacle = _obstacle(y, weight, corners)
