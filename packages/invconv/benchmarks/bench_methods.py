@@ -21,7 +21,7 @@ from invconv import impulse_ops
 
 SIZES = (16, 32, 64, 128, 256, 512)
 SHAPES = [*itertools.product((1, 16), (3, 12), (3, 5, 7)), *itertools.product((1, 16), (1, 3), (15, 21, 31))]
-MOST_VALUES = 3_000_000  # in one batch of images
+MOST_VALUES = 3_200_000  # in one batch of images
 SCALES = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)
 ERROR_SHAPE = (4, 3, 12, 3)  # images, channels, height and width, kernel size
 COLORS = {"wavefront": "#0072B2", "impulse": "#D55E00", "fixed_point": "#009E73", "auto": "#444444"}
