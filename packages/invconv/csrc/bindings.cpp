@@ -48,8 +48,8 @@ void check(const Image& image, const OtherImage& other, const char* names, const
 
 template <class T>
 void inverse_conv2d(Array<const T> y, Array<const T> weight, Array<T> out, const std::vector<int>& corners,
-                    int threads) {
-  const invconv::Problem<T> problem{view_of(y), view_of(weight), view_of(out), corners_of(corners), threads};
+                    int threads, bool transposed) {
+  const invconv::Problem<T> problem{view_of(y), view_of(weight), view_of(out), corners_of(corners), threads, transposed};
   check(problem.y, problem.x, "out: must have the shape of y", problem.weight, corners.size(), threads);
   nb::gil_scoped_release release;
   invconv::inverse_conv2d(problem);
@@ -69,9 +69,10 @@ NB_MODULE(_core, m) {
   using namespace nb::literals;
   m.doc() = "The compiled solver of invconv.";
   m.def("inverse_conv2d", &inverse_conv2d<float>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a);
+        "corners"_a, "threads"_a, "transposed"_a);
   m.def("inverse_conv2d", &inverse_conv2d<double>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a, "Writes the x with T x = y into out; corners: bit 1 bottom, bit 0 right.");
+        "corners"_a, "threads"_a, "transposed"_a,
+        "Writes the x with T x = y, or T^T x = y, into out; corners: bit 1 bottom, bit 0 right.");
   m.def("weight_gradient", &weight_gradient<float>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
         "corners"_a, "threads"_a);
   m.def("weight_gradient", &weight_gradient<double>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),

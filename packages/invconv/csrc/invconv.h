@@ -35,9 +35,10 @@ struct Problem {
   View<T> x;
   std::vector<Corner> corners;  // one for each channel group
   int threads;
+  bool transposed = false;
 };
 
-// Solves T x = y for x, on the best instruction set of this processor.
+// Solves T x = y for x, or T^T x = y, on the best instruction set of this processor.
 // Throws std::invalid_argument when the weight is not finite or an anchor tap is singular.
 template <class T>
 void inverse_conv2d(const Problem<T>& problem);

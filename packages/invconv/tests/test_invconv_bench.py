@@ -47,7 +47,7 @@ def test_the_command_prints_a_row_and_writes_every_number(tmp_path):
     assert record.keys() >= {"machine", "versions", "threads", "device", "dtype", "inverse", "rows"}
     assert (record["threads"], record["device"], record["dtype"]) == (1, "cpu", "float64")
     assert record["versions"]["torch"] == torch.__version__
-    assert record["machine"]["solver"] == invconv.backends()["wavefront"]
+    assert record["machine"]["solver"].startswith("cpu, ")
     (cells,) = record["rows"]
     assert {key: cells[key] for key in asdict(LAYER)} == {**asdict(LAYER), "kernel": [2, 3]}
     assert cells["ratio"] == cells["inverse_ms"] / cells["conv2d_ms"]

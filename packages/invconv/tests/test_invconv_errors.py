@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -29,7 +33,7 @@ def changed(index, value):
         (IMAGES, GOOD[..., :0], "tl", ValueError, r"kh, kw at least 1, got \(4, 4, 3, 0\)"),
         (IMAGES, GOOD, "top", ValueError, "corner: 'top' is none of tl, tr, bl, br"),
         (IMAGES, GOOD, ("tl", "br"), ValueError, "corner: got 2 for the 1 channel groups"),
-        (IMAGES.astype(np.int64), GOOD, "tl", TypeError, "expected float32 or float64, got int64"),
+        (IMAGES.astype(np.int64), GOOD, "tl", TypeError, "expected float32, float64 or .*float16, got int64"),
         (IMAGES, GOOD.astype(np.float32), "tl", TypeError, "float64, got float32"),
         (
             IMAGES,
@@ -90,6 +94,37 @@ def test_backends_name_every_method_but_auto():
 def test_the_extension_refuses_what_would_read_outside():
     core = pytest.importorskip("invconv._core")
     with pytest.raises(ValueError, match="shape of y"):
-        core.inverse_conv2d(IMAGES, GOOD, IMAGES[:1].copy(), [0], 1)
+        core.inverse_conv2d(IMAGES, GOOD, IMAGES[:1].copy(), [0], 1, False)
     with pytest.raises(ValueError, match="channels"):
-        core.inverse_conv2d(IMAGES, GOOD, IMAGES.copy(), [0, 0], 1)
+        core.inverse_conv2d(IMAGES, GOOD, IMAGES.copy(), [0, 0], 1, False)
+    with pytest.raises(ValueError, match="x: must have the shape of v"):
+        core.weight_gradient(IMAGES, IMAGES[:1], GOOD.copy(), [0], 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_anchor_with_equal_rows_is_singular_whatever_its_rounding(dtype):
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        anchor = rng.normal(size=(3, 3)).astype(dtype)
+        anchor[0] = anchor[1]
+        with pytest.raises(ValueError, match="singular"):
+            invconv.inverse_conv2d(np.ones((1, 3, 1, 1), dtype), anchor[:, :, None, None])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_does_not_wait_for_threads_that_it_lacks():
+    """Worker processes of Python's multiprocessing are forks; OpenMP's threads do not come along."""
+    program = (
+        "import os, numpy as np\n"
+        "from invconv import numpy_ops\n"
+        "w, y = np.eye(4)[:, :, None, None], np.ones((64, 4, 8, 8))\n"
+        "x = np.empty_like(y)\n"
+        "numpy_ops.solve(y, w, ('tl',), x, 2)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    numpy_ops.solve(y, w, ('tl',), x, 2)\n"
+        "    os._exit(0 if (x == y).all() else 1)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+    )
+    pytest.importorskip("invconv._core")
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

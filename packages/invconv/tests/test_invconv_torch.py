@@ -11,7 +11,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 import invconv  # noqa: E402
-from invconv import CORNERS  # noqa: E402
+from invconv import CORNERS, cuda_ops  # noqa: E402
 from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
 
 METHODS = ("wavefront", "impulse", "fixed_point", "dense")
@@ -84,11 +84,18 @@ def test_the_log_determinant_is_that_of_the_jacobian(rng, corners):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("batch", [0, 5])
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # opcheck's own doing
-def test_the_operator_keeps_the_contracts_of_torch_library(rng, method, memory_format, batch):
+def test_the_operator_keeps_the_contracts_of_torch_library(rng, method, memory_format, batch, transposed):
     weight = torch.from_numpy(random_kernel(rng, ("tl", "br"), 2, (3, 2))).requires_grad_()
     y = torch.from_numpy(rng.normal(size=(batch, 4, 3, 5))).contiguous(memory_format=memory_format).requires_grad_()
-    torch.library.opcheck(torch.ops.invconv.inverse_conv2d.default, (y, weight, [0, 3], method))
+    torch.library.opcheck(torch.ops.invconv.inverse_conv2d.default, (y, weight, [0, 3], method, transposed))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # opcheck's own doing
+def test_the_operator_of_the_gradient_keeps_them_too(rng):
+    v, x = (torch.from_numpy(rng.normal(size=(3, 4, 5, 2))).requires_grad_() for _ in range(2))
+    torch.library.opcheck(torch.ops.invconv.weight_gradient.default, (v, x, [4, 2, 3, 2], [0, 3]))
 
 
 def test_layouts_and_strides_of_tensors(rng):
@@ -146,8 +153,8 @@ def test_bad_kernels_are_refused_by_every_method(rng, method):
 
 def test_tensors_that_do_not_fit():
     y, weight = torch.zeros(1, 2, 3, 3), torch.eye(2)[:, :, None, None]
-    with pytest.raises(TypeError, match=r"y: expected float32 or float64, got torch\.float16"):
-        invconv.inverse_conv2d(y.half(), weight.half())
+    with pytest.raises(TypeError, match=r"y: expected float32, float64, float16 or bfloat16, got torch\.int32"):
+        invconv.inverse_conv2d(y.int(), weight.int())
     with pytest.raises(TypeError, match=r"weight: expected the dtype of y, torch.float32, got torch.float64"):
         invconv.inverse_conv2d(y, weight.double())
     with pytest.raises(ValueError, match="weight: on meta, but y on cpu"):
@@ -181,5 +188,29 @@ def test_tensors_on_a_gpu(rng):
     x = torch.from_numpy(rng.normal(size=(2, 6, 5, 5))).cuda()
     y = invconv.conv2d(x, weight, ("tl", "br"))
     torch.testing.assert_close(invconv.inverse_conv2d(y, weight, ("tl", "br")), x)
-    with pytest.raises(ValueError, match="'wavefront' runs on the CPU"):
-        invconv.inverse_conv2d(y, weight, ("tl", "br"), "wavefront")
+    if not cuda_ops.has_solver():
+        with pytest.raises(ValueError, match="'wavefront' is not compiled for cuda"):
+            invconv.inverse_conv2d(y, weight, ("tl", "br"), "wavefront")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_solved_in_float32_and_rounded(rng, dtype):
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 4, (3, 3))).to(dtype).requires_grad_()
+    y = torch.from_numpy(rng.normal(size=(3, 4, 12, 12))).to(dtype).requires_grad_()
+    x = invconv.inverse_conv2d(y, weight)
+    assert x.dtype == dtype
+    exact_y, exact_weight = (tensor.detach().float().requires_grad_() for tensor in (y, weight))
+    exact = invconv.inverse_conv2d(exact_y, exact_weight)
+    torch.testing.assert_close(x, exact.to(dtype), rtol=0, atol=0)
+    x.sum().backward()
+    exact.sum().backward()
+    torch.testing.assert_close(y.grad, exact_y.grad.to(dtype), rtol=0, atol=0)
+    torch.testing.assert_close(weight.grad, exact_weight.grad.to(dtype), rtol=0, atol=0)
+
+
+def test_a_tensor_whose_signs_are_lazy(rng):
+    """The imaginary part of a conjugate keeps its signs in a bit of the tensor, which memory does not show."""
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 2, (2, 2)))
+    y = torch.imag(torch.randn(2, 2, 3, 3, dtype=torch.complex128).conj())
+    assert y.is_neg()
+    torch.testing.assert_close(invconv.inverse_conv2d(y, weight), invconv.inverse_conv2d(y.clone(), weight))

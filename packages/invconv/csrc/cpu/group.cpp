@@ -12,14 +12,14 @@ namespace {
 
 template <class T>
 View<T> slice(View<T> view, int axis, std::int64_t start, std::int64_t count) {
-  view.data += start * view.stride[axis];
+  if (view.data) view.data += start * view.stride[axis];  // what is empty may have no address
   view.size[axis] = count;
   return view;
 }
 
 template <class T>
 View<T> flip(View<T> view, int axis) {
-  view.data += (view.size[axis] - 1) * view.stride[axis];
+  if (view.data) view.data += (view.size[axis] - 1) * view.stride[axis];
   view.stride[axis] = -view.stride[axis];
   return view;
 }
@@ -41,18 +41,27 @@ View<T> turn_taps(View<T> taps, const Corner& corner, const std::int64_t (&image
   return taps;
 }
 
+// The largest sum of absolute values in a row.
+double norm(const std::vector<double>& a, std::int64_t n) {
+  double largest = 0;
+  for (std::int64_t r = 0; r < n; ++r) {
+    double sum = 0;
+    for (std::int64_t c = 0; c < n; ++c) sum += std::abs(a[r * n + c]);
+    largest = std::max(largest, sum);
+  }
+  return largest;
+}
+
 // Gauss-Jordan elimination in place with row pivoting, in double: the anchor is small and its error would spread to every
 // pixel. False for a matrix that is singular to working precision.
 bool invert(std::vector<double>& a, std::int64_t n) {
-  double scale = 0;
-  for (double entry : a) scale = std::max(scale, std::abs(entry));
-  const double tolerance = scale * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+  const double size = norm(a, n);
   std::vector<std::int64_t> pivots(n);
   for (std::int64_t k = 0; k < n; ++k) {
     std::int64_t pivot = k;
     for (std::int64_t r = k + 1; r < n; ++r)
       if (std::abs(a[r * n + k]) > std::abs(a[pivot * n + k])) pivot = r;
-    if (std::abs(a[pivot * n + k]) <= tolerance) return false;
+    if (a[pivot * n + k] == 0) return false;
     pivots[k] = pivot;
     double* const row = &a[k * n];
     if (pivot != k) std::swap_ranges(row, row + n, &a[pivot * n]);
@@ -71,7 +80,8 @@ bool invert(std::vector<double>& a, std::int64_t n) {
   for (std::int64_t k = n - 1; k >= 0; --k)
     if (pivots[k] != k)
       for (std::int64_t r = 0; r < n; ++r) std::swap(a[r * n + k], a[r * n + pivots[k]]);
-  return true;
+  // A singular matrix seldom meets a pivot of exactly 0, but then its condition number is that of rounding errors.
+  return size * norm(a, n) * static_cast<double>(n) * std::numeric_limits<double>::epsilon() < 0.1;
 }
 
 template <class T>
@@ -92,9 +102,12 @@ template <class T>
 Group<T> group_of(const Problem<T>& problem, std::int64_t index) {
   const std::int64_t n = problem.weight.size[1];
   const Corner& corner = problem.corners[index];
-  return {turn_images(slice(problem.y, 1, index * n, n), corner),
-          turn_taps(slice(problem.weight, 0, index * n, n), corner, problem.y.size),
-          turn_images(slice(problem.x, 1, index * n, n), corner)};
+  View<const T> taps = turn_taps(slice(problem.weight, 0, index * n, n), corner, problem.y.size);
+  // The transposed map takes from the pixels on the other side, by the transposed taps.
+  const Corner start = problem.transposed ? Corner{!corner.bottom, !corner.right} : corner;
+  if (problem.transposed) std::swap(taps.stride[0], taps.stride[1]);
+  return {turn_images(slice(problem.y, 1, index * n, n), start), taps,
+          turn_images(slice(problem.x, 1, index * n, n), start)};
 }
 
 template <class T>

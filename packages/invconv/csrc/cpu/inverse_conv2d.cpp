@@ -82,8 +82,7 @@ void solve_with(const Problem<T>& problem, const Plan<T>& plan) {
     packed.push_back(pack(group.taps, static_cast<std::int64_t>(g), plan.blocks));
     tasks.push_back(task_of(group, packed.back(), plan));
   }
-  const auto& size = problem.y.size;
-  if (size[0] > 0 && size[2] > 0 && size[3] > 0) solve_units(plan, tasks, problem.threads);
+  if (has_pixels(problem.y)) solve_units(plan, tasks, problem.threads);
 }
 
 template <class T>
@@ -105,7 +104,7 @@ void inverse_conv2d(const Problem<T>& problem) {
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
   // The images that do not fill a register are often cheaper by themselves.
   const std::int64_t whole = plan.lanes == Lanes::images ? B / plan.kernels.lanes * plan.kernels.lanes : B;
-  if (whole > 0 && whole < B) {
+  if (whole > 0 && whole < B && has_pixels(problem.y)) {
     const Plan<T> first = plan_for<T>(whole, G, n, problem.threads), rest = plan_for<T>(B - whole, G, n, problem.threads);
     if (first.cost + rest.cost < plan.cost) {
       solve_with(images(problem, 0, whole), first);

@@ -58,7 +58,7 @@ Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads) {
 }
 
 std::int64_t rows_of_band(std::int64_t bytes, std::int64_t H) {
-  const std::int64_t strips = std::max<std::int64_t>((512 << 10) / bytes / kMaxPixels, 1);
+  const std::int64_t strips = std::max<std::int64_t>((512 << 10) / std::max<std::int64_t>(bytes, 1) / kMaxPixels, 1);
   return kMaxPixels * std::min(strips, divide_up(H, kMaxPixels));
 }
 

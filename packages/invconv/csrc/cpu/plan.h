@@ -24,6 +24,11 @@ Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads);
 
 inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+template <class T>
+bool has_pixels(const View<T>& images) {
+  return images.size[0] > 0 && images.size[2] > 0 && images.size[3] > 0;
+}
+
 // How many rows of `bytes` bytes fit into half of a usual second-level cache, in whole strips, of the H there are.
 std::int64_t rows_of_band(std::int64_t bytes, std::int64_t H);
 

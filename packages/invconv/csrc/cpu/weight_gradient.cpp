@@ -58,8 +58,7 @@ void weight_gradient(const GradientProblem<T>& problem) {
   if (G == 0) return;
   const auto lanes = static_cast<int>(plan.lanes);
   const std::int64_t size = tasks[0].kh * tasks[0].kw * n * plan.cell;
-  const bool empty = B == 0 || problem.x.size[2] == 0 || problem.x.size[3] == 0;
-  const std::int64_t of_group = empty ? 0 : plan.units * divide_up(problem.x.size[2], tasks[0].band);
+  const std::int64_t of_group = has_pixels(problem.x) ? plan.units * divide_up(problem.x.size[2], tasks[0].band) : 0;
   const Buffer<T> sums(problem.threads * G * size);
   std::fill_n(sums.data(), problem.threads * G * size, T(0));
 

@@ -1,4 +1,5 @@
-// Random problems, solved on the CPU, put back into the convolution by naive loops in double, and compared. Built with
+// Random problems, solved on the CPU, put back into the convolution by naive loops in double, and compared; gradients
+// likewise. Built with
 // AddressSanitizer and UndefinedBehaviorSanitizer: the memory of an array ends where its view ends.
 //
 //   test_solver [INSTRUCTION SET] [PROBLEMS] [SEED]
@@ -82,7 +83,7 @@ Array<T> make_array(Random& random, const Size& size, bool overlapping) {
     start += backwards ? extent : 0;
     reach += extent;
   }
-  if (std::count(size.begin(), size.end(), 0) > 0) start = 0, reach = 1;  // nothing to show
+  if (std::count(size.begin(), size.end(), 0) > 0) return array;  // nothing to show, and no address
   array.memory.assign(reach, std::numeric_limits<T>::quiet_NaN());
   array.view.data = array.memory.data() + start;
   return array;
@@ -111,9 +112,10 @@ struct Layer {
 
 template <class T>
 Layer<T> random_layer(Random& random) {
-  const std::int64_t G = uniform(random, 1, 4), n = uniform(random, 1, chance(random, 0.05) ? 110 : 14);
-  const std::int64_t B = uniform(random, 0, chance(random, 0.1) ? 150 : 20), side = n > 40 ? 4 : 10;
-  const Size images{B, G * n, uniform(random, 0, side), uniform(random, 0, side)};
+  const bool wide = chance(random, 0.03);  // does not fit into scratch memory at once
+  const std::int64_t G = uniform(random, 1, 4), n = uniform(random, 1, wide ? 2 : chance(random, 0.05) ? 110 : 14);
+  const std::int64_t B = uniform(random, 0, wide ? 3 : chance(random, 0.1) ? 150 : 20), side = n > 40 ? 4 : 10;
+  const Size images{B, G * n, uniform(random, 0, wide ? 25 : side), uniform(random, 0, wide ? 1500 : side)};
   const Size kernel{G * n, n, uniform(random, 1, n > 40 ? 2 : 5), uniform(random, 1, 5)};
   Layer<T> layer{make_array<T>(random, images, chance(random, 0.2)), make_array<T>(random, kernel, false),
                  make_array<T>(random, images, false), {}};
@@ -171,6 +173,44 @@ void check_inverse(Random& random) {
   check_solution(layer);
 }
 
+// Minus the sum of v_p x_{p-t} for one entry of the kernel, and the sum of the absolute values of its terms.
+template <class T>
+std::pair<double, double> correlate(const invconv::GradientProblem<T>& problem, std::int64_t c, std::int64_t d,
+                                    std::int64_t i, std::int64_t j) {
+  const auto& weight = problem.weight;
+  const invconv::Corner corner = problem.corners[c / weight.size[1]];
+  const std::int64_t first = c / weight.size[1] * weight.size[1];
+  const std::int64_t up = corner.bottom ? 0 : weight.size[2] - 1, left = corner.right ? 0 : weight.size[3] - 1;
+  double sum = 0, absolute = 0;
+  for (std::int64_t b = 0; b < problem.v.size[0]; ++b)
+    for (std::int64_t h = 0; h < problem.v.size[2]; ++h)
+      for (std::int64_t w = 0; w < problem.v.size[3]; ++w) {
+        const std::int64_t row = h + i - up, column = w + j - left;
+        if (row < 0 || row >= problem.x.size[2] || column < 0 || column >= problem.x.size[3]) continue;
+        const double term = static_cast<double>(at(problem.v, b, c, h, w)) * at(problem.x, b, first + d, row, column);
+        sum -= term;
+        absolute += std::abs(term);
+      }
+  return {sum, absolute};
+}
+
+template <class T>
+void check_gradient(Random& random) {
+  Layer<T> layer = random_layer<T>(random);
+  const auto& size = layer.weight.view.size;
+  for_each_index(layer.x.view, [&](auto... index) { at(layer.x.view, index...) = static_cast<T>(normal(random)); });
+  const invconv::GradientProblem<T> problem{layer.y.read_only(), layer.x.read_only(), layer.weight.view,
+                                            layer.problem.corners, layer.problem.threads};
+  invconv::weight_gradient(problem);
+  for (int sample = 0; sample < 20; ++sample) {
+    std::int64_t index[4];
+    for (int axis = 0; axis < 4; ++axis) index[axis] = uniform(random, 0, size[axis] - 1);
+    const auto [sum, absolute] = correlate(problem, index[0], index[1], index[2], index[3]);
+    const double error = std::abs(sum - at(problem.weight, index[0], index[1], index[2], index[3]));
+    require(error <= 100 * std::numeric_limits<T>::epsilon() * absolute, "gradient wrong by " + std::to_string(error));
+  }
+}
+
 template <class T>
 void check_refusal(Random& random) {
   const Layer<T> layer = random_layer<T>(random);
@@ -209,8 +249,8 @@ int main(int argc, char** argv) {
     std::printf("no %s here: the solver uses %s\n", instruction_set.c_str(), invconv::instruction_set());
     return kNotHere;
   }
-  void (*const checks[])(Random&) = {check_inverse<float>, check_inverse<double>, check_refusal<float>,
-                                     check_refusal<double>};
+  void (*const checks[])(Random&) = {check_inverse<float>,  check_inverse<double>,  check_gradient<float>,
+                                     check_gradient<double>, check_refusal<float>,  check_refusal<double>};
   for (int index = 0; index < problems; ++index) {
     std::seed_seq numbers{seed, index};
     Random random(numbers);

@@ -10,6 +10,7 @@ def inverse_conv2d(
     out: NDArray[np.floating[Any]],
     corners: Sequence[int],
     threads: int,
+    transposed: bool,
 ) -> None: ...
 def weight_gradient(
     v: NDArray[np.floating[Any]],

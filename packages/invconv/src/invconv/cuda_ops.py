@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 import torch
 from torch import Tensor
 
-from invconv.geometry import CORNERS
+from invconv.geometry import corner_numbers
 
 try:
     from invconv import _cuda
@@ -53,7 +53,12 @@ def solve(y: Tensor, weight: Tensor, corners: Sequence[str], x: Tensor, *, trans
         x: Like ``y``, any strides; shares no memory with ``y``.
         transposed: Whether to solve with the transposed map, that of the gradients.
     """
-    images, kernel, indices, dtype = tuple(y.shape), tuple(weight.shape), _indices(corners), _DTYPES[y.dtype]
+    images, kernel, indices, dtype = (
+        tuple(y.shape),
+        tuple(weight.shape),
+        corner_numbers(tuple(corners)),
+        _DTYPES[y.dtype],
+    )
     device = y.device.index
     workspace = _workspace("solve", images, kernel, indices, dtype, device)
     _cuda.solve(
@@ -86,7 +91,12 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: 
     Returns:
         A kernel of this shape.
     """
-    images, kernel, indices, dtype = tuple(x.shape), tuple(weight_shape), _indices(corners), _DTYPES[x.dtype]
+    images, kernel, indices, dtype = (
+        tuple(x.shape),
+        tuple(weight_shape),
+        corner_numbers(tuple(corners)),
+        _DTYPES[x.dtype],
+    )
     device = x.device.index
     gradient = torch.empty(kernel, dtype=x.dtype, device=x.device)
     workspace = _workspace("weight_gradient", images, kernel, indices, dtype, device)
@@ -106,10 +116,6 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: 
         device,
     )
     return gradient
-
-
-def _indices(corners: Sequence[str]) -> tuple[int, ...]:
-    return tuple(CORNERS.index(corner) for corner in corners)
 
 
 def _workspace(

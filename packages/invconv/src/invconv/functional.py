@@ -30,7 +30,7 @@ def conv2d(x: ArrayT, weight: ArrayT, corner: str | Sequence[str] = "tl") -> Arr
     ``torch.nn.functional.conv2d(pad(x, (kw - 1, 0, kh - 1, 0)), weight)``.
 
     Arguments:
-        x: Images, :math:`(B, C, H, W)`, float32 or float64; a NumPy array or a torch tensor.
+        x: Images, :math:`(B, C, H, W)`, float32 or float64, or half precision; a NumPy array or a torch tensor.
         weight: Kernel in torch's cross-correlation layout, :math:`(C, C/G, k_h, k_w)` for :math:`G` channel groups.
         corner: Where the zeros stand, ``tl``, ``tr``, ``bl`` or ``br``, or a tuple with one for each channel group.
 
@@ -51,7 +51,8 @@ def inverse_conv2d(y: ArrayT, weight: ArrayT, corner: str | Sequence[str] = "tl"
     :math:`-\sum_p v_p x_{p-t}^T` (Nagar 2025, algorithm 1).
 
     Arguments:
-        y: Images, :math:`(B, C, H, W)`, float32 or float64; a NumPy array or a torch tensor.
+        y: Images, :math:`(B, C, H, W)`, float32 or float64; a NumPy array or a torch tensor. Those in float16 or
+            bfloat16 are solved in float32 and rounded.
         weight: Kernel, :math:`(C, C/G, k_h, k_w)`; the anchor tap of each channel group must be invertible.
         corner: As for `conv2d`.
         method: ``wavefront``, back substitution pixel by pixel in compiled code (CPU); ``impulse``, the FFT of ``y``
@@ -65,7 +66,7 @@ def inverse_conv2d(y: ArrayT, weight: ArrayT, corner: str | Sequence[str] = "tl"
 
     Raises:
         ValueError: if the arguments do not fit each other, the weight is not finite or its anchor is singular.
-        TypeError: if the dtypes are unequal or not float32 or float64.
+        TypeError: if the dtypes are unequal or none of these.
     """
     operations = check_kinds(y, weight, "y")
     corners = check_arguments(y, weight, corner, "y")
@@ -179,11 +180,15 @@ def choose_method(y: ArrayT, weight: ArrayT, corner: str | Sequence[str] = "tl")
 
 def backends() -> dict[str, str]:
     """Which methods work in this installation, and what is behind each."""
+    wavefront = numpy_ops.describe_solver()
     try:
         pure_torch = f"torch {version('torch')}, any device"
     except PackageNotFoundError:
         pure_torch = "missing: torch is not installed"
-    wavefront = numpy_ops.describe_solver()
+    else:
+        from invconv import cuda_ops
+
+        wavefront = f"{wavefront}; {cuda_ops.describe_solver()}" if cuda_ops.has_solver() else wavefront
     return {"wavefront": wavefront, "impulse": pure_torch, "fixed_point": pure_torch, "dense": pure_torch}
 
 

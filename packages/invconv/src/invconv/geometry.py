@@ -7,7 +7,6 @@ that multiplies the pixel itself; it lies in the corner of the kernel opposite t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import groupby
 from operator import index
 from typing import NamedTuple, Protocol
@@ -85,7 +84,6 @@ def corner_of_groups(weight: SizedArray, corner: str | Sequence[str]) -> tuple[s
     return corners
 
 
-@cache
 def corner_numbers(corners: tuple[str, ...]) -> tuple[int, ...]:
     """The corners as the compiled solvers and the torch operators know them."""
     return tuple(CORNERS.index(corner) for corner in corners)

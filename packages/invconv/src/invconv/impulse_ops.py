@@ -95,23 +95,8 @@ def response(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) ->
     return found
 
 
-def remember_transposed(weight: Tensor, transposed: Tensor, corners: tuple[str, ...]) -> None:
-    """Keeps for the kernel of the transposed map what is known of the kernel: its response is the adjoint."""
-    if not (can_be_kept(weight) and can_be_kept(transposed)):
-        return
-    opposite = tuple(geometry.opposite(corner) for corner in corners)
-    with _lock:
-        kernel = _known(weight)
-        adjoints = {
-            (size, opposite): Response(found.spectrum.transpose(1, 2).conj(), float("inf"))
-            for (size, those), found in (kernel.responses if kernel else {}).items()
-            if those == corners
-        }
-    _keep(transposed, _Kernel.of(transposed), adjoints)
-
-
-def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -> None:
-    """Writes the x with T x = y into ``x``."""
+def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
+    """Writes the x with T x = y, or T^T x = y, into ``x``; the response of the transposed map is the adjoint."""
     size = y.shape[2], y.shape[3]
     if y.numel() == 0:
         anchor_inverses(weight, corners)  # for its errors
@@ -121,7 +106,13 @@ def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor) -> Non
         spectrum.record_stream(torch.cuda.current_stream(spectrum.device))
     grid = _grid(size)
     transformed = torch.fft.rfft2(y.reshape(len(y), len(corners), -1, *size), s=grid)
-    solution = torch.fft.irfft2(_apply(spectrum, transformed), s=grid)
+    # A lazy conj() is lost where the dispatcher leaves its conjugate fallback out, as in compiled graphs.
+    product = (
+        _apply(spectrum.transpose(1, 2), transformed.conj_physical_()).conj_physical_()
+        if transposed
+        else _apply(spectrum, transformed)
+    )
+    solution = torch.fft.irfft2(product, s=grid)
     x.copy_(solution[..., : size[0], : size[1]].flatten(1, 2))
 
 
@@ -187,6 +178,5 @@ def _keep(weight: Tensor, kernel: _Kernel, responses: dict[_Place, Response]) ->
 
 
 def kept_bytes() -> int:
-    """The memory of all kept responses; an adjoint shares that of its response."""
-    spectra = [found.spectrum for kernel in _kernels.values() for found in kernel.responses.values()]
-    return sum({spectrum.data_ptr(): spectrum.nbytes for spectrum in spectra}.values())
+    """The memory of all kept responses."""
+    return sum(found.spectrum.nbytes for kernel in _kernels.values() for found in kernel.responses.values())

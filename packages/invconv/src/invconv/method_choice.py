@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from invconv import impulse_ops, numpy_ops
+from invconv import cuda_ops, impulse_ops, numpy_ops
 from invconv.results import Choice
 
 STABLE_GAIN = 100.0
@@ -18,7 +18,7 @@ times beyond 1e16 (weights of standard deviation .001 to 3, 1 to 12 channels, 8 
 def choose_method(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Choice:
     """What ``auto`` does with these arguments. Counts as a use of the kernel."""
     solver = _without_response(y)
-    # Everything is faster than fixed_point. For a solver on another device the second question needs its own answer.
+    # Everything is faster than fixed_point.
     if solver.method == "wavefront" and not _impulse_is_faster(y, weight):
         return solver
     obstacle = _obstacle(y, weight, corners)
@@ -28,9 +28,11 @@ def choose_method(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Choice
 
 
 def _without_response(y: Tensor) -> Choice:
-    """The best method that needs nothing but the kernel. A solver for another kind of device has its place here."""
+    """The best method that needs nothing but the kernel."""
     if y.device.type == "cpu" and numpy_ops.has_solver():
         return Choice("wavefront", "the compiled solver is the fastest on a CPU")
+    if y.is_cuda and cuda_ops.has_solver():
+        return Choice("wavefront", "the compiled solver works on this device")
     return Choice("fixed_point", f"there is no compiled solver for {y.device.type}")
 
 
@@ -51,7 +53,7 @@ def _impulse_is_faster(y: Tensor, weight: Tensor) -> bool:
     """
     B, _, H, W = y.shape
     kh, kw = weight.shape[2:]
-    return bool(B == 1 and kh * kw >= 21 * 21 and H * W >= 64 * 64)
+    return bool(y.device.type == "cpu" and B == 1 and kh * kw >= 21 * 21 and H * W >= 64 * 64)
 
 
 def _obstacle(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -17,11 +18,25 @@ try:
 except ImportError:  # a source tree without the compiled solver: torch tensors still work
     _core = None  # type: ignore[assignment]
 
+# The threads of OpenMP do not survive a fork, and waiting for them would never end.
+_is_forked = False
+
+
+def _after_fork() -> None:
+    global _is_forked
+    _is_forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 Array = NDArray[np.floating[Any]]
 
 
 def conv2d(x: Array, weight: Array, corners: tuple[str, ...]) -> Array:
     _check_dtypes(x, weight, "x")
+    if x.dtype == np.float16:
+        return conv2d(x.astype(np.float32), weight.astype(np.float32), corners).astype(np.float16)
     group_channels = weight.shape[1]
     parts = [
         _conv2d_of_group(
@@ -38,6 +53,8 @@ def inverse_conv2d(y: Array, weight: Array, corners: tuple[str, ...], method: st
     if method not in ("auto", "wavefront"):
         raise ValueError(f"method: {method!r} works on torch tensors; NumPy arrays are solved by 'wavefront'")
     _check_dtypes(y, weight, "y")
+    if y.dtype == np.float16:  # a recursion over all pixels needs the mantissa of float32
+        return inverse_conv2d(y.astype(np.float32), weight.astype(np.float32), corners, method).astype(np.float16)
     x = np.empty_like(y)
     solve(y, weight, corners, x)
     return x
@@ -54,10 +71,17 @@ def describe_solver() -> str:
     return f"cpu, {_core.instruction_set()}, {_core.max_threads()} threads"
 
 
-def solve(y: Array, weight: Array, corners: tuple[str, ...], x: Array, threads: int | None = None) -> None:
-    """Writes the x with T x = y into ``x``, by the compiled solver; all arrays may have any strides."""
+def solve(
+    y: Array,
+    weight: Array,
+    corners: tuple[str, ...],
+    x: Array,
+    threads: int | None = None,
+    transposed: bool = False,
+) -> None:
+    """Writes the x with T x = y, or T^T x = y, into ``x``, by the compiled solver; all arrays may have any strides."""
     core = _compiled_solver()
-    core.inverse_conv2d(y, weight, x, corner_numbers(corners), threads or core.max_threads())
+    core.inverse_conv2d(y, weight, x, corner_numbers(corners), _threads(threads), transposed)
 
 
 def weight_gradient(
@@ -66,8 +90,12 @@ def weight_gradient(
     r"""Minus the sum over images and pixels of :math:`v_p x_{p-t}^T` for every tap, by the compiled solver."""
     core = _compiled_solver()
     gradient = np.empty(weight_shape, dtype=x.dtype)
-    core.weight_gradient(v, x, gradient, corner_numbers(corners), threads or core.max_threads())
+    core.weight_gradient(v, x, gradient, corner_numbers(corners), _threads(threads))
     return gradient
+
+
+def _threads(wanted: int | None) -> int:
+    return 1 if _is_forked else wanted or _core.max_threads()
 
 
 def _compiled_solver() -> ModuleType:
@@ -103,7 +131,7 @@ def _conv2d_of_group(x: Array, weight: Array, corner: str) -> Array:
 
 
 def _check_dtypes(image: Array, weight: Array, name: str) -> None:
-    if image.dtype not in (np.float32, np.float64):
-        raise TypeError(f"{name}: expected float32 or float64, got {image.dtype}")
+    if image.dtype not in (np.float32, np.float64, np.float16):
+        raise TypeError(f"{name}: expected float32, float64 or float16, got {image.dtype}")
     if weight.dtype != image.dtype:
         raise TypeError(f"weight: expected the dtype of {name}, {image.dtype}, got {weight.dtype}")

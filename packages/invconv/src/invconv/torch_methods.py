@@ -1,0 +1,110 @@
+r"""The methods of `inverse_conv2d` on torch tensors, without their derivatives.
+
+Each writes the x with :math:`T x = y`, or with :math:`T^T x = y`, into ``x``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.grad import conv2d_weight
+
+from invconv import cuda_ops, geometry, impulse_ops, numpy_ops
+from invconv.anchor_ops import anchor_inverses, folded
+
+
+def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool) -> Tensor:
+    x = torch.empty_like(y)  # the strides that the operator's fake rule promises
+    _METHODS[method](y, weight, corners, x, transposed)
+    return x
+
+
+def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners: tuple[str, ...]) -> Tensor:
+    r"""Minus the sum over images and pixels of :math:`v_p x_{p-t}^T` for every tap :math:`t`, as a kernel."""
+    if x.is_cuda and cuda_ops.has_solver():
+        return cuda_ops.weight_gradient(v, x, weight_shape, corners)
+    if x.device.type == "cpu" and numpy_ops.has_solver():
+        arrays = v.detach().numpy(), x.detach().numpy()
+        return torch.from_numpy(numpy_ops.weight_gradient(*arrays, weight_shape, corners, torch.get_num_threads()))
+    parts = [
+        conv2d_weight(  # type: ignore[no-untyped-call]
+            pad(x[:, run.channels], weight_shape, run.corner),
+            (run.channels.stop - run.channels.start, *weight_shape[1:]),
+            v[:, run.channels],
+            groups=run.groups,
+        )
+        for run in geometry.runs(corners, weight_shape[1])
+    ]
+    return -torch.cat(parts)
+
+
+def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    parts = [
+        F.conv2d(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], groups=run.groups)
+        for run in geometry.runs(corners, weight.shape[1])
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def pad(x: Tensor, weight_shape: tuple[int, ...], corner: str) -> Tensor:
+    top, bottom, left, right = geometry.padding(corner, (weight_shape[2], weight_shape[3]))
+    return F.pad(x, (left, right, top, bottom))
+
+
+def transposed_kernel(weight: Tensor, groups: int) -> Tensor:
+    """The kernel of the transposed map: channels exchanged in each group, taps reversed."""
+    n = weight.shape[1]
+    return weight.reshape(groups, n, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape).flip(2, 3)
+
+
+def _wavefront(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
+    if y.is_cuda:
+        cuda_ops.solve(y, weight, corners, x, transposed=transposed)
+        return
+    arrays = y.detach().numpy(), weight.detach().numpy()
+    numpy_ops.solve(*arrays, corners, x.numpy(), torch.get_num_threads(), transposed)
+
+
+def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
+    weight, corners = _map(weight, corners, transposed)
+    inverses = anchor_inverses(weight, corners)
+    constant = _apply_to_groups(inverses.to(y.dtype), y)
+    kernel = folded(weight, inverses, corners)
+    x.copy_(constant)
+    tolerance = torch.finfo(y.dtype).eps
+    # N is nilpotent: after H + W - 2 steps nothing is left that could change x.
+    for _ in range(y.shape[2] + y.shape[3] - 2 if y.numel() else 0):
+        update = constant - conv2d(x, kernel, corners)
+        change = (update - x).abs()
+        x.copy_(update)
+        if change.max() <= tolerance * update.abs().max():
+            # What is negligible beside the largest pixel may still grow: it must be so beside each pixel's own terms.
+            terms = conv2d(update.abs(), kernel.abs(), corners) + constant.abs()
+            if (change <= 2 * tolerance * terms).all():
+                break
+
+
+def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
+    anchor_inverses(weight, corners)  # for its errors
+    size = math.prod(y.shape[1:])
+    basis = torch.eye(size, dtype=y.dtype, device=y.device).reshape(size, *y.shape[1:])
+    rows = conv2d(basis, weight, corners).flatten(1)  # of T^T
+    x.copy_(torch.linalg.solve(rows if transposed else rows.T, y.flatten(1).T).T.reshape(y.shape))
+
+
+_METHODS = {"wavefront": _wavefront, "impulse": impulse_ops.solve, "fixed_point": _fixed_point, "dense": _dense}
+
+
+def _map(weight: Tensor, corners: tuple[str, ...], transposed: bool) -> tuple[Tensor, tuple[str, ...]]:
+    if not transposed:
+        return weight, corners
+    return transposed_kernel(weight, len(corners)), tuple(geometry.opposite(corner) for corner in corners)
+
+
+def _apply_to_groups(matrices: Tensor, images: Tensor) -> Tensor:
+    """One matrix for the channels of each group, [G, n, n], on images [B, G n, H, W]."""
+    kernel = matrices.flatten(0, 1)[:, :, None, None]
+    return F.conv2d(images, kernel, groups=len(matrices))
