@@ -6,9 +6,11 @@ Each writes the x with :math:`T x = y`, or with :math:`T^T x = y`, into ``x``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
@@ -27,8 +29,8 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
     if x.is_cuda and cuda_ops.has_solver():
         return cuda_ops.weight_gradient(v, x, weight_shape, corners)
     if x.device.type == "cpu" and numpy_ops.has_solver():
-        arrays = v.detach().numpy(), x.detach().numpy()
-        return torch.from_numpy(numpy_ops.weight_gradient(*arrays, weight_shape, corners, torch.get_num_threads()))
+        threads = torch.get_num_threads()
+        return torch.from_numpy(numpy_ops.weight_gradient(_array(v), _array(x), weight_shape, corners, threads))
     parts = [
         conv2d_weight(  # type: ignore[no-untyped-call]
             pad(x[:, run.channels], weight_shape, run.corner),
@@ -54,22 +56,27 @@ def pad(x: Tensor, weight_shape: tuple[int, ...], corner: str) -> Tensor:
     return F.pad(x, (left, right, top, bottom))
 
 
-def transposed_kernel(weight: Tensor, groups: int) -> Tensor:
-    """The kernel of the transposed map: channels exchanged in each group, taps reversed."""
+def transposed_map(weight: Tensor, corners: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:
+    """Kernel and corners of the transposed map: channels exchanged in each group, taps reversed."""
     n = weight.shape[1]
-    return weight.reshape(groups, n, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape).flip(2, 3)
+    exchanged = weight.reshape(len(corners), n, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape)
+    return exchanged.flip(2, 3), tuple(geometry.opposite(corner) for corner in corners)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
 def _wavefront(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
     if y.is_cuda:
         cuda_ops.solve(y, weight, corners, x, transposed=transposed)
         return
-    arrays = y.detach().numpy(), weight.detach().numpy()
-    numpy_ops.solve(*arrays, corners, x.numpy(), torch.get_num_threads(), transposed)
+    numpy_ops.solve(_array(y), _array(weight), corners, x.numpy(), torch.get_num_threads(), transposed)
 
 
 def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
-    weight, corners = _map(weight, corners, transposed)
+    if transposed:
+        weight, corners = transposed_map(weight, corners)
     inverses = anchor_inverses(weight, corners)
     constant = _apply_to_groups(inverses.to(y.dtype), y)
     kernel = folded(weight, inverses, corners)
@@ -96,12 +103,6 @@ def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, trans
 
 
 _METHODS = {"wavefront": _wavefront, "impulse": impulse_ops.solve, "fixed_point": _fixed_point, "dense": _dense}
-
-
-def _map(weight: Tensor, corners: tuple[str, ...], transposed: bool) -> tuple[Tensor, tuple[str, ...]]:
-    if not transposed:
-        return weight, corners
-    return transposed_kernel(weight, len(corners)), tuple(geometry.opposite(corner) for corner in corners)
 
 
 def _apply_to_groups(matrices: Tensor, images: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch.autograd import forward_ad
 
 from invconv import cuda_ops, torch_methods
 from invconv.anchor_ops import anchors
-from invconv.geometry import CORNERS, corner_numbers, opposite
+from invconv.geometry import CORNERS, corner_numbers
 from invconv.method_choice import choose_method
 from invconv.series import impulse_response
 
@@ -44,7 +44,7 @@ def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: 
         raise ValueError(
             f"method: 'wavefront' is not compiled for {y.device}, where y is; use 'impulse' or 'fixed_point'"
         )
-    return _inverse(y, weight, corner_numbers(corners), method, False)
+    return _inverse(y, weight, corners, method, False)
 
 
 def logabsdet(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -> Tensor:
@@ -63,51 +63,52 @@ def _check_tensors(image: Tensor, weight: Tensor, name: str) -> None:
         raise TypeError(f"weight: expected the dtype of {name}, {image.dtype}, got {weight.dtype}")
 
 
-def _names(corners: Sequence[int]) -> tuple[str, ...]:
-    return tuple(CORNERS[number] for number in corners)
+def _names(corners: Sequence[int] | Sequence[str] | str) -> tuple[str, ...]:
+    """Corners as the operators and the functions of autograd take them: by number, by name, or in one string."""
+    if isinstance(corners, str):
+        return tuple(corners.split(","))
+    return tuple(CORNERS[corner] if isinstance(corner, int) else corner for corner in corners)
 
 
 # Two ways lead to the same methods: the operator, for all who have to see it, and a function of autograd alone, because
 # torch's dispatcher costs more than a small layer.
 
 
-def _inverse(y: Tensor, weight: Tensor, corners: Sequence[int], method: str, transposed: bool) -> Tensor:
-    if torch.compiler.is_compiling():
-        return torch.ops.invconv.inverse_conv2d(y, weight, corners, method, transposed)  # type: ignore[no-any-return]
-    if _has_derivative(y, weight):
-        # As bytes, because transforms take a list for that many arguments.
-        return _Inverse.apply(y, weight, bytes(corners), method, transposed)  # type: ignore[no-any-return]
+def _inverse(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool) -> Tensor:
+    if _is_transformed():
+        # In one string, because transforms take a tuple for that many arguments.
+        return _TransformableInverse.apply(y, weight, ",".join(corners), method, transposed)  # type: ignore[no-any-return]
+    if torch.is_grad_enabled() and (y.requires_grad or weight.requires_grad) and not torch.compiler.is_compiling():
+        return _Inverse.apply(y, weight, corners, method, transposed)  # type: ignore[no-any-return]
     return _inverse_without_derivative(y, weight, corners, method, transposed)
 
 
 def _inverse_without_derivative(
-    y: Tensor, weight: Tensor, corners: Sequence[int], method: str, transposed: bool
+    y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool
 ) -> Tensor:
     if _is_watched(y, weight):
-        return torch.ops.invconv.inverse_conv2d(y, weight, list(corners), method, transposed)  # type: ignore[no-any-return]
-    return torch_methods.solve(y, weight, _names(corners), method, transposed)
+        return torch.ops.invconv.inverse_conv2d(y, weight, corner_numbers(corners), method, transposed)  # type: ignore[no-any-return]
+    return torch_methods.solve(y, weight, corners, method, transposed)
 
 
-def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: Sequence[int]) -> Tensor:
-    if torch.compiler.is_compiling():
-        return torch.ops.invconv.weight_gradient(v, x, weight_shape, corners)  # type: ignore[no-any-return]
-    if _has_derivative(v, x):
-        return _WeightGradient.apply(v, x, bytes(corners), *weight_shape)  # type: ignore[no-any-return]
+def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]) -> Tensor:
+    if _is_transformed() or (torch.is_grad_enabled() and (v.requires_grad or x.requires_grad)):
+        return _WeightGradient.apply(v, x, ",".join(corners), *weight_shape)  # type: ignore[no-any-return]
     return _weight_gradient_without_derivative(v, x, weight_shape, corners)
 
 
 def _weight_gradient_without_derivative(
-    v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: Sequence[int]
+    v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]
 ) -> Tensor:
     if _is_watched(v, x):
-        return torch.ops.invconv.weight_gradient(v, x, weight_shape, list(corners))  # type: ignore[no-any-return]
-    return torch_methods.weight_gradient(v, x, tuple(weight_shape), _names(corners))
+        return torch.ops.invconv.weight_gradient(v, x, weight_shape, corner_numbers(corners))  # type: ignore[no-any-return]
+    return torch_methods.weight_gradient(v, x, tuple(weight_shape), corners)
 
 
-def _has_derivative(a: Tensor, b: Tensor) -> bool:
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return True
-    return torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+def _is_transformed() -> bool:
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def _is_watched(a: Tensor, b: Tensor) -> bool:
@@ -116,18 +117,14 @@ def _is_watched(a: Tensor, b: Tensor) -> bool:
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._get_tracing_state() is not None
-        or _dispatch_keys(a) != _plain_keys(a.device.type)
-        or _dispatch_keys(b) != _plain_keys(b.device.type)
+        or torch._C._dispatch_keys(a).raw_repr() != _plain_keys(a.device.type)
+        or torch._C._dispatch_keys(b).raw_repr() != _plain_keys(b.device.type)
     )
-
-
-def _dispatch_keys(tensor: Tensor) -> int:
-    return torch._C._dispatch_keys(tensor).raw_repr()
 
 
 @cache
 def _plain_keys(device: str) -> int:
-    return _dispatch_keys(torch.empty(0, device=device))
+    return torch._C._dispatch_keys(torch.empty(0, device=device)).raw_repr()
 
 
 # The operators.
@@ -167,7 +164,8 @@ for _device in ("cpu", "cuda"):
 
 
 def _setup_inverse(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    _, weight, ctx.corners, ctx.method, ctx.transposed = inputs
+    _, weight, corners, ctx.method, ctx.transposed = inputs
+    ctx.corners = _names(corners)
     ctx.save_for_backward(weight, output)
 
 
@@ -181,17 +179,16 @@ def _differentiate_inverse(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | Non
 
 
 def _setup_weight_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    v, x, _, ctx.corners = inputs
+    v, x, _, corners = inputs
+    ctx.corners = _names(corners)
     ctx.save_for_backward(v, x)
 
 
 def _differentiate_weight_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
     v, x = ctx.saved_tensors
-    corners = _names(ctx.corners)
-    transposed = torch_methods.transposed_kernel(grad, len(corners))
     return (
-        -torch_methods.conv2d(x, grad, corners),
-        -torch_methods.conv2d(v, transposed, tuple(opposite(corner) for corner in corners)),
+        -torch_methods.conv2d(x, grad, ctx.corners),
+        -torch_methods.conv2d(v, *torch_methods.transposed_map(grad, ctx.corners)),
         None,
         None,
     )
@@ -204,13 +201,27 @@ torch.library.register_autograd(
 
 
 class _Inverse(torch.autograd.Function):
-    """The operator for autograd without the dispatcher, for ``torch.func`` and for forward mode."""
+    """The operator for autograd without the dispatcher."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        x = _inverse_without_derivative(*inputs)
+        _setup_inverse(ctx, inputs, x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return _differentiate_inverse(ctx, grad)
+
+
+class _TransformableInverse(torch.autograd.Function):
+    """The same for ``torch.func`` and forward mode, which ask for more and take longer."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(y: Tensor, weight: Tensor, corners: bytes, method: str, transposed: bool) -> Tensor:
-        return _inverse_without_derivative(y, weight, corners, method, transposed)
+    def forward(y: Tensor, weight: Tensor, corners: str, method: str, transposed: bool) -> Tensor:
+        return _inverse_without_derivative(y, weight, _names(corners), method, transposed)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -226,26 +237,26 @@ class _Inverse(torch.autograd.Function):
         kernel, x = ctx.saved_tensors
         change = torch.zeros_like(x) if y is None else y
         if weight is not None:
-            corners = _names(ctx.corners)
+            change_of_map = weight, ctx.corners
             if ctx.transposed:
-                weight = torch_methods.transposed_kernel(weight, len(corners))
-                corners = tuple(opposite(corner) for corner in corners)
-            change = change - torch_methods.conv2d(x, weight, corners)
+                change_of_map = torch_methods.transposed_map(*change_of_map)
+            change = change - torch_methods.conv2d(x, *change_of_map)
         return _inverse(change, kernel, ctx.corners, ctx.method, ctx.transposed)
 
 
 class _WeightGradient(torch.autograd.Function):
-    """Likewise."""
+    """The other operator, for second derivatives and transforms."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(v: Tensor, x: Tensor, corners: bytes, *weight_shape: int) -> Tensor:
-        return _weight_gradient_without_derivative(v, x, weight_shape, corners)
+    def forward(v: Tensor, x: Tensor, corners: str, *weight_shape: int) -> Tensor:
+        return _weight_gradient_without_derivative(v, x, weight_shape, _names(corners))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        v, x, ctx.corners, *ctx.weight_shape = inputs
+        v, x, corners, *ctx.weight_shape = inputs
+        ctx.corners = _names(corners)
         ctx.save_for_backward(v, x)
         ctx.save_for_forward(v, x)
 
