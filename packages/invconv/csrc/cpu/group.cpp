@@ -52,9 +52,11 @@ double norm(const std::vector<double>& a, std::int64_t n) {
   return largest;
 }
 
+using Subtract = void (*)(double*, const double*, double, std::int64_t);
+
 // Gauss-Jordan elimination in place with row pivoting, in double: the anchor is small and its error would spread to every
 // pixel. False for a matrix that is singular to working precision.
-bool invert(std::vector<double>& a, std::int64_t n) {
+bool invert(std::vector<double>& a, std::int64_t n, Subtract subtract) {
   const double size = norm(a, n);
   std::vector<std::int64_t> pivots(n);
   for (std::int64_t k = 0; k < n; ++k) {
@@ -73,7 +75,7 @@ bool invert(std::vector<double>& a, std::int64_t n) {
       const double f = other[k];
       if (r == k || f == 0) continue;
       other[k] = 0;
-      for (std::int64_t c = 0; c < n; ++c) other[c] -= f * row[c];
+      subtract(other, row, f, n);
     }
   }
   // The rows exchanged on the way are columns of the inverse.
@@ -85,12 +87,12 @@ bool invert(std::vector<double>& a, std::int64_t n) {
 }
 
 template <class T>
-std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index) {
+std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index, Subtract subtract) {
   const std::int64_t n = taps.size[0];
   std::vector<double> inverse(n * n);
   for (std::int64_t c = 0; c < n; ++c)
     for (std::int64_t d = 0; d < n; ++d) inverse[c * n + d] = static_cast<double>(at(taps, c, d, 0, 0));
-  if (!invert(inverse, n))
+  if (!invert(inverse, n, subtract))
     throw std::invalid_argument("weight: the anchor tap of channel group " + std::to_string(index) +
                                 " is singular, so the convolution has no inverse");
   return inverse;
@@ -130,13 +132,16 @@ Blocks blocks_of(std::int64_t channels, std::int64_t lanes, std::int64_t max_row
 }
 
 template <class T>
-PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks) {
+PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks, const Kernels<T>& kernels,
+                     int threads) {
   const std::int64_t n = taps.size[0], kh = taps.size[2], kw = taps.size[3], count = kh * kw - 1, width = blocks.width;
-  const std::vector<double> inverse = anchor_inverse(taps, index);
+  const std::vector<double> inverse = anchor_inverse(taps, index, kernels.subtract);
   const std::int64_t entries = blocks.count * n * width;
   PackedKernel<T> packed{Buffer<T>(count * entries), Buffer<T>(entries)};
   std::fill_n(packed.taps.data(), count * entries, T(0));
   std::fill_n(packed.anchor.data(), entries, T(0));
+  // A parallel region costs as much as some thousand entries.
+#pragma omp parallel for num_threads(threads) if (threads > 1 && n * n * count > 10000)
   for (std::int64_t c = 0; c < n; ++c) {
     T* const anchor = packed.anchor.data() + c / width * n * width + c % width;
     T* const first = packed.taps.data() + c / width * count * n * width + c % width;
@@ -154,7 +159,7 @@ template Group<float> group_of(const Problem<float>&, std::int64_t);
 template Group<double> group_of(const Problem<double>&, std::int64_t);
 template GradientGroup<float> gradient_group_of(const GradientProblem<float>&, std::int64_t);
 template GradientGroup<double> gradient_group_of(const GradientProblem<double>&, std::int64_t);
-template PackedKernel<float> pack(const View<const float>&, std::int64_t, const Blocks&);
-template PackedKernel<double> pack(const View<const double>&, std::int64_t, const Blocks&);
+template PackedKernel<float> pack(const View<const float>&, std::int64_t, const Blocks&, const Kernels<float>&, int);
+template PackedKernel<double> pack(const View<const double>&, std::int64_t, const Blocks&, const Kernels<double>&, int);
 
 }  // namespace invconv

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <new>
 
+#include "cpu/buffer.h"
+#include "cpu/kernels.h"
 #include "invconv.h"
 
 namespace invconv {
@@ -32,22 +32,6 @@ struct GradientGroup {
 template <class T>
 GradientGroup<T> gradient_group_of(const GradientProblem<T>& problem, std::int64_t index);
 
-// Uninitialized numbers that start at a cache line.
-template <class T>
-class Buffer {
- public:
-  explicit Buffer(std::int64_t size)
-      : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment))) {}
-  T* data() const { return data_.get(); }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Delete {
-    void operator()(T* data) const { ::operator delete(data, kAlignment); }
-  };
-  std::unique_ptr<T, Delete> data_;
-};
-
 // How the channels out of a group are cut into blocks whose sums are held in registers together.
 struct Blocks {
   std::int64_t count;
@@ -67,6 +51,7 @@ struct PackedKernel {
 
 // Throws std::invalid_argument, naming group `index`, when the anchor is singular.
 template <class T>
-PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks);
+PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks, const Kernels<T>& kernels,
+                     int threads);
 
 }  // namespace invconv

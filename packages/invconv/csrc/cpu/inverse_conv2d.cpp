@@ -14,15 +14,30 @@
 namespace invconv {
 namespace {
 
+// As a sum that vector instructions can do: 0 unless an entry is not finite.
+template <class T>
+bool is_finite(const T* numbers, std::int64_t count) {
+  T sums[16] = {};
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    for (int j = 0; j < 16; ++j) sums[j] += numbers[i + j] * 0;
+  for (; i < count; ++i) sums[0] += numbers[i] * 0;
+  return std::all_of(sums, sums + 16, [](T sum) { return sum == 0; });
+}
+
 template <class T>
 void check_finite(const View<const T>& weight) {
-  for (std::int64_t c = 0; c < weight.size[0]; ++c)
-    for (std::int64_t d = 0; d < weight.size[1]; ++d)
-      for (std::int64_t i = 0; i < weight.size[2]; ++i)
-        for (std::int64_t j = 0; j < weight.size[3]; ++j)
-          if (!std::isfinite(at(weight, c, d, i, j)))
-            throw std::invalid_argument("weight: not finite at [" + std::to_string(c) + ", " + std::to_string(d) +
-                                        ", " + std::to_string(i) + ", " + std::to_string(j) + "]");
+  const auto& [c, d, i, j] = weight.stride;
+  const std::int64_t n = weight.size[1], taps = weight.size[2] * weight.size[3];
+  if (j == 1 && i == weight.size[3] && d == taps && c == n * taps && is_finite(weight.data, weight.size[0] * n * taps))
+    return;
+  for (std::int64_t a = 0; a < weight.size[0]; ++a)
+    for (std::int64_t b = 0; b < n; ++b)
+      for (std::int64_t k = 0; k < taps; ++k)
+        if (!std::isfinite(at(weight, a, b, k / weight.size[3], k % weight.size[3])))
+          throw std::invalid_argument("weight: not finite at [" + std::to_string(a) + ", " + std::to_string(b) + ", " +
+                                      std::to_string(k / weight.size[3]) + ", " + std::to_string(k % weight.size[3]) +
+                                      "]");
 }
 
 template <class T>
@@ -58,7 +73,7 @@ void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int thr
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
     std::int64_t unit = alone * me / count;
     const std::int64_t end = alone * (me + 1) / count;
-    const Buffer<T> own(alone ? solve_scratch(tasks[0]) : 0);
+    const Scratch<T> own(alone ? solve_scratch(tasks[0]) : 0);
     while (unit < end) {
       const std::int64_t g = unit / plan.units, stop = std::min(end, (g + 1) * plan.units);
       plan.kernels.solve[lanes](tasks[g], unit - g * plan.units, stop - g * plan.units, own.data());
@@ -79,7 +94,7 @@ void solve_with(const Problem<T>& problem, const Plan<T>& plan) {
   std::vector<Task<T>> tasks;
   for (std::size_t g = 0; g < problem.corners.size(); ++g) {
     const Group<T> group = group_of(problem, static_cast<std::int64_t>(g));
-    packed.push_back(pack(group.taps, static_cast<std::int64_t>(g), plan.blocks));
+    packed.push_back(pack(group.taps, static_cast<std::int64_t>(g), plan.blocks, plan.kernels, problem.threads));
     tasks.push_back(task_of(group, packed.back(), plan));
   }
   if (has_pixels(problem.y)) solve_units(plan, tasks, problem.threads);
@@ -103,7 +118,7 @@ void inverse_conv2d(const Problem<T>& problem) {
   const std::int64_t n = problem.weight.size[1];
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
   // The images that do not fill a register are often cheaper by themselves.
-  const std::int64_t whole = plan.lanes == Lanes::images ? B / plan.kernels.lanes * plan.kernels.lanes : B;
+  const std::int64_t whole = B / plan.kernels.lanes * plan.kernels.lanes;
   if (whole > 0 && whole < B && has_pixels(problem.y)) {
     const Plan<T> first = plan_for<T>(whole, G, n, problem.threads), rest = plan_for<T>(B - whole, G, n, problem.threads);
     if (first.cost + rest.cost < plan.cost) {

@@ -58,6 +58,8 @@ struct Kernels {
   void (*solve_together[2])(const Task<T>&, std::int64_t unit, const Team&, T* scratch);
   // Bands [begin, end) of all units, with gradient_scratch() numbers of scratch.
   void (*add_gradient[2])(const GradientTask<T>&, std::int64_t begin, std::int64_t end, T* scratch);
+  // a -= factor * b, n numbers.
+  void (*subtract)(double* a, const double* b, double factor, std::int64_t n);
 };
 
 template <class T>

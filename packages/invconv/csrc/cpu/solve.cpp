@@ -77,10 +77,23 @@ void solve_side_by_side(const Task<T>& task, const Frame<T>& frame, std::int64_t
   }
 }
 
-// Units from `first` on, side by side or alone, by strips of rows.
+// So many sums keep the arithmetic busy: as many multiply-adds are under way at a time.
+constexpr int kBusy = 6;
+
+// How many of the units that remain are solved together: enough for that, or else 1, along the anti-diagonals, which are
+// short at the corners.
+template <int R>
+std::int64_t side_by_side(std::int64_t units) {
+  for (int P = kPixels<R>; P > 1; P /= 2)
+    if (units >= P && P * R >= kBusy) return P;
+  return 1;
+}
+
+// Units from `first` on, pixel by pixel or along anti-diagonals, by strips of rows.
 template <Lanes A, int R, class T>
 void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, const Frame<T>& frame, T* residual) {
-  const std::int64_t H = task.y.size[2], above = frame.above, strip = units > 1 ? 1 : kPixels<R>;
+  const bool by_pixels = units * R >= kBusy;
+  const std::int64_t H = task.y.size[2], above = frame.above, strip = by_pixels ? 1 : kPixels<R>;
   for (std::int64_t u = 0; u < units; ++u) frame.clear(u, -above, above);
   for (std::int64_t top = 0; top < H; top += strip) {
     const std::int64_t h = top % task.band, rows = H - top < strip ? H - top : strip;
@@ -91,7 +104,7 @@ void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, co
       for (std::int64_t i = 0; i < rows; ++i)
         gather_row<A>(task.y, first + u, top + i, frame.at(u, h + i, 0), frame.cell);
     }
-    if (units > 1)
+    if (by_pixels)
       solve_side_by_side<A, R>(task, frame, units, h, top, residual);
     else
       solve_rows<A, R>(task, frame, h, rows, residual, nullptr, nullptr);
@@ -101,15 +114,6 @@ void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, co
   }
 }
 
-// How many of the units that remain are solved together: enough to keep the arithmetic busy, or 1, along the
-// anti-diagonals, which are short at the corners and in an image of few rows everywhere.
-template <int R>
-std::int64_t side_by_side(std::int64_t units, std::int64_t H) {
-  for (int P = kPixels<R>; P > 1; P /= 2)
-    if (units >= P && (P * R >= 6 || P >= H)) return P;
-  return 1;
-}
-
 template <Lanes A, int R, class T>
 void solve_of_rows(const Task<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
   T* const residual = scratch;
@@ -117,7 +121,7 @@ void solve_of_rows(const Task<T>& task, std::int64_t begin, std::int64_t end, T*
       frame_of(task, task.y.size[3], task.band, task.kh - 1, residual + kMaxPixels * task.cell);
   std::memset(scratch, 0, static_cast<std::size_t>(solve_scratch(task)) * sizeof(T));
   while (begin < end) {
-    const std::int64_t units = side_by_side<R>(end - begin, task.y.size[2]);
+    const std::int64_t units = side_by_side<R>(end - begin);
     solve_units<A, R>(task, begin, units, frame, residual);
     begin += units;
   }
@@ -147,6 +151,10 @@ using Solve = void (*)(const Task<T>&, std::int64_t, std::int64_t, T*);
 template <class T>
 using SolveTogether = void (*)(const Task<T>&, std::int64_t, const Team&, T*);
 
+void subtract(double* a, const double* b, double factor, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) a[i] -= factor * b[i];
+}
+
 }  // namespace
 
 template <Lanes A, class T>
@@ -170,7 +178,8 @@ Kernels<T> kernels() {
   return {kLanes<T>,
           {solve<Lanes::images, T>, solve<Lanes::channels, T>},
           {solve_together<Lanes::images, T>, solve_together<Lanes::channels, T>},
-          {add_gradient<Lanes::images, T>, add_gradient<Lanes::channels, T>}};
+          {add_gradient<Lanes::images, T>, add_gradient<Lanes::channels, T>},
+          subtract};
 }
 
 template Kernels<float> kernels();
