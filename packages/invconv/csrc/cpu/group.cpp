@@ -52,11 +52,11 @@ double norm(const std::vector<double>& a, std::int64_t n) {
   return largest;
 }
 
-using Subtract = void (*)(double*, const double*, double, std::int64_t);
+using Eliminate = void (*)(double*, std::int64_t, std::int64_t);
 
 // Gauss-Jordan elimination in place with row pivoting, in double: the anchor is small and its error would spread to every
 // pixel. False for a matrix that is singular to working precision.
-bool invert(std::vector<double>& a, std::int64_t n, Subtract subtract) {
+bool invert(std::vector<double>& a, std::int64_t n, Eliminate eliminate) {
   const double size = norm(a, n);
   std::vector<std::int64_t> pivots(n);
   for (std::int64_t k = 0; k < n; ++k) {
@@ -70,13 +70,7 @@ bool invert(std::vector<double>& a, std::int64_t n, Subtract subtract) {
     const double factor = 1 / row[k];
     row[k] = 1;
     for (std::int64_t c = 0; c < n; ++c) row[c] *= factor;
-    for (std::int64_t r = 0; r < n; ++r) {
-      double* const other = &a[r * n];
-      const double f = other[k];
-      if (r == k || f == 0) continue;
-      other[k] = 0;
-      subtract(other, row, f, n);
-    }
+    eliminate(a.data(), n, k);
   }
   // The rows exchanged on the way are columns of the inverse.
   for (std::int64_t k = n - 1; k >= 0; --k)
@@ -87,12 +81,12 @@ bool invert(std::vector<double>& a, std::int64_t n, Subtract subtract) {
 }
 
 template <class T>
-std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index, Subtract subtract) {
+std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index, Eliminate eliminate) {
   const std::int64_t n = taps.size[0];
   std::vector<double> inverse(n * n);
   for (std::int64_t c = 0; c < n; ++c)
     for (std::int64_t d = 0; d < n; ++d) inverse[c * n + d] = static_cast<double>(at(taps, c, d, 0, 0));
-  if (!invert(inverse, n, subtract))
+  if (!invert(inverse, n, eliminate))
     throw std::invalid_argument("weight: the anchor tap of channel group " + std::to_string(index) +
                                 " is singular, so the convolution has no inverse");
   return inverse;
@@ -135,7 +129,7 @@ template <class T>
 PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks, const Kernels<T>& kernels,
                      int threads) {
   const std::int64_t n = taps.size[0], kh = taps.size[2], kw = taps.size[3], count = kh * kw - 1, width = blocks.width;
-  const std::vector<double> inverse = anchor_inverse(taps, index, kernels.subtract);
+  const std::vector<double> inverse = anchor_inverse(taps, index, kernels.eliminate);
   const std::int64_t entries = blocks.count * n * width;
   PackedKernel<T> packed{Buffer<T>(count * entries), Buffer<T>(entries)};
   std::fill_n(packed.taps.data(), count * entries, T(0));

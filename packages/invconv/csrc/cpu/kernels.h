@@ -58,8 +58,9 @@ struct Kernels {
   void (*solve_together[2])(const Task<T>&, std::int64_t unit, const Team&, T* scratch);
   // Bands [begin, end) of all units, with gradient_scratch() numbers of scratch.
   void (*add_gradient[2])(const GradientTask<T>&, std::int64_t begin, std::int64_t end, T* scratch);
-  // a -= factor * b, n numbers.
-  void (*subtract)(double* a, const double* b, double factor, std::int64_t n);
+  // Clears column k of the n x n matrix a, but for row k, by subtracting multiples of that row; a column of the
+  // inverse takes its place.
+  void (*eliminate)(double* a, std::int64_t n, std::int64_t k);
 };
 
 template <class T>

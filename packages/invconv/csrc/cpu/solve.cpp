@@ -151,8 +151,15 @@ using Solve = void (*)(const Task<T>&, std::int64_t, std::int64_t, T*);
 template <class T>
 using SolveTogether = void (*)(const Task<T>&, std::int64_t, const Team&, T*);
 
-void subtract(double* a, const double* b, double factor, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) a[i] -= factor * b[i];
+void eliminate(double* a, std::int64_t n, std::int64_t k) {
+  const double* const pivot = a + k * n;
+  for (double* row = a; row < a + n * n; row += n) {
+    const double factor = row[k];
+    if (row == pivot || factor == 0) continue;
+    row[k] = 0;
+#pragma GCC ivdep
+    for (std::int64_t c = 0; c < n; ++c) row[c] -= factor * pivot[c];
+  }
 }
 
 }  // namespace
@@ -179,7 +186,7 @@ Kernels<T> kernels() {
           {solve<Lanes::images, T>, solve<Lanes::channels, T>},
           {solve_together<Lanes::images, T>, solve_together<Lanes::channels, T>},
           {add_gradient<Lanes::images, T>, add_gradient<Lanes::channels, T>},
-          subtract};
+          eliminate};
 }
 
 template Kernels<float> kernels();
