@@ -57,7 +57,7 @@ struct GradientProblem {
 template <class T>
 void weight_gradient(const GradientProblem<T>& problem);
 
-// The instruction set that is used here: "avx512", "avx2" or "portable".
+// The instruction set that is used here: "avx512", "avx2", "neon" or "portable".
 const char* instruction_set();
 
 }  // namespace invconv

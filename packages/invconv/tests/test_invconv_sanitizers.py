@@ -41,14 +41,14 @@ def program(tmp_path_factory):
         pytest.skip(f"{compiler} has no sanitizers or no OpenMP: {probe.stderr.strip().splitlines()[-1]}")
     for step in (
         ("-S", PACKAGE, "-B", folder / "build", "-DINVCONV_TESTS=ON", f"-DCMAKE_CXX_COMPILER={compiler}"),
-        ("--build", folder / "build", "--target", "test_solver"),
+        ("--build", folder / "build", "--target", "test_solver", "--parallel", "2"),
     ):
         result = run(cmake, *step)
         assert result.returncode == 0, result.stdout + result.stderr
     return folder / "build" / "csrc" / "tests" / "test_solver"
 
 
-@pytest.mark.parametrize("instruction_set", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("instruction_set", ["portable", "avx2", "avx512", "neon"])
 def test_random_problems_without_a_complaint(program, instruction_set):
     result = run(program, instruction_set, 100, 0)
     if result.returncode == NOT_HERE:

@@ -69,6 +69,8 @@ const char* instruction_set() {
 #ifdef INVCONV_X86
   if (has_avx512()) return "avx512";
   if (has_avx2()) return "avx2";
+#elif defined(__aarch64__)
+  return "neon";
 #endif
   return "portable";
 }

@@ -290,7 +290,7 @@ void test_gradient(const Case& c, Random& random) {
   each_product(c, [&](int b, int out, int h, int w, int d, int xh, int xw, int i, int j) {
     expected(out, d, i, j) -= static_cast<double>(v(b, out, h, w)) * x(b, out / c.n * c.n + d, xh, xw);
   });
-  const GradientProblem<T> problem{v.read(), x.read(), gradient.view, c.corners};
+  const invconv::cuda::GradientProblem<T> problem{v.read(), x.read(), gradient.view, c.corners};
   // Room for one pixel and its neighbourhood at least.
   const Device device{c.device.multiprocessors, std::max<std::size_t>(c.device.shared_bytes, 3 << 10)};
   Memory workspace(gradient_workspace(problem, device));
