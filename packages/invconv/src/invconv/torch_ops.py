@@ -32,9 +32,9 @@ def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
 
 
 def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str) -> Tensor:
-    _check_tensors(y, weight, "y")
+    autocast = _check_tensors(y, weight, "y")
     # A recursion over all pixels needs the mantissa of float32.
-    if torch.is_autocast_enabled(y.device.type):
+    if autocast:
         y, weight = y.float(), weight.float()
     elif y.dtype in _HALF:
         return inverse_conv2d(y.float(), weight.float(), corners, method).to(y.dtype)
@@ -52,15 +52,17 @@ def logabsdet(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -
     return terms.sum() * (size[0] * size[1])  # type: ignore[no-any-return]
 
 
-def _check_tensors(image: Tensor, weight: Tensor, name: str) -> None:
+def _check_tensors(image: Tensor, weight: Tensor, name: str) -> bool:
+    """Whether autocast will see to the dtypes, after checking that the tensors fit each other."""
     if image.device != weight.device:
         raise ValueError(f"weight: on {weight.device}, but {name} on {image.device}")
     if torch.is_autocast_enabled(image.device.type):
-        return
+        return True
     if image.dtype not in _DTYPES + _HALF:
         raise TypeError(f"{name}: expected float32, float64, float16 or bfloat16, got {image.dtype}")
     if weight.dtype != image.dtype:
         raise TypeError(f"weight: expected the dtype of {name}, {image.dtype}, got {weight.dtype}")
+    return False
 
 
 def _names(corners: Sequence[int] | Sequence[str] | str) -> tuple[str, ...]:
