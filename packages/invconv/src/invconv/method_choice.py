@@ -29,7 +29,7 @@ def choose_method(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Choice
 
 def _without_response(y: Tensor) -> Choice:
     """The best method that needs nothing but the kernel."""
-    if y.device.type == "cpu" and numpy_ops.has_solver():
+    if y.is_cpu and numpy_ops.has_solver():
         return Choice("wavefront", "the compiled solver is the fastest on a CPU")
     if y.is_cuda and cuda_ops.has_solver():
         return Choice("wavefront", "the compiled solver works on this device")

@@ -40,7 +40,7 @@ def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: 
         return inverse_conv2d(y.float(), weight.float(), corners, method).to(y.dtype)
     if method == "auto":
         method = choose_method(y, weight, corners).method
-    if method == "wavefront" and y.device.type != "cpu" and not (y.is_cuda and cuda_ops.has_solver()):
+    if method == "wavefront" and not (y.is_cpu or (y.is_cuda and cuda_ops.has_solver())):
         raise ValueError(
             f"method: 'wavefront' is not compiled for {y.device}, where y is; use 'impulse' or 'fixed_point'"
         )
