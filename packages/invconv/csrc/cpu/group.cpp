@@ -134,7 +134,7 @@ PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks
   PackedKernel<T> packed{Buffer<T>(count * entries), Buffer<T>(entries)};
   std::fill_n(packed.taps.data(), count * entries, T(0));
   std::fill_n(packed.anchor.data(), entries, T(0));
-  // A parallel region costs as much as some thousand entries.
+  // A small kernel is packed before other threads are at hand.
 #pragma omp parallel for num_threads(threads) if (threads > 1 && n * n * count > 10000)
   for (std::int64_t c = 0; c < n; ++c) {
     T* const anchor = packed.anchor.data() + c / width * n * width + c % width;
