@@ -63,15 +63,9 @@ void add_gradient_of_rows(const GradientTask<T>& task, std::int64_t begin, std::
   }
 }
 
-template <class T>
-using AddGradient = void (*)(const GradientTask<T>&, std::int64_t, std::int64_t, T*);
-
 template <Lanes A, class T>
 void add_gradient(const GradientTask<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
-  static constexpr AddGradient<T> of_rows[kMaxRows] = {add_gradient_of_rows<A, 1, T>, add_gradient_of_rows<A, 2, T>,
-                                                       add_gradient_of_rows<A, 3, T>, add_gradient_of_rows<A, 4, T>,
-                                                       add_gradient_of_rows<A, 5, T>, add_gradient_of_rows<A, 6, T>};
-  of_rows[task.rows - 1](task, begin, end, scratch);
+  with_rows(task.rows, [&](auto R) { add_gradient_of_rows<A, R.value>(task, begin, end, scratch); });
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int thr
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
     std::int64_t unit = alone * me / count;
     const std::int64_t end = alone * (me + 1) / count;
-    const Scratch<T> own(alone ? solve_scratch(tasks[0]) : 0);
+    const Buffer<T> own(alone ? solve_scratch(tasks[0]) : 0);
     while (unit < end) {
       const std::int64_t g = unit / plan.units, stop = std::min(end, (g + 1) * plan.units);
       plan.kernels.solve[lanes](tasks[g], unit - g * plan.units, stop - g * plan.units, own.data());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "cpu/kernels.h"
@@ -36,6 +37,15 @@ inline auto load(const T* p) {
     std::memcpy(&v, p, sizeof v);
     return v;
   }
+}
+
+// Calls function(R) with the number of registers of a block, which the compiler then knows.
+template <int R = 1, class Function>
+inline void with_rows(std::int64_t rows, const Function& function) {
+  if (rows == R)
+    function(std::integral_constant<int, R>{});
+  else if constexpr (R < kMaxRows)
+    with_rows<R + 1>(rows, function);
 }
 
 // As many pixels at once as leave registers for the operands.
@@ -146,6 +156,14 @@ inline Plane<Image, Cell> forwards(Plane<Image, Cell> plane) {
   return {plane.image, plane.lane, 1, plane.cells, -plane.cell, plane.lanes, plane.columns};
 }
 
+// Calls move(image, cell) for each number, whatever the strides.
+template <class Image, class Cell, class Move>
+inline void for_each_number(const Plane<Image, Cell>& plane, const Move& move) {
+  for (std::int64_t l = 0; l < plane.lanes; ++l)
+    for (std::int64_t w = 0; w < plane.columns; ++w)
+      move(plane.image[l * plane.lane + w * plane.column], plane.cells[w * plane.cell + l]);
+}
+
 // Calls move(lane, lanes, column) for blocks that cover the plane; the last ones overlap those before them.
 template <int N, class Move>
 inline void for_each_block(std::int64_t lanes, std::int64_t columns, const Move& move) {
@@ -164,9 +182,7 @@ inline void gather(Plane<const T, T> plane) {
     return;
   }
   if (plane.column != 1 || plane.columns < n) {
-    for (std::int64_t l = 0; l < plane.lanes; ++l)
-      for (std::int64_t w = 0; w < plane.columns; ++w)
-        plane.cells[w * plane.cell + l] = plane.image[l * plane.lane + w * plane.column];
+    for_each_number(plane, [](const T& image, T& cell) { cell = image; });
     return;
   }
   for_each_block<n>(plane.lanes, plane.columns, [&](std::int64_t lane, std::int64_t lanes, std::int64_t column) {
@@ -191,9 +207,7 @@ inline void scatter(Plane<T, const T> plane) {
     return;
   }
   if (plane.column != 1 || plane.columns < n) {
-    for (std::int64_t l = 0; l < plane.lanes; ++l)
-      for (std::int64_t w = 0; w < plane.columns; ++w)
-        plane.image[l * plane.lane + w * plane.column] = plane.cells[w * plane.cell + l];
+    for_each_number(plane, [](T& image, const T& cell) { image = cell; });
     return;
   }
   for_each_block<n>(plane.lanes, plane.columns, [&](std::int64_t lane, std::int64_t lanes, std::int64_t column) {

@@ -146,11 +146,6 @@ void solve_together_of_rows(const Task<T>& task, std::int64_t unit, const Team& 
   }
 }
 
-template <class T>
-using Solve = void (*)(const Task<T>&, std::int64_t, std::int64_t, T*);
-template <class T>
-using SolveTogether = void (*)(const Task<T>&, std::int64_t, const Team&, T*);
-
 void eliminate(double* a, std::int64_t n, std::int64_t k) {
   const double* const pivot = a + k * n;
   for (double* row = a; row < a + n * n; row += n) {
@@ -166,18 +161,12 @@ void eliminate(double* a, std::int64_t n, std::int64_t k) {
 
 template <Lanes A, class T>
 void solve(const Task<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
-  static constexpr Solve<T> of_rows[kMaxRows] = {solve_of_rows<A, 1, T>, solve_of_rows<A, 2, T>,
-                                                 solve_of_rows<A, 3, T>, solve_of_rows<A, 4, T>,
-                                                 solve_of_rows<A, 5, T>, solve_of_rows<A, 6, T>};
-  of_rows[task.rows - 1](task, begin, end, scratch);
+  with_rows(task.rows, [&](auto R) { solve_of_rows<A, R.value>(task, begin, end, scratch); });
 }
 
 template <Lanes A, class T>
 void solve_together(const Task<T>& task, std::int64_t unit, const Team& team, T* scratch) {
-  static constexpr SolveTogether<T> of_rows[kMaxRows] = {solve_together_of_rows<A, 1, T>, solve_together_of_rows<A, 2, T>,
-                                                         solve_together_of_rows<A, 3, T>, solve_together_of_rows<A, 4, T>,
-                                                         solve_together_of_rows<A, 5, T>, solve_together_of_rows<A, 6, T>};
-  of_rows[task.rows - 1](task, unit, team, scratch);
+  with_rows(task.rows, [&](auto R) { solve_together_of_rows<A, R.value>(task, unit, team, scratch); });
 }
 
 template <class T>

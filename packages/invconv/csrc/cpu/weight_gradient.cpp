@@ -65,7 +65,7 @@ void weight_gradient(const GradientProblem<T>& problem) {
 #pragma omp parallel num_threads(problem.threads) if (problem.threads > 1)
   {
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
-    const Scratch<T> scratch(gradient_scratch(tasks[0]));
+    const Buffer<T> scratch(gradient_scratch(tasks[0]));
     std::int64_t band = of_group * G * me / count;
     const std::int64_t end = of_group * G * (me + 1) / count;
     while (band < end) {
