@@ -1,8 +1,7 @@
-"""The command ``nflows``."""
+"""``nflows train`` and ``nflows demo``."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,32 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.runtime.cli import Application, json_option, print_report, run
-from nflows_core.runtime.errors import CommandError, ExitCode
-from nflows_core.runtime.page import shown, words
+from nflows_core.cli.options import FolderPath, seed_option, size_option
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from nflows_core.data.images import Images
     from nflows_core.training import StepMetrics
     from nflows_core.training.loop import Progress
 
-FolderPath = click.Path(file_okay=False, path_type=Path)
-FilePath = click.Path(dir_okay=False, path_type=Path)
-RunPath = click.argument("folder", metavar="RUN", type=FolderPath)
-size_option = click.option(
-    "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
-)
-seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
 
-
-@click.group(cls=Application)
-@click.version_option(package_name="nflows-core")
-def nflows() -> None:
-    """Image flows: exact densities, exact inverses, samples in milliseconds."""
-
-
-@nflows.command()
+@click.command(cls=Command)
 @click.argument("data")
 @click.option("-o", "--output", "folder", type=FolderPath, required=True, help="Folder of the run.")
 @click.option("--model", type=click.Choice(["glow", "inverse-flow"]), default="inverse-flow", show_default=True)
@@ -86,58 +70,7 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
     _report(folder, f"{model} on {Path(data).name}")
 
 
-@nflows.command(name="eval")
-@RunPath
-@click.argument("data", required=False)
-@size_option
-@json_option
-def evaluate(folder: Path, data: str | None, size: int | None) -> None:
-    """Measure the flow of RUN on the test images of DATA, or of its own data."""
-    from nflows_core import experiment
-    from nflows_core.training import load_run
-
-    measured = experiment.measure(load_run(folder), _test_images(folder, data, size))
-    _show(measured)
-
-
-@nflows.command()
-@RunPath
-@click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="How many images.")
-@click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
-@seed_option
-def sample(folder: Path, count: int, output: Path, temperature: float, seed: int) -> None:
-    """Draw images from the flow of RUN."""
-    from nflows_core import experiment
-    from nflows_core.training import load_run
-
-    experiment.save_samples(load_run(folder), output, count, temperature=temperature, seed=seed)
-    click.echo(output)
-
-
-@nflows.command()
-@RunPath
-@click.argument("data", required=False, metavar="IMAGES")
-@click.option(
-    "-n", "count", type=click.IntRange(1), default=1000, show_default=True, help="How many images to measure."
-)
-@click.option("-o", "--output", type=FilePath, help="A PNG file of ten of them.")
-@size_option
-@json_option
-def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, size: int | None) -> None:
-    """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""
-    from nflows_core import experiment
-    from nflows_core.evaluation import reconstruction_error
-    from nflows_core.training import load_run
-
-    flow, images = load_run(folder), _test_images(folder, data, size)
-    result = {"images": min(count, len(images)), "max_reconstruction_error": reconstruction_error(flow, images, count)}
-    if output is not None:
-        experiment.save_reconstruction(flow, images, output)
-    _show(result)
-
-
-@nflows.command()
+@click.command(cls=Command)
 @click.option("-o", "--output", "folder", type=FolderPath, default=Path("demo"), show_default=True)
 @json_option
 def demo(folder: Path) -> None:
@@ -148,29 +81,6 @@ def demo(folder: Path) -> None:
     with _epochs(config.epochs) as progress:
         experiment.train("digits", folder, "inverse-flow", model, config, overwrite=True, progress=progress)
     _report(folder, "Inverse-Flow on handwritten digits")
-
-
-@nflows.command()
-@json_option
-def doctor() -> ExitCode:
-    """Check this installation: versions, solvers, and one exact inverse."""
-    from nflows_core.doctor import examine
-
-    findings = examine()
-    _show(findings)
-    return ExitCode.DONE if findings["inverse_is_exact"] else ExitCode.FAILED
-
-
-def main() -> None:
-    sys.exit(run(nflows))
-
-
-def _test_images(folder: Path, data: str | None, size: int | None) -> Images:
-    from nflows_core.data.read import read_images
-    from nflows_core.training import read_run
-
-    trained = read_run(folder)
-    return read_images(data or trained.data, "test", size or trained.size)
 
 
 def _check_same_settings(stored: Mapping[str, Any]) -> None:
@@ -204,14 +114,3 @@ def _report(folder: Path, title: str) -> None:
     click.echo(experiment.headlines(report))
     click.echo(f"{'report':<32} {folder / 'report.html'}")
     print_report(report)
-
-
-def _show(result: Mapping[str, Any]) -> None:
-    for name, value in result.items():
-        if not isinstance(value, Mapping):
-            click.echo(f"{words(name):<32} {shown(value)}")
-    print_report(result)
-
-
-if __name__ == "__main__":
-    main()
