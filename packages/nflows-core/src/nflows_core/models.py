@@ -10,8 +10,11 @@ from nflows_core.bijections import (
     Bijection,
     Composition,
     Conv1x1,
+    FInCUnit,
     InverseConv2d,
+    InvertibleConv2d,
     Logit,
+    QuadCoupling,
     SplineActivation,
     Split,
     Squeeze,
@@ -93,6 +96,83 @@ class Glow(MultiScaleFlow):
         super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
 
 
+class CInCFlow(MultiScaleFlow):
+    r"""CInC Flow: a step convolves, :math:`k \times k` and invertible, before it couples (Nagar 2025, fig. 2.5).
+
+    A step is ActNorm, an invertible :math:`k \times k` convolution, an invertible 1 x 1 convolution and a coupling. The
+    corner of the convolution changes from step to step, so that two steps together see all of the image.
+
+    Arguments:
+        shape: Channels, height, width of an image.
+        levels: How often the image is squeezed.
+        depth: Steps of a level.
+        kernel_size: :math:`k`.
+        width: As in `Glow`.
+        coupling: "affine", or "quad" for `QuadCoupling`, which needs four channels or more.
+        max_amplification: As in `InvertibleConv2d`.
+        context_features: Length of the conditioning vectors; 0 for none.
+        quantization: How many values a pixel of the data can take.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        levels: int = 2,
+        depth: int = 4,
+        kernel_size: int = 3,
+        width: int = 96,
+        coupling: str = "affine",
+        max_amplification: float | None = None,
+        context_features: int = 0,
+        quantization: int = 256,
+    ) -> None:
+        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
+            return [
+                ActNorm(shape),
+                InvertibleConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)], max_amplification),
+                Conv1x1(shape),
+                _coupling(coupling)(shape, width * 2**level, context_features),
+            ]
+
+        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+
+
+class FInCFlow(MultiScaleFlow):
+    r"""FInC Flow: CInC Flow with a `FInCUnit` as its convolution (Kallappa et al. 2023; Nagar 2025, section 3.2).
+
+    Arguments:
+        shape: Channels, height, width of an image.
+        levels: How often the image is squeezed.
+        depth: Steps of a level.
+        kernel_size: :math:`k`.
+        width: As in `Glow`.
+        max_amplification: As in `InvertibleConv2d`.
+        context_features: Length of the conditioning vectors; 0 for none.
+        quantization: How many values a pixel of the data can take.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        levels: int = 2,
+        depth: int = 4,
+        kernel_size: int = 3,
+        width: int = 96,
+        max_amplification: float | None = None,
+        context_features: int = 0,
+        quantization: int = 256,
+    ) -> None:
+        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
+            return [
+                ActNorm(shape),
+                FInCUnit(shape, kernel_size, max_amplification),
+                Conv1x1(shape),
+                AffineCoupling(shape, width * 2**level, context_features),
+            ]
+
+        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+
+
 class InverseFlow(MultiScaleFlow):
     r"""Inverse-Flow: a step begins with the inverse of a convolution; sampling convolves (Nagar 2025, fig. 3.3).
 
@@ -107,8 +187,8 @@ class InverseFlow(MultiScaleFlow):
         levels: How often the image is squeezed.
         depth: Steps of a level.
         kernel_size: :math:`k`.
-        width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
-            pixels, has twice as many.
+        width: As in `Glow`.
+        max_amplification: As in `InverseConv2d`.
         context_features: Length of the conditioning vectors; 0 for none.
         quantization: How many values a pixel of the data can take.
     """
@@ -120,12 +200,13 @@ class InverseFlow(MultiScaleFlow):
         depth: int = 4,
         kernel_size: int = 3,
         width: int = 96,
+        max_amplification: float | None = None,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
         def step(shape: Shape, level: int, index: int) -> list[Bijection]:
             return [
-                InverseConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)]),
+                InverseConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)], max_amplification),
                 SplineActivation(shape, bins=16, tail=8.0),
                 ActNorm(shape),
                 Conv1x1(shape),
@@ -135,5 +216,64 @@ class InverseFlow(MultiScaleFlow):
         super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
 
 
-MODELS: dict[str, type[MultiScaleFlow]] = {"glow": Glow, "inverse-flow": InverseFlow}
+class PlanarStack(Flow):
+    r"""Linear layers of one kind, each followed by a `SplineActivation`: compares them with nothing else in between.
+
+    The experiment of Table 3.4 (Nagar 2025; Keller et al. 2021, section 5): nine layers, no coupling and no split. A
+    `Squeeze` stands before the first layer, and the others stand evenly between the layers.
+
+    Arguments:
+        shape: Channels, height, width of an image.
+        levels: How often the image is squeezed.
+        depth: Linear layers altogether, at least as many as levels.
+        kernel_size: Height and width of their kernels.
+        layer: Its name in `LAYERS`.
+        quantization: How many values a pixel of the data can take.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        levels: int = 2,
+        depth: int = 9,
+        kernel_size: int = 3,
+        layer: str = "inverse-conv",
+        quantization: int = 256,
+    ) -> None:
+        if not 1 <= levels <= depth:
+            raise ValueError(f"levels must be from 1 to depth, got {levels} levels of {depth} layers")
+        if layer not in LAYERS:
+            raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
+        squeezed = {round(level * depth / levels) for level in range(levels)}
+        chain: list[Bijection] = [Logit(shape, _LOGIT_ALPHA)]
+        for index in range(depth):
+            if index in squeezed:
+                chain.append(Squeeze(shape))
+                shape = chain[-1].output_shape
+            linear = LAYERS[layer](shape, kernel_size, CORNERS[index % len(CORNERS)])
+            chain += [ActNorm(shape), linear, SplineActivation(shape, bins=16, tail=8.0)]
+        super().__init__([Composition(chain)], quantization=quantization)
+
+
+def _coupling(name: str) -> type[AffineCoupling] | type[QuadCoupling]:
+    if name not in _COUPLINGS:
+        raise ValueError(f"coupling must be one of {', '.join(_COUPLINGS)}, got {name!r}")
+    return _COUPLINGS[name]
+
+
+_COUPLINGS: dict[str, type[AffineCoupling] | type[QuadCoupling]] = {"affine": AffineCoupling, "quad": QuadCoupling}
+
+LAYERS: dict[str, Callable[[Shape, int, str], Bijection]] = {
+    "inverse-conv": InverseConv2d,
+    "invertible-conv": InvertibleConv2d,
+}
+"""The linear layers that `PlanarStack` compares, made from a shape, a kernel size and a corner."""
+
+MODELS: dict[str, type[Flow]] = {
+    "cinc": CInCFlow,
+    "finc": FInCFlow,
+    "glow": Glow,
+    "inverse-flow": InverseFlow,
+    "planar-stack": PlanarStack,
+}
 """The presets by the names that the command line knows."""

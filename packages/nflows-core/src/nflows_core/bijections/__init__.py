@@ -4,6 +4,7 @@ from nflows_core.bijections.actnorm import ActNorm
 from nflows_core.bijections.base import Bijection, Composition
 from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling
+from nflows_core.bijections.finc_unit import FInCUnit
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
 from nflows_core.bijections.logit import Logit
 from nflows_core.bijections.quad_coupling import QuadCoupling
@@ -17,6 +18,7 @@ __all__ = [
     "Bijection",
     "Composition",
     "Conv1x1",
+    "FInCUnit",
     "InverseConv2d",
     "InvertibleConv2d",
     "Logit",

@@ -33,10 +33,14 @@ class InvertibleConv2d(_Convolution):
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
         corner: The corner of the image where the zeros stand and the recursion starts.
+        max_amplification: No value of an image grows more than so many times in the inverse, whatever the parameters
+            are; without one, the inverse of a large kernel can be as large as the image's size lets it.
     """
 
-    def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:
-        super().__init__(shape, invconv_nn.InvertibleConv2d(shape[0], kernel_size, corner))
+    def __init__(
+        self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl", max_amplification: float | None = None
+    ) -> None:
+        super().__init__(shape, invconv_nn.InvertibleConv2d(shape[0], kernel_size, corner, max_amplification))
 
 
 class InverseConv2d(_Convolution):
@@ -48,7 +52,10 @@ class InverseConv2d(_Convolution):
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
         corner: The corner of the image where the zeros stand and the recursion starts.
+        max_amplification: As in `InvertibleConv2d`, here of the forward direction.
     """
 
-    def __init__(self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl") -> None:
-        super().__init__(shape, invconv_nn.InverseConv2d(shape[0], kernel_size, corner))
+    def __init__(
+        self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl", max_amplification: float | None = None
+    ) -> None:
+        super().__init__(shape, invconv_nn.InverseConv2d(shape[0], kernel_size, corner, max_amplification))

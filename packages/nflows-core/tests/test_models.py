@@ -1,0 +1,159 @@
+"""The presets: exact at every number of levels, for any shape that can be squeezed, and finite in their samples."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nflows_core.bijections import QuadCoupling
+from nflows_core.flow import Flow, log_density
+from nflows_core.models import LAYERS, MODELS, CInCFlow, Glow, InverseFlow, PlanarStack
+
+
+def arguments_of(name: str) -> set[str]:
+    return set(inspect.signature(MODELS[name]).parameters)
+
+
+def make(name: str, shape: tuple[int, int, int], context_features: int = 0, **arguments: object) -> Flow:
+    """A preset of little width, each parameter away from where it starts."""
+    arguments = {"depth": 3, "width": 4, "context_features": context_features, **arguments}
+    flow = MODELS[name](shape, **{key: arguments[key] for key in arguments.keys() & arguments_of(name)}).double()
+    context = torch.randn(16, context_features, dtype=torch.float64) if context_features else None
+    flow.initialize(torch.rand(16, *shape, dtype=torch.float64), context)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            # By the fan-in, or else the inverses of large kernels and matrices would amplify the rounding.
+            parameter.add_(torch.randn_like(parameter), alpha=0.2 / parameter[0].numel() ** 0.5)
+    return flow
+
+
+def images(flow: Flow, n: int = 3) -> Tensor:
+    return 0.05 + 0.9 * torch.rand(n, *flow.shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@settings(max_examples=8, deadline=None)
+@given(
+    channels=st.integers(1, 5),
+    levels=st.integers(1, 3),
+    ratio=st.sampled_from([(1, 1), (1, 2), (3, 1)]),
+    data=st.data(),
+)
+def test_decode_undoes_encode(
+    name: str, channels: int, levels: int, ratio: tuple[int, int], data: st.DataObject
+) -> None:
+    torch.manual_seed(data.draw(st.integers(0, 2**16)))
+    flow = make(name, (channels, ratio[0] * 2**levels, ratio[1] * 2**levels), levels=levels)
+    x = images(flow)
+    latents = flow.encode(x)
+    assert sum(latent[0].numel() for latent in latents) == x[0].numel()
+    torch.testing.assert_close(flow.decode(latents), x, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_log_prob_is_the_change_of_variables(name: str) -> None:
+    torch.manual_seed(0)
+    flow = make(name, (1, 4, 8), levels=2)
+    x = images(flow, 1)
+
+    def encode(x: Tensor) -> Tensor:
+        return torch.cat([latent.flatten() for latent in flow.encode(x)])
+
+    jacobian = torch.autograd.functional.jacobian(encode, x).flatten(1)
+    expected = log_density([encode(x)[None]], torch.linalg.slogdet(jacobian).logabsdet)
+    torch.testing.assert_close(flow.log_prob(x), expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_reach_every_parameter(name: str) -> None:
+    torch.manual_seed(0)
+    flow = make(name, (1, 8, 8), levels=2)
+    flow.log_prob(images(flow)).sum().backward()
+    for parameter_name, parameter in flow.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "context_features" in arguments_of(name)])
+def test_context_changes_the_density(name: str) -> None:
+    torch.manual_seed(0)
+    flow = make(name, (1, 8, 8), levels=2, context_features=3)
+    x, context = images(flow), torch.randn(3, 3, dtype=torch.float64)
+    torch.testing.assert_close(flow.decode(flow.encode(x, context), context), x, rtol=0, atol=1e-8)
+    assert not torch.allclose(flow.log_prob(x, context), flow.log_prob(x, -context))
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "max_amplification" in arguments_of(name)])
+@settings(max_examples=10, deadline=None)
+@given(scale=st.floats(0.01, 1e6), seed=st.integers(0, 2**16))
+def test_samples_are_finite_with_the_bound_on(name: str, scale: float, seed: int) -> None:
+    """However large a training step made the kernels: their recursion cannot explode."""
+    torch.manual_seed(seed)
+    flow = make(name, (1, 32, 32), levels=2, depth=8, max_amplification=4.0).float()
+    with torch.no_grad():
+        for parameter_name, parameter in flow.named_parameters():
+            if parameter_name.endswith("weight.original"):
+                parameter.copy_(scale * torch.randn_like(parameter))
+    assert flow.sample(4).isfinite().all()
+    assert all(latent.isfinite().all() for latent in flow.encode(torch.rand(4, 1, 32, 32)))
+
+
+def test_samples_explode_without_the_bound() -> None:
+    """Or else the test above shows nothing."""
+    torch.manual_seed(0)
+    flow = CInCFlow((1, 32, 32), 2, 8, width=4)
+    with torch.no_grad():
+        for name, parameter in flow.named_parameters():
+            if name.endswith("weight.original"):
+                parameter.copy_(10 * torch.randn_like(parameter))
+    assert not flow.sample(4).isfinite().all()
+
+
+def test_quad_coupling_of_cinc() -> None:
+    torch.manual_seed(0)
+    flow = make("cinc", (1, 8, 8), levels=2, coupling="quad")
+    assert sum(isinstance(module, QuadCoupling) for module in flow.modules()) == 2 * 3
+    x = images(flow)
+    torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
+    with pytest.raises(ValueError, match="coupling must be one of affine, quad, got 'octo'"):
+        CInCFlow((1, 8, 8), coupling="octo")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_planar_stack_of_every_layer(layer: str) -> None:
+    torch.manual_seed(0)
+    flow = make("planar-stack", (1, 8, 8), layer=layer, depth=9, levels=2)
+    names = [line.split()[1] for line in flow.summary().splitlines()[1:-1]]
+    assert names.count("SplineActivation") == 9
+    assert [i for i, name in enumerate(names) if name == "Squeeze"] == [1, 1 + 1 + 3 * 4]
+    x = images(flow)
+    torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_refuses_what_does_not_fit(name: str) -> None:
+    with pytest.raises(ValueError, match="height and width must be even"):
+        MODELS[name]((1, 6, 8), levels=2)
+    with pytest.raises(ValueError, match="levels must be"):
+        MODELS[name]((1, 8, 8), levels=0)
+    if name != "planar-stack":
+        with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
+            MODELS[name]((1, 8, 8), depth=0)
+
+
+def test_planar_stack_names_its_layers() -> None:
+    with pytest.raises(ValueError, match=r"layer must be one of inverse-conv, .*, got 'conv'"):
+        PlanarStack((1, 8, 8), layer="conv")
+
+
+def test_width_doubles_at_each_level() -> None:
+    for preset in (Glow, InverseFlow):
+        hidden = [
+            m.second.conv.out_channels for m in preset((1, 8, 8), 2, 1, width=6).modules() if hasattr(m, "second")
+        ]
+        assert hidden == [6, 12]
