@@ -36,15 +36,15 @@ class FInCUnit(Bijection):
             for channels, corners in groups
             if channels
         )
-        self._channels = [channels for channels, _ in groups if channels]
+        self._borders = [channels for channels, _ in groups if channels][:-1]
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        parts = x.split(self._channels, dim=1)
+        parts = x.tensor_split(self._borders, dim=1)
         z = torch.cat([conv(part) for conv, part in zip(self.convs, parts, strict=True)], dim=1)
         return z, x.new_zeros(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
-        parts = z.split(self._channels, dim=1)
+        parts = z.tensor_split(self._borders, dim=1)
         return torch.cat([conv.inverse(part) for conv, part in zip(self._convs(), parts, strict=True)], dim=1)
 
     def _convs(self) -> list[invconv_nn.InvertibleConv2d]:
