@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,13 +13,15 @@ from nflows_core.data import Images
 from nflows_core.evaluation import (
     BitsPerDim,
     bits_per_dim,
-    forward_time,
+    density,
     gaussian_bits_per_dim,
     image_grid,
+    median_milliseconds,
     parameters,
     reconstruction_error,
     reconstruction_grid,
-    sampling_time,
+    sampling,
+    training,
 )
 from nflows_core.flow import Flow
 
@@ -154,16 +156,25 @@ def test_a_reconstruction_that_is_not_finite(images: Images) -> None:
         reconstruction_error(make_flow(error=math.nan), images)
 
 
-@pytest.mark.parametrize("measure", [sampling_time, forward_time])
-def test_time_is_the_median_after_a_warm_up(measure: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The warm-up does not look at the clock; the runs take 1, 9 and 2 seconds.
-    clock: Iterator[float] = iter([0.0, 1.0, 5.0, 14.0, 20.0, 22.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+@pytest.mark.parametrize("make_work", [sampling, density, training])
+def test_works_are_of_a_hundred_images(make_work: Callable[[Flow], Callable[[], object]]) -> None:
     flow = make_flow()
-    assert measure(flow, runs=3) == 2000.0  # type: ignore[operator]
+    make_work(flow)()
     level = flow.levels[0]
     assert isinstance(level, Scale)
-    assert level.seen == [100] * 4
+    assert level.seen == [100]
+    assert (level.scale.grad is not None) == (make_work is training)
+
+
+def test_times_are_the_medians_of_works_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The warm-up does not look at the clock. The first work takes 1, 9 and 2 seconds, the second 3, 3 and 4.
+    seconds = [1.0, 3.0, 9.0, 3.0, 2.0, 4.0]
+    clock = iter([time for i, taken in enumerate(seconds) for time in (100 * i, 100 * i + taken)])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    calls: list[str] = []
+    times = median_milliseconds([lambda: calls.append("a"), lambda: calls.append("b")], runs=3)
+    assert times == [2000.0, 3000.0]
+    assert calls == ["a", "b"] * 4
 
 
 def test_parameters_are_those_that_learn() -> None:
@@ -284,5 +295,4 @@ def test_metrics_on_a_gpu(images: Images) -> None:
     on_cpu = bits_per_dim(flow, images)
     assert bits_per_dim(flow.cuda(), images).mean == pytest.approx(on_cpu.mean, abs=1e-3)
     assert reconstruction_error(flow, images) < 1e-6
-    assert sampling_time(flow, runs=1) > 0
-    assert forward_time(flow, runs=1) > 0
+    assert min(median_milliseconds([sampling(flow), density(flow)], runs=1)) > 0

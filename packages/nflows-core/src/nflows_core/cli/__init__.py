@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from nflows_core.cli.bench import bench
 from nflows_core.cli.evaluation import doctor, evaluate, reconstruct
 from nflows_core.cli.sampling import sample
 from nflows_core.cli.training import demo, train
@@ -18,7 +19,7 @@ def nflows() -> None:
     """Image flows: exact densities, exact inverses, samples in milliseconds."""
 
 
-for command in (train, evaluate, sample, reconstruct, demo, doctor):
+for command in (train, evaluate, sample, reconstruct, bench, demo, doctor):
     nflows.add_command(command)
 
 

@@ -5,21 +5,22 @@ from nflows_core.evaluation.grids import ReconstructionGrid, image_grid, reconst
 from nflows_core.evaluation.metrics import (
     BitsPerDim,
     bits_per_dim,
-    forward_time,
     parameters,
     reconstruction_error,
-    sampling_time,
 )
+from nflows_core.evaluation.timing import density, median_milliseconds, sampling, training
 
 __all__ = [
     "BitsPerDim",
     "ReconstructionGrid",
     "bits_per_dim",
-    "forward_time",
+    "density",
     "gaussian_bits_per_dim",
     "image_grid",
+    "median_milliseconds",
     "parameters",
     "reconstruction_error",
     "reconstruction_grid",
-    "sampling_time",
+    "sampling",
+    "training",
 ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +12,6 @@ from torch import Tensor, nn
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.flow import Flow
-
-_TIMED_IMAGES = 100
 
 
 @dataclass(frozen=True)
@@ -110,32 +106,6 @@ def reconstruction_error(
     return largest
 
 
-@torch.no_grad()
-def sampling_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> float:
-    """Milliseconds to sample 100 images: the median of ``runs`` after a warm-up.
-
-    Arguments:
-        flow: The model.
-        runs: How often to measure.
-        context: Conditioning vectors, :math:`(100, D)`, or nothing.
-    """
-    return _median_milliseconds(lambda: flow.sample(_TIMED_IMAGES, context=context), runs, _like(flow).device)
-
-
-@torch.no_grad()
-def forward_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> float:
-    """Milliseconds for the log-density of 100 images: the median of ``runs`` after a warm-up.
-
-    Arguments:
-        flow: The model.
-        runs: How often to measure.
-        context: Conditioning vectors, :math:`(100, D)`, or nothing.
-    """
-    like = _like(flow)
-    x = torch.rand(_TIMED_IMAGES, *flow.shape, device=like.device, dtype=like.dtype)
-    return _median_milliseconds(lambda: flow.log_prob(x, context), runs, like.device)
-
-
 def parameters(flow: nn.Module) -> int:
     """How many numbers are learned."""
     return sum(parameter.numel() for parameter in flow.parameters() if parameter.requires_grad)
@@ -161,22 +131,3 @@ def _batches(
         chosen = slice(start, start + batch_size)
         pixels = images.pixels[chosen].to(like.device).to(like.dtype)
         yield pixels, None if context is None else context[chosen].to(like)
-
-
-def _median_milliseconds(work: Callable[[], object], runs: int, device: torch.device) -> float:
-    work()
-    return statistics.median(_milliseconds(work, device) for _ in range(runs))
-
-
-def _milliseconds(work: Callable[[], object], device: torch.device) -> float:
-    _synchronize(device)
-    start = time.perf_counter()
-    work()
-    _synchronize(device)
-    return 1000 * (time.perf_counter() - start)
-
-
-def _synchronize(device: torch.device) -> None:
-    """CUDA returns from a call before the work is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -41,7 +41,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], kind: str, **descri
     header = json.dumps({"kind": kind, "version": FORMAT_VERSION, **description})
     # Copies, because safetensors refuses tensors that share memory, as tied weights do.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    content = save(copies, {"format": "pt", _HEADER_KEY: header})
+    # One entry only: several would stand in another order every time, and the same run must give the same bytes.
+    content = save(copies, {_HEADER_KEY: header})
     with atomic_write(path, "wb") as file:
         file.write(content)
 

@@ -1,0 +1,102 @@
+"""``nflows bench``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.cli.options import FolderPath, seed_option, size_option
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.page import shown
+from nflows_core.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from nflows_core.comparison import Progress
+    from nflows_core.training import StepMetrics
+
+_MODELS = ("inverse-flow", "finc", "cinc", "glow", "emerging")
+_COLUMNS = {
+    "model": "model",
+    "bits_per_dim": "bits per dim",
+    "parameters": "parameters",
+    "sampling_ms_per_100": "sampling, ms",
+    "sampling_ratio": "ratio",
+    "forward_ms_per_100": "density, ms",
+    "forward_ratio": "ratio",
+    "training_ms_per_100": "training, ms",
+    "training_ratio": "ratio",
+}
+
+
+@click.command(cls=Command)
+@click.argument("data")
+@click.option(
+    "-o", "--output", "folder", type=FolderPath, required=True, help="For the report and a run of each model."
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=_MODELS,
+    show_default=True,
+    metavar="NAME[:ARGUMENT=VALUE,...]",
+    help="Repeatable, as in --model glow --model inverse-flow:width=64; times are related to the first one's.",
+)
+@click.option("--levels", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--depth", type=click.IntRange(1), default=4, show_default=True)
+@click.option("--kernel-size", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--width", type=click.IntRange(1), default=96, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option("--warmup-steps", type=click.IntRange(0), default=100, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often times are measured.")
+@size_option
+@seed_option
+@json_option
+def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, rounds: int, **options: Any) -> ExitCode:
+    """Train several models on DATA alike, and compare bits per dimension, times and parameters.
+
+    Models that are trained in OUTPUT already are only measured; those that were stopped go on.
+    """
+    from nflows_core.comparison import Candidate, compare
+    from nflows_core.training import TrainingConfig
+
+    candidates = [Candidate.parse(text) for text in models]
+    arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
+    config = TrainingConfig(**options)
+    with _epochs(config.epochs, len(candidates)) as advance:
+        report = compare(data, folder, candidates, arguments, config, size=size, rounds=rounds, progress=advance)
+    click.echo(_table(report["tables"]["Models"]))
+    for model, problem in report["diverged"].items():
+        click.echo(f"{model}: {problem}", err=True)
+    print_report(report)
+    return ExitCode.FAILED if report["diverged"] else ExitCode.DONE
+
+
+@contextmanager
+def _epochs(epochs: int, models: int) -> Iterator[Progress]:
+    with progress("epochs", epochs * models) as advance:
+
+        def update(model: str, metrics: StepMetrics, total_steps: int) -> None:
+            if metrics.step * epochs % total_steps == 0:
+                advance(f"{model}, {metrics.bits_per_dim:.3f} bits per dimension, {metrics.seconds:.0f} s")
+
+        yield update
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    cells = [list(_COLUMNS.values()), *([_shown(row[key]) for key in _COLUMNS] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in cells
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shown(value)

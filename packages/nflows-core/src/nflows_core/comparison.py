@@ -1,0 +1,210 @@
+r"""Several models on the same data, trained alike and timed in turn: the rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nflows_core import experiment
+from nflows_core.data.images import Images
+from nflows_core.data.read import read_images
+from nflows_core.evaluation import (
+    bits_per_dim,
+    density,
+    median_milliseconds,
+    parameters,
+    reconstruction_error,
+    sampling,
+    training,
+)
+from nflows_core.flow import Flow
+from nflows_core.models import MODELS
+from nflows_core.runtime.curve import Curve
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.page import Table
+from nflows_core.runtime.report import write_report
+from nflows_core.training import NonFiniteError, Run, StepMetrics, TrainingConfig, load_run, read_run
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
+
+TABLE_FILE = "rows.csv"
+Progress = Callable[[str, StepMetrics, int], None]
+"""Called after every update with the candidate, its metrics and the number of its updates."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model with arguments of its own, written ``NAME`` or ``NAME:ARGUMENT=VALUE,...``.
+
+    Arguments:
+        text: As it was written: the name of its row and of its folder.
+        model: A name in `nflows_core.models.MODELS`.
+        arguments: Those of the model.
+
+    Example:
+        >>> Candidate.parse("cinc:coupling=quad,width=32").arguments
+        {'coupling': 'quad', 'width': 32}
+    """
+
+    text: str
+    model: str
+    arguments: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> Candidate:
+        """Reads what a person wrote; values are numbers, or else words."""
+        model, _, rest = text.partition(":")
+        if model not in MODELS:
+            raise ValueError(f"no model is called {model!r}; there are {', '.join(sorted(MODELS))}")
+        pairs = [part.partition("=") for part in rest.split(",")] if rest else []
+        if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
+            raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
+        return cls(text, model, {name.replace("-", "_"): _value(value) for name, _, value in pairs})
+
+
+def compare(
+    data: str,
+    folder: Path,
+    candidates: Sequence[Candidate],
+    arguments: Mapping[str, Any],
+    config: TrainingConfig,
+    *,
+    size: int | None = None,
+    rounds: int = 5,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Trains every candidate with the same settings, measures all, and writes a report.
+
+    A candidate whose run in the folder is finished is not trained again, and one that was stopped goes on. One that
+    diverges is left out of the rows and named in the report.
+
+    Arguments:
+        data: As `read_images` takes it.
+        folder: For the report, and a run folder for each candidate.
+        candidates: At least one; times are related to those of the first.
+        arguments: Of every model that takes them; a candidate's own come first.
+        config: The settings.
+        size: As `read_images` takes it.
+        rounds: How often the times are measured.
+        progress: See `Progress`.
+
+    Raises:
+        ValueError: Two candidates are the same, or a run in the folder was trained otherwise.
+    """
+    texts = [candidate.text for candidate in candidates]
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise ValueError(f"{twice[0]} is given twice")
+    failures: dict[str, str] = {}
+    for candidate in candidates:
+        plan = Run(candidate.model, _arguments(candidate, arguments), data, size, (), config)
+        try:
+            _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
+        except NonFiniteError as error:
+            failures[candidate.text] = str(error)
+    trained = {text: load_run(folder / _slug(text)) for text in texts if text not in failures}
+    if not trained:
+        raise ValueError(f"every candidate diverged: {'; '.join(failures.values())}")
+    rows = _rows(folder, trained, read_images(data, "test", size), rounds, config.seed)
+    return _report(folder, rows, failures, {"data": Path(data).name, "size": size, "training": asdict(config)})
+
+
+def _train(folder: Path, plan: Run, progress: Callable[[StepMetrics, int], None] | None) -> None:
+    if not (folder / CONFIG_FILE).exists():
+        experiment.train(
+            plan.data, folder, plan.model, plan.arguments, plan.training, size=plan.size, progress=progress
+        )
+        return
+    run = read_run(folder)
+    kept = {name: run.arguments.get(name) for name in plan.arguments}
+    if (run.model, kept, run.size, run.training) != (plan.model, plan.arguments, plan.size, plan.training):
+        raise ValueError(f"{folder} holds a run with other settings; choose another folder, or remove it")
+    if not (folder / WEIGHTS_FILE).exists():
+        experiment.resume(plan.data, folder, progress=progress)
+
+
+def _rows(folder: Path, flows: Mapping[str, Flow], test: Images, rounds: int, seed: int) -> list[dict[str, Any]]:
+    works = [make(flow) for flow in flows.values() for make in (sampling, density, training)]
+    milliseconds = median_milliseconds(works, rounds)
+    times = [milliseconds[i : i + 3] for i in range(0, len(milliseconds), 3)]
+    return [
+        {"model": text, **_quality(flow, test, seed), **_times(times[i], times[0]), **_training(folder / _slug(text))}
+        for i, (text, flow) in enumerate(flows.items())
+    ]
+
+
+def _quality(flow: Flow, test: Images, seed: int) -> dict[str, Any]:
+    bits = bits_per_dim(flow, test, seed=seed)
+    return {
+        "bits_per_dim": bits.mean,
+        "bits_per_dim_interval_95": list(bits.interval),
+        "nats_per_image": bits.mean * math.prod(flow.shape) * math.log(2),
+        "parameters": parameters(flow),
+        "max_reconstruction_error": reconstruction_error(flow, test, experiment.RECONSTRUCTED_IMAGES, seed=seed),
+    }
+
+
+def _times(own: Sequence[float], reference: Sequence[float]) -> dict[str, float]:
+    names = ("sampling", "forward", "training")
+    milliseconds = {f"{name}_ms_per_100": value for name, value in zip(names, own, strict=True)}
+    ratios = {f"{name}_ratio": value / first for name, value, first in zip(names, own, reference, strict=True)}
+    return {**milliseconds, **ratios}
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    with (folder / METRICS_FILE).open(newline="", encoding="utf-8") as file:
+        last = list(csv.DictReader(file))[-1]
+    return {"epochs": int(last["epoch"]), "seconds": float(last["seconds"])}
+
+
+def _report(
+    folder: Path, rows: Sequence[dict[str, Any]], failures: Mapping[str, str], settings: dict[str, Any]
+) -> dict[str, Any]:
+    with atomic_write(folder / TABLE_FILE, "w") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    curves = {
+        str(row["model"]): experiment.read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE) for row in rows
+    }
+    return write_report(
+        folder,
+        f"Comparison on {settings['data']}",
+        {"settings": settings, "diverged": dict(failures)},
+        seed=settings["training"]["seed"],
+        tables=[Table("Models", rows)],
+        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", curves)],
+    )
+
+
+def _arguments(candidate: Candidate, common: Mapping[str, Any]) -> dict[str, Any]:
+    known = experiment.argument_names(candidate.model)
+    return {**{name: value for name, value in common.items() if name in known}, **candidate.arguments}
+
+
+def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int], None] | None:
+    return None if progress is None else lambda metrics, total: progress(text, metrics, total)
+
+
+def _slug(text: str) -> str:
+    """The text as the name of a folder on every system."""
+    return text.replace(":", "-").replace("=", "-").replace(",", "-")
+
+
+def _value(text: str) -> float | str:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value) if isinstance(value, list) else value

@@ -1,0 +1,138 @@
+"""``nflows bench`` on the embedded digits: rows that can be trusted, runs that are not made twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nflows_core.cli import nflows
+from nflows_core.comparison import Candidate
+from nflows_core.runtime.cli import run
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.training import NonFiniteError, load_run
+
+SMALL = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--rounds", "1"]
+
+
+def bench(folder: Path, *models: str, extra: tuple[str, ...] = ()) -> int:
+    chosen = [word for model in models for word in ("--model", model)]
+    return run(nflows, ["bench", "digits", "-o", str(folder), *chosen, *SMALL, *extra])
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench")
+    assert bench(folder, "glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2") == ExitCode.DONE
+    return folder
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "report.json").read_text())["tables"]["Models"]
+
+
+def test_has_a_row_of_each_model(compared: Path) -> None:
+    assert [row["model"] for row in rows(compared)] == ["glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2"]
+    for row in rows(compared):
+        low, high = row["bits_per_dim_interval_95"]
+        assert low < row["bits_per_dim"] < high
+        assert row["nats_per_image"] == pytest.approx(row["bits_per_dim"] * 64 * math.log(2))
+        assert row["max_reconstruction_error"] < 1e-4
+        assert row["epochs"] == 1
+
+
+def test_relates_times_to_the_first_model(compared: Path) -> None:
+    first, *others = rows(compared)
+    for kind in ("sampling", "forward", "training"):
+        assert first[f"{kind}_ratio"] == 1
+        for row in others:
+            expected = row[f"{kind}_ms_per_100"] / first[f"{kind}_ms_per_100"]
+            assert row[f"{kind}_ratio"] == pytest.approx(expected)
+
+
+def test_a_row_is_of_the_run_in_its_folder(compared: Path) -> None:
+    flow = load_run(compared / "cinc-coupling-quad-width-6")
+    assert rows(compared)[1]["parameters"] == sum(parameter.numel() for parameter in flow.parameters())
+    assert any(type(module).__name__ == "QuadCoupling" for module in flow.modules())
+
+
+def test_the_table_is_a_csv_file_too(compared: Path) -> None:
+    with (compared / "rows.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [float(row["bits_per_dim"]) for row in table] == [row["bits_per_dim"] for row in rows(compared)]
+    assert json.loads(table[0]["bits_per_dim_interval_95"]) == rows(compared)[0]["bits_per_dim_interval_95"]
+
+
+def test_trains_no_model_twice(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = compared / "glow" / "model.safetensors"
+    before, bits = weights.stat().st_mtime_ns, rows(compared)[0]["bits_per_dim"]
+    assert bench(compared, "glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2") == ExitCode.DONE
+    assert weights.stat().st_mtime_ns == before
+    assert rows(compared)[0]["bits_per_dim"] == bits
+    shown = capsys.readouterr()
+    assert "epochs" not in shown.err
+    assert [line.split()[0] for line in shown.out.splitlines()[1:]] == [row["model"] for row in rows(compared)]
+
+
+def test_goes_on_with_a_stopped_model(compared: Path) -> None:
+    weights = compared / "glow" / "model.safetensors"
+    before = weights.read_bytes()
+    weights.unlink()
+    assert bench(compared, "glow") == ExitCode.DONE
+    assert weights.read_bytes() == before
+
+
+def test_refuses_a_run_with_other_settings(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(compared, "glow", extra=("--epochs", "2")) == ExitCode.USAGE
+    assert "glow holds a run with other settings; choose another folder, or remove it" in capsys.readouterr().err
+
+
+def test_says_so_when_every_model_diverges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wild = ("--learning-rate", "1e12", "--warmup-steps", "0")
+    assert bench(tmp_path, "glow", extra=wild) == ExitCode.USAGE
+    assert "every candidate diverged: not finite after" in capsys.readouterr().err
+
+
+def test_a_model_that_diverges_stops_no_other(
+    compared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverge(*arguments: object, **options: object) -> None:
+        raise NonFiniteError("output of layer 3", 7, 0.1, None)
+
+    monkeypatch.setattr("nflows_core.experiment.train", diverge)
+    assert bench(compared, "glow:width=5", "glow") == ExitCode.FAILED
+    assert [row["model"] for row in rows(compared)] == ["glow"]
+    report = json.loads((compared / "report.json").read_text())
+    assert "output of layer 3" in report["diverged"]["glow:width=5"]
+    assert "glow:width=5: not finite after 7 updates" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("glw", "no model is called 'glw'; there are cinc,"),
+        ("glow:width", "glow:width: 'width' is no argument; write NAME:ARGUMENT=VALUE"),
+        ("glow:=3", "'=3' is no argument"),
+        ("glow:colour=3", "the model glow takes no colour"),
+        ("cinc:coupling=octo", "coupling must be one of affine, quad, got 'octo'"),
+    ],
+)
+def test_refuses_a_model_that_cannot_be(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(tmp_path, text) == ExitCode.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(tmp_path, "glow", "glow") == ExitCode.USAGE
+    assert "glow is given twice" in capsys.readouterr().err
+
+
+def test_values_are_numbers_or_words() -> None:
+    arguments = Candidate.parse("finc:kernel-size=5,max-amplification=2.5,layer=x").arguments
+    assert arguments == {"kernel_size": 5, "max_amplification": 2.5, "layer": "x"}
