@@ -122,7 +122,7 @@ class CInCFlow(MultiScaleFlow):
         kernel_size: int = 3,
         width: int = 96,
         coupling: str = "affine",
-        max_amplification: float | None = None,
+        max_amplification: float | None = 10.0,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
@@ -158,7 +158,7 @@ class FInCFlow(MultiScaleFlow):
         depth: int = 4,
         kernel_size: int = 3,
         width: int = 96,
-        max_amplification: float | None = None,
+        max_amplification: float | None = 10.0,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
@@ -200,7 +200,7 @@ class InverseFlow(MultiScaleFlow):
         depth: int = 4,
         kernel_size: int = 3,
         width: int = 96,
-        max_amplification: float | None = None,
+        max_amplification: float | None = 10.0,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
