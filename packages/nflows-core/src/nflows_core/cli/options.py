@@ -10,13 +10,25 @@ import click
 
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.page import shown, words
+from nflows_core.shipped import find_run
 
 if TYPE_CHECKING:
     from nflows_core.data.images import Images
 
 FolderPath = click.Path(file_okay=False, path_type=Path)
 FilePath = click.Path(dir_okay=False, path_type=Path)
-RunPath = click.argument("folder", metavar="RUN", type=FolderPath)
+
+
+class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """The folder of a run, or the name of a model that comes with the package."""
+
+    name = "run"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return find_run(value)
+
+
+RunPath = click.argument("folder", metavar="RUN", type=RunFolder())
 size_option = click.option(
     "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
 )
