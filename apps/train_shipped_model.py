@@ -21,7 +21,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig, load_run, read_run, save_run
 
 NAME = "mnist-inverse-flow"
-MODEL = {"levels": 2, "depth": 4, "width": 96}
+MODEL = {"levels": 2, "depth": 4, "width": 64}
 MOST_BYTES = 2_500_000
 
 

@@ -19,7 +19,7 @@ FolderPath = click.Path(file_okay=False, path_type=Path)
 FilePath = click.Path(dir_okay=False, path_type=Path)
 
 
-class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
     """The folder of a run, or the name of a model that comes with the package."""
 
     name = "run"

@@ -1,0 +1,137 @@
+"""Train and time the models of the thesis's tables, and set the rows beside the thesis's in docs/reproduction.md.
+
+    python apps/reproduce_tables run 3.2 3.3 --mnist MNIST --cifar10 CIFAR --epochs 3 --width 32
+    python apps/reproduce_tables fill
+
+`run` keeps the runs in a folder: one that was stopped goes on, one that is finished is only timed again. It writes a
+JSON file for each table, and `fill` writes the document from them. What is compared stands in tables.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nflows_core.comparison import Candidate, compare
+from nflows_core.runtime.errors import explain
+from nflows_core.runtime.files import atomic_write
+from nflows_core.training import StepMetrics, TrainingConfig
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "packages" / "nflows-core" / "benchmarks" / "results"
+DOCUMENT = ROOT / "docs" / "reproduction.md"
+DATA_SETS = ("mnist", "cifar10")
+HEADER = ("", "bits per dimension", "nats an image", "sampling, ms for 100", "density, ms for 100", "parameters")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="train and time the models of tables")
+    run.add_argument("tables", nargs="+", choices=[table["id"] for table in tables()], metavar="TABLE")
+    for name in DATA_SETS:
+        run.add_argument(f"--{name}", metavar="DATA", help=f"where {name} is")
+    run.add_argument("-o", "--output", type=Path, default=ROOT / "runs", help="folder of the runs (%(default)s)")
+    run.add_argument("--epochs", type=int, default=100)
+    run.add_argument("--width", type=int, default=96)
+    run.set_defaults(command=run_tables)
+    fill = commands.add_parser("fill", help="write docs/reproduction.md from the results")
+    fill.set_defaults(command=fill_document)
+    options = parser.parse_args()
+    options.command(options)
+
+
+def tables() -> list[dict[str, Any]]:
+    return list(tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))["tables"])
+
+
+def run_tables(options: argparse.Namespace) -> None:
+    for table in tables():
+        if table["id"] in options.tables:
+            run_table(table, options)
+
+
+def run_table(table: dict[str, Any], options: argparse.Namespace) -> None:
+    data = getattr(options, table["data"])
+    if data is None:
+        raise ValueError(f"table {table['id']} is about {table['data']}: give its folder by --{table['data']}")
+
+    def progress(model: str, metrics: StepMetrics, total: int) -> None:
+        if metrics.step * options.epochs % total == 0:
+            print(f"{table['id']}  {model}  epoch {metrics.epoch}  {metrics.bits_per_dim:.3f}", flush=True)
+
+    folder = options.output / f"table-{table['id']}"
+    config = TrainingConfig(epochs=options.epochs, warmup_steps=100, checkpoint_steps=200)
+    arguments = {**table["arguments"], "width": options.width}
+    compare(data, folder, [Candidate.parse(text) for text in table["models"]], arguments, config, progress=progress)
+    shutil.copyfile(folder / "report.json", results(table["id"]))
+
+
+def results(table_id: str) -> Path:
+    return RESULTS / f"table-{table_id}.json"
+
+
+def fill_document(options: argparse.Namespace) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for table in tables():
+        start, end = f"<!-- table {table['id']} -->\n", f"<!-- end of table {table['id']} -->"
+        if start not in text or end not in text:
+            raise ValueError(f"{DOCUMENT} has no place for table {table['id']}: put {start.strip()} and {end} there")
+        before, _, rest = text.partition(start)
+        text = before + start + markdown(table) + end + rest.partition(end)[2]
+    with atomic_write(DOCUMENT, "w") as file:
+        file.write(text)
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table's rows, ours first, and the conditions of ours."""
+    path = results(table["id"])
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    ours = [] if report is None else report["tables"]["Models"]
+    lines = [HEADER, ("---",) * len(HEADER), *map(our_row, ours), *map(thesis_row, table["thesis"])]
+    rows = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"\n{rows}\n\n{conditions(report)}\n\n"
+
+
+def our_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    low, high = row["bits_per_dim_interval_95"]
+    return (
+        f"**{row['model']}**",
+        f"{row['bits_per_dim']:.3f} ± {(high - low) / 2:.3f}",
+        f"{row['nats_per_image']:,.0f}",
+        f"{row['sampling_ms_per_100']:,.1f} ({row['sampling_ratio']:.2f})",
+        f"{row['forward_ms_per_100']:,.1f} ({row['forward_ratio']:.2f})",
+        f"{row['parameters'] / 1e6:.3f} M",
+    )
+
+
+def thesis_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    cells = [f"{row[key]:,}" if key in row else "" for key in ("bits_per_dim", "nats", "sampling", "density")]
+    return f"thesis: {row['model']}", *cells, f"{row['parameters']} M" if "parameters" in row else ""
+
+
+def conditions(report: Mapping[str, Any] | None) -> str:
+    if report is None:
+        return "Ours: not run yet."
+    settings, machine = report["settings"]["training"], report["machine"]
+    diverged = "".join(f" {model} diverged." for model in report["diverged"])
+    return (
+        f"Ours, in bold: one run, seed {report['seed']}, {settings['epochs']} epochs of batch {settings['batch_size']}, "
+        f"{machine['cpu_count']} cores of an {machine['processor']}, torch {report['versions']['torch']}. "
+        f"In brackets, the times as ratios to the first row's.{diverged}"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)
