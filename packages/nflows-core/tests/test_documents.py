@@ -1,0 +1,22 @@
+"""The Python in the documents runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+PACKAGE = Path(__file__).parents[1]
+DOCUMENTS = [PACKAGE / "README.md", PACKAGE.parents[1] / "docs" / "guide.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_its_python_runs(document: Path) -> None:
+    if not document.exists():
+        pytest.skip(f"{document.name} is in the repository only, not in the package")
+    torch.manual_seed(0)
+    blocks = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert blocks
+    exec(compile("\n".join(blocks), document.name, "exec"), {})
