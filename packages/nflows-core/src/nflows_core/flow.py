@@ -143,14 +143,17 @@ class Flow(nn.Module):
             context: Conditioning vectors, :math:`(n, D)`, or nothing.
             generator: The source of the noise, on the device of the flow.
         """
+        return self.decode(self.draw_latents(n, temperature, generator), context)
+
+    def draw_latents(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Latents of ``n`` images, normal with standard deviation ``temperature``; see `sample`."""
         if temperature < 0:
             raise ValueError(f"temperature must not be negative, got {temperature}")
         like = self._parameter()
-        latents = [
+        return [
             temperature * torch.randn(n, *shape, generator=generator, device=like.device, dtype=like.dtype)
             for shape in self.latent_shapes
         ]
-        return self.decode(latents, context)
 
     def _parameter(self) -> Tensor:
         return next(self.parameters())
