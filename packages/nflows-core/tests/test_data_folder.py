@@ -108,6 +108,13 @@ def test_size_scales_the_shorter_side_and_crops_the_centre(tmp_path: Path) -> No
     assert images.pixels[0, :, 2, 2].tolist() == list(BLUE)
 
 
+def test_names_are_the_paths(tmp_path: Path) -> None:
+    names = tuple(f"train/b/{index}.png" for index in range(3))
+    for name in (*names, "test/b/0.png"):
+        save(tmp_path / name)
+    assert read_images(tmp_path, "train").names == names
+
+
 # Splits and classes
 
 

@@ -12,7 +12,7 @@ from nflows_core.data.resize import fit_square, resize
 @pytest.fixture
 def images() -> Images:
     pixels = torch.arange(6 * 2 * 3 * 4, dtype=torch.uint8).reshape(6, 2, 3, 4)
-    return Images(pixels, labels=torch.tensor([0, 1, 2, 0, 1, 2]), classes=("a", "b", "c"))
+    return Images(pixels, labels=torch.tensor([0, 1, 2, 0, 1, 2]), classes=("a", "b", "c"), names=tuple("uvwxyz"))
 
 
 def test_shape_and_length(images: Images) -> None:
@@ -23,11 +23,14 @@ def test_shape_and_length(images: Images) -> None:
 @pytest.mark.parametrize(
     "indices", [slice(1, 4, 2), [1, 3], (1, 3), torch.tensor([1, 3]), torch.tensor([0, 1, 0, 1, 0, 0]).bool()]
 )
-def test_subset_takes_pixels_with_their_labels(images: Images, indices: slice | list[int] | torch.Tensor) -> None:
+def test_subset_takes_pixels_with_their_labels_and_names(
+    images: Images, indices: slice | list[int] | torch.Tensor
+) -> None:
     subset = images[indices]
     assert torch.equal(subset.pixels, images.pixels[[1, 3]])
     assert subset.labels is not None
     assert subset.labels.tolist() == [1, 0]
+    assert subset.names == ("v", "x")
     assert (subset.classes, subset.quantization) == (images.classes, images.quantization)
 
 
@@ -57,6 +60,7 @@ def test_frozen(images: Images) -> None:
         ({"labels": torch.zeros(2, dtype=torch.int32), "classes": ("a",)}, "int32"),
         ({"labels": torch.tensor([0, 1]), "classes": ("a",)}, "from 0 to 1, but there are 1 classes"),
         ({"labels": torch.tensor([-1, 0]), "classes": ("a",)}, "from -1"),
+        ({"names": ("a.png",)}, "2 images have 1 names"),
     ],
 )
 def test_inconsistent_images_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -23,6 +23,7 @@ class Images:
         quantization: The number :math:`n` of values that a pixel can take.
         labels: The index of each image's class as int64, :math:`(N,)`, or nothing.
         classes: The names of the classes.
+        names: The path of each image inside its data set, if it has one.
 
     Example:
         >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
@@ -36,6 +37,7 @@ class Images:
     quantization: int = 256
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
@@ -47,6 +49,8 @@ class Images:
             raise DataError(f"a pixel is {int(self.pixels.max())}, but quantization is {self.quantization}")
         if self.labels is not None:
             self._check_labels(self.labels)
+        if self.names and len(self.names) != len(self):
+            raise DataError(f"{len(self)} images have {len(self.names)} names; give each one, or none")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,7 +66,8 @@ class Images:
         if not isinstance(indices, slice):
             indices = _as_index(indices)
         labels = None if self.labels is None else self.labels[indices]
-        return replace(self, pixels=self.pixels[indices], labels=labels)
+        names = tuple(self.names[i] for i in torch.arange(len(self))[indices].tolist()) if self.names else ()
+        return replace(self, pixels=self.pixels[indices], labels=labels, names=names)
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):

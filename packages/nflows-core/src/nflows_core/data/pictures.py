@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -40,9 +41,40 @@ def read_layout(place: object, layout: Layout, open_file: Opener, size: int | No
     pixels = decode_all(place, layout.labels, open_file, size)
     if pixels.shape[1] == 1 and any(_has_colour(name, open_file) for name in layout.others):
         pixels = pixels.expand(-1, 3, -1, -1).contiguous()
+    names = tuple(layout.labels)
     if not layout.classes:
-        return Images(pixels)
-    return Images(pixels, labels=torch.tensor(list(layout.labels.values())), classes=layout.classes)
+        return Images(pixels, names=names)
+    return Images(pixels, labels=torch.tensor(list(layout.labels.values())), classes=layout.classes, names=names)
+
+
+def read_pictures(paths: Sequence[Path], like: tuple[int, int, int], quantization: int, size: int | None) -> Images:
+    """Decodes picture files for a model.
+
+    Arguments:
+        paths: The files; they become the names of the images.
+        like: Channels, height and width that the model takes; a greyscale picture becomes RGB where it takes that.
+        quantization: How many values a pixel of its data can take; the 256 of a picture are mapped to as many.
+        size: Side of the square that `fit_square` makes of each picture, or nothing.
+
+    Raises:
+        DataError: A file is no picture, or of another size, or in colour where the model is not.
+    """
+    pictures = [_picture(path, like, size) for path in paths]
+    pixels = torch.stack(pictures).int() * quantization // 256
+    return Images(pixels.to(torch.uint8), quantization, names=tuple(map(str, paths)))
+
+
+def _picture(path: Path, like: tuple[int, int, int], size: int | None) -> Tensor:
+    pixels = decode(str(path), _open)
+    if size is not None:
+        pixels = fit_square(pixels[None], size)[0]
+    if pixels.shape[1:] != like[1:]:
+        wanted = f"{like[2]}x{like[1]}"
+        advice = f"; give --size {like[1]}" if like[1] == like[2] and size is None else ""
+        raise DataError(f"{path}: {_size(pixels)} pixels, but the flow takes {wanted}{advice}")
+    if len(pixels) > like[0]:
+        raise DataError(f"{path}: is in colour, but the flow takes greyscale; convert it first")
+    return pixels.expand(like)
 
 
 def decode_all(place: object, names: Iterable[str], open_file: Opener, size: int | None) -> Tensor:
@@ -82,6 +114,10 @@ def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
     # There is no end to what decoders raise for damaged bytes.
     except Exception as error:
         raise DataError(f"{name}: {error}") from error
+
+
+def _open(name: str) -> IO[bytes]:
+    return Path(name).open("rb")
 
 
 def _has_colour(name: str, open_file: Opener) -> bool:
