@@ -1,0 +1,64 @@
+r"""Between two images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from nflows_core.flow import Flow
+from nflows_core.latents.vectors import decode_vectors, encode_vectors
+
+
+def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
+    r"""Spherical interpolation (Shoemake 1985, section 3.3) whose length goes linearly from one to the other.
+
+    .. math:: z_t = r_t \left( \frac{\sin((1 - t) \Omega)}{\sin \Omega} \frac{a}{\|a\|}
+        + \frac{\sin(t \Omega)}{\sin \Omega} \frac{b}{\|b\|} \right), \qquad r_t = (1 - t) \|a\| + t \|b\|
+
+    with :math:`\Omega` the angle between :math:`a` and :math:`b`. Where it is zero or :math:`\pi`, which leaves no
+    way or no one way between them, the interpolation is linear.
+
+    Arguments:
+        start: :math:`a`, :math:`(B, D)`.
+        end: :math:`b`, :math:`(B, D)`.
+        weight: :math:`t`; 0 gives ``start``, 1 gives ``end``.
+
+    Returns:
+        :math:`z_t`, :math:`(B, D)`.
+    """
+    first_length, second_length = start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True)
+    a, b = normalize(start), normalize(end)
+    # The arc cosine of the inner product loses half of the digits of a small angle.
+    angle = 2 * torch.atan2((a - b).norm(dim=1, keepdim=True), (a + b).norm(dim=1, keepdim=True))
+    straight = angle.sin().abs() <= torch.finfo(start.dtype).eps ** 0.5
+    sine = torch.where(straight, torch.ones_like(angle), angle.sin())
+    first = torch.where(straight, 1 - weight, ((1 - weight) * angle).sin() / sine)
+    second = torch.where(straight, weight, (weight * angle).sin() / sine)
+    return torch.lerp(first_length, second_length, weight) * (first * a + second * b)
+
+
+@torch.no_grad()
+def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Tensor | None = None) -> Tensor:
+    r"""Images between pairs of images, along the sphere on which the latents of images lie.
+
+    A standard normal vector of :math:`D` entries has a length close to :math:`\sqrt{D}`, and two of them are nearly
+    orthogonal: halfway on the straight line of Kingma & Dhariwal (2018, section 6) the length is
+    :math:`\sqrt{D / 2}`, that of a sample at temperature 0.7, which on MNIST has lost two fifths of the ink.
+    `slerp` stays where images are.
+
+    Arguments:
+        flow: The model.
+        start: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
+        end: Their partners, of the same shape.
+        steps: Images from ``start`` to ``end``, both included.
+        context: Conditioning vectors of the pairs, :math:`(B, D)`, or nothing.
+
+    Returns:
+        :math:`(B, steps, C, H, W)`.
+    """
+    if steps < 2:
+        raise ValueError(f"an interpolation has at least 2 steps, its ends, got {steps}")
+    a, b = encode_vectors(flow, start, context), encode_vectors(flow, end, context)
+    weights = torch.linspace(0, 1, steps).tolist()
+    return torch.stack([decode_vectors(flow, slerp(a, b, weight), context) for weight in weights], dim=1)

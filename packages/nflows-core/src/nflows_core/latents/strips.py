@@ -1,0 +1,84 @@
+r"""What ``nflows interpolate`` and ``nflows edit`` do, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nflows_core.data.images import Images
+from nflows_core.distributions.dequantization import dequantize, quantize
+from nflows_core.evaluation.grids import image_grid
+from nflows_core.flow import Flow
+from nflows_core.latents.attributes import MEASURES, attribute_values, measured
+from nflows_core.latents.directions import AttributeDirection, attribute_direction, edit
+from nflows_core.latents.interpolation import interpolate
+from nflows_core.latents.response import edit_response
+from nflows_core.latents.table import AttributeTable
+from nflows_core.runtime.files import save_image
+
+TRAINING_IMAGES = 5000
+"""More make a direction no better: on MNIST the norm of that from 20,000 is one percent smaller."""
+
+_BATCH = 100
+
+
+def save_interpolation(flow: Flow, images: Images, pairs: Sequence[tuple[int, int]], steps: int, path: Path) -> None:
+    """Writes one PNG with a row for each pair of images, given by their indices; see `interpolate`."""
+    x = _dequantized(flow, images)
+    starts, ends = (torch.split(x[list(side)], _BATCH) for side in zip(*pairs, strict=True))
+    rows = torch.cat([interpolate(flow, start, end, steps) for start, end in zip(starts, ends, strict=True)])
+    save_image(path, image_grid(rows.flatten(0, 1), columns=steps))
+
+
+def find_direction(flow: Flow, name: str, training: Images, table: AttributeTable | None = None) -> AttributeDirection:
+    """The direction of an attribute from at most `TRAINING_IMAGES` of the images; see `attribute_values`."""
+    images, values = attribute_values(name, training, table, TRAINING_IMAGES)
+    return attribute_direction(flow, images, values)
+
+
+def save_edit(
+    flow: Flow, images: Images, name: str, direction: AttributeDirection, amounts: Sequence[float], path: Path
+) -> dict[str, Any]:
+    """Edits images into one file: a grid with a row for each, or one image edited by one amount in its own size.
+
+    Returns:
+        What was done, and for an attribute in `MEASURES` its values before and after.
+    """
+    x = _dequantized(flow, images)
+    edited = torch.cat([edit(flow, part, direction, amounts) for part in torch.split(x, _BATCH)])
+    if not edited.isfinite().all():
+        raise ValueError(f"an image edited by up to {max(amounts, key=abs):g} is not finite; give smaller amounts")
+    if edited.shape[:2] == (1, 1):
+        save_image(path, quantize(edited[0, 0], 256).permute(1, 2, 0).cpu().numpy())
+    else:
+        save_image(path, image_grid(edited.flatten(0, 1), columns=len(amounts)))
+    return {
+        "attribute": name,
+        "attribute_mean": direction.mean,
+        "attribute_standard_deviation": direction.standard_deviation,
+        "training_images": direction.images,
+        "images": len(images),
+        "amounts": list(amounts),
+        **(_measured(edited, images, amounts, name) if name in MEASURES else {}),
+    }
+
+
+def _measured(edited: Tensor, images: Images, amounts: Sequence[float], name: str) -> dict[str, Any]:
+    before = measured(MEASURES[name], images).tolist()
+    response = edit_response(edited, amounts, MEASURES[name], images.quantization)
+    rows = zip(images.names, before, response.values.tolist(), strict=True)
+    return {
+        "mean_before": sum(before) / len(before),
+        "means_after": response.means,
+        "measured": {image: {"before": first, "after": after} for image, first, after in rows},
+    }
+
+
+def _dequantized(flow: Flow, images: Images) -> Tensor:
+    like = next(flow.parameters())
+    generator = torch.Generator(like.device).manual_seed(0)
+    return dequantize(images.pixels.to(like), images.quantization, generator)

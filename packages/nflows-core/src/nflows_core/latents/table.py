@@ -1,0 +1,102 @@
+"""Attributes of images from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TextIO
+
+import torch
+from torch import Tensor
+
+from nflows_core.data.images import DataError, Images
+
+
+@dataclass(frozen=True)
+class AttributeTable:
+    """Attributes by image, as text until one is asked for.
+
+    Arguments:
+        path: The file, named in errors.
+        columns: The names of the attributes.
+        rows: The cells of each image in the order of the columns, by the image's path or file name.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: dict[str, list[str]]
+
+    def values_of(self, column: str, images: Images) -> tuple[list[int], Tensor]:
+        """The indices of the images that the table has, and their values, :math:`(N,)` in float64.
+
+        An image is in the table by its path inside the data set, or by the end of it: without the folders of split
+        and class, or as its file name alone. Empty cells are left out.
+
+        Raises:
+            DataError: The images have no names, none is in the table, two are by the same name, or a value is no
+                number.
+        """
+        place = self.columns.index(column)
+        cells = {i: self.rows[row][place].strip() for i, row in self._matches(images).items()}
+        chosen = [i for i, cell in cells.items() if cell]
+        return chosen, torch.tensor([self._number(images.names[i], cells[i]) for i in chosen], dtype=torch.float64)
+
+    def _matches(self, images: Images) -> dict[int, str]:
+        """The name in the table of each image that it has, by the image's index."""
+        if not images.names:
+            raise DataError(f"{self.path}: the images of this data set have no names; give a folder or a tar archive")
+        found: dict[str, int] = {}
+        for i, name in enumerate(images.names):
+            row = next((end for end in _ends(name) if end in self.rows), None)
+            if row is not None and found.setdefault(row, i) != i:
+                raise DataError(f"{self.path}: {row} is both {images.names[found[row]]} and {name}; give their paths")
+        if not found:
+            example = next(iter(self.rows), "nothing")
+            raise DataError(f"{self.path}: has {example}, but no image of the data, such as {images.names[0]}")
+        return {i: row for row, i in found.items()}
+
+    def _number(self, name: str, cell: str) -> float:
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise DataError(f"{self.path}: {name} has {cell!r}, which is no number; write one, or leave it empty")
+        return value
+
+
+def read_attributes(path: Path) -> AttributeTable:
+    """Reads a CSV file with a line of names; the first column is the image's path or file name.
+
+    Raises:
+        DataError: The file is no such table, a line is too short or too long, or an image is there twice.
+    """
+    try:
+        # Spreadsheets begin the file with a byte order mark.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _read(path, file)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV file ({error}); save the table as CSV in UTF-8") from error
+
+
+def _ends(name: str) -> list[str]:
+    """The path, then without its first folder, and so on to the file name."""
+    parts = PurePosixPath(name).parts
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _read(path: Path, file: TextIO) -> AttributeTable:
+    lines = csv.reader(file)
+    header = [name.strip() for name in next(lines, [])]
+    if len(header) < 2:
+        raise DataError(f"{path}: needs a first line such as image,smiling and a line for each image")
+    rows: dict[str, list[str]] = {}
+    for line in filter(None, lines):
+        image = line[0].strip()
+        if len(line) != len(header) or image in rows:
+            problem = "is there twice" if image in rows else f"has {len(line)} cells of {len(header)}"
+            raise DataError(f"{path}, line {lines.line_num}: {image} {problem}; repair the line")
+        rows[image] = line[1:]
+    return AttributeTable(path, tuple(header[1:]), rows)
