@@ -1,0 +1,150 @@
+"""``nflows interpolate`` and ``nflows edit``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.cli.options import FilePath, RunPath, show, size_option
+from nflows_core.runtime.cli import Command, json_option
+from nflows_core.runtime.errors import CommandError
+
+if TYPE_CHECKING:
+    from nflows_core.data.images import Images
+    from nflows_core.data.split import SplitName
+    from nflows_core.flow import Flow
+
+_PicturePath = click.Path(exists=True, dir_okay=False, path_type=Path)
+_output_option = click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
+_data_option = click.option("--data", help="The data set of the run, if it is no longer where it was.")
+_count_option = click.option(
+    "-n", "count", type=click.IntRange(1), default=8, show_default=True, help="Rows, where no picture is given."
+)
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
+    try:
+        numbers = [float(number) for number in value.split(",")]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as -1,0,1.5")
+    return numbers
+
+
+@click.command(cls=Command)
+@RunPath
+@click.argument("pictures", metavar="[A B [C ...]]", nargs=-1, type=_PicturePath)
+@_output_option
+@click.option("--steps", type=click.IntRange(2), default=9, show_default=True, help="Images of a row, with its ends.")
+@size_option
+@_data_option
+@_count_option
+def interpolate(
+    folder: Path, pictures: Sequence[Path], output: Path, steps: int, size: int | None, data: str | None, count: int
+) -> None:
+    """Go from picture A to B, from B to C, ... through the latents of the flow of RUN, a row for each two.
+
+    Without pictures, between test images of RUN's own data.
+    """
+    from nflows_core.latents.strips import save_interpolation
+
+    if len(pictures) == 1:
+        raise CommandError(f"{pictures[0]} alone: give two pictures or more, or none for test images")
+    flow = _flow(folder)
+    images = _pictures(folder, flow, pictures, size, data, 2 * count)
+    ends = list(pairwise(range(len(images))))
+    save_interpolation(flow, images, ends if pictures else ends[::2], steps, output)
+    click.echo(output)
+
+
+@click.command(cls=Command)
+@RunPath
+@click.argument("pictures", metavar="[IMAGE ...]", nargs=-1, type=_PicturePath)
+@click.option("--attribute", required=True, help="brightness, contrast, slant, thickness, a class, or a column.")
+@click.option(
+    "--amount",
+    "--amounts",
+    "amounts",
+    callback=_numbers,
+    metavar="NUMBER,...",
+    default="-2,-1,0,1,2",
+    show_default=True,
+    help="How much more of it, in standard deviations.",
+)
+@_output_option
+@click.option("--attributes", "table", type=_PicturePath, help="CSV file of attributes, first column the image's path.")
+@size_option
+@_data_option
+@_count_option
+@json_option
+def edit(
+    folder: Path,
+    pictures: Sequence[Path],
+    attribute: str,
+    amounts: Sequence[float],
+    output: Path,
+    table: Path | None,
+    size: int | None,
+    data: str | None,
+    count: int,
+) -> None:
+    """Change an attribute of pictures along its direction in the latents of the flow of RUN.
+
+    One picture and one amount give the edited picture in its own size; more give a row for each picture. Without
+    pictures, test images of RUN's own data are edited. The direction is that of its training images.
+    """
+    from nflows_core.latents.strips import find_direction, save_edit
+    from nflows_core.latents.table import read_attributes
+
+    flow = _flow(folder)
+    images = _pictures(folder, flow, pictures, size, data, count)
+    attributes = None if table is None else read_attributes(table)
+    direction = find_direction(flow, attribute, _data(folder, "train", data), attributes)
+    result = save_edit(flow, images, attribute, direction, amounts, output)
+    _show_measured(result.get("measured", {}))
+    show(result)
+
+
+def _flow(folder: Path) -> Flow:
+    from nflows_core.training import load_run, read_run
+
+    if read_run(folder).arguments.get("context_features"):
+        raise CommandError(f"{folder} is conditional, and a picture alone has no class; give an unconditional run")
+    return load_run(folder)
+
+
+def _data(folder: Path, split: SplitName, data: str | None) -> Images:
+    from nflows_core.data.read import read_images
+    from nflows_core.training import read_run
+
+    run = read_run(folder)
+    if data is None and run.data != "digits" and not Path(run.data).exists():
+        raise CommandError(f"{folder} was trained on {run.data}, which is not there; say by --data where it is now")
+    return read_images(data or run.data, split, run.size)
+
+
+def _pictures(
+    folder: Path, flow: Flow, pictures: Sequence[Path], size: int | None, data: str | None, count: int
+) -> Images:
+    """The pictures as the flow takes them, or else some test images."""
+    from nflows_core.data.pictures import read_pictures
+    from nflows_core.latents.attributes import spread
+    from nflows_core.training import read_run
+
+    if pictures:
+        return read_pictures(pictures, flow.shape, flow.quantization, size or read_run(folder).size)
+    test = _data(folder, "test", data)
+    names = test.names or [f"test image {i}" for i in range(len(test))]
+    return replace(test, names=tuple(names))[spread(len(test), count)]
+
+
+def _show_measured(measured: Mapping[str, Mapping[str, Any]]) -> None:
+    for image, values in measured.items():
+        click.echo(f"{image}: {values['before']:.3f} -> {', '.join(f'{value:.3f}' for value in values['after'])}")
