@@ -206,3 +206,19 @@ def test_edit_moves_planted_thickness() -> None:
     steps = torch.tensor(response.means).diff()
     assert (steps > 0.1).all(), "each half of a standard deviation, 0.46 pixels, is to be seen"
     assert response.increasing > 0.9
+
+
+# With a GPU
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_edits_on_a_gpu(flow: Flow, images: Images, values: Tensor) -> None:
+    x = torch.full((2, *SHAPE), 0.5, dtype=torch.float64)
+    on_cpu = edit(flow, x, attribute_direction(flow, images, values), [-1.0, 1.0])
+    direction = attribute_direction(flow.cuda(), images, values)
+    edited = edit(flow, x.cuda(), direction, [-1.0, 1.0])
+    # The dequantization noise is another one.
+    torch.testing.assert_close(edited.cpu(), on_cpu, atol=5e-4, rtol=0)
+    response = edit_response(edited, [-1.0, 1.0], MEASURES["brightness"])
+    assert response.increasing == 1.0
