@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core import experiment, shipped
+from nflows_core.data import read_images
+from nflows_core.latents import save_directions
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig, load_run, read_run, save_run
@@ -53,8 +55,10 @@ def ship(run: Path, report: dict[str, Any]) -> Path:
     """Copies a finished run into the package, with a card of its figures."""
     folder = Path(shipped.__file__).parent / NAME
     # A user's MNIST lies elsewhere: the name says what to give.
-    save_run(folder, replace(read_run(run), data="mnist"), load_run(run))
-    size = (folder / "model.safetensors").stat().st_size
+    trained, flow = read_run(run), load_run(run)
+    save_run(folder, replace(trained, data="mnist"), flow)
+    save_directions(folder, flow, read_images(trained.data, "train", trained.size))
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if size > MOST_BYTES:
         raise ValueError(f"{folder} holds {size:,} bytes of weights, and a package should carry {MOST_BYTES:,} at most")
     card = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 from PIL import Image
 
 from nflows_core.cli import nflows
+from nflows_core.data import read_images
+from nflows_core.experiment import remove_run
+from nflows_core.latents import save_directions, stored_directions
 from nflows_core.runtime.cli import run
+from nflows_core.training import load_run
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 TILE = 66
@@ -68,6 +73,22 @@ def tile(grid: np.ndarray, row: int, column: int) -> np.ndarray:
 
 
 # What the commands do
+
+
+def test_edits_without_the_data_along_directions_kept_with_the_run(trained: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "run"
+    shutil.copytree(trained, run_folder)
+    (picture,) = digits(tmp_path, 1)
+    command = ("edit", run_folder, picture, "--attribute", "thickness", "--amounts", "-1,1", "-o")
+    assert call(*command, tmp_path / "from-data.png") == 0
+    save_directions(run_folder, load_run(run_folder), read_images("digits", "train"), most=5000)
+    config = json.loads((run_folder / "config.json").read_text())
+    (run_folder / "config.json").write_text(json.dumps({**config, "data": "gone"}))
+    assert call(*command, tmp_path / "kept.png") == 0
+    assert (read(tmp_path / "kept.png") == read(tmp_path / "from-data.png")).all()
+    assert stored_directions(run_folder).keys() == {"brightness", "contrast", "slant", "thickness", *"0123456789"}
+    remove_run(run_folder)
+    assert not list(run_folder.iterdir())
 
 
 def test_interpolation_has_a_row_for_each_two(trained: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from nflows_core.evaluation import (
     sampling,
 )
 from nflows_core.flow import Flow
+from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import MODELS
 from nflows_core.runtime.curve import Curve, Points
 from nflows_core.runtime.files import save_image
@@ -132,7 +133,8 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
 
 def remove_run(folder: Path) -> None:
     """Removes the files that a run leaves in its folder, and nothing else."""
-    for name in (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES):
+    names = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE)
+    for name in (*names, *REPORT_FILES):
         (folder / name).unlink(missing_ok=True)
 
 

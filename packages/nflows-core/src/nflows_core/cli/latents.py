@@ -98,15 +98,17 @@ def edit(
     """Change an attribute of pictures along its direction in the latents of the flow of RUN.
 
     One picture and one amount give the edited picture in its own size; more give a row for each picture. Without
-    pictures, test images of RUN's own data are edited. The direction is that of its training images.
+    pictures, test images of RUN's own data are edited. The direction is kept with RUN, or that of its training images.
     """
+    from nflows_core.latents.stored import stored_directions
     from nflows_core.latents.strips import find_direction, save_edit
     from nflows_core.latents.table import read_attributes
 
     flow = _flow(folder)
     images = _pictures(folder, flow, pictures, size, data, count)
     attributes = None if table is None else read_attributes(table)
-    direction = find_direction(flow, attribute, _data(folder, "train", data), attributes)
+    stored = stored_directions(folder) if data is None and attributes is None else {}
+    direction = stored.get(attribute) or find_direction(flow, attribute, _data(folder, "train", data), attributes)
     result = save_edit(flow, images, attribute, direction, amounts, output)
     _show_measured(result.get("measured", {}))
     show(result)

@@ -4,6 +4,7 @@ from nflows_core.latents.attributes import MEASURES, attribute_values
 from nflows_core.latents.directions import AttributeDirection, attribute_direction, edit
 from nflows_core.latents.interpolation import interpolate, slerp
 from nflows_core.latents.response import EditResponse, edit_response
+from nflows_core.latents.stored import save_directions, stored_directions
 from nflows_core.latents.table import AttributeTable, read_attributes
 from nflows_core.latents.vectors import decode_vectors, encode_vectors
 
@@ -20,5 +21,7 @@ __all__ = [
     "encode_vectors",
     "interpolate",
     "read_attributes",
+    "save_directions",
     "slerp",
+    "stored_directions",
 ]
