@@ -23,6 +23,15 @@ from nflows_core.bijections import (
     Split,
     Squeeze,
 )
+from nflows_core.bijections.baselines import (
+    ConvExponential,
+    EmergingConv2d,
+    MaCowConv2d,
+    MaCowUnit,
+    PeriodicConv2d,
+    SelfNormalizingConv2d,
+    WoodburyConv2d,
+)
 
 CONTEXT = 3
 
@@ -64,7 +73,16 @@ CASES = {
     "spline-two-bins": Case(lambda: SplineActivation((2, 4, 3), bins=2, tail=2.0)),
     "squeeze": Case(lambda: Squeeze((3, 4, 6))),
     "composition": Case(chain),
+    "emerging": Case(lambda: EmergingConv2d((3, 4, 5))),
+    "exponential": Case(lambda: ConvExponential((2, 4, 3))),
+    "macow": Case(lambda: MaCowUnit((2, 4, 3))),
+    "macow-left": Case(lambda: MaCowConv2d((3, 2, 4), direction="left")),
+    "periodic": Case(lambda: PeriodicConv2d((2, 4, 5))),
+    "periodic-small": Case(lambda: PeriodicConv2d((3, 1, 2))),
+    "woodbury": Case(lambda: WoodburyConv2d((4, 3, 5), rank=2)),
 }
+APPROXIMATE_CASES = {"self-normalizing": Case(lambda: SelfNormalizingConv2d((2, 4, 3)))}
+"""Bijections whose inverse, and the gradient of whose log-determinant, are learned; the rest holds for them too."""
 
 
 def perturbed(case: Case, dtype: torch.dtype = torch.float64) -> tuple[Bijection, Tensor, Tensor, Tensor | None]:

@@ -43,7 +43,7 @@ class ConditionalAffine(Bijection):
     def _shift_and_log_scale(self, x1: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         # Under autocast the network may give a lower precision than the image has.
         shift, raw = self.network(x1, context).to(x1.dtype).chunk(2, dim=1)
-        return shift, _BOUND * (raw / _BOUND).tanh()
+        return shift, bounded(raw)
 
 
 class AffineCoupling(ConditionalAffine):
@@ -60,6 +60,11 @@ class AffineCoupling(ConditionalAffine):
     def __init__(self, shape: Shape, width: int = 64, context_features: int = 0) -> None:
         kept, changed = halves(shape)
         super().__init__(shape, kept, CouplingNetwork(kept, 2 * changed, width, context_features))
+
+
+def bounded(raw: Tensor) -> Tensor:
+    """A log-scale that stays in :math:`(-2, 2)`."""
+    return _BOUND * (raw / _BOUND).tanh()
 
 
 def halves(shape: Shape) -> tuple[int, int]:

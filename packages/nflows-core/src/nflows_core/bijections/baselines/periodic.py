@@ -1,0 +1,66 @@
+r"""Periodic convolution."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.baselines.kernels import check_odd, orthogonal_center
+
+
+class PeriodicConv2d(Bijection):
+    r"""A convolution on a torus, which the Fourier transform takes apart (Hoogeboom et al. 2019, section 3.2).
+
+    .. math::
+        \hat z_f = \hat K_f \hat x_f, \qquad \hat K_f = \sum_t K_t \, e^{-2 \pi i \langle f, t \rangle}, \qquad
+        \log |\det J| = \sum_f \log |\det \hat K_f|
+
+    with one matrix :math:`C \times C` for each of the :math:`H W` frequencies :math:`f`. Nothing keeps these matrices
+    away from singular ones but the log-determinant in the likelihood. It starts as a random orthogonal mixing of the
+    channels.
+
+    Arguments:
+        shape: The event shape :math:`(C, H, W)`.
+        kernel_size: :math:`k`, odd.
+    """
+
+    places: Tensor
+    multiplicity: Tensor
+
+    def __init__(self, shape: Shape, kernel_size: int = 3) -> None:
+        super().__init__(shape)
+        check_odd(kernel_size, "PeriodicConv2d")
+        self.kernel = nn.Parameter(orthogonal_center(shape[0], kernel_size))
+        _, height, width = shape
+        taps = torch.arange(kernel_size) - kernel_size // 2
+        places = (taps[:, None] % height) * width + taps % width
+        self.register_buffer("places", places.flatten(), persistent=False)
+        # The spectrum of a real image is symmetric: most columns of the half that is kept stand for two.
+        multiplicity = torch.full((width // 2 + 1,), 2.0)
+        multiplicity[:: width // 2 if width % 2 == 0 else width] = 1
+        self.register_buffer("multiplicity", multiplicity, persistent=False)
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        symbol = self._symbol()
+        logdet = (torch.linalg.slogdet(symbol).logabsdet * self.multiplicity).sum()
+        return self._filter(symbol, x), logdet.expand(x.shape[0])
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        return self._filter(torch.linalg.inv(self._symbol()), z)
+
+    def _symbol(self) -> Tensor:
+        r"""The matrices :math:`\hat K_f`, :math:`(H, W // 2 + 1, C, C)`."""
+        channels, height, width = self.shape
+        torus = self.kernel.new_zeros(channels, channels, height * width)
+        torus = torus.index_add(2, self.places, self.kernel.flatten(2))
+        symbol: Tensor = torch.fft.rfft2(torus.reshape(channels, channels, height, width))
+        return symbol.permute(2, 3, 0, 1)
+
+    def _filter(self, symbol: Tensor, x: Tensor) -> Tensor:
+        if len(x) == 0:  # which not every FFT takes
+            return x
+        with torch.autocast(x.device.type, enabled=False):
+            spectrum = torch.einsum("hwoi,bihw->bohw", symbol, torch.fft.rfft2(x))
+            y: Tensor = torch.fft.irfft2(spectrum, s=self.shape[1:])
+            return y
