@@ -32,6 +32,7 @@ from nflows_core.bijections.baselines import (
     WoodburyConv2d,
 )
 
+EVERY = CASES | APPROXIMATE_CASES
 TOLERANCES = {torch.float32: 2e-5, torch.float64: 1e-11}
 SQUARE = (
     ActNorm,
@@ -52,17 +53,14 @@ SQUARE = (
 )
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES.keys())
-def exact(request: pytest.FixtureRequest) -> Case:
+@pytest.fixture(params=EVERY.values(), ids=EVERY.keys())
+def case(request: pytest.FixtureRequest) -> Case:
     torch.manual_seed(0)
     return request.param
 
 
-EVERY = CASES | APPROXIMATE_CASES
-
-
-@pytest.fixture(params=EVERY.values(), ids=EVERY.keys())
-def case(request: pytest.FixtureRequest) -> Case:
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def exact(request: pytest.FixtureRequest) -> Case:
     torch.manual_seed(0)
     return request.param
 

@@ -11,65 +11,33 @@ from torch.distributions import Normal, Transform, constraints
 from zuko.distributions import NormalizingFlow
 from zuko.transforms import ComposedTransform, MonotonicRQSTransform
 
-from nflows_core.bijections import (
-    ActNorm,
-    AffineCoupling,
-    Bijection,
-    Composition,
-    Conv1x1,
-    InverseConv2d,
-    InvertibleConv2d,
-    Logit,
-    QuadCoupling,
-    SplineActivation,
-    Split,
-    Squeeze,
-)
+from bijection_cases import CASES, perturbed
+from nflows_core.bijections import AffineCoupling, Bijection, Composition, Conv1x1, InverseConv2d
 from nflows_core.bijections.rational_quadratic import rational_quadratic
 from nflows_core.flow import Flow
 
 SHAPE = (4, 2, 2)
-BIJECTIONS: dict[str, Callable[[], Bijection]] = {
-    "actnorm": lambda: ActNorm(SHAPE),
-    "conv1x1": lambda: Conv1x1(SHAPE),
-    "invertible-conv": lambda: InvertibleConv2d(SHAPE),
-    "inverse-conv": lambda: InverseConv2d(SHAPE),
-    "coupling": lambda: AffineCoupling(SHAPE, width=8),
-    "quad-coupling": lambda: QuadCoupling(SHAPE, width=8),
-    "split": lambda: Split(SHAPE),
-    "spline": lambda: SplineActivation(SHAPE, tail=2.0),
-    "squeeze": lambda: Squeeze(SHAPE),
-    "logit": lambda: Logit(SHAPE),
-    "composition": lambda: Composition([Conv1x1(SHAPE), InverseConv2d(SHAPE), AffineCoupling(SHAPE, width=8)]),
-}
 
 
 class Adapter(Transform):
-    """A bijection as a transform of PyTorch's distributions, which zuko's transforms are."""
+    """A bijection given its context as a transform of PyTorch's distributions, which zuko's transforms are."""
 
     domain = codomain = constraints.independent(constraints.real, 3)
     bijective = True
 
-    def __init__(self, bijection: Bijection) -> None:
+    def __init__(self, bijection: Bijection, context: Tensor | None = None) -> None:
         super().__init__()
         self.bijection = bijection
+        self.context = context
 
     def _call(self, x: Tensor) -> Tensor:
-        return self.bijection(x)[0]
+        return self.bijection(x, self.context)[0]
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return self.bijection.inverse(y)
+        return self.bijection.inverse(y, self.context)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.bijection(x)[1]
-
-
-def adapted(name: str) -> Adapter:
-    bijection = BIJECTIONS[name]()
-    with torch.no_grad():
-        for parameter in bijection.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.15)
-    return Adapter(bijection.double())
+        return self.bijection(x, self.context)[1]
 
 
 def logabsdet(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -87,27 +55,31 @@ def check(transform: Transform, x: Tensor) -> None:
     torch.testing.assert_close(transform.inv.log_abs_det_jacobian(y, x), logabsdet(transform.inv, y))
 
 
-@pytest.mark.parametrize("name", BIJECTIONS)
+@pytest.mark.parametrize("name", CASES)
 def test_passes_the_checks_of_zuko(name: str) -> None:
     torch.manual_seed(0)
-    check(adapted(name), torch.rand(1, *SHAPE, dtype=torch.float64))
+    bijection, x, _, context = perturbed(CASES[name])
+    check(Adapter(bijection, None if context is None else context[:1]), x[:1])
+
+
+def layers() -> list[Bijection]:
+    return [layer.double() for layer in (Conv1x1(SHAPE), InverseConv2d(SHAPE), AffineCoupling(SHAPE, width=8))]
 
 
 def test_composes_with_the_transforms_of_zuko() -> None:
     torch.manual_seed(0)
     spline = MonotonicRQSTransform(*torch.randn(2, 2, 8, dtype=torch.float64), torch.randn(2, 7, dtype=torch.float64))
-    composed = ComposedTransform(adapted("conv1x1"), spline, adapted("inverse-conv"), adapted("coupling"))
-    check(composed, torch.rand(1, *SHAPE, dtype=torch.float64))
+    first, *others = map(Adapter, layers())
+    check(ComposedTransform(first, spline, *others), torch.rand(1, *SHAPE, dtype=torch.float64))
 
 
 def test_density_is_that_of_zuko() -> None:
     torch.manual_seed(0)
-    transforms = [adapted(name) for name in BIJECTIONS if name not in ("squeeze", "logit")]
+    bijections = layers()
     base = Normal(torch.zeros(SHAPE, dtype=torch.float64), 1.0)
-    theirs = NormalizingFlow(ComposedTransform(*transforms), base)
-    ours = Flow([Composition([transform.bijection for transform in transforms])])
+    theirs = NormalizingFlow(ComposedTransform(*map(Adapter, bijections)), base)
     x = torch.randn(5, *SHAPE, dtype=torch.float64)
-    torch.testing.assert_close(ours.log_prob(x), theirs.log_prob(x))
+    torch.testing.assert_close(Flow([Composition(bijections)]).log_prob(x), theirs.log_prob(x))
 
 
 def test_spline_is_that_of_zuko() -> None:
