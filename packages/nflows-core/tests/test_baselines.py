@@ -128,6 +128,11 @@ def test_macow_sees_two_rows_on_one_side(direction: str, rows: tuple[int, int], 
     torch.testing.assert_close(sees(MaCowConv2d((1, 7, 7), 3, direction), (3, 3)), expected)
 
 
+def test_macow_refuses_an_unknown_direction() -> None:
+    with pytest.raises(ValueError, match="direction: expected one of down, up, right, left, got 'top'"):
+        MaCowConv2d((1, 4, 4), direction="top")
+
+
 @pytest.mark.parametrize(("kernel_size", "size"), [(1, (2, 3)), (3, (5, 4)), (5, (5, 3)), (5, (1, 4)), (7, (4, 2))])
 def test_self_normalizing_logdet_is_exact(kernel_size: int, size: tuple[int, int]) -> None:
     torch.manual_seed(0)

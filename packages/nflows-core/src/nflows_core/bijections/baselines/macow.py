@@ -2,7 +2,7 @@ r"""Masked convolutions of MaCow."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +39,8 @@ class MaCowConv2d(Bijection):
     def __init__(self, shape: Shape, kernel_size: int = 3, direction: Direction = "down") -> None:
         super().__init__(shape)
         check_odd(kernel_size, "MaCowConv2d")
+        if direction not in get_args(Direction):
+            raise ValueError(f"direction: expected one of {', '.join(get_args(Direction))}, got {direction!r}")
         self.direction = direction
         channels = 2 * shape[0]
         self.network = nn.Sequential(

@@ -19,18 +19,18 @@ class SelfNormalizingConv2d(Bijection):
     their inverse. The log-determinant is exact, computed anew when the kernel has changed; its gradient is the paper's,
 
     .. math::
-        \frac{\partial \log |\det T_W|}{\partial W_{oit}} = n_t \, (T_W^{-1})_{i, -t, o} \approx n_t \, R_{io,-t},
-        \qquad n_t = (H - |t_1|) (W - |t_2|),
+        \frac{\partial \log |\det T_W|}{\partial W_{oit}} = \sum_p (T_W^{-1})_{(i, p + t), (o, p)}
+        \approx n_t \, R_{io,-t}, \qquad n_t = (H - |t_1|) (W - |t_2|)
 
-    and costs no matrix inverse. In training mode the log-determinant of an image also carries the gradient of
-    :math:`-\lambda \|x - R * (W * x)\|^2` for both kernels, with value zero, so that whoever maximizes the likelihood
-    trains :math:`R`. The paper's mixture with the density of the inverse model is left out. It starts as a random
-    orthogonal mixing of the channels and its exact inverse.
+    for taps :math:`t` that meet :math:`n_t` pixels, and costs no matrix inverse. In training mode the log-determinant
+    of an image also carries the gradient of :math:`-\lambda \|x - R * (W * x)\|^2` for both kernels, with value zero:
+    whoever maximizes the likelihood trains :math:`R`. The paper's mixture with the density of the inverse model is left
+    out. It starts as a random orthogonal mixing of the channels and its exact inverse.
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: :math:`k`, odd.
-        penalty: :math:`\lambda`, in nats for a squared error of 1; 100 in the authors' runs of Glow on MNIST.
+        penalty: :math:`\lambda`, in nats for a squared error of 1; 100 in the authors' code for Glow on MNIST.
     """
 
     multiplicity: Tensor
@@ -60,7 +60,7 @@ class SelfNormalizingConv2d(Bijection):
         return self._exact_logdet() + _gradient_only((self.weight * slope).sum())
 
     def _exact_logdet(self) -> Tensor:
-        # Kept, because it costs as much as many forward passes, which the authors' do without.
+        # Kept: it costs more than the convolution, and evaluation needs the same one for every batch.
         weight = self.weight.detach()
         if self._known is None or not _same(self._known[0], weight):
             self._known = weight.clone(), zero_padded_logdet(weight, self.shape[1:])

@@ -21,7 +21,7 @@ class WoodburyConv2d(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        rank: :math:`d`, 16 in the paper's runs on small images; less where there are fewer channels or pixels.
+        rank: :math:`d`; as many as there are channels, or pixels, where they are fewer.
     """
 
     def __init__(self, shape: Shape, rank: int = 16) -> None:
