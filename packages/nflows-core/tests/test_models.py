@@ -14,6 +14,8 @@ from nflows_core.bijections import QuadCoupling
 from nflows_core.flow import Flow, log_density
 from nflows_core.models import LAYERS, MODELS, CInCFlow, Glow, InverseFlow, PlanarStack
 
+EXACT = [name for name in MODELS if name != "self-normalizing"]
+
 
 def arguments_of(name: str) -> set[str]:
     return set(inspect.signature(MODELS[name]).parameters)
@@ -36,7 +38,7 @@ def images(flow: Flow, n: int = 3) -> Tensor:
     return 0.05 + 0.9 * torch.rand(n, *flow.shape, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EXACT)
 @settings(max_examples=8, deadline=None)
 @given(
     channels=st.integers(1, 5),
@@ -52,7 +54,8 @@ def test_decode_undoes_encode(
     x = images(flow)
     latents = flow.encode(x)
     assert sum(latent[0].numel() for latent in latents) == x[0].numel()
-    torch.testing.assert_close(flow.decode(latents), x, rtol=0, atol=1e-8)
+    # A wrong inverse misses by percents; the recursions of a hundred layers amplify rounding.
+    torch.testing.assert_close(flow.decode(latents), x, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -79,7 +82,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
         assert parameter.grad.abs().sum() > 0, parameter_name
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "context_features" in arguments_of(name)])
+@pytest.mark.parametrize("name", [name for name in EXACT if "context_features" in arguments_of(name)])
 def test_context_changes_the_density(name: str) -> None:
     torch.manual_seed(0)
     flow = make(name, (1, 8, 8), levels=2, context_features=3)
@@ -106,7 +109,7 @@ def test_samples_are_finite_with_the_bound_on(name: str, scale: float, seed: int
 def test_samples_explode_without_the_bound() -> None:
     """Or else the test above shows nothing."""
     torch.manual_seed(0)
-    flow = CInCFlow((1, 32, 32), 2, 8, width=4)
+    flow = CInCFlow((1, 32, 32), 2, 8, width=4, max_amplification=None)
     with torch.no_grad():
         for name, parameter in flow.named_parameters():
             if name.endswith("weight.original"):
@@ -131,8 +134,9 @@ def test_planar_stack_of_every_layer(layer: str) -> None:
     names = [line.split()[1] for line in flow.summary().splitlines()[1:-1]]
     assert names.count("SplineActivation") == 9
     assert [i for i, name in enumerate(names) if name == "Squeeze"] == [1, 1 + 1 + 3 * 4]
-    x = images(flow)
-    torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
+    if layer != "self-normalizing":
+        x = images(flow)
+        torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -2,8 +2,9 @@ r"""Flows to start from: the models of the literature as presets of `Flow`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from nflows_core.baselines import BASELINES
 from nflows_core.bijections import (
     ActNorm,
     AffineCoupling,
@@ -16,56 +17,20 @@ from nflows_core.bijections import (
     Logit,
     QuadCoupling,
     SplineActivation,
-    Split,
     Squeeze,
 )
 from nflows_core.bijections.base import Shape
+from nflows_core.bijections.baselines import (
+    ConvExponential,
+    EmergingConv2d,
+    PeriodicConv2d,
+    SelfNormalizingConv2d,
+    WoodburyConv2d,
+)
 from nflows_core.flow import Flow
+from nflows_core.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")
-_LOGIT_ALPHA = 1e-4
-"""Small, because black and white are common: on MNIST 0.05 costs more than a bit per dimension at first."""
-
-
-class MultiScaleFlow(Flow):
-    r"""A `Logit`, then ``levels`` times: `Squeeze`, ``depth`` steps, and a `Split` at each level but the last.
-
-    Arguments:
-        shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
-        levels: How often the image is squeezed.
-        step: Makes the bijections of one step: gets the shape of its images, its level and its index in the level.
-        depth: Steps of a level.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
-    """
-
-    def __init__(
-        self,
-        shape: Shape,
-        levels: int,
-        depth: int,
-        step: Callable[[Shape, int, int], Iterable[Bijection]],
-        *,
-        context_features: int = 0,
-        quantization: int = 256,
-    ) -> None:
-        for name, value in (("levels", levels), ("depth", depth)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        chains: list[Bijection] = []
-        splits: list[Split] = []
-        first: list[Bijection] = [Logit(shape, _LOGIT_ALPHA)]
-        for level in range(levels):
-            squeeze = Squeeze(shape)
-            shape = squeeze.output_shape
-            steps = [bijection for index in range(depth) for bijection in step(shape, level, index)]
-            chains.append(Composition([*first, squeeze, *steps]))
-            first = []
-            if level < levels - 1:
-                split = Split(shape, context_features)
-                splits.append(split)
-                shape = (split.kept, shape[1], shape[2])
-        super().__init__(chains, splits, quantization=quantization)
 
 
 class Glow(MultiScaleFlow):
@@ -245,7 +210,7 @@ class PlanarStack(Flow):
         if layer not in LAYERS:
             raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
         squeezed = {round(level * depth / levels) for level in range(levels)}
-        chain: list[Bijection] = [Logit(shape, _LOGIT_ALPHA)]
+        chain: list[Bijection] = [Logit(shape, LOGIT_ALPHA)]
         for index in range(depth):
             if index in squeezed:
                 chain.append(Squeeze(shape))
@@ -266,6 +231,11 @@ _COUPLINGS: dict[str, type[AffineCoupling] | type[QuadCoupling]] = {"affine": Af
 LAYERS: dict[str, Callable[[Shape, int, str], Bijection]] = {
     "inverse-conv": InverseConv2d,
     "invertible-conv": InvertibleConv2d,
+    "emerging": lambda shape, kernel_size, corner: EmergingConv2d(shape, kernel_size),
+    "exponential": lambda shape, kernel_size, corner: ConvExponential(shape, kernel_size),
+    "periodic": lambda shape, kernel_size, corner: PeriodicConv2d(shape, kernel_size),
+    "self-normalizing": lambda shape, kernel_size, corner: SelfNormalizingConv2d(shape, kernel_size),
+    "woodbury": lambda shape, kernel_size, corner: WoodburyConv2d(shape),
 }
 """The linear layers that `PlanarStack` compares, made from a shape, a kernel size and a corner."""
 
@@ -275,5 +245,6 @@ MODELS: dict[str, type[Flow]] = {
     "glow": Glow,
     "inverse-flow": InverseFlow,
     "planar-stack": PlanarStack,
+    **BASELINES,
 }
 """The presets by the names that the command line knows."""
