@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
 from nflows_core.bijections.base import Bijection, Shape
-from nflows_core.bijections.rational_quadratic import inverse_rational_quadratic, rational_quadratic
+from nflows_core.bijections.channel_spline import channel_spline, inverse_channel_spline
 
 _MIN = 1e-3
 """Least width and height of a bin, relative to the sum of all, and least derivative (Durkan et al. 2019, code)."""
@@ -39,16 +39,17 @@ class SplineActivation(Bijection):
         self.derivatives = nn.Parameter(torch.zeros(shape[0], bins - 1))
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        return rational_quadratic(x, *self._spline())
+        return channel_spline(x, *self._spline())
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
-        return inverse_rational_quadratic(z, *self._spline())
+        return inverse_channel_spline(z, *self._spline())
 
-    def _spline(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _spline(self) -> tuple[Tensor, Tensor]:
+        bins = self.widths.shape[1]
+        fractions = torch.stack([self.widths, self.heights]).softmax(2).cumsum(2)
+        # Each bin has its least part of the range, and its fraction of the rest.
+        least = torch.linspace(_MIN, _MIN * bins, bins, dtype=fractions.dtype, device=fractions.device)
+        knots = torch.add(least, fractions, alpha=1 - _MIN * bins).mul(2 * self.tail).sub(self.tail)
         # The raw parameter zero stands for the derivative one.
-        inner = _MIN + softplus(self.derivatives + math.log(math.expm1(1 - _MIN)))
-        return self._knots(self.widths), self._knots(self.heights), pad(inner, (1, 1), value=1.0)
-
-    def _knots(self, raw: Tensor) -> Tensor:
-        fractions = _MIN + (1 - _MIN * raw.shape[1]) * raw.softmax(1)
-        return pad(self.tail * (2 * fractions.cumsum(1) - 1), (1, 0), value=-self.tail)
+        inner = softplus(self.derivatives + math.log(math.expm1(1 - _MIN))) + _MIN
+        return pad(knots, (1, 0), value=-self.tail), pad(inner, (1, 1), value=1.0)
