@@ -16,10 +16,12 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nflows_core.bijections.rational_quadratic import gradients, root, terms
+from nflows_core.bijections.rational_quadratic import Terms, gradients, root, terms
 
 _ELEMENTS_AT_ONCE = 2**15
 """On a CPU, and for each thread: temporaries of this many elements stay in the cache."""
+
+_SUMS_OF_A_BIN = 4
 
 _TAIL = 2.0**20
 """The width of a tail as a bin: so wide that its linear formula does not round, however far out an entry is."""
@@ -53,112 +55,118 @@ class _ChannelSpline(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tensor, Tensor]:
-        table = _table(knots, derivatives)
-        ctx.save_for_backward(x, table)
+        table, bins = _table(knots, derivatives), []
         y, logdet = torch.empty_like(x), x.new_empty(len(x))
         for part in _parts(x):
             rows = _rows(x[part])
-            x0, per_width, height, a, b, y0 = _pick(table, _bin(rows, table[_X]))
-            t = terms((rows - x0).mul_(per_width), a, b)
+            bins.append(_bin(rows, table[_X]))
+            t, per_width, height, y0 = _terms(rows, table, bins[-1])
             y[part] = _images(y0.addcmul_(height, t.r), x[part])
             slope = t.p.mul_(height).mul_(per_width).div_(t.d).div_(t.d)
             logdet[part] = _images(slope.log_(), x[part]).sum((1, 2, 3))
+        ctx.save_for_backward(x, table, *bins)
         return y, logdet
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_logdet: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, table = ctx.saved_tensors
+        x, table, *bins = ctx.saved_tensors
         grad_x, sums = torch.empty_like(x), torch.zeros_like(table)
-        for part in _parts(x):
-            rows = _rows(x[part])
-            bin_ = _bin(rows, table[_X])
-            x0, per_width, height, a, b = _pick(table[:_Y], bin_)
-            t = terms((rows - x0).mul_(per_width), a, b)
+        for part, bin_ in zip(_parts(x), bins, strict=True):
+            t, per_width, height, _ = _terms(_rows(x[part]), table, bin_)
             grad_l = grad_logdet[part].repeat_interleave(math.prod(x.shape[2:]))
             grads = gradients(t, height, _rows(grad_y[part]), grad_l)
-            _add_by_bin(sums, bin_, grads)
+            sums += _sums(bin_, grads, table.shape[2])
             grad_x[part] = _images(grads[0].mul_(per_width), x[part])
         return grad_x, *_table_gradients(sums, table)
 
 
 class _InverseChannelSpline(Function):
-    r"""With :math:`x = f^{-1}(y; \theta)`, the gradient of y is that of x over dy/dx, and that of :math:`\theta` minus
-    that of y through :math:`f(x; \theta)`."""
+    r"""The gradients by the inverse function: with :math:`x = f^{-1}(y; \theta)`, that of y is that of x over dy/dx,
+    and that of :math:`\theta` is what minus that of y gives through :math:`f(x; \theta)`."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, knots: Tensor, derivatives: Tensor) -> Tensor:
-        table = _table(knots, derivatives)
+        table, bins = _table(knots, derivatives), []
         x = torch.empty_like(y)
         for part in _parts(y):
             rows = _rows(y[part])
-            x0, per_width, height, a, b, y0 = _pick(table, _bin(rows, table[_Y]))
+            bins.append(_bin(rows, table[_Y]))
+            x0, per_width, height, a, b, y0 = _pick(table, bins[-1])
             xi = root((rows - y0).div_(height), a, b)
             x[part] = _images(x0.addcdiv_(xi, per_width), y[part])
-        ctx.save_for_backward(x, table)
+        ctx.save_for_backward(x, table, *bins)
         return x
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, table = ctx.saved_tensors
+        x, table, *bins = ctx.saved_tensors
         grad_y, sums = torch.empty_like(x), torch.zeros_like(table)
-        for part in _parts(x):
-            rows = _rows(x[part])
-            bin_ = _bin(rows, table[_X])
-            x0, per_width, height, a, b = _pick(table[:_Y], bin_)
-            t = terms((rows - x0).mul_(per_width), a, b)
+        for part, bin_ in zip(_parts(x), bins, strict=True):
+            t, per_width, height, _ = _terms(_rows(x[part]), table, bin_)
             grad = (_rows(grad_x[part]) * t.d).mul_(t.d).div_(t.p).div_(height).div_(per_width)
-            _add_by_bin(sums, bin_, gradients(t, height, -grad, torch.zeros_like(grad)))
+            sums += _sums(bin_, gradients(t, height, -grad, torch.zeros_like(grad)), table.shape[2])
             grad_y[part] = _images(grad, x[part])
         return grad_y, *_table_gradients(sums, table)
 
 
 def _table(knots: Tensor, derivatives: Tensor) -> Tensor:
-    tails = pad(knots.diff(), (1, 1), value=_TAIL)
-    tails[:, :, 0] = -_TAIL
-    width, height = tails
-    starts = torch.cat([knots[:, :, :1], knots], 2)
-    a, b = pad(derivatives.unfold(1, derivatives.shape[1] - 1, 1), (1, 1), value=1.0).unbind(1)
-    slope = height / width
-    return torch.stack([starts[0], 1 / width, height, a / slope, b / slope, starts[1]])
+    sizes = pad(knots.diff(), (1, 1), value=_TAIL)
+    sizes[:, :, 0] = -_TAIL
+    width, height = sizes
+    starts_x, starts_y = torch.cat([knots[:, :, :1], knots], 2)
+    ends = pad(derivatives.unfold(1, derivatives.shape[1] - 1, 1), (1, 1), value=1.0)
+    a, b = (ends / (height / width)[:, None]).unbind(1)
+    return torch.stack([starts_x, width.reciprocal(), height, a, b, starts_y])
 
 
 def _table_gradients(sums: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of the knots and of the derivatives: the tails are of constant size and derivative."""
-    per_width, height = table[_PER_WIDTH], table[_HEIGHT]
-    ends = sums[_A : _B + 1] / (height * per_width)
-    by_slope = (sums[_A : _B + 1] * table[_A : _B + 1]).sum(0)
-    sizes = torch.stack([(by_slope - sums[_PER_WIDTH]) * per_width, (sums[_HEIGHT] - by_slope) / height])
-    sizes[:, :, :: sizes.shape[2] - 1] = 0
-    starts = torch.stack([-sums[_X] * per_width, sums[_Y]])
-    knots = starts[:, :, 1:] - sizes.diff()
+    """The gradients of the knots and of the derivatives, by what is summed in each bin (see `gradients`)."""
+    sums[_PER_WIDTH:_Y, :, :: sums.shape[2] - 1] = 0  # The tails are of constant size and derivative.
+    _, per_width, height, a, b, _ = table
+    sum_x, sum_width, sum_height, sum_a, sum_b, sum_y = sums
+    by_slope = torch.addcmul(sum_a * a, sum_b, b)
+    sizes = torch.stack([(by_slope - sum_width) * per_width, (sum_height - by_slope) / height])
+    starts = torch.stack([-sum_x * per_width, sum_y])
+    knots = (starts - sizes)[:, :, 1:] + sizes[:, :, :-1]
     knots[:, :, 0] += starts[:, :, 0]
-    return knots, pad(ends[0, :, 1:-1], (0, 1)) + pad(ends[1, :, 1:-1], (1, 0))
+    slope = height * per_width
+    return knots, (sum_a / slope)[:, 1:] + (sum_b / slope)[:, :-1]
+
+
+def _terms(x: Tensor, table: Tensor, bin_: Tensor) -> tuple[Terms, Tensor, Tensor, Tensor]:
+    x0, per_width, height, a, b, y0 = _pick(table, bin_)
+    return terms((x - x0).mul_(per_width), a, b), per_width, height, y0
 
 
 def _bin(x: Tensor, starts: Tensor) -> Tensor:
     # A comparison that writes floating point, unlike one that writes bool, uses the CPU's vector unit.
     knots = starts[:, 1:, None]
-    return torch.ge(x[:, None], knots, out=x.new_empty(*knots.shape[:2], x.shape[1])).sum(1).long()
+    return torch.ge(x[:, None], knots, out=x.new_empty(*knots.shape[:2], x.shape[1])).sum(1).short()
 
 
 def _pick(table: Tensor, bin_: Tensor) -> Tensor:
-    return table.gather(2, bin_.expand(len(table), *bin_.shape))
+    return table.gather(2, bin_.long().expand(len(table), *bin_.shape))
 
 
-def _add_by_bin(sums: Tensor, bin_: Tensor, values: Tensor) -> None:
-    if values.device.type == "cpu":
-        sums.scatter_add_(2, bin_.expand_as(values), values)
-    else:
-        sums += _sums_by_product(bin_, values, sums.shape[2])
+def _sums(bin_: Tensor, values: Tensor, bins: int) -> Tensor:
+    """The sums of the values, (6, C, N), in each bin, (6, C, bins), the same at every run."""
+    return (_sums_by_scatter if values.device.type == "cpu" else _sums_by_product)(bin_, values, bins)
+
+
+def _sums_by_scatter(bin_: Tensor, values: Tensor, bins: int) -> Tensor:
+    # Neighbors often share a bin, and would wait for each other's sum: each bin has several sums.
+    copies = torch.arange(bin_.shape[1]).remainder_(_SUMS_OF_A_BIN).mul_(bins)
+    sums = values.new_zeros(*values.shape[:2], _SUMS_OF_A_BIN * bins)
+    sums.scatter_add_(2, (bin_ + copies).expand_as(values), values)
+    return sums.unflatten(2, (_SUMS_OF_A_BIN, bins)).sum(2)
 
 
 def _sums_by_product(bin_: Tensor, values: Tensor, bins: int) -> Tensor:
-    # Unlike a GPU's scatter_add, which adds in any order, a product is the same at every run.
-    numbers = torch.arange(bins, device=bin_.device)
-    chosen = torch.eq(bin_[..., None], numbers).to(values.dtype)
-    return torch.bmm(values.transpose(0, 1), chosen).transpose(0, 1)
+    # A GPU's scatter_add adds in any order.
+    chosen = bin_[..., None] == torch.arange(bins, device=bin_.device)
+    return torch.bmm(values.transpose(0, 1), chosen.to(values.dtype)).transpose(0, 1)
 
 
 def _rows(images: Tensor) -> Tensor:

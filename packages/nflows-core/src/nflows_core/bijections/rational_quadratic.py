@@ -47,8 +47,8 @@ def terms(xi: Tensor, a: Tensor, b: Tensor) -> Terms:
 def root(r: Tensor, a: Tensor, b: Tensor) -> Tensor:
     r"""The :math:`\xi` at which the formula gives :math:`r`; autograd may follow.
 
-    With :math:`q = 1 - r`, :math:`g = (a q - b r) / 2` and :math:`m = |g| + \sqrt{g^2 + r q}`, the root of the quadratic
-    equation in Durkan et al. (2019), section 3.1, is
+    With :math:`q = 1 - r`, :math:`g = a q - b r` and :math:`m = |g| / 2 + \sqrt{g^2 / 4 + r q}`, the root of the
+    quadratic equation in Durkan et al. (2019), section 3.1, is
 
     .. math::
         \xi = \frac{r}{r + m} \text{ where } g \ge 0, \qquad \xi = \frac{m}{m + q} \text{ where } g < 0

@@ -47,9 +47,12 @@ class SplineActivation(Bijection):
     def _spline(self) -> tuple[Tensor, Tensor]:
         bins = self.widths.shape[1]
         fractions = torch.stack([self.widths, self.heights]).softmax(2).cumsum(2)
-        # Each bin has its least part of the range, and its fraction of the rest.
-        least = torch.linspace(_MIN, _MIN * bins, bins, dtype=fractions.dtype, device=fractions.device)
-        knots = torch.add(least, fractions, alpha=1 - _MIN * bins).mul(2 * self.tail).sub(self.tail)
+        # Each bin has its least part of the range, and its fraction of what remains.
+        least, rest = 2 * self.tail * _MIN, 2 * self.tail * (1 - _MIN * bins)
+        start = torch.linspace(
+            least - self.tail, least * bins - self.tail, bins, dtype=fractions.dtype, device=fractions.device
+        )
         # The raw parameter zero stands for the derivative one.
         inner = softplus(self.derivatives + math.log(math.expm1(1 - _MIN))) + _MIN
-        return pad(knots, (1, 0), value=-self.tail), pad(inner, (1, 1), value=1.0)
+        knots = pad(torch.add(start, fractions, alpha=rest), (1, 0), value=-self.tail)
+        return knots, pad(inner, (1, 1), value=1.0)
