@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nflows_core.bijections import (
     ActNorm,
+    AdditiveCoupling,
     AffineCoupling,
     Bijection,
     Composition,
@@ -18,8 +19,10 @@ from nflows_core.bijections import (
     InverseConv2d,
     InvertibleConv2d,
     Logit,
+    Permutation,
     QuadCoupling,
     SplineActivation,
+    SplineCoupling,
     Split,
     Squeeze,
 )
@@ -64,6 +67,10 @@ CASES = {
     "coupling": Case(lambda: AffineCoupling((5, 3, 4), width=8)),
     "coupling-two-channels": Case(lambda: AffineCoupling((2, 3, 4), width=8)),
     "coupling-context": Case(lambda: AffineCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT),
+    "additive-coupling": Case(lambda: AdditiveCoupling((5, 3, 4), width=8)),
+    "additive-coupling-context": Case(lambda: AdditiveCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT),
+    "spline-coupling": Case(lambda: SplineCoupling((5, 3, 4), width=8, bins=4, tail=2.0)),
+    "spline-coupling-context": Case(lambda: SplineCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT),
     "quad-coupling": Case(lambda: QuadCoupling((6, 3, 2), width=4)),
     "quad-coupling-context": Case(lambda: QuadCoupling((4, 3, 2), width=4, context_features=CONTEXT), CONTEXT),
     "split": Case(lambda: Split((5, 3, 4))),
@@ -71,6 +78,7 @@ CASES = {
     "logit": Case(lambda: Logit((2, 3, 4), alpha=0.05)),
     "spline": Case(lambda: SplineActivation((3, 4, 5), bins=4, tail=3.0)),
     "spline-two-bins": Case(lambda: SplineActivation((2, 4, 3), bins=2, tail=2.0)),
+    "permutation": Case(lambda: Permutation((4, 2, 3), order=(2, 0, 3, 1))),
     "squeeze": Case(lambda: Squeeze((3, 4, 6))),
     "composition": Case(chain),
     "emerging": Case(lambda: EmergingConv2d((3, 4, 5))),

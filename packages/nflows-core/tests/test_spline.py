@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from nflows_core.bijections import SplineActivation
-from nflows_core.bijections.channel_spline import channel_spline, inverse_channel_spline
+from nflows_core.bijections.channel_spline import (
+    _sums_by_product,
+    _sums_by_scatter,
+    channel_spline,
+    inverse_channel_spline,
+)
+from nflows_core.bijections.rational_quadratic import root, terms
 
 Spline = tuple[Tensor, Tensor]
 
@@ -98,6 +104,45 @@ def test_parts_of_a_large_batch_fit_together() -> None:
 
     for together, apart in zip(gradients(x), gradients(*x.split(1)), strict=True):
         torch.testing.assert_close(together, apart)
+
+
+@pytest.mark.parametrize("a", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("b", [1e-6, 1.0, 1e6])
+def test_the_root_keeps_every_digit_however_steep_the_ends_are(a: float, b: float) -> None:
+    xi = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    r = terms(xi, torch.full_like(xi, a), torch.full_like(xi, b)).r.float()
+    exact = root(r.double(), torch.full_like(xi, a), torch.full_like(xi, b))
+    actual = root(r, torch.full_like(r, a), torch.full_like(r, b))
+    torch.testing.assert_close(actual.double(), exact, rtol=1e-6, atol=0)
+
+
+def test_gradients_are_exact_in_float32_for_steep_splines() -> None:
+    spline = random_spline(4, 5, 3.0, torch.float32)
+    x, weight = line(4, 501, dtype=torch.float32), torch.randn(1, 4, 501, 1)
+
+    def gradients(dtype: torch.dtype) -> list[Tensor]:
+        inputs = [tensor.to(dtype).requires_grad_() for tensor in (x, *spline)]
+        y, logdet = channel_spline(*inputs)
+        return list(torch.autograd.grad((y * weight.to(dtype)).sum() + logdet.sum(), inputs))
+
+    for actual, expected in zip(gradients(torch.float32), gradients(torch.float64), strict=True):
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=1e-5 * expected.abs().max().item())
+
+
+def test_one_image_is_left_as_it_was() -> None:
+    spline = random_spline(2, 3, 1.0)
+    x = line(2, 11)
+    before = x.clone()
+    inverse_channel_spline(channel_spline(x, *spline)[0], *spline)
+    torch.testing.assert_close(x, before, rtol=0, atol=0)
+
+
+def test_sums_of_the_bins_do_not_depend_on_the_device() -> None:
+    torch.manual_seed(0)
+    bins, values = torch.randint(0, 6, (3, 101)).short(), torch.randn(6, 3, 101, dtype=torch.float64)
+    expected = torch.stack([values[:, c][:, bins[c] == k].sum(1) for c in range(3) for k in range(7)], 1)
+    for sums in (_sums_by_product, _sums_by_scatter):
+        torch.testing.assert_close(sums(bins, values, 7).reshape(6, 21), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -14,6 +14,7 @@ from zuko.transforms import ComposedTransform, MonotonicRQSTransform
 from bijection_cases import CASES, perturbed
 from nflows_core.bijections import AffineCoupling, Bijection, Composition, Conv1x1, InverseConv2d
 from nflows_core.bijections.channel_spline import channel_spline
+from nflows_core.bijections.spline_coupling import entry_spline, inverse_entry_spline
 from nflows_core.flow import Flow
 
 SHAPE = (4, 2, 2)
@@ -91,3 +92,17 @@ def test_spline_is_that_of_zuko() -> None:
     expected, ladj = theirs.call_and_ladj(x.movedim(1, -1))
     torch.testing.assert_close(y, expected.movedim(-1, 1))
     torch.testing.assert_close(logdet, ladj.sum()[None])
+
+
+def test_spline_of_an_entry_is_that_of_zuko() -> None:
+    torch.manual_seed(0)
+    widths, heights = 2 * torch.randn(2, 50, 7, 8, dtype=torch.float64)
+    theirs = MonotonicRQSTransform(widths, heights, 2 * torch.randn(50, 7, 7, dtype=torch.float64), bound=4.0)
+    x = torch.linspace(-6, 6, 350, dtype=torch.float64).view(50, 7)
+    knots = torch.stack([theirs.horizontal, theirs.vertical]).movedim(-1, 2)
+    derivatives = theirs.derivatives.movedim(-1, 1)
+    y, log_slope = entry_spline(x, knots, derivatives)
+    expected, ladj = theirs.call_and_ladj(x)
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(log_slope, ladj)
+    torch.testing.assert_close(inverse_entry_spline(expected, knots, derivatives), theirs.inv(expected))

@@ -1,19 +1,23 @@
 """Invertible layers with exact inverses and log-determinants."""
 
 from nflows_core.bijections.actnorm import ActNorm
+from nflows_core.bijections.additive_coupling import AdditiveCoupling
 from nflows_core.bijections.base import Bijection, Composition
 from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling
 from nflows_core.bijections.finc_unit import FInCUnit
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
 from nflows_core.bijections.logit import Logit
+from nflows_core.bijections.permutation import Permutation
 from nflows_core.bijections.quad_coupling import QuadCoupling
 from nflows_core.bijections.spline import SplineActivation
+from nflows_core.bijections.spline_coupling import SplineCoupling
 from nflows_core.bijections.split import Split
 from nflows_core.bijections.squeeze import Squeeze
 
 __all__ = [
     "ActNorm",
+    "AdditiveCoupling",
     "AffineCoupling",
     "Bijection",
     "Composition",
@@ -22,8 +26,10 @@ __all__ = [
     "InverseConv2d",
     "InvertibleConv2d",
     "Logit",
+    "Permutation",
     "QuadCoupling",
     "SplineActivation",
+    "SplineCoupling",
     "Split",
     "Squeeze",
 ]

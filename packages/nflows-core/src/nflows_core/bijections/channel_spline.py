@@ -160,7 +160,7 @@ def _sums_by_scatter(bin_: Tensor, values: Tensor, bins: int) -> Tensor:
     copies = torch.arange(bin_.shape[1]).remainder_(_SUMS_OF_A_BIN).mul_(bins)
     sums = values.new_zeros(*values.shape[:2], _SUMS_OF_A_BIN * bins)
     sums.scatter_add_(2, (bin_ + copies).expand_as(values), values)
-    return sums.unflatten(2, (_SUMS_OF_A_BIN, bins)).sum(2)
+    return sums.view(*values.shape[:2], _SUMS_OF_A_BIN, bins).sum(2)
 
 
 def _sums_by_product(bin_: Tensor, values: Tensor, bins: int) -> Tensor:

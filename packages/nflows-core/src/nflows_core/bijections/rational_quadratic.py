@@ -13,10 +13,21 @@ In this form every term is positive: nothing cancels, however steep the spline i
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad, softplus
+
+LEAST = 1e-3
+"""Least width and height of a bin, relative to the sum of all, and least derivative (Durkan et al. 2019, code)."""
+
+
+def check_bins(layer: str, bins: int, tail: float) -> None:
+    """Refuses what no spline has: `LEAST` leaves room for less than a thousand bins."""
+    if not 2 <= bins < 1 / LEAST or tail <= 0:
+        raise ValueError(f"{layer}: takes from 2 to 999 bins and a positive tail, got {bins} bins and tail {tail}")
 
 
 class Terms(NamedTuple):
@@ -63,9 +74,32 @@ def root(r: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.lerp(m, r, rises) / (m + torch.lerp(q, r, rises))
 
 
+def knots_and_derivatives(widths: Tensor, heights: Tensor, derivatives: Tensor, tail: float) -> tuple[Tensor, Tensor]:
+    r"""The spline on :math:`[-\text{tail}, \text{tail}]` that unconstrained parameters stand for (Durkan et al. 2019,
+    section 3.1); zeros stand for the identity.
+
+    Arguments:
+        widths: :math:`(N, K, *)`, a softmax of which are the :math:`K` widths.
+        heights: :math:`(N, K, *)`, likewise.
+        derivatives: :math:`(N, K - 1, *)`; the derivatives at the ends are one, as outside.
+        tail: Where the identity begins.
+
+    Returns:
+        Where the knots are and the values there, :math:`(2, N, K + 1, *)`, and the derivatives, :math:`(N, K + 1, *)`.
+    """
+    fractions = torch.stack([widths, heights]).softmax(2).cumsum(2)
+    bins, behind = widths.shape[1], widths.ndim - 2
+    # Each bin has its least part of the range, and its fraction of what remains.
+    least, rest = 2 * tail * LEAST, 2 * tail * (1 - LEAST * bins)
+    start = torch.linspace(least - tail, least * bins - tail, bins, dtype=widths.dtype, device=widths.device)
+    knots = torch.add(start.view(-1, *[1] * behind), fractions, alpha=rest)
+    inner = softplus(derivatives + math.log(math.expm1(1 - LEAST))) + LEAST
+    innermost = (0, 0) * behind
+    return pad(knots, (*innermost, 1, 0), value=-tail), pad(inner, (*innermost, 1, 1), value=1.0)
+
+
 def gradients(t: Terms, height: Tensor, grad_y: Tensor, grad_l: Tensor) -> Tensor:
-    r"""What the gradients of the bins' parameters are made of, at every entry, given those of :math:`y` and of
-    :math:`\log dy/dx`.
+    r"""What the gradients of a bin are made of, at every entry, by those of :math:`y` and of :math:`l = \log dy/dx`.
 
     With :math:`\lambda = \log p - 2 \log d` and :math:`u = \xi \eta / d`,
 
@@ -75,7 +109,9 @@ def gradients(t: Terms, height: Tensor, grad_y: Tensor, grad_l: Tensor) -> Tenso
         \partial_a \lambda = \eta^2 / p - 2 u, \quad \partial_b \lambda = \xi^2 / p - 2 u
 
     Returns:
-        :math:`g_\xi`, :math:`g_\xi \xi + g_l`, :math:`g_y h r + g_l`, :math:`g_a`, :math:`g_b` and :math:`g_y`, stacked.
+        :math:`g_\xi`, :math:`g_\xi \xi + g_l`, :math:`g_y h r + g_l`, :math:`g_a`, :math:`g_b`, :math:`g_y`, stacked. The
+        first three give the gradients of :math:`x_k`, :math:`w` and :math:`h` at constant :math:`a` and :math:`b`: over
+        :math:`-w`, :math:`-w` and :math:`h`.
     """
     result = grad_y.new_empty(6, *grad_y.shape)
     xi, width, height_, a, b, y = result

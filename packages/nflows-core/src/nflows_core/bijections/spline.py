@@ -2,17 +2,12 @@ r"""A learned monotone activation."""
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, softplus
 
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.bijections.channel_spline import channel_spline, inverse_channel_spline
-
-_MIN = 1e-3
-"""Least width and height of a bin, relative to the sum of all, and least derivative (Durkan et al. 2019, code)."""
+from nflows_core.bijections.rational_quadratic import check_bins, knots_and_derivatives
 
 
 class SplineActivation(Bijection):
@@ -28,10 +23,7 @@ class SplineActivation(Bijection):
     """
 
     def __init__(self, shape: Shape, bins: int = 5, tail: float = 20.0) -> None:
-        if not 2 <= bins < 1 / _MIN or tail <= 0:
-            raise ValueError(
-                f"SplineActivation: takes from 2 to 999 bins and a positive tail, got {bins} bins and tail {tail}"
-            )
+        check_bins("SplineActivation", bins, tail)
         super().__init__(shape)
         self.tail = tail
         self.widths = nn.Parameter(torch.zeros(shape[0], bins))
@@ -45,14 +37,4 @@ class SplineActivation(Bijection):
         return inverse_channel_spline(z, *self._spline())
 
     def _spline(self) -> tuple[Tensor, Tensor]:
-        bins = self.widths.shape[1]
-        fractions = torch.stack([self.widths, self.heights]).softmax(2).cumsum(2)
-        # Each bin has its least part of the range, and its fraction of what remains.
-        least, rest = 2 * self.tail * _MIN, 2 * self.tail * (1 - _MIN * bins)
-        start = torch.linspace(
-            least - self.tail, least * bins - self.tail, bins, dtype=fractions.dtype, device=fractions.device
-        )
-        # The raw parameter zero stands for the derivative one.
-        inner = softplus(self.derivatives + math.log(math.expm1(1 - _MIN))) + _MIN
-        knots = pad(torch.add(start, fractions, alpha=rest), (1, 0), value=-self.tail)
-        return knots, pad(inner, (1, 1), value=1.0)
+        return knots_and_derivatives(self.widths, self.heights, self.derivatives, self.tail)
