@@ -64,7 +64,7 @@ def root(r: Tensor, a: Tensor, b: Tensor) -> Tensor:
     .. math::
         \xi = \frac{r}{r + m} \text{ where } g \ge 0, \qquad \xi = \frac{m}{m + q} \text{ where } g < 0
 
-    Nothing cancels in either.
+    Neither denominator cancels: the error is that of rounding :math:`r` and :math:`\xi`.
     """
     q = 1 - r
     g = torch.addcmul(a * q, b, r, value=-1)
@@ -109,9 +109,9 @@ def gradients(t: Terms, height: Tensor, grad_y: Tensor, grad_l: Tensor) -> Tenso
         \partial_a \lambda = \eta^2 / p - 2 u, \quad \partial_b \lambda = \xi^2 / p - 2 u
 
     Returns:
-        :math:`g_\xi`, :math:`g_\xi \xi + g_l`, :math:`g_y h r + g_l`, :math:`g_a`, :math:`g_b`, :math:`g_y`, stacked. The
-        first three give the gradients of :math:`x_k`, :math:`w` and :math:`h` at constant :math:`a` and :math:`b`: over
-        :math:`-w`, :math:`-w` and :math:`h`.
+        :math:`g_\xi`, :math:`g_\xi \xi + g_l`, :math:`g_y h r + g_l`, :math:`g_a`, :math:`g_b`, :math:`g_y`, stacked.
+        At constant :math:`a` and :math:`b`, the gradients of :math:`x_k`, :math:`w` and :math:`h` are the first three
+        over :math:`-w`, :math:`-w` and :math:`h`.
     """
     result = grad_y.new_empty(6, *grad_y.shape)
     xi, width, height_, a, b, y = result
