@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 
 from nflows_core.bijections.rational_quadratic import Terms, gradients, root, terms
 
-_ELEMENTS_AT_ONCE = 2**15
+_ELEMENTS_AT_ONCE = 2**16
 """On a CPU, and for each thread: temporaries of this many elements stay in the cache."""
 
 _SUMS_OF_A_BIN = 4
