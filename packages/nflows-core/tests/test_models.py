@@ -30,7 +30,7 @@ def make(name: str, shape: tuple[int, int, int], context_features: int = 0, **ar
     with torch.no_grad():
         for parameter in flow.parameters():
             # By the fan-in, or else the inverses of large kernels and matrices would amplify the rounding.
-            parameter.add_(torch.randn_like(parameter), alpha=0.2 / parameter[0].numel() ** 0.5)
+            parameter.add_(torch.randn_like(parameter), alpha=0.1 / parameter[0].numel() ** 0.5)
     return flow
 
 
