@@ -1,6 +1,6 @@
 """Train and time the models of the thesis's tables, and set the rows beside the thesis's in docs/reproduction.md.
 
-    python apps/reproduce_tables run 3.2 3.3 --mnist MNIST --cifar10 CIFAR --epochs 3 --width 32
+    python apps/reproduce_tables run 3.2 3.3 --mnist MNIST --cifar10 CIFAR --epochs 3
     python apps/reproduce_tables fill
 
 `run` keeps the runs in a folder: one that was stopped goes on, one that is finished is only timed again. It writes a
@@ -39,7 +39,7 @@ def main() -> None:
         run.add_argument(f"--{name}", metavar="DATA", help=f"where {name} is")
     run.add_argument("-o", "--output", type=Path, default=ROOT / "runs", help="folder of the runs (%(default)s)")
     run.add_argument("--epochs", type=int, default=100)
-    run.add_argument("--width", type=int, default=96)
+    run.add_argument("--width", type=int, help="of the couplings, instead of the table's")
     run.set_defaults(command=run_tables)
     fill = commands.add_parser("fill", help="write docs/reproduction.md from the results")
     fill.set_defaults(command=fill_document)
@@ -68,7 +68,7 @@ def run_table(table: dict[str, Any], options: argparse.Namespace) -> None:
 
     folder = options.output / f"table-{table['id']}"
     config = TrainingConfig(epochs=options.epochs, warmup_steps=100, checkpoint_steps=200)
-    arguments = {**table["arguments"], "width": options.width}
+    arguments = table["arguments"] if options.width is None else {**table["arguments"], "width": options.width}
     compare(data, folder, [Candidate.parse(text) for text in table["models"]], arguments, config, progress=progress)
     shutil.copyfile(folder / "report.json", results(table["id"]))
 
