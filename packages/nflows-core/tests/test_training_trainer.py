@@ -132,7 +132,7 @@ def test_accumulation_is_the_larger_batch(tmp_path: Path) -> None:
     parts = recorded(tmp_path / "parts", TrainingConfig(epochs=2, batch_size=8, accumulation_steps=2))
     torch.testing.assert_close(parts.gradients[0], whole.gradients[0], rtol=1e-4, atol=1e-6)
     curves = [[metrics.bits_per_dim for metrics in run.metrics] for run in (parts, whole)]
-    assert curves[0] == pytest.approx(curves[1], abs=1e-3)  # Adam divides rounding errors by small moments
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)  # the order of sums differs
 
 
 def test_same_seed_same_curve_other_seed_other_curve(tmp_path: Path) -> None:

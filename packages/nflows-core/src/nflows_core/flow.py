@@ -140,11 +140,13 @@ class Flow(nn.Module):
         Arguments:
             n: How many.
             temperature: Standard deviation of the latents; below 1 the samples are likelier and less varied.
-            context: Conditioning vectors, :math:`(n, D)`, or nothing.
+            context: Conditioning vectors, :math:`(n, D)`, or one for all of them, :math:`(1, D)`, or nothing.
             generator: The source of the noise, on the device of the flow.
         """
         if temperature < 0:
             raise ValueError(f"temperature must not be negative, got {temperature}")
+        if context is not None:
+            context = _rows(context, n)
         like = self._parameter()
         latents = [
             temperature * torch.randn(n, *shape, generator=generator, device=like.device, dtype=like.dtype)
@@ -168,6 +170,14 @@ class Flow(nn.Module):
 
     def _splits(self) -> list[Split]:
         return list(self.splits)  # type: ignore[arg-type]
+
+
+def _rows(context: Tensor, n: int) -> Tensor:
+    if context.ndim != 2 or len(context) not in (1, n):
+        raise ValueError(
+            f"{n} samples need a context of {n} rows, or of one for all of them, got shape {tuple(context.shape)}"
+        )
+    return context.expand(n, -1)
 
 
 def _parameters(module: nn.Module) -> int:

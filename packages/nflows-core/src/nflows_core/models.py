@@ -9,6 +9,7 @@ from nflows_core.bijections import (
     AffineCoupling,
     Bijection,
     Composition,
+    ContextAffine,
     Conv1x1,
     InverseConv2d,
     Logit,
@@ -26,6 +27,8 @@ _LOGIT_ALPHA = 1e-4
 
 class MultiScaleFlow(Flow):
     r"""A `Logit`, then ``levels`` times: `Squeeze`, ``depth`` steps, and a `Split` at each level but the last.
+
+    Given a context, it ends in a `ContextAffine`.
 
     Arguments:
         shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
@@ -56,6 +59,8 @@ class MultiScaleFlow(Flow):
             squeeze = Squeeze(shape)
             shape = squeeze.output_shape
             steps = [bijection for index in range(depth) for bijection in step(shape, level, index)]
+            if context_features and level == levels - 1:
+                steps.append(ContextAffine(shape, context_features))
             chains.append(Composition([*first, squeeze, *steps]))
             first = []
             if level < levels - 1:

@@ -2,6 +2,7 @@
 
 from nflows_core.bijections.actnorm import ActNorm
 from nflows_core.bijections.base import Bijection, Composition
+from nflows_core.bijections.context_affine import ContextAffine
 from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
@@ -16,6 +17,7 @@ __all__ = [
     "AffineCoupling",
     "Bijection",
     "Composition",
+    "ContextAffine",
     "Conv1x1",
     "InverseConv2d",
     "InvertibleConv2d",

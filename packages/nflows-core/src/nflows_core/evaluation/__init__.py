@@ -3,6 +3,7 @@
 from nflows_core.evaluation.baseline import gaussian_bits_per_dim
 from nflows_core.evaluation.grids import ReconstructionGrid, image_grid, reconstruction_grid
 from nflows_core.evaluation.metrics import (
+    TIMED_IMAGES,
     BitsPerDim,
     bits_per_dim,
     forward_time,
@@ -12,6 +13,7 @@ from nflows_core.evaluation.metrics import (
 )
 
 __all__ = [
+    "TIMED_IMAGES",
     "BitsPerDim",
     "ReconstructionGrid",
     "bits_per_dim",

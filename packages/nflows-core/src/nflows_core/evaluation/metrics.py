@@ -15,7 +15,8 @@ from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.flow import Flow
 
-_TIMED_IMAGES = 100
+TIMED_IMAGES = 100
+"""How many images the times are of."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def sampling_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> f
         runs: How often to measure.
         context: Conditioning vectors, :math:`(100, D)`, or nothing.
     """
-    return _median_milliseconds(lambda: flow.sample(_TIMED_IMAGES, context=context), runs, _like(flow).device)
+    return _median_milliseconds(lambda: flow.sample(TIMED_IMAGES, context=context), runs, _like(flow).device)
 
 
 @torch.no_grad()
@@ -132,7 +133,7 @@ def forward_time(flow: Flow, runs: int = 5, context: Tensor | None = None) -> fl
         context: Conditioning vectors, :math:`(100, D)`, or nothing.
     """
     like = _like(flow)
-    x = torch.rand(_TIMED_IMAGES, *flow.shape, device=like.device, dtype=like.dtype)
+    x = torch.rand(TIMED_IMAGES, *flow.shape, device=like.device, dtype=like.dtype)
     return _median_milliseconds(lambda: flow.log_prob(x, context), runs, like.device)
 
 

@@ -83,6 +83,13 @@ class Curve:
         self._file.close()
 
 
+def read_curve(path: Path) -> dict[str, list[float]]:
+    """The columns of a curve by their names."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+
+
 class Log:
     """The curves of a run; processes other than the main one write nothing.
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from torch import Tensor
 
 from nflows_core.flow import Flow
@@ -56,8 +57,11 @@ class Run:
 def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
     """Writes ``config.json`` and, with the trained flow, ``model.safetensors``.
 
-    Called once before the training, so that an unfinished run can be resumed and sampled, and once after it.
+    Called once before the training, so that an unfinished run can be resumed and sampled, and once after it. Of several
+    processes, the main one writes.
     """
+    if not PartialState().is_main_process:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:
         json.dump({**asdict(run), "versions": versions()}, file, indent=2)
