@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
 from nflows_core.conditioning import NO_CLASSES, ClassRows, check_labelled, class_rows, context_of
@@ -38,6 +37,7 @@ from nflows_core.runtime.report import write_report
 from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.loop import Progress
+from nflows_core.training.processes import processes
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
@@ -134,13 +134,13 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
 
 
 def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
-    processes = PartialState()
+    group = processes()
     # Each must have found the folder free before a run is in it, and begin only with what is new.
-    processes.wait_for_everyone()
-    if overwrite and processes.is_main_process:
+    group.wait_for_everyone()
+    if overwrite and group.is_main_process:
         remove_run(folder)
     save_run(folder, run)
-    processes.wait_for_everyone()
+    group.wait_for_everyone()
 
 
 def remove_run(folder: Path) -> None:

@@ -111,9 +111,9 @@ def _epochs(total: int) -> Iterator[Progress]:
 
 
 def _is_main_process() -> bool:
-    from accelerate import PartialState
+    from nflows_core.training.processes import processes
 
-    return bool(PartialState().is_main_process)
+    return bool(processes().is_main_process)
 
 
 def _report(folder: Path, title: str) -> None:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from torch import Tensor
 
 from nflows_core.flow import Flow
@@ -21,6 +20,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.report import versions
 from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
+from nflows_core.training.processes import processes
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
@@ -60,7 +60,7 @@ def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
     Called once before the training, so that an unfinished run can be resumed and sampled, and once after it. Of several
     processes, the main one writes.
     """
-    if not PartialState().is_main_process:
+    if not processes().is_main_process:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:

@@ -16,7 +16,13 @@ from nflows_core.flow import Flow
 from nflows_core.training.batches import Batches
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.loop import Progress, TrainingLoop
-from nflows_core.training.numerics import deterministic_convolutions, keep_freed_memory, network_precision
+from nflows_core.training.numerics import (
+    any_gradient_layout,
+    deterministic_convolutions,
+    keep_freed_memory,
+    network_precision,
+)
+from nflows_core.training.processes import on_cpu
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -99,7 +105,7 @@ class Trainer:
         with deterministic_convolutions():
             loop = self._loop(accelerator)
             precision = network_precision(self.flow, self.config.mixed_precision, accelerator.device)
-            with precision, self._activations():
+            with precision, self._activations(), any_gradient_layout():
                 return loop.run()
 
     def _activations(self) -> AbstractContextManager[None]:
@@ -108,6 +114,7 @@ class Trainer:
     def _accelerator(self) -> Accelerator:
         # Its own mixed precision would round the flow's path too: see `network_precision`.
         return Accelerator(
+            cpu=on_cpu(),
             mixed_precision="no",
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=self.config.accumulation_steps),
             log_with="tensorboard" if self.config.tensorboard else None,
