@@ -87,11 +87,12 @@ class _Recomputed(torch.autograd.Function):
             context = context.detach().requires_grad_(ctx.needs_input_grad[2])
         learned = [tensor for tensor in (context, *ctx.chain.parameters()) if tensor is not None]
         gradients = _Gradients([tensor for tensor in learned if tensor.requires_grad])
-        with torch.autocast(z.device.type, **ctx.autocast):
-            for bijection in reversed(ctx.chain.bijections):
-                x = bijection.inverse(z, context)
-                z_gradient = gradients.pull_back(bijection, x, context, (z_gradient, logdet_gradient))
-                z = x
+        for bijection in reversed(ctx.chain.bijections):
+            with torch.autocast(z.device.type, **ctx.autocast):
+                z = bijection.inverse(z, context).detach().requires_grad_()
+                with torch.enable_grad():
+                    outputs = bijection(z, context)
+            z_gradient = gradients.pull_back(bijection, z, context, outputs, (z_gradient, logdet_gradient))
         return None, z_gradient, *(gradients.of(tensor) for tensor in (context, *ctx.chain.parameters()))
 
 
@@ -103,14 +104,16 @@ class _Gradients:
         self.sums: dict[int, Tensor] = {}
 
     def pull_back(
-        self, bijection: Bijection, x: Tensor, context: Tensor | None, gradients: tuple[Tensor, Tensor]
+        self,
+        bijection: Bijection,
+        x: Tensor,
+        context: Tensor | None,
+        outputs: tuple[Tensor, Tensor],
+        gradients: tuple[Tensor, Tensor],
     ) -> Tensor:
         """Takes the gradients of a bijection's outputs to its input ``x``, which it returns, and to the tensors."""
         own = {id(tensor) for tensor in (context, *bijection.parameters())}
         inputs = [tensor for tensor in self.tensors if id(tensor) in own]
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            outputs = bijection(x, context)
         # Without parameters to learn, the log-determinant may be a constant.
         known = 2 if outputs[1].requires_grad else 1
         x_gradient, *terms = torch.autograd.grad(outputs[:known], [x, *inputs], gradients[:known], allow_unused=True)
