@@ -2,9 +2,10 @@
 
 python bench_memory.py [--device cuda] [--json results/NAME.json] [--plot ../docs/memory.svg]
 
-Each row is a process of its own, for the largest resident memory of a process never falls. Bytes that are kept are those
-of tensors saved by autograd in the forward pass, parameters and buffers left out; the peak is what a step needs above the
-model with its gradients. The time is the processor's, of one thread, or a GPU's. The error is that of the whole gradient in float32, after some updates by ordinary ones.
+Each row is a process of its own, so that none finds the memory of another. Bytes that are kept are those of tensors
+that autograd saves in the forward pass, parameters and buffers left out; the peak is what a step needs above the model
+with its gradients. The time is the processor's, of one thread, or a GPU's. The error is that of the whole gradient in
+float32, after some ordinary updates.
 """
 
 from __future__ import annotations
@@ -159,16 +160,20 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
     plt.rcParams["svg.hashsalt"] = "memory"
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    panels = {"kept_bytes": ("kept by autograd", 2**20), "peak_bytes": ("peak of a step", 2**20), "step_ms": ("time", 1)}
-    for axis, (name, (title, unit)) in zip(axes, panels.items(), strict=True):
+    panels = {
+        "kept_bytes": ("kept by autograd", "MiB", 2**20),
+        "peak_bytes": ("peak of a step", "MiB", 2**20),
+        "step_ms": ("time of a step", "milliseconds", 1),
+    }
+    for axis, (name, (title, label, unit)) in zip(axes, panels.items(), strict=True):
         for model, color in COLORS.items():
             for reversible in (False, True):
                 line = [row for row in rows if (row["model"], row["reversible"]) == (model, reversible)]
                 style = {"linestyle": "--", "marker": "s"} if reversible else {"marker": "o"}
-                label = f"{model}, {'reversible' if reversible else 'ordinary'}"
+                mode = "reversible" if reversible else "ordinary"
                 values = [row[name] / unit for row in line]
-                axis.loglog([row["depth"] for row in line], values, color=color, label=label, **style)
-        axis.set(title=title, xlabel="steps of a level", ylabel="milliseconds" if name == "step_ms" else "MiB")
+                axis.loglog([row["depth"] for row in line], values, color=color, label=f"{model}, {mode}", **style)
+        axis.set(title=title, xlabel="steps of a level", ylabel=label)
         axis.set_xticks(DEPTHS, [str(depth) for depth in DEPTHS])
         axis.minorticks_off()
         axis.spines[["top", "right"]].set_visible(False)

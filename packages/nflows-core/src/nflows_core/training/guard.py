@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from nflows_core.bijections.base import leaf_bijections
@@ -70,7 +71,7 @@ def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str | None:
                 loss.backward()  # type: ignore[no-untyped-call]
     except _NonFiniteOutput as found:
         return str(found)
-    return _first_gradient(flow, trace)
+    return _first_gradient(flow, trace) or _overflow(flow)
 
 
 @contextmanager
@@ -112,3 +113,17 @@ def _first_gradient(flow: nn.Module, trace: _Trace) -> str | None:
         if bad or name in trace.bad_inputs:
             return f"gradient of {[*bad, 'the input'][0]} in layer {name} ({type(module).__name__})"
     return None
+
+
+def _overflow(flow: nn.Module) -> str | None:
+    """Gradients may all be finite and their norm, by which clipping divides, too large for the type."""
+    layers = dict(leaf_bijections(flow))
+    norms = {
+        name: torch.stack([p.grad.norm() for p in layer.parameters() if p.grad is not None]).norm()
+        for name, layer in layers.items()
+        if any(p.grad is not None for p in layer.parameters())
+    }
+    if not norms or torch.stack(list(norms.values())).norm().isfinite():
+        return None
+    largest = max(norms, key=lambda name: norms[name].item())
+    return f"norm of the gradient, the most of it in layer {largest} ({type(layers[largest]).__name__})"
