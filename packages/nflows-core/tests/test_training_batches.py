@@ -14,9 +14,8 @@ from nflows_core.training.batches import Batches
 
 CONFIG = TrainingConfig(epochs=1, batch_size=12, seed=3, conditional=True)
 LABELS = torch.arange(40) % 3
-IMAGES = Images(
-    torch.arange(40, dtype=torch.uint8).reshape(40, 1, 1, 1).expand(40, 1, 2, 3).clone(), 256, LABELS, ("a", "b", "c")
-)
+PIXELS = torch.arange(40, dtype=torch.uint8).reshape(40, 1, 1, 1).expand(40, 1, 2, 3).clone()
+IMAGES = Images(PIXELS, labels=LABELS, classes=("a", "b", "c"))
 
 
 def batches(process: int = 0, processes: int = 1, batch_size: int = 12, accumulation_steps: int = 1) -> Batches:
