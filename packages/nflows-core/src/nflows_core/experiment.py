@@ -134,13 +134,12 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
 
 
 def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
-    group = processes()
     # Each must have found the folder free before a run is in it, and begin only with what is new.
-    group.wait_for_everyone()
-    if overwrite and group.is_main_process:
+    processes().wait_for_everyone()
+    if overwrite and processes().is_main_process:
         remove_run(folder)
     save_run(folder, run)
-    group.wait_for_everyone()
+    processes().wait_for_everyone()
 
 
 def remove_run(folder: Path) -> None:
@@ -190,10 +189,9 @@ def report(folder: Path, title: str) -> dict[str, Any]:
     run, flow = read_run(folder), load_run(folder)
     train, test = read_images(run.data, "train", run.size), read_images(run.data, "test", run.size)
     seed, context = run.training.seed, context_of(run, test)
-    columns = {file: read_curve(folder / file) for file in (METRICS_FILE, TEST_METRICS_FILE)}
-    curves = {file: list(zip(curve["step"], curve["bits_per_dim"], strict=True)) for file, curve in columns.items()}
-    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1]}
-    numbers |= measure(flow, test, seed, context)
+    curves = {file: read_curve(folder / file, "bits_per_dim") for file in (METRICS_FILE, TEST_METRICS_FILE)}
+    seconds = read_curve(folder / METRICS_FILE, "seconds")[-1][1]
+    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1]} | measure(flow, test, seed, context)
     if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
         numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
     save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=class_rows(run, 64))
@@ -202,7 +200,7 @@ def report(folder: Path, title: str) -> dict[str, Any]:
     return write_report(
         folder,
         title,
-        {**numbers, "seconds": columns[METRICS_FILE]["seconds"][-1], "run": asdict(run)},
+        {**numbers, "seconds": seconds, "run": asdict(run)},
         seed=seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=[_comparison(numbers)],

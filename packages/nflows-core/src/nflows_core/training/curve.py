@@ -83,11 +83,10 @@ class Curve:
         self._file.close()
 
 
-def read_curve(path: Path) -> dict[str, list[float]]:
-    """The columns of a curve by their names."""
+def read_curve(path: Path, column: str) -> list[tuple[float, float]]:
+    """The values of a column, each with its step."""
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        return [(float(row["step"]), float(row[column])) for row in csv.DictReader(file)]
 
 
 class Log:
