@@ -183,6 +183,15 @@ def test_packages_are_imported_when_they_are_asked_for(monkeypatch: pytest.Monke
     assert run(reporting(), ["act"]) == 0
 
 
+def test_of_several_processes_the_others_give_their_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rank, speaker in (("0", ""), ("3", "process 3: ")):
+        monkeypatch.setenv("RANK", rank)
+        run(raising(ValueError("out of memory")), ["act"])
+        assert capsys.readouterr().err == f"nflows: error: {speaker}out of memory\n"
+
+
 # Whole processes
 
 

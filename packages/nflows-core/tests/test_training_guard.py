@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from nflows_core.bijections import ActNorm, AffineCoupling, Bijection, Composition, Conv1x1
+from nflows_core.cli import nflows
+from nflows_core.data import read_images
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
-from nflows_core.training import NonFiniteError, Trainer, TrainingConfig
+from nflows_core.runtime.cli import run
+from nflows_core.training import NonFiniteError, Trainer, TrainingConfig, load_run, read_run
 from nflows_core.training.guard import locate_non_finite
 
 SHAPE = (2, 4, 4)
@@ -82,6 +88,21 @@ def test_latents_too_large_for_the_density_are_told_from_layers() -> None:
     assert found.startswith("the density of the latents")
 
 
+def test_finite_gradients_whose_norm_overflows_name_the_layer_of_the_largest() -> None:
+    flow, faulty = stack(3)
+    with torch.no_grad():
+        faulty.weight.fill_(1.0)
+    # Squares of each gradient fit into float32, the sum over all layers does not.
+    found = locate_non_finite(flow, (1e19 * sum(p.sum() for p in flow.parameters()) for _ in range(1)))
+    assert found is not None
+    assert found.startswith("norm of the gradient, the most of it in layer levels.0.bijections.")
+
+
+def test_a_finite_step_has_nothing_to_name() -> None:
+    flow, _ = stack(3)
+    assert locate_non_finite(flow, (-flow.log_prob(torch.rand(3, *SHAPE)).mean() for _ in range(1))) is None
+
+
 def test_the_search_leaves_no_hooks() -> None:
     flow, faulty = stack(3)
     faulty.fault = "output"
@@ -130,3 +151,25 @@ def test_no_checkpoint_yet_is_said(tmp_path: Path) -> None:
     images = Images(torch.randint(256, (32, *SHAPE), dtype=torch.uint8))
     with pytest.raises(NonFiniteError, match=r"after 0 updates.*no checkpoint was written yet"):
         Trainer(flow, images, TrainingConfig(epochs=1, batch_size=8), tmp_path).fit()
+
+
+@pytest.mark.real_data
+def test_ten_times_the_learning_rate_stops_a_run_on_mnist(
+    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = read_images(data_folder / "mnist", "train").pixels[:1100, 0]
+    np.save(tmp_path / "mnist.npy", pixels.numpy())
+    command = ["train", str(tmp_path / "mnist.npy"), "--depth", "2", "--width", "32", "--batch-size", "50"]
+    command += ["--warmup-steps", "0", "--clip-norm", "1e9", "--schedule", "constant", "--epochs", "1"]
+    command += ["--checkpoint-steps", "1", "--ema-decay", "0"]
+    assert run(nflows, [*command, "-o", str(tmp_path / "sane"), "--learning-rate", "0.03"]) == 0
+    assert run(nflows, [*command, "-o", str(tmp_path / "fast"), "--learning-rate", "0.3"]) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(
+        r"not finite after \d+ updates, at learning rate 0\.3: .* layer levels\.\d\.\w+\.\d+ \(\w+\)", message
+    )
+    assert f"the last good checkpoint is {tmp_path / 'fast' / 'checkpoint.safetensors'}" in message
+    flow, images = load_run(tmp_path / "fast"), read_images(tmp_path / "mnist.npy", "train")
+    assert all(parameter.isfinite().all() for parameter in flow.parameters())
+    config = replace(read_run(tmp_path / "fast").training, learning_rate=1e-9)
+    Trainer(flow, images, config, tmp_path / "fast").fit(resume=True)

@@ -6,6 +6,7 @@ import csv
 import itertools
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,16 @@ def test_accumulation_is_the_larger_batch(tmp_path: Path) -> None:
     parts = recorded(tmp_path / "parts", TrainingConfig(epochs=2, batch_size=8, accumulation_steps=2))
     torch.testing.assert_close(parts.gradients[0], whole.gradients[0], rtol=1e-4, atol=1e-6)
     curves = [[metrics.bits_per_dim for metrics in run.metrics] for run in (parts, whole)]
-    assert curves[0] == pytest.approx(curves[1], abs=1e-3)  # Adam divides rounding errors by small moments
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)  # the order of sums differs
+
+
+def test_recomputed_activations_draw_the_same_curve(tmp_path: Path) -> None:
+    config = TrainingConfig(epochs=2, batch_size=16)
+    ordinary = recorded(tmp_path / "ordinary", config)
+    reversible = recorded(tmp_path / "reversible", replace(config, reversible=True))
+    torch.testing.assert_close(reversible.gradients[0], ordinary.gradients[0], rtol=1e-4, atol=1e-6)
+    curves = [[metrics.bits_per_dim for metrics in run.metrics] for run in (reversible, ordinary)]
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
 
 
 def test_same_seed_same_curve_other_seed_other_curve(tmp_path: Path) -> None:
@@ -220,6 +230,9 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         Trainer(flow, images, config, tmp_path, Images(images.pixels // 16, quantization=16))
     with pytest.raises(ValueError, match=r"64 training images do not fill one update of 100 .* lower batch_size"):
         Trainer(flow, images, config, tmp_path).fit()
+    flow.levels[0].bijections[1].is_exact = False  # type: ignore[union-attr, index]
+    with pytest.raises(ValueError, match=r"layer levels\.0\.bijections\.1 \(Conv1x1\) is approximate"):
+        Trainer(flow, images, TrainingConfig(epochs=1, reversible=True), tmp_path)
     unlabelled = Images(images.pixels)
     with pytest.raises(ValueError, match="conditional training needs labelled images"):
         Trainer(flow, unlabelled, TrainingConfig(epochs=1, conditional=True), tmp_path).fit()

@@ -29,7 +29,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
 from nflows_core.training import NonFiniteError, Run, StepMetrics, TrainingConfig, load_run, read_run
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 
 TABLE_FILE = "rows.csv"
@@ -156,9 +156,8 @@ def _times(own: Sequence[float], reference: Sequence[float]) -> dict[str, float]
 
 
 def _training(folder: Path) -> dict[str, Any]:
-    with (folder / METRICS_FILE).open(newline="", encoding="utf-8") as file:
-        last = list(csv.DictReader(file))[-1]
-    return {"epochs": int(last["epoch"]), "seconds": float(last["seconds"])}
+    last = {column: read_curve(folder / METRICS_FILE, column)[-1][1] for column in ("epoch", "seconds")}
+    return {"epochs": int(last["epoch"]), "seconds": last["seconds"]}
 
 
 def _report(
@@ -169,7 +168,7 @@ def _report(
         table.writeheader()
         table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     curves = {
-        str(row["model"]): experiment.read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE) for row in rows
+        str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
     }
     return write_report(
         folder,

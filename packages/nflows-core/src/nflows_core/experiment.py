@@ -2,7 +2,6 @@ r"""What the commands do, as functions: train a flow on a data set, measure it, 
 
 from __future__ import annotations
 
-import csv
 import errno
 import inspect
 import math
@@ -12,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from nflows_core.conditioning import NO_CLASSES, ClassRows, check_labelled, class_rows, context_of
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.read import read_images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.evaluation import (
+    TIMED_IMAGES,
     bits_per_dim,
     density,
     gaussian_bits_per_dim,
@@ -30,13 +32,14 @@ from nflows_core.evaluation import (
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import MODELS
-from nflows_core.runtime.curve import Curve, Points
+from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import save_image
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
 from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.loop import Progress
+from nflows_core.training.processes import processes
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
@@ -76,14 +79,14 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Flow:
-    """Trains a new flow into a run folder.
+    """Trains a new flow into a run folder; of several processes, the main one writes it.
 
     Arguments:
         data: As `read_images` takes it.
         folder: Of the run; made if it is missing.
         model: A name in `MODELS`.
         arguments: Those of the model besides the image's shape and quantization.
-        config: The settings.
+        config: The settings; ``conditional`` conditions the flow on the classes of the images.
         size: As `read_images` takes it.
         overwrite: Removes a run that is in the folder, once the new one is known to be able to start.
         progress: As the `Trainer` takes it.
@@ -102,14 +105,15 @@ def train(
         raise DataError(
             f"{data} holds out {len(test)} test images, and a flow is measured on 2 or more; give more images"
         )
-    shape = {"shape": images.shape, "quantization": images.quantization}
-    run = Run(model, {**_defaults(model), **arguments, **shape}, data, size, images.classes, config)
+    fitting = {"shape": images.shape, "quantization": images.quantization}
+    if config.conditional:
+        check_labelled(data, images, test)
+        fitting["context_features"] = images.context_features
+    run = Run(model, {**_defaults(model), **arguments, **fitting}, data, size, images.classes, config)
     torch.manual_seed(config.seed)
     flow = build(run)
     trainer = Trainer(flow, images, config, folder, test, progress)
-    if overwrite:
-        remove_run(folder)
-    save_run(folder, run)
+    _begin_run(folder, run, overwrite)
     flow = trainer.fit()
     save_run(folder, run, flow)
     return flow
@@ -129,6 +133,15 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     flow = Trainer(build(run), images[0], run.training, folder, images[1], progress).fit(resume=True)
     save_run(folder, run, flow)
     return flow
+
+
+def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
+    # Each must have found the folder free before a run is in it, and begin only with what is new.
+    processes().wait_for_everyone()
+    if overwrite and processes().is_main_process:
+        remove_run(folder)
+    save_run(folder, run)
+    processes().wait_for_everyone()
 
 
 def remove_run(folder: Path) -> None:
@@ -158,17 +171,18 @@ def _defaults(model: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in known if parameter.default is not parameter.empty}
 
 
-def measure(flow: Flow, test: Images, seed: int = 0) -> dict[str, Any]:
-    """How good a flow is on test images; the keys are those of ``report.json``."""
+def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = None) -> dict[str, Any]:
+    """How good a flow is on test images in their context, if any; the keys are those of ``report.json``."""
     if test.shape != flow.shape:
         raise DataError(f"the flow takes images of shape {flow.shape}, these have {test.shape}; give --size, or others")
-    bits = bits_per_dim(flow, test, seed=seed)
-    sampling_time, density_time = median_milliseconds([sampling(flow), density(flow)])
+    bits = bits_per_dim(flow, test, seed=seed, context=context)
+    timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)].to(next(flow.parameters()))
+    sampling_time, density_time = median_milliseconds([sampling(flow, timed), density(flow, timed)])
     return {
         "bits_per_dim": bits.mean,
         "bits_per_dim_interval_95": list(bits.interval),
         "test_images": bits.n,
-        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed),
+        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed, context=context),
         "parameters": parameters(flow),
         "sampling_ms_per_100": sampling_time,
         "forward_ms_per_100": density_time,
@@ -183,18 +197,19 @@ def report(folder: Path, title: str) -> dict[str, Any]:
     """
     run, flow = read_run(folder), load_run(folder)
     train, test = read_images(run.data, "train", run.size), read_images(run.data, "test", run.size)
-    seed = run.training.seed
-    curves = {file: read_curve(folder / file) for file in (METRICS_FILE, TEST_METRICS_FILE)}
-    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1], **measure(flow, test, seed)}
+    seed, context = run.training.seed, context_of(run, test)
+    curves = {file: read_curve(folder / file, "bits_per_dim") for file in (METRICS_FILE, TEST_METRICS_FILE)}
+    seconds = read_curve(folder / METRICS_FILE, "seconds")[-1][1]
+    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1]} | measure(flow, test, seed, context)
     if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
         numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
-    save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed)
-    caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed)
+    save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=class_rows(run, 64))
+    caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed, context=context)
     names = {"training images": curves[METRICS_FILE], "test images, averaged weights": curves[TEST_METRICS_FILE]}
     return write_report(
         folder,
         title,
-        {**numbers, "seconds": _last(folder / METRICS_FILE, "seconds"), "run": asdict(run)},
+        {**numbers, "seconds": seconds, "run": asdict(run)},
         seed=seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=[_comparison(numbers)],
@@ -208,19 +223,27 @@ def headlines(report: Mapping[str, Any]) -> str:
     return "\n".join(f"{words(key):<32} {shown(report[key])}" for key in HEADLINES if key in report)
 
 
-def save_samples(flow: Flow, path: Path, n: int, *, temperature: float = 1.0, seed: int = 0) -> None:
-    """Draws images from a flow into one PNG."""
-    generator = torch.Generator(next(flow.parameters()).device).manual_seed(seed)
-    save_image(path, image_grid(flow.sample(n, temperature, generator=generator)))
+def save_samples(
+    flow: Flow, path: Path, n: int, *, temperature: float = 1.0, seed: int = 0, rows: ClassRows = NO_CLASSES
+) -> None:
+    """Draws images from a flow into one PNG: ``n``, or as many as ``rows`` has of each class."""
+    like = next(flow.parameters())
+    generator = torch.Generator(like.device).manual_seed(seed)
+    context = None if rows.context is None else rows.context.to(like)
+    samples = flow.sample(n if context is None else len(context), temperature, context, generator)
+    save_image(path, image_grid(samples, rows.columns))
 
 
 @torch.no_grad()
-def save_reconstruction(flow: Flow, images: Images, path: Path, *, n: int = 10, seed: int = 0) -> str:
-    """Encodes and decodes ``n`` images into one PNG; returns what it shows."""
+def save_reconstruction(
+    flow: Flow, images: Images, path: Path, *, n: int = 10, seed: int = 0, context: Tensor | None = None
+) -> str:
+    """Encodes and decodes ``n`` images, in their context if any, into one PNG; returns what it shows."""
     like = next(flow.parameters())
     generator = torch.Generator(like.device).manual_seed(seed)
     x = dequantize(images.pixels[:n].to(like), images.quantization, generator)
-    grid = reconstruction_grid(x, flow.decode(flow.encode(x)))
+    context = None if context is None else context[:n].to(like)
+    grid = reconstruction_grid(x, flow.decode(flow.encode(x, context), context))
     save_image(path, grid.pixels)
     return grid.caption
 
@@ -233,14 +256,3 @@ def _comparison(numbers: Mapping[str, Any]) -> Table:
     }
     rows = [{"model": model, "bits_per_dim": numbers[key]} for model, key in names.items() if key in numbers]
     return Table("Bits per dimension of the test images", rows)
-
-
-def read_curve(path: Path) -> Points:
-    """Bits per dimension by updates, from a file of curves in a run folder."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [(float(row["step"]), float(row["bits_per_dim"])) for row in csv.DictReader(file)]
-
-
-def _last(path: Path, column: str) -> float:
-    with path.open(newline="", encoding="utf-8") as file:
-        return float(list(csv.DictReader(file))[-1][column])

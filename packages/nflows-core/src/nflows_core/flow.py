@@ -140,9 +140,10 @@ class Flow(nn.Module):
         Arguments:
             n: How many.
             temperature: Standard deviation of the latents; below 1 the samples are likelier and less varied.
-            context: Conditioning vectors, :math:`(n, D)`, or nothing.
+            context: Conditioning vectors, :math:`(n, D)`, or one for all of them, :math:`(1, D)`, or nothing.
             generator: The source of the noise, on the device of the flow.
         """
+        context = None if context is None else _rows(context, n)
         return self.decode(self.draw_latents(n, temperature, generator), context)
 
     def draw_latents(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> list[Tensor]:
@@ -171,6 +172,14 @@ class Flow(nn.Module):
 
     def _splits(self) -> list[Split]:
         return list(self.splits)  # type: ignore[arg-type]
+
+
+def _rows(context: Tensor, n: int) -> Tensor:
+    if context.ndim != 2 or len(context) not in (1, n):
+        raise ValueError(
+            f"{n} samples need a context of {n} rows, or of one for all of them, got shape {tuple(context.shape)}"
+        )
+    return context.expand(n, -1)
 
 
 def _parameters(module: nn.Module) -> int:

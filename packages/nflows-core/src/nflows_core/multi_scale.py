@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from nflows_core.bijections import Bijection, Composition, Logit, Split, Squeeze
+from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
 from nflows_core.bijections.base import Shape
 from nflows_core.flow import Flow
 
@@ -14,6 +14,8 @@ LOGIT_ALPHA = 1e-4
 
 class MultiScaleFlow(Flow):
     r"""A `Logit`, then ``levels`` times: `Squeeze`, ``depth`` steps, and a `Split` at each level but the last.
+
+    Given a context, it ends in a `ContextAffine`.
 
     Arguments:
         shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
@@ -44,6 +46,8 @@ class MultiScaleFlow(Flow):
             squeeze = Squeeze(shape)
             shape = squeeze.output_shape
             steps = [bijection for index in range(depth) for bijection in step(shape, level, index)]
+            if context_features and level == levels - 1:
+                steps.append(ContextAffine(shape, context_features))
             chains.append(Composition([*first, squeeze, *steps]))
             first = []
             if level < levels - 1:

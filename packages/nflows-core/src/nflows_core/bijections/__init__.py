@@ -3,6 +3,7 @@
 from nflows_core.bijections.actnorm import ActNorm
 from nflows_core.bijections.additive_coupling import AdditiveCoupling
 from nflows_core.bijections.base import Bijection, Composition
+from nflows_core.bijections.context_affine import ContextAffine
 from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling
 from nflows_core.bijections.finc_unit import FInCUnit
@@ -21,6 +22,7 @@ __all__ = [
     "AffineCoupling",
     "Bijection",
     "Composition",
+    "ContextAffine",
     "Conv1x1",
     "FInCUnit",
     "InverseConv2d",

@@ -23,6 +23,9 @@ class Bijection(nn.Module):
         output_shape: The event shape of ``z``; that of ``x`` unless given.
     """
 
+    is_exact: bool = True
+    """Whether ``inverse`` undoes ``forward`` up to rounding; a baseline may be approximate."""
+
     def __init__(self, shape: Shape, output_shape: Shape | None = None) -> None:
         super().__init__()
         self.shape = shape

@@ -10,6 +10,26 @@ from torch import Tensor, nn
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
+class ContextLinear(nn.Linear):
+    r"""A linear function of the context for each channel.
+
+    Arguments:
+        context_features: Entries :math:`D` of a context vector.
+        channels: Channels out.
+    """
+
+    def __init__(self, context_features: int, channels: int) -> None:
+        super().__init__(context_features, channels, bias=False)
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:  # type: ignore[override]
+        """Maps the context of the images ``x``, :math:`(B, D)`, to :math:`(B, C', 1, 1)`."""
+        expected = (len(x), self.in_features)
+        if context is None or context.shape != expected:
+            got = "none" if context is None else tuple(context.shape)
+            raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {got}")
+        return super().forward(context)[:, :, None, None]
+
+
 class ContextConv2d(nn.Module):
     r"""A convolution of the image plus, for each channel, a linear function of the context.
 
@@ -23,19 +43,12 @@ class ContextConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, context_features: int = 0) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
-        self.shift = nn.Linear(context_features, out_channels, bias=False) if context_features else None
+        self.shift = ContextLinear(context_features, out_channels) if context_features else None
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
         y: Tensor = self.conv(x)
-        if self.shift is None:
-            return y
-        expected = (len(x), self.shift.in_features)
-        if context is None or context.shape != expected:
-            got = "none" if context is None else tuple(context.shape)
-            raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {got}")
-        shift: Tensor = self.shift(context)
-        return y + shift[:, :, None, None]
+        return y if self.shift is None else y + self.shift(x, context)
 
 
 class CouplingNetwork(nn.Module):

@@ -19,10 +19,11 @@ from nflows_core.runtime.errors import ExitCode
 def evaluate(folder: Path, data: str | None, size: int | None) -> None:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
     from nflows_core import experiment
-    from nflows_core.training import load_run
+    from nflows_core.conditioning import context_of
+    from nflows_core.training import load_run, read_run
 
-    measured = experiment.measure(load_run(folder), test_images(folder, data, size))
-    show(measured)
+    images = test_images(folder, data, size)
+    show(experiment.measure(load_run(folder), images, context=context_of(read_run(folder), images)))
 
 
 @click.command(cls=Command)
@@ -37,14 +38,16 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
 def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, size: int | None) -> None:
     """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""
     from nflows_core import experiment
+    from nflows_core.conditioning import context_of
     from nflows_core.evaluation import reconstruction_error
-    from nflows_core.training import load_run
+    from nflows_core.training import load_run, read_run
 
     flow, images = load_run(folder), test_images(folder, data, size)
-    result = {"images": min(count, len(images)), "max_reconstruction_error": reconstruction_error(flow, images, count)}
+    context = context_of(read_run(folder), images)
+    error = reconstruction_error(flow, images, count, context=context)
     if output is not None:
-        experiment.save_reconstruction(flow, images, output)
-    show(result)
+        experiment.save_reconstruction(flow, images, output, context=context)
+    show({"images": min(count, len(images)), "max_reconstruction_error": error})
 
 
 @click.command(cls=Command)

@@ -15,11 +15,20 @@ from nflows_core.runtime.cli import Command
 @click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="How many images.")
 @click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+@click.option(
+    "--class",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Of a conditional run; repeat it for several.  [default: all]",
+)
 @seed_option
-def sample(folder: Path, count: int, output: Path, temperature: float, seed: int) -> None:
-    """Draw images from the flow of RUN."""
+def sample(folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], seed: int) -> None:
+    """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
     from nflows_core import experiment
-    from nflows_core.training import load_run
+    from nflows_core.conditioning import class_rows
+    from nflows_core.training import load_run, read_run
 
-    experiment.save_samples(load_run(folder), output, count, temperature=temperature, seed=seed)
+    rows = class_rows(read_run(folder), count, names)
+    experiment.save_samples(load_run(folder), output, count, temperature=temperature, seed=seed, rows=rows)
     click.echo(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--clip-norm", type=float, default=1.0, show_default=True, help="Largest norm of a gradient.")
 @click.option("--ema-decay", type=float, default=0.999, show_default=True, help="Of the averaged weights.")
 @click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), default="no", show_default=True)
+@click.option("--reversible", is_flag=True, help="Recompute activations: memory that does not grow with depth.")
+@click.option("--conditional", is_flag=True, help="Condition the flow on the classes of the images.")
 @click.option("--checkpoint-steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard too.")
 @size_option
@@ -97,8 +99,9 @@ def _check_same_settings(stored: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _epochs(total: int) -> Iterator[Progress]:
-    """A bar of epochs on a terminal, a line for each elsewhere."""
-    with progress("epochs", total) as advance:
+    """A bar of epochs on a terminal, a line for each elsewhere; of several processes, the main one shows it."""
+    shown = progress("epochs", total) if _is_main_process() else nullcontext(lambda message: None)
+    with shown as advance:
 
         def update(metrics: StepMetrics, total_steps: int) -> None:
             if metrics.step * total % total_steps == 0:
@@ -107,9 +110,17 @@ def _epochs(total: int) -> Iterator[Progress]:
         yield update
 
 
+def _is_main_process() -> bool:
+    from nflows_core.training.processes import processes
+
+    return bool(processes().is_main_process)
+
+
 def _report(folder: Path, title: str) -> None:
     from nflows_core import experiment
 
+    if not _is_main_process():
+        return
     report = experiment.report(folder, title)
     click.echo(experiment.headlines(report))
     click.echo(f"{'report':<32} {folder / 'report.html'}")

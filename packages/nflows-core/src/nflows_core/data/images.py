@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 
 class DataError(ValueError):
@@ -16,7 +17,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images of one size, with labels if they have any.
+    """Images of one size, with labels or conditioning vectors if they have any.
 
     Arguments:
         pixels: Integers in :math:`[0, n)` as uint8, :math:`(N, C, H, W)`.
@@ -24,6 +25,7 @@ class Images:
         labels: The index of each image's class as int64, :math:`(N,)`, or nothing.
         classes: The names of the classes.
         names: The path of each image inside its data set, if it has one.
+        vectors: What a conditional flow is given instead of the class, such as attributes: floats, :math:`(N, D)`.
 
     Example:
         >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
@@ -38,6 +40,7 @@ class Images:
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    vectors: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
@@ -51,12 +54,28 @@ class Images:
             self._check_labels(self.labels)
         if self.names and len(self.names) != len(self):
             raise DataError(f"{len(self)} images have {len(self.names)} names; give each one, or none")
+        if self.vectors is not None:
+            self._check_vectors(self.vectors)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width of an image."""
         channels, height, width = self.pixels.shape[1:]
         return channels, height, width
+
+    @property
+    def context(self) -> Tensor | None:
+        """What a conditional flow is given, float32 :math:`(N, D)`: the vectors, or else the labels, one-hot."""
+        if self.vectors is not None:
+            return self.vectors.float()
+        return None if self.labels is None else one_hot(self.labels, len(self.classes)).float()
+
+    @property
+    def context_features(self) -> int:
+        """The length :math:`D` of a context vector; 0 for images that have neither vectors nor labels."""
+        if self.vectors is not None:
+            return self.vectors.shape[1]
+        return 0 if self.labels is None else len(self.classes)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -67,7 +86,8 @@ class Images:
             indices = _as_index(indices)
         labels = None if self.labels is None else self.labels[indices]
         names = tuple(self.names[i] for i in torch.arange(len(self))[indices].tolist()) if self.names else ()
-        return replace(self, pixels=self.pixels[indices], labels=labels, names=names)
+        vectors = None if self.vectors is None else self.vectors[indices]
+        return replace(self, pixels=self.pixels[indices], labels=labels, names=names, vectors=vectors)
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):
@@ -76,6 +96,15 @@ class Images:
             raise DataError(
                 f"labels run from {int(labels.min())} to {int(labels.max())}, but there are {len(self.classes)} classes"
             )
+
+    def _check_vectors(self, vectors: Tensor) -> None:
+        if not vectors.is_floating_point() or vectors.ndim != 2 or len(vectors) != len(self) or not vectors.shape[1]:
+            raise DataError(
+                f"vectors must be floats of shape ({len(self)}, D), got {vectors.dtype} {tuple(vectors.shape)}"
+            )
+        if not vectors.isfinite().all():
+            bad = int((~vectors.isfinite()).any(1).nonzero()[0])
+            raise DataError(f"the vector of image {bad} is not finite: {vectors[bad].tolist()[:5]}")
 
 
 def _as_index(indices: Sequence[int] | Tensor) -> Tensor:

@@ -18,12 +18,18 @@ def dequantize(pixels: Tensor, quantization: int = 256, generator: torch.Generat
         Values in :math:`[0, 1)`; `quantize` gives ``pixels`` back.
     """
     dtype = pixels.dtype if pixels.is_floating_point() else torch.get_default_dtype()
+    noise = torch.rand(pixels.shape, generator=generator, device=pixels.device, dtype=dtype)
+    return dequantize_by(noise, pixels, quantization)
+
+
+def dequantize_by(noise: Tensor, pixels: Tensor, quantization: int = 256) -> Tensor:
+    r"""`dequantize` with given noise :math:`u \in [0, 1)`, of the shape of ``pixels`` and the type of the result."""
+    dtype = noise.dtype
     # The sum, the quotient and the product in `quantize` round, by less than this much of a pixel's unit together:
     # noise closer to 0 or 1 could land on the neighboring value.
     margin = 2 * quantization * torch.finfo(dtype).eps
     if margin >= 0.5:
         raise ValueError(f"{dtype} is too coarse for noise on {quantization} values; convert the pixels to float32")
-    noise = torch.rand(pixels.shape, generator=generator, device=pixels.device, dtype=dtype)
     return (pixels.to(dtype) + noise.clamp(margin, 1 - margin)) / quantization
 
 

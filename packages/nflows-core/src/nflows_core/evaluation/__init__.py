@@ -8,9 +8,10 @@ from nflows_core.evaluation.metrics import (
     parameters,
     reconstruction_error,
 )
-from nflows_core.evaluation.timing import density, median_milliseconds, sampling, training
+from nflows_core.evaluation.timing import TIMED_IMAGES, density, median_milliseconds, sampling, training
 
 __all__ = [
+    "TIMED_IMAGES",
     "BitsPerDim",
     "ReconstructionGrid",
     "bits_per_dim",

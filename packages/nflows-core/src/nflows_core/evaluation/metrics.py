@@ -128,6 +128,6 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     like = _like(flow)
     for start in range(0, len(images), batch_size):
-        chosen = slice(start, start + batch_size)
+        chosen = slice(start, min(start + batch_size, len(images)))
         pixels = images.pixels[chosen].to(like.device).to(like.dtype)
         yield pixels, None if context is None else context[chosen].to(like)

@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -143,6 +144,12 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         if invocation.debug:
             traceback.print_exc()
         message, exit_code = explain(error)
-        click.echo(f"nflows: error: {message}", err=True)
+        click.echo(f"nflows: error: {_speaker()}{message}", err=True)
         return exit_code
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _speaker() -> str:
+    """Which of several processes speaks, as ``torchrun`` numbers them; what one alone met must be heard too."""
+    rank = os.environ.get("RANK", "0")
+    return "" if rank == "0" else f"process {rank}: "

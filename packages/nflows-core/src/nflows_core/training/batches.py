@@ -1,6 +1,7 @@
-r"""The batches of a training run, each a pure function of the seed, the step and the process.
+r"""The batches of a training run, each a pure function of the seed and the update.
 
-A resumed run therefore needs no state of a random generator to go on exactly as it would have.
+A resumed run therefore needs no state of a random generator to go on exactly as it would have, and how many processes
+share the images of an update changes neither the images nor their noise.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from nflows_core.data.images import Images
-from nflows_core.distributions.dequantization import dequantize
+from nflows_core.distributions.dequantization import dequantize_by
 from nflows_core.training.config import TrainingConfig
+
+_INITIAL_IMAGES = 256
+"""Enough for the mean and variance of every channel; an update of many processes need not fit one device."""
 
 
 class Batch(NamedTuple):
@@ -38,7 +41,8 @@ class _Purpose(IntEnum):
 class Batches:
     """Draws the batches of one process from images that stay in memory as integers.
 
-    Every epoch goes through the images in a new order and leaves out the remainder that fills no update.
+    Every epoch goes through the images in a new order and leaves out the remainder that fills no update. The processes
+    share the images of an update in order; the noise of an image depends on the seed, the epoch and the image alone.
 
     Arguments:
         images: All the images, on the CPU.
@@ -58,7 +62,7 @@ class Batches:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        if config.conditional and images.labels is None:
+        if config.conditional and not images.context_features:
             raise ValueError("conditional training needs labelled images, but these have no labels")
         self.images = images
         self.config = config
@@ -70,55 +74,63 @@ class Batches:
         self.update_images = self.process_images * processes
         self.steps_per_epoch = len(images) // self.update_images
         self._order = lru_cache(maxsize=1)(self._draw_order)
+        self._noise_seeds = lru_cache(maxsize=2)(self._draw_noise_seeds)
 
     @property
     def sampling(self) -> dict[str, int]:
         """What decides the batches: a run can only be resumed with the same."""
-        names = ("seed", "batch_size", "accumulation_steps", "conditional")
-        settings = {name: getattr(self.config, name) for name in names}
-        return {**settings, "processes": self.processes, "images": len(self.images)}
+        return {
+            "seed": self.config.seed,
+            "batch_size x accumulation_steps x processes": self.update_images,
+            "conditional": self.config.conditional,
+            "images": len(self.images),
+        }
 
     def training(self, step: int) -> Iterator[Batch]:
-        """The batches of update ``step``: ``accumulation_steps`` of them."""
-        generator = self._generator(_Purpose.TRAINING_NOISE, step, self.process)
-        for indices in torch.split(self._indices(step, self.process), self.config.batch_size):
-            yield self._batch(indices, generator)
+        """The batches of update ``step`` on this process: ``accumulation_steps`` of them."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        start = position * self.update_images + self.process * self.process_images
+        share = self._order(epoch)[start : start + self.process_images]
+        for indices in torch.split(share, self.config.batch_size):
+            yield self._batch(indices, _Purpose.TRAINING_NOISE, epoch)
 
     def initial(self) -> Batch:
-        """One batch of all the images in the first process's first update; the same on every process."""
-        return self._batch(self._indices(0, 0), self._generator(_Purpose.TRAINING_NOISE, 0, 0))
+        """What to initialize a flow on: as many images as an update has, the same for any number of processes."""
+        # Not those of the first update: where ActNorm has made their mean zero, their gradient is nothing but rounding,
+        # from which Adam would make steps as long as any other.
+        indices = self._order(0)[-min(self.update_images, _INITIAL_IMAGES) :]
+        return self._batch(indices, _Purpose.TRAINING_NOISE, 0)
 
     def test(self) -> Iterator[Batch]:
         """This process's share of all the images in their own order, with the same noise every time."""
-        generator = self._generator(_Purpose.TEST_NOISE, self.process)
         share = torch.arange(self.process, len(self.images), self.processes)
         for indices in torch.split(share, self.config.batch_size):
-            yield self._batch(indices, generator)
-
-    def _indices(self, step: int, process: int) -> Tensor:
-        epoch, position = divmod(step, self.steps_per_epoch)
-        start = (position * self.processes + process) * self.process_images
-        return self._order(epoch)[start : start + self.process_images]
+            yield self._batch(indices, _Purpose.TEST_NOISE, 0)
 
     def _draw_order(self, epoch: int) -> Tensor:
-        generator = _seeded(torch.device("cpu"), self.config.seed, _Purpose.ORDER, epoch)
+        generator = torch.Generator().manual_seed(int(self._seeds(1, _Purpose.ORDER, epoch)[0]))
         return torch.randperm(len(self.images), generator=generator)
 
-    def _batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
-        pixels = self.images.pixels[indices].to(self.device).to(self.dtype)
-        x = dequantize(pixels, self.images.quantization, generator)
-        return Batch(x, self._context(indices))
+    def _draw_noise_seeds(self, purpose: _Purpose, epoch: int) -> list[int]:
+        return self._seeds(len(self.images), purpose, epoch)
 
-    def _context(self, indices: Tensor) -> Tensor | None:
-        labels = self.images.labels if self.config.conditional else None
-        if labels is None:
-            return None
-        return one_hot(labels[indices], len(self.images.classes)).to(self.device, self.dtype)
+    def _seeds(self, count: int, purpose: _Purpose, epoch: int) -> list[int]:
+        words = np.random.SeedSequence((self.config.seed, purpose, epoch)).generate_state(count, np.uint64)
+        seeds: list[int] = words.tolist()
+        return seeds
 
-    def _generator(self, *key: int) -> torch.Generator:
-        return _seeded(self.device, self.config.seed, *key)
+    def _batch(self, indices: Tensor, purpose: _Purpose, epoch: int) -> Batch:
+        images = self.images[indices]
+        pixels = images.pixels.to(self.device)
+        x = dequantize_by(self._noise(indices, purpose, epoch), pixels, images.quantization)
+        context = images.context if self.config.conditional else None
+        return Batch(x, None if context is None else context.to(self.device, self.dtype))
 
-
-def _seeded(device: torch.device, *key: int) -> torch.Generator:
-    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-    return torch.Generator(device).manual_seed(seed)
+    def _noise(self, indices: Tensor, purpose: _Purpose, epoch: int) -> Tensor:
+        # One image at a time: a generator's numbers for a batch depend on the batch's size.
+        seeds = self._noise_seeds(purpose, epoch)
+        noise = torch.empty(len(indices), *self.images.shape, device=self.device, dtype=self.dtype)
+        generator = torch.Generator(self.device)
+        for image, index in zip(noise, indices.tolist(), strict=True):
+            image.uniform_(generator=generator.manual_seed(seeds[index]))
+        return noise

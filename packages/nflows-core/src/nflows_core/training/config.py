@@ -32,7 +32,9 @@ class TrainingConfig:
         seed: Decides the order of the images and the dequantization noise.
         mixed_precision: "bf16" runs the networks inside couplings and priors in bfloat16; the flow's own path
             stays in full precision, so that it remains invertible and its density honest.
-        conditional: Feeds the images' labels, one-hot, to the flow as its context.
+        reversible: Recomputes activations by the inverse in the backward pass instead of keeping them: memory does not
+            grow with depth, an update takes longer; see `recomputed_activations`.
+        conditional: Feeds each image's context to the flow: its vector if it has one, else its label, one-hot.
         checkpoint_steps: Updates between two checkpoints; each epoch ends with one besides.
         log_steps: Updates between two rows of ``metrics.csv``; the last update has one besides.
         tensorboard: Writes the same curves for TensorBoard.
@@ -53,6 +55,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     seed: int = 0
     mixed_precision: Precision = "no"
+    reversible: bool = False
     conditional: bool = False
     checkpoint_steps: int = 1000
     log_steps: int = 10
@@ -63,7 +66,7 @@ class TrainingConfig:
             self._check_integer(name, 1)
         for name in ("warmup_steps", "seed"):
             self._check_integer(name, 0)
-        for name in ("conditional", "tensorboard"):
+        for name in ("reversible", "conditional", "tensorboard"):
             self._check_type(name, bool, "true or false")
         self._check_number("learning_rate", "positive and finite", lambda value: 0 < value < math.inf)
         self._check_number("clip_norm", "positive and finite", lambda value: 0 < value < math.inf)

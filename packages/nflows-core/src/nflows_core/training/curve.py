@@ -83,6 +83,12 @@ class Curve:
         self._file.close()
 
 
+def read_curve(path: Path, column: str) -> list[tuple[float, float]]:
+    """The values of a column, each with its step."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [(float(row["step"]), float(row[column])) for row in csv.DictReader(file)]
+
+
 class Log:
     """The curves of a run; processes other than the main one write nothing.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from nflows_core.bijections.base import leaf_bijections
@@ -41,13 +42,14 @@ class _NonFiniteOutput(Exception):  # noqa: N818 - it carries a hook's finding o
 
 @dataclass
 class _Trace:
-    """The leaf bijections in the order of the forward pass, and those whose input got a bad gradient."""
+    """The leaf bijections in the order of both passes, and those whose input got a bad gradient."""
 
     called: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     bad_inputs: set[str] = field(default_factory=set)
 
 
-def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str:
+def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str | None:
     """Says what first was not finite in a step.
 
     Arguments:
@@ -56,7 +58,8 @@ def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str:
 
     Returns:
         The dotted name and class of the first bijection whose output or log-determinant is not finite; or,
-        where the forward passes are finite, of the first in the backward pass to give a bad gradient.
+        where the forward passes are finite, of the first in the backward pass to give a bad gradient. Nothing if
+        the step is finite.
     """
     flow.zero_grad()
     trace = _Trace()
@@ -68,7 +71,7 @@ def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str:
                 loss.backward()  # type: ignore[no-untyped-call]
     except _NonFiniteOutput as found:
         return str(found)
-    return _first_gradient(flow, trace)
+    return _first_gradient(flow, trace) or _overflow(flow)
 
 
 @contextmanager
@@ -83,6 +86,7 @@ def _watched(flow: nn.Module, trace: _Trace) -> Iterator[None]:
 
 def _watch(name: str, trace: _Trace) -> Callable[..., None]:
     def check_gradient(gradient: Tensor) -> None:
+        trace.passed.append(name)
         if not gradient.isfinite().all():
             trace.bad_inputs.add(name)
 
@@ -97,9 +101,9 @@ def _watch(name: str, trace: _Trace) -> Callable[..., None]:
     return check_outputs
 
 
-def _first_gradient(flow: nn.Module, trace: _Trace) -> str:
-    # The backward pass runs from the latents to the data, so the layer called last is the one reached first.
-    for name in reversed(trace.called):
+def _first_gradient(flow: nn.Module, trace: _Trace) -> str | None:
+    # The layers at the data get no gradient of their input: the backward pass, from latents to data, ends with them.
+    for name in [*trace.passed, *reversed(trace.called)]:
         module = flow.get_submodule(name)
         bad = [
             parameter
@@ -108,4 +112,18 @@ def _first_gradient(flow: nn.Module, trace: _Trace) -> str:
         ]
         if bad or name in trace.bad_inputs:
             return f"gradient of {[*bad, 'the input'][0]} in layer {name} ({type(module).__name__})"
-    return "something that this process cannot repeat: see the message of the other processes"
+    return None
+
+
+def _overflow(flow: nn.Module) -> str | None:
+    """Gradients may all be finite and their norm, by which clipping divides, too large for the type."""
+    layers = dict(leaf_bijections(flow))
+    norms = {
+        name: torch.stack([p.grad.norm() for p in layer.parameters() if p.grad is not None]).norm()
+        for name, layer in layers.items()
+        if any(p.grad is not None for p in layer.parameters())
+    }
+    if not norms or torch.stack(list(norms.values())).norm().isfinite():
+        return None
+    largest = max(norms, key=lambda name: norms[name].item())
+    return f"norm of the gradient, the most of it in layer {largest} ({type(layers[largest]).__name__})"

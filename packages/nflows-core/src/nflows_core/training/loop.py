@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
@@ -111,7 +112,9 @@ class TrainingLoop:
         return bits_per_dim, norm
 
     def _stop(self) -> None:
-        where = locate_non_finite(self.flow, self._repeated_losses())
+        found = locate_non_finite(self.flow, self._repeated_losses())
+        # One process may have met it alone; all of them stop, and any of them may be the one that is heard.
+        where = next(filter(None, gather_object([found])), "something that repeating the update does not show")
         saved = self.checkpoint if self.checkpoint.exists() else None
         raise NonFiniteError(where, self.state.step, self._learning_rate(), saved)
 

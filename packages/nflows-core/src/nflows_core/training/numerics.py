@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,6 +46,17 @@ def deterministic_convolutions() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def any_gradient_layout() -> Iterator[None]:
+    """Keeps data-parallel training from warning, in every process, that it copies the gradients of 1 x 1 kernels.
+
+    With the channels innermost their strides are not those of the parameter; the copy is of a few numbers.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        yield
 
 
 def keep_freed_memory() -> None:

@@ -20,6 +20,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.report import versions
 from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
+from nflows_core.training.processes import processes
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
@@ -56,8 +57,11 @@ class Run:
 def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
     """Writes ``config.json`` and, with the trained flow, ``model.safetensors``.
 
-    Called once before the training, so that an unfinished run can be resumed and sampled, and once after it.
+    Called once before the training, so that an unfinished run can be resumed and sampled, and once after it. Of several
+    processes, the main one writes.
     """
+    if not processes().is_main_process:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:
         json.dump({**asdict(run), "versions": versions()}, file, indent=2)

@@ -79,9 +79,9 @@ class TrainingState:
 
 
 def _check_sampling(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    changed = [f"{name} was {then[name]} and is {now[name]}" for name in now if then[name] != now[name]]
+    changed = [f"{name} was {then.get(name)} and is {now[name]}" for name in now if then.get(name) != now[name]]
     if changed:
         raise CheckpointError(
-            f"cannot resume {path}, the images would come in another order: {', '.join(changed)}. "
+            f"cannot resume {path}, its updates were made of other images: {', '.join(changed)}. "
             "Resume with what it had, or start a new run."
         )

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
 
+from nflows_core.bijections.reversible import check_exact, recomputed_activations
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training.batches import Batches
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.loop import Progress, TrainingLoop
-from nflows_core.training.numerics import deterministic_convolutions, keep_freed_memory, network_precision
+from nflows_core.training.numerics import (
+    any_gradient_layout,
+    deterministic_convolutions,
+    keep_freed_memory,
+    network_precision,
+)
+from nflows_core.training.processes import on_cpu
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -23,9 +31,9 @@ class Trainer:
     r"""Minimizes a flow's bits per dimension on images with Adam (Kingma & Ba 2015).
 
     Runs on the device and the processes that Accelerate finds: one CPU or GPU in a plain script, many under
-    ``accelerate launch`` or ``torchrun``. Everything random is a pure function of the seed, the update and
-    the process: a run that was killed at any moment and resumed on the same machine draws the same curve as
-    one that never was.
+    ``accelerate launch`` or ``torchrun``. Everything random is a pure function of the seed, the epoch and the image:
+    a run that was killed at any moment and resumed on the same machine draws the same curve as one that never was,
+    and processes or accumulation steps that share the images of an update draw it too, but for the order of sums.
 
     It leaves ``checkpoint.safetensors``, ``metrics.csv`` and ``metrics_test.csv`` in its folder.
 
@@ -38,7 +46,7 @@ class Trainer:
         progress: Called after every update with a `StepMetrics` and the number of updates of the whole run.
 
     Raises:
-        ValueError: The images do not fit the flow or the settings.
+        ValueError: The images or the flow do not fit the settings, or each other.
         ModuleNotFoundError: TensorBoard is asked for and not installed.
     """
 
@@ -54,6 +62,8 @@ class Trainer:
         _check_images(flow, train_images, "training")
         if test_images is not None:
             _check_images(flow, test_images, "test")
+        if config.reversible:
+            check_exact(flow)
         if config.tensorboard and not importlib.util.find_spec("tensorboard"):
             raise ModuleNotFoundError("tensorboard=True needs TensorBoard: pip install 'nflows-core[tensorboard]'")
         self.flow = flow
@@ -94,12 +104,17 @@ class Trainer:
             keep_freed_memory()
         with deterministic_convolutions():
             loop = self._loop(accelerator)
-            with network_precision(self.flow, self.config.mixed_precision, accelerator.device):
+            precision = network_precision(self.flow, self.config.mixed_precision, accelerator.device)
+            with precision, self._activations(), any_gradient_layout():
                 return loop.run()
+
+    def _activations(self) -> AbstractContextManager[None]:
+        return recomputed_activations(self.flow) if self.config.reversible else nullcontext()
 
     def _accelerator(self) -> Accelerator:
         # Its own mixed precision would round the flow's path too: see `network_precision`.
         return Accelerator(
+            cpu=on_cpu(),
             mixed_precision="no",
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=self.config.accumulation_steps),
             log_with="tensorboard" if self.config.tensorboard else None,

@@ -1,0 +1,82 @@
+r"""What a run's flow is conditioned on: the classes of its images, one-hot, if it was trained conditionally."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from nflows_core.data.images import DataError, Images
+from nflows_core.training import Run
+
+
+class ClassRows(NamedTuple):
+    """The context of samples, and how many stand in a row of their picture; nothing if there is no need to say."""
+
+    context: Tensor | None
+    columns: int | None
+
+
+NO_CLASSES = ClassRows(None, None)
+
+
+def check_labelled(data: str, *parts: Images) -> None:
+    """Raises a `DataError` if a part of the data set cannot train or measure a conditional flow."""
+    if not all(images.context_features for images in parts):
+        raise DataError(
+            f"{data}: conditional training needs labels: put the images of each class into a folder of its name, or "
+            "the file of labels beside the IDX files"
+        )
+
+
+def context_of(run: Run, images: Images) -> Tensor | None:
+    """The context of images for the flow of a run, :math:`(N, D)`, or nothing; classes are matched by their names.
+
+    Raises:
+        DataError: The run is conditional, but the images have no labels, or a class that it does not know.
+    """
+    if not run.training.conditional:
+        return None
+    if images.labels is None:
+        raise DataError(
+            f"the flow is conditioned on the classes {_listed(run.classes)}, but these images have no labels"
+        )
+    numbers = torch.tensor(_numbers(run.classes, images.classes))
+    return replace(images, labels=numbers[images.labels], classes=run.classes).context
+
+
+def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
+    """The context of about ``n`` samples, as many of each class: a row of the picture for each.
+
+    Arguments:
+        run: Where the samples are from.
+        n: Rounded up to a multiple of the number of classes; if it is lower, only the first ``n`` classes are drawn.
+        names: The classes in order; all of them if not given.
+
+    Raises:
+        DataError: The run is not conditional, or has no class of such a name.
+    """
+    if not run.training.conditional:
+        if names:
+            raise DataError("the flow of this run knows no classes: it was not trained with --conditional")
+        return NO_CLASSES
+    numbers = torch.tensor(_numbers(run.classes, names or run.classes))[:n]
+    count = math.ceil(n / len(numbers))
+    context = one_hot(numbers.repeat_interleave(count), len(run.classes)).float()
+    return ClassRows(context, count if len(numbers) > 1 and count > 1 else None)
+
+
+def _numbers(known: Sequence[str], names: Sequence[str]) -> list[int]:
+    if unknown := [name for name in names if name not in known]:
+        raise DataError(f"the flow knows no class {unknown[0]!r}; its classes are {_listed(known)}")
+    return [known.index(name) for name in names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """At most twenty names: an error is two lines."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
