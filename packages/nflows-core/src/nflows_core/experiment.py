@@ -168,7 +168,7 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
     if test.shape != flow.shape:
         raise DataError(f"the flow takes images of shape {flow.shape}, these have {test.shape}; give --size, or others")
     density = bits_per_dim(flow, test, seed=seed, context=context)
-    timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)]
+    timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)].to(next(flow.parameters()))
     return {
         "bits_per_dim": density.mean,
         "bits_per_dim_interval_95": list(density.interval),
