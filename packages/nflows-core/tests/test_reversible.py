@@ -209,6 +209,32 @@ def test_second_derivatives_are_refused() -> None:
         gradient.sum().backward()
 
 
+class Inaccurate(Bijection):
+    """The identity with an inverse that loses a tenth."""
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        return x, x.new_zeros(len(x))
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        return 0.9 * z
+
+
+def test_gradients_of_a_spoilt_recomputation_are_refused() -> None:
+    flow = Composition([Conv1x1(SHAPE), Inaccurate(SHAPE)])
+    with recomputed_activations(flow):
+        z, _ = flow(torch.randn(3, *SHAPE))
+    with pytest.raises(FloatingPointError, match=r"with an error of 0\.1 of its largest value"):
+        z.sum().backward()
+
+
+def test_an_empty_batch_has_no_error() -> None:
+    flow = Composition([Conv1x1(SHAPE), ActNorm(SHAPE)])
+    with recomputed_activations(flow):
+        z, logdet = flow(torch.randn(0, *SHAPE))
+    (z.sum() + logdet.sum()).backward()
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in flow.parameters())
+
+
 class Bad(Bijection):
     """The identity with a weight whose gradient is not finite."""
 
