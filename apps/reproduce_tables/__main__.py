@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nflows_core.comparison import Candidate, compare
+from nflows_core.comparison import compare
+from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig
@@ -69,7 +70,7 @@ def run_table(table: dict[str, Any], options: argparse.Namespace) -> None:
     folder = options.output / f"table-{table['id']}"
     config = TrainingConfig(epochs=options.epochs, warmup_steps=100, checkpoint_steps=200)
     arguments = table["arguments"] if options.width is None else {**table["arguments"], "width": options.width}
-    compare(data, folder, [Candidate.parse(text) for text in table["models"]], arguments, config, progress=progress)
+    compare(data, folder, [ModelChoice.parse(text) for text in table["models"]], arguments, config, progress=progress)
     shutil.copyfile(folder / "report.json", results(table["id"]))
 
 

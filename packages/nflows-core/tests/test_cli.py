@@ -242,7 +242,7 @@ def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.Cap
         (["--levels", "4"], "choose fewer levels"),
         (["--learning-rate", "0"], "learning_rate must be positive"),
         (["--batch-size", "5000"], "do not fill one update of 5000"),
-        (["--model", "resnet"], "'resnet' is not one of"),
+        (["--model", "resnet"], "no model is called 'resnet'"),
         (["--depth", "0"], "0 is not in the range x>=1"),
     ],
 )
@@ -301,3 +301,15 @@ def test_a_flow_that_diverges_names_the_layer(
     error = capsys.readouterr().err
     assert "ActNorm" in error
     assert "checkpoint.safetensors" in error
+
+
+def test_a_model_with_arguments_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "digits", "-o", tmp_path, "--model", "cinc:coupling=quad", *TINY]
+    assert call(*command) == 0
+    assert any(type(module).__name__ == "QuadCoupling" for module in load_run(tmp_path).modules())
+    assert call(*command, "--resume") == 0
+    capsys.readouterr()
+    assert call("train", "digits", "-o", tmp_path, "--model", "cinc:coupling=affine", "--resume") == 2
+    assert "--coupling is affine, but the run to resume has quad" in capsys.readouterr().err
+    assert call("train", "digits", "-o", tmp_path / "new", "--model", "glww") == 2
+    assert "no model is called 'glww'; there are cinc, " in capsys.readouterr().err

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nflows_core.cli import nflows
-from nflows_core.comparison import Candidate
+from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.training import NonFiniteError, load_run
@@ -134,5 +134,5 @@ def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_values_are_numbers_or_words() -> None:
-    arguments = Candidate.parse("finc:kernel-size=5,max-amplification=2.5,layer=x").arguments
-    assert arguments == {"kernel_size": 5, "max_amplification": 2.5, "layer": "x"}
+    arguments = ModelChoice.parse("finc:kernel-size=5,max-amplification=2.5,layer=x,corner=none").arguments
+    assert arguments == {"kernel_size": 5, "max_amplification": 2.5, "layer": "x", "corner": None}

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from nflows_core.evaluation import (
     training,
 )
 from nflows_core.flow import Flow
-from nflows_core.models import MODELS
+from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_core.training import NonFiniteError, Run, StepMetrics, TrainingConfig, load_run, read_run
+from nflows_core.training import NonFiniteError, Run, StepMetrics, TrainingConfig, read_run
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 
@@ -37,40 +37,10 @@ Progress = Callable[[str, StepMetrics, int], None]
 """Called after every update with the candidate, its metrics and the number of its updates."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A model with arguments of its own, written ``NAME`` or ``NAME:ARGUMENT=VALUE,...``.
-
-    Arguments:
-        text: As it was written: the name of its row and of its folder.
-        model: A name in `nflows_core.models.MODELS`.
-        arguments: Those of the model.
-
-    Example:
-        >>> Candidate.parse("cinc:coupling=quad,width=32").arguments
-        {'coupling': 'quad', 'width': 32}
-    """
-
-    text: str
-    model: str
-    arguments: dict[str, Any]
-
-    @classmethod
-    def parse(cls, text: str) -> Candidate:
-        """Reads what a person wrote; values are numbers, or else words."""
-        model, _, rest = text.partition(":")
-        if model not in MODELS:
-            raise ValueError(f"no model is called {model!r}; there are {', '.join(sorted(MODELS))}")
-        pairs = [part.partition("=") for part in rest.split(",")] if rest else []
-        if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
-            raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
-        return cls(text, model, {name.replace("-", "_"): _value(value) for name, _, value in pairs})
-
-
 def compare(
     data: str,
     folder: Path,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[ModelChoice],
     arguments: Mapping[str, Any],
     config: TrainingConfig,
     *,
@@ -106,7 +76,7 @@ def compare(
             _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
         except NonFiniteError as error:
             failures[candidate.text] = str(error)
-    trained = {text: load_run(folder / _slug(text)) for text in texts if text not in failures}
+    trained = {text: experiment.load(folder / _slug(text)) for text in texts if text not in failures}
     if not trained:
         raise ValueError(f"every candidate diverged: {'; '.join(failures.values())}")
     rows = _rows(folder, trained, read_images(data, "test", size), rounds, config.seed)
@@ -180,7 +150,7 @@ def _report(
     )
 
 
-def _arguments(candidate: Candidate, common: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(candidate: ModelChoice, common: Mapping[str, Any]) -> dict[str, Any]:
     known = experiment.argument_names(candidate.model)
     return {**{name: value for name, value in common.items() if name in known}, **candidate.arguments}
 
@@ -192,17 +162,6 @@ def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int],
 def _slug(text: str) -> str:
     """The text as the name of a folder on every system."""
     return text.replace(":", "-").replace("=", "-").replace(",", "-")
-
-
-def _value(text: str) -> float | str:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _cell(value: object) -> object:

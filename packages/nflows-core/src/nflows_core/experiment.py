@@ -144,6 +144,11 @@ def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
     processes().wait_for_everyone()
 
 
+def load(folder: Path) -> Flow:
+    """The flow of a run, as `load_run` gives it, on the GPU if there is one."""
+    return load_run(folder).to(processes().device)
+
+
 def remove_run(folder: Path) -> None:
     """Removes the files that a run leaves in its folder, and nothing else."""
     names = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE)
@@ -195,7 +200,7 @@ def report(folder: Path, title: str) -> dict[str, Any]:
     Returns:
         The content of ``report.json``.
     """
-    run, flow = read_run(folder), load_run(folder)
+    run, flow = read_run(folder), load(folder)
     train, test = read_images(run.data, "train", run.size), read_images(run.data, "test", run.size)
     seed, context = run.training.seed, context_of(run, test)
     curves = {file: read_curve(folder / file, "bits_per_dim") for file in (METRICS_FILE, TEST_METRICS_FILE)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import FolderPath, seed_option, size_option
+from nflows_core.cli.options import MODEL_METAVAR, FolderPath, seed_option, size_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.page import shown
@@ -44,7 +44,7 @@ _COLUMNS = {
     multiple=True,
     default=_MODELS,
     show_default=True,
-    metavar="NAME[:ARGUMENT=VALUE,...]",
+    metavar=MODEL_METAVAR,
     help="Repeatable, as in --model glow --model inverse-flow:width=64; times are related to the first one's.",
 )
 @click.option("--levels", type=click.IntRange(1), default=2, show_default=True)
@@ -64,10 +64,11 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
 
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
-    from nflows_core.comparison import Candidate, compare
+    from nflows_core.comparison import compare
+    from nflows_core.model_choice import ModelChoice
     from nflows_core.training import TrainingConfig
 
-    candidates = [Candidate.parse(text) for text in models]
+    candidates = [ModelChoice.parse(text) for text in models]
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:

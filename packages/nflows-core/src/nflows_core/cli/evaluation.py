@@ -20,10 +20,10 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
     from nflows_core import experiment
     from nflows_core.conditioning import context_of
-    from nflows_core.training import load_run, read_run
+    from nflows_core.training import read_run
 
     images = test_images(folder, data, size)
-    show(experiment.measure(load_run(folder), images, context=context_of(read_run(folder), images)))
+    show(experiment.measure(experiment.load(folder), images, context=context_of(read_run(folder), images)))
 
 
 @click.command(cls=Command)
@@ -40,9 +40,9 @@ def reconstruct(folder: Path, data: str | None, count: int, output: Path | None,
     from nflows_core import experiment
     from nflows_core.conditioning import context_of
     from nflows_core.evaluation import reconstruction_error
-    from nflows_core.training import load_run, read_run
+    from nflows_core.training import read_run
 
-    flow, images = load_run(folder), test_images(folder, data, size)
+    flow, images = experiment.load(folder), test_images(folder, data, size)
     context = context_of(read_run(folder), images)
     error = reconstruction_error(flow, images, count, context=context)
     if output is not None:

@@ -115,11 +115,12 @@ def edit(
 
 
 def _flow(folder: Path) -> Flow:
-    from nflows_core.training import load_run, read_run
+    from nflows_core.experiment import load
+    from nflows_core.training import read_run
 
     if read_run(folder).arguments.get("context_features"):
         raise CommandError(f"{folder} is conditional, and a picture alone has no class; give an unconditional run")
-    return load_run(folder)
+    return load(folder)
 
 
 def _data(folder: Path, split: SplitName, data: str | None) -> Images:

@@ -15,6 +15,7 @@ from nflows_core.shipped import find_run
 if TYPE_CHECKING:
     from nflows_core.data.images import Images
 
+MODEL_METAVAR = "NAME[:ARGUMENT=VALUE,...]"
 FolderPath = click.Path(file_okay=False, path_type=Path)
 FilePath = click.Path(dir_okay=False, path_type=Path)
 

@@ -27,8 +27,8 @@ def sample(folder: Path, count: int, output: Path, temperature: float, names: tu
     """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
     from nflows_core import experiment
     from nflows_core.conditioning import class_rows
-    from nflows_core.training import load_run, read_run
+    from nflows_core.training import read_run
 
     rows = class_rows(read_run(folder), count, names)
-    experiment.save_samples(load_run(folder), output, count, temperature=temperature, seed=seed, rows=rows)
+    experiment.save_samples(experiment.load(folder), output, count, temperature=temperature, seed=seed, rows=rows)
     click.echo(output)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import FolderPath, seed_option, size_option
+from nflows_core.cli.options import MODEL_METAVAR, FolderPath, seed_option, size_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
+    from nflows_core.model_choice import ModelChoice
     from nflows_core.training import StepMetrics
     from nflows_core.training.loop import Progress
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("data")
 @click.option("-o", "--output", "folder", type=FolderPath, required=True, help="Folder of the run.")
-@click.option("--model", type=click.Choice(["glow", "inverse-flow"]), default="inverse-flow", show_default=True)
+@click.option(
+    "--model", default="inverse-flow", show_default=True, metavar=MODEL_METAVAR, help="As in cinc:coupling=quad."
+)
 @click.option("--levels", type=click.IntRange(1), help="Times that the image is squeezed.  [default: 2]")
 @click.option("--depth", type=click.IntRange(1), help="Steps of a level.  [default: 4]")
 @click.option("--kernel-size", type=click.IntRange(1), help="Of the inverse convolutions.  [default: 3]")
@@ -53,23 +56,27 @@ if TYPE_CHECKING:
 def train(data: str, folder: Path, model: str, size: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
     """Train a flow on DATA: a folder of images, IDX files (MNIST), a tar archive, a .npy file, or the word digits."""
     from nflows_core import experiment
+    from nflows_core.model_choice import ModelChoice
     from nflows_core.training import TrainingConfig, read_run
 
+    choice = ModelChoice.parse(model)
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
-    arguments = {name: value for name, value in arguments.items() if value is not None}
+    arguments = {name: value for name, value in arguments.items() if value is not None} | choice.arguments
     if resume:
         stored = read_run(folder)
         _check_same_settings(
-            {"model": stored.model, "size": stored.size, **stored.arguments, **asdict(stored.training)}
+            choice, {"model": stored.model, "size": stored.size, **stored.arguments, **asdict(stored.training)}
         )
-        model = stored.model
+        name = stored.model
         with _epochs(stored.training.epochs) as progress:
             experiment.resume(data, folder, progress=progress)
     else:
-        config = TrainingConfig(**options)
+        name, config = choice.model, TrainingConfig(**options)
         with _epochs(config.epochs) as progress:
-            experiment.train(data, folder, model, arguments, config, size=size, overwrite=overwrite, progress=progress)
-    _report(folder, f"{model} on {Path(data).name}")
+            experiment.train(
+                data, folder, choice.model, arguments, config, size=size, overwrite=overwrite, progress=progress
+            )
+    _report(folder, f"{name} on {Path(data).name}")
 
 
 @click.command(cls=Command)
@@ -85,12 +92,15 @@ def demo(folder: Path) -> None:
     _report(folder, "Inverse-Flow on handwritten digits")
 
 
-def _check_same_settings(stored: Mapping[str, Any]) -> None:
+def _check_same_settings(choice: ModelChoice, stored: Mapping[str, Any]) -> None:
     """A resumed run keeps its settings, so that one typed differently would be ignored."""
     context = click.get_current_context()
-    for name, value in context.params.items():
-        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if typed and name in stored and stored[name] != value:
+    source = click.core.ParameterSource.COMMANDLINE
+    typed = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is source}
+    if "model" in typed:
+        typed |= {"model": choice.model, **choice.arguments}
+    for name, value in typed.items():
+        if name in stored and stored[name] != value:
             option = name.replace("_", "-")
             raise CommandError(f"--{option} is {value}, but the run to resume has {stored[name]}; leave the option out")
     if context.params["overwrite"]:

@@ -1,0 +1,51 @@
+"""How a person names a model and its arguments in one word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nflows_core.models import MODELS
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model with arguments of its own, written ``NAME`` or ``NAME:ARGUMENT=VALUE,...``.
+
+    Arguments:
+        text: As it was written.
+        model: A name in `nflows_core.models.MODELS`.
+        arguments: Those of the model.
+
+    Example:
+        >>> ModelChoice.parse("cinc:coupling=quad,width=32").arguments
+        {'coupling': 'quad', 'width': 32}
+    """
+
+    text: str
+    model: str
+    arguments: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> ModelChoice:
+        """Reads what a person wrote; a value is a number, the word none, or a word.
+
+        Raises:
+            ValueError: There is no such model, or the arguments are not written like this.
+        """
+        model, _, rest = text.partition(":")
+        if model not in MODELS:
+            raise ValueError(f"no model is called {model!r}; there are {', '.join(sorted(MODELS))}")
+        pairs = [part.partition("=") for part in rest.split(",")] if rest else []
+        if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
+            raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
+        return cls(text, model, {name.replace("-", "_"): _value(value) for name, _, value in pairs})
+
+
+def _value(text: str) -> float | str | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text == "none" else text
