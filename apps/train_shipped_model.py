@@ -18,6 +18,7 @@ from typing import Any
 from nflows_core import experiment, shipped
 from nflows_core.data import read_images
 from nflows_core.latents import save_directions
+from nflows_core.latents.strips import TRAINING_IMAGES
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig, load_run, read_run, save_run
@@ -57,7 +58,7 @@ def ship(run: Path, report: dict[str, Any]) -> Path:
     # A user's MNIST lies elsewhere: the name says what to give.
     trained, flow = read_run(run), load_run(run)
     save_run(folder, replace(trained, data="mnist"), flow)
-    save_directions(folder, flow, read_images(trained.data, "train", trained.size))
+    save_directions(folder, flow, read_images(trained.data, "train", trained.size), TRAINING_IMAGES)
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if size > MOST_BYTES:
         raise ValueError(f"{folder} holds {size:,} bytes of weights, and a package should carry {MOST_BYTES:,} at most")

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from nflows_core import shipped
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runtime.files import atomic_write
@@ -77,7 +78,10 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
-        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
+        raise RunError(
+            f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote, or the name of "
+            f"a model that comes with the package: {', '.join(shipped.names())}"
+        )
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         return Run(
