@@ -3,6 +3,7 @@ r"""Flows to start from: the models of the literature as presets of `Flow`."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from nflows_core.baselines import BASELINES
 from nflows_core.bijections import (
@@ -31,6 +32,8 @@ from nflows_core.flow import Flow
 from nflows_core.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")
+MAX_AMPLIFICATION = 10.0
+"""Of the presets: generous, since on MNIST a bound of 4 changes an epoch's bits per dimension by 0.001."""
 
 
 class Glow(MultiScaleFlow):
@@ -87,7 +90,7 @@ class CInCFlow(MultiScaleFlow):
         kernel_size: int = 3,
         width: int = 96,
         coupling: str = "affine",
-        max_amplification: float | None = 10.0,
+        max_amplification: float | None = MAX_AMPLIFICATION,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
@@ -123,7 +126,7 @@ class FInCFlow(MultiScaleFlow):
         depth: int = 4,
         kernel_size: int = 3,
         width: int = 96,
-        max_amplification: float | None = 10.0,
+        max_amplification: float | None = MAX_AMPLIFICATION,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
@@ -165,7 +168,7 @@ class InverseFlow(MultiScaleFlow):
         depth: int = 4,
         kernel_size: int = 3,
         width: int = 96,
-        max_amplification: float | None = 10.0,
+        max_amplification: float | None = MAX_AMPLIFICATION,
         context_features: int = 0,
         quantization: int = 256,
     ) -> None:
@@ -229,8 +232,8 @@ def _coupling(name: str) -> type[AffineCoupling] | type[QuadCoupling]:
 _COUPLINGS: dict[str, type[AffineCoupling] | type[QuadCoupling]] = {"affine": AffineCoupling, "quad": QuadCoupling}
 
 LAYERS: dict[str, Callable[[Shape, int, str], Bijection]] = {
-    "inverse-conv": InverseConv2d,
-    "invertible-conv": InvertibleConv2d,
+    "inverse-conv": partial(InverseConv2d, max_amplification=MAX_AMPLIFICATION),
+    "invertible-conv": partial(InvertibleConv2d, max_amplification=MAX_AMPLIFICATION),
     "emerging": lambda shape, kernel_size, corner: EmergingConv2d(shape, kernel_size),
     "exponential": lambda shape, kernel_size, corner: ConvExponential(shape, kernel_size),
     "periodic": lambda shape, kernel_size, corner: PeriodicConv2d(shape, kernel_size),
