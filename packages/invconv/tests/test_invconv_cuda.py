@@ -211,6 +211,17 @@ def test_a_bad_anchor_makes_its_group_nan(rng, entry):
 
 @pytest.mark.cuda
 @needs_device
+@pytest.mark.parametrize("method", ["wavefront", "fixed_point", "dense"])
+def test_the_convolution_has_the_precision_of_its_inverse(rng, method):
+    y, weight = problem(rng, dtype=torch.float32, batch=8, channels=16, size=(16, 16))
+    before = torch.backends.cudnn.conv.fp32_precision
+    x = invconv.inverse_conv2d(y, weight, "tl", method=method)
+    torch.testing.assert_close(invconv.conv2d(x, weight, "tl"), y, rtol=2e-5, atol=2e-5)
+    assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+@pytest.mark.cuda
+@needs_device
 def test_gradcheck(rng):
     class Solve(torch.autograd.Function):
         @staticmethod

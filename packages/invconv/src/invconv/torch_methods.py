@@ -6,6 +6,8 @@ Each writes the x with :math:`T x = y`, or with :math:`T^T x = y`, into ``x``.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -44,11 +46,24 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
 
 
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
-    parts = [
-        F.conv2d(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], groups=run.groups)
-        for run in geometry.runs(corners, weight.shape[1])
-    ]
+    with _full_precision() if x.is_cuda and not torch.compiler.is_compiling() else nullcontext():
+        parts = [
+            F.conv2d(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], groups=run.groups)
+            for run in geometry.runs(corners, weight.shape[1])
+        ]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keeps cuDNN from TF32, PyTorch's default for float32: with its ten bits an inverse would be good to 1e-3."""
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # set up at import
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def pad(x: Tensor, weight_shape: tuple[int, ...], corner: str) -> Tensor:
