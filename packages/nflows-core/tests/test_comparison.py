@@ -14,7 +14,7 @@ from nflows_core.cli import nflows
 from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.training import NonFiniteError, load_run
+from nflows_core.training import DivergedError, load_run
 
 SMALL = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--rounds", "1"]
 
@@ -94,21 +94,21 @@ def test_refuses_a_run_with_other_settings(compared: Path, capsys: pytest.Captur
 def test_says_so_when_every_model_diverges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wild = ("--learning-rate", "1e12", "--warmup-steps", "0")
     assert bench(tmp_path, "glow", extra=wild) == ExitCode.USAGE
-    assert "every candidate diverged: not finite after" in capsys.readouterr().err
+    assert "every candidate diverged: diverged after" in capsys.readouterr().err
 
 
 def test_a_model_that_diverges_stops_no_other(
     compared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def diverge(*arguments: object, **options: object) -> None:
-        raise NonFiniteError("output of layer 3", 7, 0.1, None)
+        raise DivergedError("output of layer 3", 7, 0.1, None)
 
     monkeypatch.setattr("nflows_core.experiment.train", diverge)
     assert bench(compared, "glow:width=5", "glow") == ExitCode.FAILED
     assert [row["model"] for row in rows(compared)] == ["glow"]
     report = json.loads((compared / "report.json").read_text())
     assert "output of layer 3" in report["diverged"]["glow:width=5"]
-    assert "glow:width=5: not finite after 7 updates" in capsys.readouterr().err
+    assert "glow:width=5: diverged after 7 updates" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from nflows_core.data import read_images
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.runtime.cli import run
-from nflows_core.training import NonFiniteError, Trainer, TrainingConfig, load_run, read_run
+from nflows_core.training import DivergedError, Trainer, TrainingConfig, load_run, read_run
 from nflows_core.training.guard import locate_non_finite
 
 SHAPE = (2, 4, 4)
@@ -122,7 +122,7 @@ def test_training_stops_before_the_bad_update(tmp_path: Path, fault: str) -> Non
 
     images = Images(torch.randint(256, (32, *SHAPE), dtype=torch.uint8))
     config = TrainingConfig(epochs=5, batch_size=8, accumulation_steps=2, checkpoint_steps=4, learning_rate=1e-3)
-    with pytest.raises(NonFiniteError) as caught:
+    with pytest.raises(DivergedError) as caught:
         Trainer(flow, images, config, tmp_path, progress=break_after_five).fit()
     message = str(caught.value)
     assert "layer levels.0.bijections.3 (Faulty)" in message
@@ -137,7 +137,7 @@ def test_an_absurd_learning_rate_is_stopped_and_its_checkpoint_is_good(tmp_path:
     flow, _ = stack(3)
     images = Images(torch.randint(256, (32, *SHAPE), dtype=torch.uint8))
     config = TrainingConfig(epochs=50, batch_size=8, learning_rate=1e4, checkpoint_steps=1)
-    with pytest.raises(NonFiniteError, match=r"learning rate \d+.*layer levels\.0\.bijections\.\d \("):
+    with pytest.raises(DivergedError, match=r"learning rate \d+.*layer levels\.0\.bijections\.\d \("):
         Trainer(flow, images, config, tmp_path).fit()
     assert all(parameter.isfinite().all() for parameter in flow.parameters())
     resumed, _ = stack(3)
@@ -149,7 +149,7 @@ def test_no_checkpoint_yet_is_said(tmp_path: Path) -> None:
     flow, faulty = stack(3)
     faulty.fault = "logdet"
     images = Images(torch.randint(256, (32, *SHAPE), dtype=torch.uint8))
-    with pytest.raises(NonFiniteError, match=r"after 0 updates.*no checkpoint was written yet"):
+    with pytest.raises(DivergedError, match=r"after 0 updates.*no checkpoint was written yet"):
         Trainer(flow, images, TrainingConfig(epochs=1, batch_size=8), tmp_path).fit()
 
 
@@ -166,7 +166,8 @@ def test_ten_times_the_learning_rate_stops_a_run_on_mnist(
     assert run(nflows, [*command, "-o", str(tmp_path / "fast"), "--learning-rate", "0.3"]) == 1
     message = capsys.readouterr().err.splitlines()[-1]
     assert re.search(
-        r"not finite after \d+ updates, at learning rate 0\.3: .* layer levels\.\d\.\w+\.\d+ \(\w+\)", message
+        r"diverged after \d+ updates, at learning rate 0\.3: [\d,]+ bits per dimension; .* layer levels\.\d\.\w+\.\d+ \(\w+\)",
+        message,
     )
     assert f"the last good checkpoint is {tmp_path / 'fast' / 'checkpoint.safetensors'}" in message
     flow, images = load_run(tmp_path / "fast"), read_images(tmp_path / "mnist.npy", "train")

@@ -28,7 +28,7 @@ from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_core.training import NonFiniteError, Run, StepMetrics, TrainingConfig, read_run
+from nflows_core.training import DivergedError, Run, StepMetrics, TrainingConfig, read_run
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 
@@ -74,7 +74,7 @@ def compare(
         plan = Run(candidate.model, _arguments(candidate, arguments), data, size, (), config)
         try:
             _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
-        except NonFiniteError as error:
+        except DivergedError as error:
             failures[candidate.text] = str(error)
     trained = {text: experiment.load(folder / _slug(text)) for text in texts if text not in failures}
     if not trained:

@@ -47,7 +47,8 @@ def image_grid(images: Tensor, columns: int | None = None) -> NDArray[np.uint8]:
         :math:`\lfloor 256 x \rfloor`, which undoes the uniform dequantization of 8-bit images.
 
     Raises:
-        ValueError: There are no images, they are of another shape, or some value is not finite.
+        ValueError: There are no images, or they are of another shape.
+        FloatingPointError: Some value is not finite.
     """
     _check(images)
     columns = columns or math.ceil(math.sqrt(len(images)))
@@ -71,7 +72,7 @@ def reconstruction_grid(images: Tensor, reconstructions: Tensor) -> Reconstructi
         reconstructions: Of the same shape.
 
     Raises:
-        ValueError: The shapes differ, or as of `image_grid`.
+        ValueError: The shapes differ; and what `image_grid` raises.
     """
     if images.shape != reconstructions.shape:
         raise ValueError(f"images {tuple(images.shape)}, but reconstructions {tuple(reconstructions.shape)}")
@@ -86,7 +87,7 @@ def _check(images: Tensor) -> None:
     if images.ndim != 4 or len(images) == 0 or images.shape[1] not in (1, 3):
         raise ValueError(f"expected images of shape (N, 1 or 3, H, W), got {tuple(images.shape)}")
     if not images.isfinite().all():
-        raise ValueError("an image has pixels that are not finite; the flow has diverged")
+        raise FloatingPointError("an image has pixels that are not finite; the flow has diverged")
 
 
 def _tiles(images: Tensor) -> NDArray[np.uint8]:

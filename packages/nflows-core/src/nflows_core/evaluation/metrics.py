@@ -39,13 +39,14 @@ class BitsPerDim:
         """Summarizes the bits per dimension of each image, :math:`(N,)`.
 
         Raises:
-            ValueError: There are fewer than two, or one is not finite.
+            ValueError: There are fewer than two.
+            FloatingPointError: One is not finite.
         """
         if len(values) < 2:
             raise ValueError(f"bits per dimension need at least 2 images, got {len(values)}")
         if not values.isfinite().all():
             bad = int((~values.isfinite()).nonzero()[0])
-            raise ValueError(f"image {bad} has {values[bad].item()} bits per dimension; the flow has diverged")
+            raise FloatingPointError(f"image {bad} has {values[bad].item()} bits per dimension; the flow has diverged")
         values = values.double()
         return cls(values.mean().item(), values.std().item() / math.sqrt(len(values)), len(values))
 
@@ -92,7 +93,7 @@ def reconstruction_error(
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
 
     Raises:
-        ValueError: A reconstruction is not finite.
+        FloatingPointError: A reconstruction is not finite.
     """
     _check(flow, images)
     generator = torch.Generator(_like(flow).device).manual_seed(seed)
@@ -101,7 +102,7 @@ def reconstruction_error(
         x = dequantize(pixels, images.quantization, generator)
         error = (flow.decode(flow.encode(x, batch_context), batch_context) - x).abs().max().item()
         if not math.isfinite(error):
-            raise ValueError("a reconstructed image is not finite; the flow does not invert")
+            raise FloatingPointError("a reconstructed image is not finite; the flow does not invert")
         largest = max(largest, error)
     return largest
 

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from nflows_core.bijections.base import leaf_bijections
 
 
-class NonFiniteError(FloatingPointError):
-    """A training step gave NaN or infinity; its update was not made.
+class DivergedError(FloatingPointError):
+    """A training step gave NaN, infinity or an absurd loss; its update was not made.
 
     Arguments:
-        where: What first was not finite.
+        where: What first was not finite, or how large the loss is, and the layer.
         step: Updates made before.
         learning_rate: Of the update that was not made.
         checkpoint: The last good checkpoint, if there is one.
@@ -29,7 +29,7 @@ class NonFiniteError(FloatingPointError):
     def __init__(self, where: str, step: int, learning_rate: float, checkpoint: Path | None) -> None:
         saved = f"the last good checkpoint is {checkpoint}" if checkpoint else "no checkpoint was written yet"
         super().__init__(
-            f"not finite after {step} updates, at learning rate {learning_rate:g}: {where}. The next update "
+            f"diverged after {step} updates, at learning rate {learning_rate:g}: {where}. The next update "
             f"was not made; {saved}. Lower learning_rate or clip_norm, or lengthen warmup_steps."
         )
         self.where = where
@@ -117,13 +117,23 @@ def _first_gradient(flow: nn.Module, trace: _Trace) -> str | None:
 
 def _overflow(flow: nn.Module) -> str | None:
     """Gradients may all be finite and their norm, by which clipping divides, too large for the type."""
-    layers = dict(leaf_bijections(flow))
-    norms = {
-        name: torch.stack([p.grad.norm() for p in layer.parameters() if p.grad is not None]).norm()
-        for name, layer in layers.items()
-        if any(p.grad is not None for p in layer.parameters())
-    }
+    norms = _gradient_norms(flow)
     if not norms or torch.stack(list(norms.values())).norm().isfinite():
         return None
+    return f"norm of the gradient, {largest_gradient(flow)}"
+
+
+def largest_gradient(flow: nn.Module) -> str:
+    """Says which layer has the most of a flow's gradient."""
+    norms = _gradient_norms(flow)
     largest = max(norms, key=lambda name: norms[name].item())
-    return f"norm of the gradient, the most of it in layer {largest} ({type(layers[largest]).__name__})"
+    return f"the most of it in layer {largest} ({type(flow.get_submodule(largest)).__name__})"
+
+
+def _gradient_norms(flow: nn.Module) -> dict[str, Tensor]:
+    """The norm of each layer's gradient; layers without parameters have none."""
+    return {
+        name: torch.stack([p.grad.norm() for p in layer.parameters() if p.grad is not None]).norm()
+        for name, layer in leaf_bijections(flow)
+        if any(p.grad is not None for p in layer.parameters())
+    }

@@ -16,13 +16,16 @@ from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
 from nflows_core.training.batches import Batch, Batches
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.curve import Log, StepMetrics, TestMetrics
-from nflows_core.training.guard import NonFiniteError, locate_non_finite
+from nflows_core.training.guard import DivergedError, largest_gradient, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.state import TrainingState
 
 Progress = Callable[[StepMetrics, int], None]
 """Called on the main process after every update, with its metrics and the number of updates of the run."""
+
+_DIVERGED = 1000.0
+"""Bits per dimension above which a run is given up; a uniform guess needs 8 for 8-bit images."""
 
 
 class TrainingLoop:
@@ -108,15 +111,19 @@ class TrainingLoop:
         # Averaged over the processes, so that one that is not finite stops them all; read in one transfer.
         bits_per_dim, norm = self.accelerator.reduce(torch.stack([mean, norm]), "mean").tolist()
         if not (math.isfinite(bits_per_dim) and math.isfinite(norm)):
-            self._stop()
+            self._stop(f"not finite: {self._locate()}")
+        if bits_per_dim > _DIVERGED:
+            self._stop(f"{bits_per_dim:,.0f} bits per dimension; of their gradient, {largest_gradient(self.flow)}")
         return bits_per_dim, norm
 
-    def _stop(self) -> None:
+    def _locate(self) -> str:
         found = locate_non_finite(self.flow, self._repeated_losses())
         # One process may have met it alone; all of them stop, and any of them may be the one that is heard.
-        where = next(filter(None, gather_object([found])), "something that repeating the update does not show")
+        return next(filter(None, gather_object([found])), "something that repeating the update does not show")
+
+    def _stop(self, where: str) -> None:
         saved = self.checkpoint if self.checkpoint.exists() else None
-        raise NonFiniteError(where, self.state.step, self._learning_rate(), saved)
+        raise DivergedError(where, self.state.step, self._learning_rate(), saved)
 
     def _repeated_losses(self) -> Iterator[Tensor]:
         for batch in self.train.training(self.state.step):

@@ -91,7 +91,7 @@ class Trainer:
         Raises:
             FileExistsError: The folder has a checkpoint and ``resume`` is false.
             CheckpointError: The checkpoint cannot be resumed.
-            NonFiniteError: The loss or its gradient is not finite; the weights are those before.
+            DivergedError: The loss or its gradient is not finite, or the loss absurd; the weights are those before.
             KeyboardInterrupt: After a checkpoint was written.
         """
         if self.checkpoint.exists() and not resume:
