@@ -165,10 +165,8 @@ def test_ten_times_the_learning_rate_stops_a_run_on_mnist(
     assert run(nflows, [*command, "-o", str(tmp_path / "sane"), "--learning-rate", "0.03"]) == 0
     assert run(nflows, [*command, "-o", str(tmp_path / "fast"), "--learning-rate", "0.3"]) == 1
     message = capsys.readouterr().err.splitlines()[-1]
-    assert re.search(
-        r"diverged after \d+ updates, at learning rate 0\.3: [\d,]+ bits per dimension; .* layer levels\.\d\.\w+\.\d+ \(\w+\)",
-        message,
-    )
+    assert re.search(r"diverged after \d+ updates, at learning rate 0\.3: [\d,]+ bits per dimension", message)
+    assert re.search(r" layer levels\.\d\.\w+\.\d+ \(\w+\)", message)
     assert f"the last good checkpoint is {tmp_path / 'fast' / 'checkpoint.safetensors'}" in message
     flow, images = load_run(tmp_path / "fast"), read_images(tmp_path / "mnist.npy", "train")
     assert all(parameter.isfinite().all() for parameter in flow.parameters())
