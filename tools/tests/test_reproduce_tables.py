@@ -1,0 +1,55 @@
+"""The tables of docs/reproduction.md are those of the kept results, and every model in them can be built."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from nflows_core.experiment import argument_names
+from nflows_core.model_choice import ModelChoice
+from nflows_core.models import MODELS
+
+APP = Path(__file__).parents[2] / "apps" / "reproduce_tables" / "__main__.py"
+SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reproduce_tables", APP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+APPLICATION = load()
+TABLES: list[dict[str, Any]] = APPLICATION.tables()
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table["id"])
+def test_the_document_shows_the_kept_results(table: dict[str, Any]) -> None:
+    text = APPLICATION.DOCUMENT.read_text(encoding="utf-8")
+    shown = text.partition(f"<!-- table {table['id']} -->\n")[2].partition(f"<!-- end of table {table['id']} -->")[0]
+    assert shown == APPLICATION.markdown(table)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table["id"])
+def test_its_models_take_images_of_its_data(table: dict[str, Any]) -> None:
+    for text in table["models"]:
+        choice = ModelChoice.parse(text)
+        known = argument_names(choice.model)
+        common = {name: value for name, value in table["arguments"].items() if name in known}
+        # Two steps tell as much as 32 whether the arguments fit, sooner.
+        arguments = {**common, **choice.arguments, "depth": 2, "width": 4}
+        MODELS[choice.model](SHAPES[table["data"]], **{k: v for k, v in arguments.items() if k in known})
+
+
+def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["reproduce_tables", "run", "3.2"])
+    with pytest.raises(ValueError, match=r"table 3\.2 is about mnist: give its folder by --mnist"):
+        APPLICATION.main()
