@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nflows_core.comparison import compare
+from nflows_core.comparison import compare, rows_of
 from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
@@ -94,7 +94,7 @@ def markdown(table: Mapping[str, Any]) -> str:
     """The table's rows, ours first, and the conditions of ours."""
     path = results(table["id"])
     report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    ours = [] if report is None else report["tables"]["Models"]
+    ours = [] if report is None else rows_of(report)
     lines = [HEADER, ("---",) * len(HEADER), *map(our_row, ours), *map(thesis_row, table["thesis"])]
     rows = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"\n{rows}\n\n{conditions(report)}\n\n"

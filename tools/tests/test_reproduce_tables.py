@@ -46,7 +46,8 @@ def test_its_models_take_images_of_its_data(table: dict[str, Any]) -> None:
         common = {name: value for name, value in table["arguments"].items() if name in known}
         # Two steps tell as much as 32 whether the arguments fit, sooner.
         arguments = {**common, **choice.arguments, "depth": 2, "width": 4}
-        MODELS[choice.model](SHAPES[table["data"]], **{k: v for k, v in arguments.items() if k in known})
+        preset: Any = MODELS[choice.model]
+        preset(SHAPES[table["data"]], **{k: v for k, v in arguments.items() if k in known})
 
 
 def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

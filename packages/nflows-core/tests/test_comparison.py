@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from nflows_core.cli import nflows
+from nflows_core.comparison import rows_of
 from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
@@ -32,7 +33,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "report.json").read_text())["tables"]["Models"]
+    return rows_of(json.loads((folder / "report.json").read_text()))
 
 
 def test_has_a_row_of_each_model(compared: Path) -> None:

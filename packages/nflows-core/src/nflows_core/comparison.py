@@ -24,7 +24,7 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.model_choice import ModelChoice
-from nflows_core.runtime.curve import Curve
+from nflows_core.runtime.curve import Curve, Points
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
@@ -83,6 +83,12 @@ def compare(
     return _report(folder, rows, failures, {"data": Path(data).name, "size": size, "training": asdict(config)})
 
 
+def rows_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a report that `compare` wrote, each with all that was measured of a model."""
+    quality, times = report["tables"].values()
+    return [{**one, **other} for one, other in zip(quality, times, strict=True)]
+
+
 def _train(folder: Path, plan: Run, progress: Callable[[StepMetrics, int], None] | None) -> None:
     if not (folder / CONFIG_FILE).exists():
         experiment.train(
@@ -102,7 +108,7 @@ def _rows(folder: Path, flows: Mapping[str, Flow], test: Images, rounds: int, se
     milliseconds = median_milliseconds(works, rounds)
     times = [milliseconds[i : i + 3] for i in range(0, len(milliseconds), 3)]
     return [
-        {"model": text, **_quality(flow, test, seed), **_times(times[i], times[0]), **_training(folder / _slug(text))}
+        {"model": text, **_quality(flow, test, seed), **_training(folder / _slug(text)), **_times(times[i], times[0])}
         for i, (text, flow) in enumerate(flows.items())
     ]
 
@@ -133,21 +139,33 @@ def _training(folder: Path) -> dict[str, Any]:
 def _report(
     folder: Path, rows: Sequence[dict[str, Any]], failures: Mapping[str, str], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    with atomic_write(folder / TABLE_FILE, "w") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    curves = {
-        str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
-    }
+    timed = [key for key in rows[0] if key.endswith(("_ms_per_100", "_ratio"))]
+    quality = [{key: value for key, value in row.items() if key not in timed} for row in rows]
+    times = [{key: row[key] for key in ("model", *timed)} for row in rows]
+    _write_table(folder / TABLE_FILE, rows)
     return write_report(
         folder,
         f"Comparison on {settings['data']}",
         {"settings": settings, "diverged": dict(failures)},
         seed=settings["training"]["seed"],
-        tables=[Table("Models", rows)],
-        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", curves)],
+        tables=[Table("Models", quality), Table("Times, and their ratios to those of the first", times)],
+        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", _curves(folder, rows))],
     )
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with atomic_write(path, "w") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
+def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Points]:
+    """Without the untrained flows, where there is more to see: they would squeeze all that follows."""
+    curves = {
+        str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
+    }
+    return {model: points[1:] if len(points) > 2 else points for model, points in curves.items()}
 
 
 def _arguments(candidate: ModelChoice, common: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
 
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
-    from nflows_core.comparison import compare
+    from nflows_core.comparison import compare, rows_of
     from nflows_core.model_choice import ModelChoice
     from nflows_core.training import TrainingConfig
 
@@ -73,7 +73,7 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:
         report = compare(data, folder, candidates, arguments, config, size=size, rounds=rounds, progress=advance)
-    click.echo(_table(report["tables"]["Models"]))
+    click.echo(_table(rows_of(report)))
     for model, problem in report["diverged"].items():
         click.echo(f"{model}: {problem}", err=True)
     print_report(report)
