@@ -75,10 +75,7 @@ def figures(report: dict[str, Any]) -> dict[str, str]:
         "gaussian": f"{report['gaussian_bits_per_dim']:.2f}",
         "parameters": f"{report['parameters']:,}",
         "error": f"{report['max_reconstruction_error']:.1e}",
-        "sampling": f"{report['sampling_ms_per_100']:.0f}",
         "epochs": str(report["run"]["training"]["epochs"]),
-        "minutes": f"{report['seconds'] / 60:.0f}",
-        "processor": str(report["machine"]["processor"]),
         "arguments": json.dumps(report["run"]["arguments"]),
         "training": json.dumps(report["run"]["training"]),
     }
