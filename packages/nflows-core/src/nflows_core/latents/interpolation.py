@@ -44,8 +44,7 @@ def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Ten
 
     A standard normal vector of :math:`D` entries has a length close to :math:`\sqrt{D}`, and two of them are nearly
     orthogonal: halfway on the straight line of Kingma & Dhariwal (2018, section 6) the length is
-    :math:`\sqrt{D / 2}`, that of a sample at temperature 0.7, which on MNIST has lost two fifths of the ink.
-    `slerp` stays where images are.
+    :math:`\sqrt{D / 2}`, that of a sample at temperature 0.7, likelier than images are. `slerp` stays where they are.
 
     Arguments:
         flow: The model.
