@@ -123,7 +123,7 @@ def conditions(report: Mapping[str, Any] | None) -> str:
     settings, machine = report["settings"]["training"], report["machine"]
     diverged = "".join(f" {model} diverged." for model in report["diverged"])
     return (
-        f"Ours, in bold: seed {report['seed']}, {settings['epochs']} epochs of batch {settings['batch_size']}, "
+        f"Ours, in bold: seed {report['seed']}, epochs: {settings['epochs']}, batch {settings['batch_size']}, "
         f"{machine['cpu_count']} cores of an {machine['processor']}, torch {report['versions']['torch']}. "
         f"In brackets, the times as ratios to the first row's.{diverged}"
     )
