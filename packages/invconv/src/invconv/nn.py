@@ -58,7 +58,7 @@ class BoundedTaps(UnitAnchor):
         max_amplification: :math:`a > 1`.
     """
 
-    anchor: Tensor
+    masks: Tensor
 
     def __init__(self, weight_shape: Sequence[int], corners: Sequence[str], max_amplification: float) -> None:
         super().__init__(weight_shape, corners)
@@ -69,25 +69,21 @@ class BoundedTaps(UnitAnchor):
         anchor = torch.zeros(weight_shape[0], 1, *weight_shape[2:], dtype=torch.bool)
         for rows, corner in zip(anchor.chunk(self.groups), corners, strict=True):
             rows[(..., *geometry.anchor_index(corner))] = True
-        self.register_buffer("anchor", anchor, persistent=False)
+        masks = torch.stack([self.mask * anchor, self.mask * ~anchor])
+        self.register_buffer("masks", masks, persistent=False)
 
     def forward(self, weight: Tensor) -> Tensor:
         # In float64, where no sum of finite float32 overflows, with room for the rounding of the kernel afterwards.
         limit = self.max_amplification / (1 + 4 * torch.finfo(weight.dtype).eps * self.max_amplification)
         s = max(1 - limit**-0.5, torch.finfo(torch.float64).tiny)
-        taps = (weight * self.mask).double()
-        lower = _with_rows_up_to(s, taps * self.anchor) + self.identity
-        others = _with_rows_up_to(s, taps * ~self.anchor)
+        taps = weight.double() * self.masks
+        lower, others = taps * (s / taps.abs().sum((2, 3, 4), keepdim=True).clamp(min=s))
+        lower = lower + self.identity
         n = weight.shape[1]
-        matrices = lower.sum((2, 3)).reshape(self.groups, n, n)
-        product = matrices @ others.reshape(self.groups, n, -1)
-        return (lower + product.reshape(weight.shape)).to(weight.dtype)
-
-
-def _with_rows_up_to(limit: float, taps: Tensor) -> Tensor:
-    """Taps with every row scaled down so far that its absolute sum is at most the limit."""
-    sums = taps.abs().sum((1, 2, 3), keepdim=True)
-    return taps * (limit / sums.clamp(min=limit))
+        rows = (self.groups, n, -1)
+        matrices = lower.sum((2, 3)).reshape(rows)
+        kernel = torch.baddbmm(lower.reshape(rows), matrices, others.reshape(rows))
+        return kernel.reshape(weight.shape).to(weight.dtype)
 
 
 class _UnitConv2d(nn.Module):
