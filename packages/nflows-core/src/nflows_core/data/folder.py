@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.data.layout import is_junk, lay_out
+from nflows_core.data.layout import lay_out
 from nflows_core.data.pictures import read_layout
 from nflows_core.data.split import SplitName
+from nflows_core.runtime.files import is_junk
 
 
 def read_folder(path: Path, split: SplitName, size: int | None = None) -> Images:

@@ -9,7 +9,6 @@ from nflows_core.data.images import DataError
 from nflows_core.data.split import SplitName, belongs
 
 _TEST_FOLDERS = ("test", "val", "valid", "validation")
-_JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,6 @@ class Layout:
     labels: dict[str, int | None]
     others: list[str]
     classes: tuple[str, ...]
-
-
-def is_junk(name: str) -> bool:
-    """Whether an operating system left the file or folder called ``name`` there."""
-    return name.startswith(".") or name.lower() in _JUNK
 
 
 def lay_out(place: object, names: Iterable[str], folders: Iterable[str], split: SplitName | None) -> Layout:

@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.data.layout import is_junk, lay_out
+from nflows_core.data.layout import lay_out
 from nflows_core.data.pictures import read_layout
 from nflows_core.data.split import SplitName
+from nflows_core.runtime.files import is_junk
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 

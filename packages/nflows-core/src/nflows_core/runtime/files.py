@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LEFT_BEHIND = frozenset(
+    ("$recycle.bin", "@eadir", "__macosx", "desktop.ini", "lost+found", "system volume information", "thumbs.db")
+)
+"""What systems leave among a person's files, in small letters."""
+
 
 @contextmanager
 def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[IO[Any]]:
@@ -72,6 +77,11 @@ def save_image(path: str | Path, pixels: NDArray[np.uint8]) -> None:
         raise ValueError(f"{path}: no picture format has the suffix {suffix!r}; use .png")
     with atomic_write(path) as file:
         Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, image_format)
+
+
+def is_junk(name: str) -> bool:
+    """Whether the file or folder called ``name`` is hidden, as those that we are writing are, or left by a system."""
+    return name.startswith(".") or name.lower() in LEFT_BEHIND
 
 
 def sha256(path: str | Path) -> str:

@@ -1,0 +1,70 @@
+"""One job of a batch, run where it is best, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.errors import explain
+from nflows_core.runtime.jobs import Job
+
+Process = Callable[[Path, Path], Mapping[str, Any] | None]
+"""Reads the first path and writes the second one, whole or not at all; its folder is there. Returns what it found out.
+
+For Dask it must be importable by the workers, which call it in threads, and small: let it load a model when it is
+called first.
+"""
+
+
+class Status(StrEnum):
+    """What became of a file."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    """Its result was there."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Arguments:
+        job: The job.
+        status: How it ended.
+        seconds: What it took.
+        result: What the process found out, as JSON's own types; of a skipped job, what an earlier run found out.
+        error: Why it failed, in a line or two.
+        traceback: Where it failed, for ``--debug``.
+    """
+
+    job: Job
+    status: Status
+    seconds: float = 0.0
+    result: Mapping[str, Any] | None = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+def attempt(process: Process, job: Job) -> Outcome:
+    """Runs one job, on whatever machine; an error becomes part of the outcome."""
+    start = time.perf_counter()
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        # As it will be read again, and here so that a result of no JSON is this file's failure.
+        result = json.loads(json.dumps(process(job.source, job.target), allow_nan=False))
+    except Exception as error:
+        return failure(job, error, time.perf_counter() - start)
+    return Outcome(job, Status.DONE, time.perf_counter() - start, result)
+
+
+def failure(job: Job, error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a job that ended with an error."""
+    trace = "".join(traceback.format_exception(error))
+    return Outcome(job, Status.FAILED, seconds, error=explain(error)[0], traceback=trace)

@@ -1,0 +1,137 @@
+"""One function over many files: one bad file stops nothing, and what became of each is told.
+
+Example:
+    >>> from tempfile import TemporaryDirectory
+    >>> from nflows_core.runtime.files import atomic_write
+    >>> from nflows_core.runtime.jobs import plan_batch
+    >>> def shout(source: Path, target: Path) -> None:
+    ...     with atomic_write(target, "w") as file:
+    ...         file.write(source.read_text().upper())
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("hello")
+    ...     result = run_batch(plan_batch([Path(folder)], Path(folder, "loud"), {".txt"}), shout)
+    ...     Path(folder, "loud", "a.txt").read_text()
+    'HELLO'
+    >>> result.counts()
+    {'done': 1, 'skipped': 0, 'failed': 0}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nflows_core.runtime.attempt import Outcome, Process, Status, attempt
+from nflows_core.runtime.cli import Invocation
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.jobs import Batch, Job
+from nflows_core.runtime.progress import progress
+from nflows_core.runtime.status import STATUS_FILE, StatusLog
+
+_SHOWN_FAILURES = 10
+
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder; of one file, a file's name too."
+)
+skip_existing_option = click.option(
+    "--skip-existing", is_flag=True, help="Leave out inputs whose result is there: goes on with a run that was stopped."
+)
+dask_option = click.option(
+    "--dask", metavar="ADDRESS", help="Run on the Dask cluster of a scheduler, as tcp://host:8786, that sees the files."
+)
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a batch.
+
+    Arguments:
+        outcomes: One a job, in the order of the jobs.
+    """
+
+    outcomes: Sequence[Outcome]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The jobs that failed."""
+        return [outcome for outcome in self.outcomes if outcome.status == Status.FAILED]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command returns."""
+        return ExitCode.FAILED if self.failed else ExitCode.DONE
+
+    def counts(self) -> dict[str, int]:
+        """How many files ended how."""
+        return {status.value: sum(outcome.status == status for outcome in self.outcomes) for status in Status}
+
+
+def run_batch(
+    batch: Batch, process: Process, *, what: str = "files", skip_existing: bool = False, dask: str | None = None
+) -> BatchResult:
+    """Runs a function over every job; shows progress and writes ``status.jsonl`` as it goes.
+
+    Arguments:
+        batch: See `nflows_core.runtime.jobs.plan_batch`.
+        process: See `Process`. An error of it is that file's, and the next file follows.
+        what: What the files are, for the progress.
+        skip_existing: Leave out jobs whose result is there. A result that is a folder must be done by the log.
+        dask: The address of a scheduler whose workers run the function, else this process.
+
+    Raises:
+        CommandError: The run was interrupted, or the cluster does not answer.
+        ModuleNotFoundError: Dask is not installed.
+        OSError: The log cannot be written.
+    """
+    jobs = batch.jobs
+    outcomes: dict[int, Outcome] = {}
+    with StatusLog(batch.folder) as log, progress(what, len(jobs)) as advance:
+        try:
+            for index, outcome in _outcomes(jobs, process, log.finished(jobs) if skip_existing else {}, dask):
+                outcomes[index] = outcome
+                log.write(outcome)
+                advance(_told(outcome))
+        except KeyboardInterrupt as error:
+            raise CommandError(
+                f"interrupted after {len(outcomes)} of {len(jobs)}; --skip-existing goes on with the rest",
+                ExitCode.INTERRUPTED,
+            ) from error
+    return BatchResult([outcomes[index] for index in range(len(jobs))])
+
+
+def conclude(result: BatchResult, batch: Batch) -> ExitCode:
+    """Tells people how a batch ended and which files failed; returns the exit code."""
+    failed = result.failed
+    for outcome in failed[:_SHOWN_FAILURES]:
+        click.echo(f"{outcome.job.source}: {outcome.error}", err=True)
+    click.echo(", ".join(f"{count} {status}" for status, count in result.counts().items() if count), err=True)
+    if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
+        click.echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
+    return result.exit_code
+
+
+def _outcomes(
+    jobs: Sequence[Job], process: Process, finished: Mapping[Job, Outcome], dask: str | None
+) -> Iterator[tuple[int, Outcome]]:
+    """The outcomes as they come, each with the number of its job."""
+    yield from ((index, finished[job]) for index, job in enumerate(jobs) if job in finished)
+    todo = ((index, job) for index, job in enumerate(jobs) if job not in finished)
+    if dask is None:
+        yield from ((index, attempt(process, job)) for index, job in todo)
+    else:
+        from nflows_core.runtime.cluster import run_on_cluster
+
+        yield from run_on_cluster(dask, process, todo)
+
+
+def _told(outcome: Outcome) -> str:
+    """A few words for the progress."""
+    context = click.get_current_context(silent=True)
+    if outcome.traceback and context is not None and context.ensure_object(Invocation).debug:
+        click.echo(outcome.traceback, err=True)
+    words = f"{outcome.seconds:.1f} s" if outcome.status == Status.DONE else str(outcome.status)
+    return f"{outcome.job.source}, {words}{f': {outcome.error}' if outcome.error else ''}"

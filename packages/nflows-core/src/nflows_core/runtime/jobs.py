@@ -1,0 +1,166 @@
+"""What a command works on: the files and folders of its command line, and where each result goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nflows_core.runtime.files import LEFT_BEHIND, is_junk
+
+TakesFolder = Callable[[Path], bool]
+"""Whether a folder is one input as a whole, as the product of a satellite is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input and the place of its result.
+
+    Arguments:
+        source: A file, or a folder that is one input.
+        target: What is written for it.
+    """
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that can be run: no result of theirs replaces an input or the result of another one.
+
+    Arguments:
+        jobs: At least one, in the order of the command line, each folder's in the order of names.
+        folder: Where all results go; nothing for one input whose result has a name of its own.
+    """
+
+    jobs: Sequence[Job]
+    folder: Path | None
+
+
+def plan_batch(
+    inputs: Sequence[Path],
+    output: Path,
+    suffixes: Collection[str],
+    *,
+    target_suffix: str | None = None,
+    takes_folder: TakesFolder = lambda folder: False,
+) -> Batch:
+    """Finds the inputs, and says where each result goes.
+
+    A folder is searched with the folders in it, and its structure is kept below ``output``; what `is_junk` names is
+    skipped, and so is the output folder. Links are followed, but not around. A file of the command line is taken
+    whatever its suffix. If there is one input, which is no folder to search, and ``output`` has the suffix of a result,
+    ``output`` is the result's name.
+
+    Arguments:
+        inputs: Files and folders.
+        output: A folder, which need not exist, or the name of the only result.
+        suffixes: Of the files that folders are searched for, as ``.png``, in small letters.
+        target_suffix: Replaces that of an input if it is one of ``suffixes``, else follows its name; unchanged if not
+            given.
+        takes_folder: See `TakesFolder`.
+
+    Raises:
+        OSError: An input is missing, or a folder cannot be read.
+        ValueError: There is no input, or results would replace each other or an input.
+    """
+    if missing := [path for path in inputs if not path.exists()]:
+        raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(missing[0]))
+    wanted = suffixes if target_suffix is None else {target_suffix}
+    if _is_one_result(inputs, output, wanted, takes_folder):
+        jobs = [Job(inputs[0], output)]
+    else:
+        found = _find(inputs, output, suffixes, takes_folder)
+        jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in found))
+    _check(jobs, inputs, output, suffixes)
+    return Batch(jobs, None if jobs[0].target == output else output)
+
+
+def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder) -> bool:
+    is_one = len(inputs) == 1 and (not inputs[0].is_dir() or takes_folder(inputs[0]))
+    if is_one and output.suffix.lower() in suffixes and not output.is_dir():
+        return True
+    if output.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; give a folder", str(output))
+    return False
+
+
+def _find(
+    inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder
+) -> Iterator[tuple[Path, Path]]:
+    """Every input and its path below the folder that was given."""
+    # A shell's * finds what systems leave behind; hidden files are on the command line only if a person means them.
+    for path in (path for path in inputs if path.name.lower() not in LEFT_BEHIND):
+        if not path.is_dir() or takes_folder(path):
+            yield path, Path((path.resolve() if path.name in ("", "..") else path).name)
+        else:
+            yield from ((inner, inner.relative_to(path)) for inner in _walk(path, output, suffixes, takes_folder))
+
+
+def _walk(root: Path, output: Path, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
+    closed = os.path.realpath(output)
+    for top, folders, names in os.walk(root, followlinks=True, onerror=_fail):
+        if os.path.realpath(top) == closed:
+            folders.clear()
+            continue
+        inner = [Path(top, name) for name in sorted(folders) if not is_junk(name)]
+        whole = {folder for folder in inner if takes_folder(folder)}
+        folders[:] = [folder.name for folder in inner if folder not in whole and not _leads_back(folder, root)]
+        files = (Path(top, name) for name in names if not is_junk(name))
+        yield from sorted(whole.union(file for file in files if file.suffix.lower() in suffixes))
+
+
+def _leads_back(folder: Path, root: Path) -> bool:
+    """Whether a link leads to a folder that it is in, where the walk would go on until the path is too long."""
+    above = folder.parents[: len(folder.parents) - len(root.parents)]
+    return folder.is_symlink() and os.path.realpath(folder) in map(os.path.realpath, above)
+
+
+def _rename(name: Path, suffixes: Collection[str], target_suffix: str | None) -> Path:
+    if target_suffix is None:
+        return name
+    stem = name.stem if name.suffix.lower() in suffixes else name.name
+    return name.with_name(f"{stem}{target_suffix}")
+
+
+def _check(jobs: Sequence[Job], inputs: Sequence[Path], output: Path, suffixes: Collection[str]) -> None:
+    if not jobs:
+        raise ValueError(
+            f"{', '.join(map(str, inputs))}: no file with {' or '.join(sorted(suffixes))} outside the output folder "
+            f"{output}; check the paths"
+        )
+    by_target: dict[str, Job] = {}
+    for job in jobs:
+        other = by_target.setdefault(os.path.normcase(job.target), job)
+        if other is not job:
+            raise ValueError(f"{other.source} and {job.source} would both become {job.target}; run them one by one")
+    folders = {job.target.parent for job in jobs}
+    for folder in folders.union(*(folder.parents for folder in folders)):
+        if taken := by_target.get(os.path.normcase(folder)):
+            raise ValueError(f"{taken.source} would become {folder}, which is a folder of other results; rename it")
+    _check_inputs(jobs)
+
+
+def _check_inputs(jobs: Sequence[Job]) -> None:
+    """Inputs are never changed, under whatever name."""
+    existing: dict[tuple[int, int] | None, Job] = {identity: job for job in jobs if (identity := _identity(job.target))}
+    for job in jobs if existing else ():
+        identity = _identity(job.source)
+        if identity in existing:
+            raise ValueError(f"{existing[identity].target} would replace the input {job.source}; choose another output")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """By what a file is known whose paths may differ; nothing for one that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _fail(error: OSError) -> None:
+    raise error

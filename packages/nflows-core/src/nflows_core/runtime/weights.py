@@ -1,0 +1,187 @@
+"""Trained weights: named by a setting, fetched once, checked every time, read without running anything in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.download import DownloadError, download, is_local
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.files import sha256
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights that is published somewhere.
+
+    Arguments:
+        name: What a person calls the model.
+        file: What the file is called on a person's disk; of all weights, it alone has this name.
+        revision: Of what was published.
+        sha256: Of the file, in small letters.
+        mirrors: Where it is published, as ``https:`` or ``file:``, the first one first.
+        size: In bytes, if it is known.
+
+    Raises:
+        ValueError: A name is no name of a file, or the hash is none.
+    """
+
+    name: str
+    file: str
+    revision: str
+    sha256: str
+    mirrors: tuple[str, ...]
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self.name, self.file, self.revision):
+            if part in ("", ".", "..") or Path(part).name != part:
+                raise ValueError(f"weights {self.name!r}: {part!r} is no name of a file or folder; choose another one")
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"weights {self.name!r}: {self.sha256!r} is no SHA-256; give 64 digits in small letters")
+
+    @property
+    def cached(self) -> Path:
+        """Where the file is kept once it was downloaded."""
+        return cache_folder() / "weights" / self.name / self.revision / self.file
+
+
+def choose_weights(text: str, known: Iterable[Weights]) -> Weights | Path:
+    """What a person means by an option ``--weights``: a file or folder of that path, or else weights of that name.
+
+    Raises:
+        CommandError: There is neither; exit code 3.
+    """
+    by_name = {weights.name: weights for weights in known}
+    if Path(text).exists():
+        return Path(text)
+    if text not in by_name:
+        raise CommandError(
+            f"{text}: no such weights; give the path of a file, or one of {', '.join(by_name)}", ExitCode.WEIGHTS
+        )
+    return by_name[text]
+
+
+def find_weights(weights: Weights) -> Path:
+    """The file, right by its SHA-256: in the folder of ``NFLOWS_MODELS``, in the cache, or else downloaded into it.
+
+    With ``NFLOWS_OFFLINE=1`` nothing is fetched but from mirrors on this machine's disk.
+
+    Raises:
+        CommandError: The file cannot be had, or is another one; the message says what to put where. Exit code 3.
+    """
+    own = Path(os.environ.get("NFLOWS_MODELS") or os.devnull, weights.file)
+    if own.exists():
+        if problem := _problem(own, weights):
+            raise CommandError(f"{weights.name}: {problem}; replace or remove it", ExitCode.WEIGHTS)
+        return own
+    problem = _problem(weights.cached, weights) if weights.cached.exists() else ""
+    if problem or not weights.cached.exists():
+        _fetch(weights, [problem] if problem else [])
+    return weights.cached
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``NFLOWS_CACHE``, or the place that this system has for such.
+
+    Raises:
+        CommandError: The system does not say where.
+    """
+    if folder := os.environ.get("NFLOWS_CACHE"):
+        return Path(folder)
+    try:
+        return _caches() / "nflows"
+    except RuntimeError as error:
+        raise CommandError("there is no home folder for downloads; set NFLOWS_CACHE to a folder") from error
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Tensors by name, on the CPU, from a safetensors file or one of `torch.save`; nested as they were saved.
+
+    Raises:
+        ValueError: The file is damaged, or needs Python code that is in it to be run.
+        OSError: The file cannot be read.
+    """
+    path = Path(path)
+    return _load_safetensors(path) if path.suffix == ".safetensors" else _load_pickle(path)
+
+
+def _problem(path: Path, weights: Weights) -> str:
+    digest = sha256(path)
+    return "" if digest == weights.sha256 else f"{path} has the SHA-256 {digest} instead of {weights.sha256}"
+
+
+def _fetch(weights: Weights, problems: list[str]) -> None:
+    """Downloads a file into the cache; ``problems`` is what was wrong so far."""
+    offline = os.environ.get("NFLOWS_OFFLINE", "") not in ("", "0")
+    if offline:
+        problems.append("NFLOWS_OFFLINE forbids a download")
+    for url in weights.mirrors:
+        if offline and not is_local(url):
+            continue
+        try:
+            download(url, weights.cached, weights.sha256, weights.size)
+        except DownloadError as error:
+            problems.append(str(error))
+        except OSError as error:
+            raise CommandError(
+                f"{weights.name}: {weights.cached}: {error.strerror}; set NFLOWS_CACHE to a folder to write to",
+                ExitCode.WEIGHTS,
+            ) from error
+        else:
+            return
+    raise CommandError(_missing(weights, problems), ExitCode.WEIGHTS)
+
+
+def _missing(weights: Weights, problems: list[str]) -> str:
+    size = "" if weights.size is None else f"{weights.size:,} bytes, "
+    source = f" from {weights.mirrors[0]}" if weights.mirrors else ""
+    return (
+        f"{weights.name}: the weights are missing: {'; '.join(problems) or 'they are published nowhere'}\n"
+        f"Put {weights.file} ({size}SHA-256 {weights.sha256}){source} at {weights.cached}, or into the folder that "
+        "NFLOWS_MODELS names."
+    )
+
+
+def _caches() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    name = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    folder = Path(os.environ.get(name, ""))
+    # The XDG specification says that relative paths are to be ignored.
+    return folder if folder.is_absolute() else Path.home() / ".cache"
+
+
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Any] = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is cut short or no safetensors file: {error}; take an intact copy") from error
+    return tensors
+
+
+def _load_pickle(path: Path) -> dict[str, Any]:
+    import pickle
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than tensors, or is damaged; it is refused because such a file can run any code. "
+            "Convert it to safetensors where you trust it."
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise ValueError(f"{path} is damaged or no file of torch.save: {error}; take an intact copy") from error
+    if not isinstance(state, dict):
+        raise TypeError(f"{path} holds a {type(state).__name__} instead of tensors by name; save a state_dict")
+    return state
