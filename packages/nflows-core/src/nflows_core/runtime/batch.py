@@ -107,7 +107,7 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     """Tells people how a batch ended and which files failed; returns the exit code."""
     failed = result.failed
     for outcome in failed[:_SHOWN_FAILURES]:
-        click.echo(f"{outcome.job.source}: {outcome.error}", err=True)
+        click.echo(f"{outcome.job.source}: {_one_line(outcome.error)}", err=True)
     click.echo(", ".join(f"{count} {status}" for status, count in result.counts().items() if count), err=True)
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
         click.echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
@@ -134,4 +134,8 @@ def _told(outcome: Outcome) -> str:
     if outcome.traceback and context is not None and context.ensure_object(Invocation).debug:
         click.echo(outcome.traceback, err=True)
     words = f"{outcome.seconds:.1f} s" if outcome.status == Status.DONE else str(outcome.status)
-    return f"{outcome.job.source}, {words}{f': {outcome.error}' if outcome.error else ''}"
+    return f"{outcome.job.source}, {words}{f': {_one_line(outcome.error)}' if outcome.error else ''}"
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())

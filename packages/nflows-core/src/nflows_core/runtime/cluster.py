@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nflows_core.runtime.attempt import Outcome, Process, attempt, failure
-from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.jobs import Job
 
 if TYPE_CHECKING:
@@ -32,24 +33,33 @@ def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job
         The outcomes as they come, each with the number of its job.
 
     Raises:
-        CommandError: No scheduler answers.
+        CommandError: No scheduler answers, or it is gone before the end.
         ModuleNotFoundError: Dask is not installed.
     """
     with _connect(address) as client:
-        from distributed import as_completed
+        try:
+            yield from _run(client, process, jobs)
+        except CancelledError as error:
+            raise CommandError(
+                f"{address}: the Dask scheduler is gone; start it again and go on with --skip-existing", ExitCode.FAILED
+            ) from error
 
-        running: dict[str, tuple[int, Job]] = {}
 
-        def submit(numbered: tuple[int, Job]) -> Future[Outcome]:
-            future = client.submit(attempt, process, _absolute(numbered[1]), pure=False)
-            running[future.key] = numbered
-            return future
+def _run(client: Client, process: Process, jobs: Iterator[tuple[int, Job]]) -> Iterator[tuple[int, Outcome]]:
+    from distributed import as_completed
 
-        futures = as_completed(list(map(submit, islice(jobs, _IN_FLIGHT))))
-        for future in futures:
-            number, job = running.pop(future.key)
-            yield number, _outcome(future, job)
-            futures.update(list(map(submit, islice(jobs, 1))))
+    running: dict[str, tuple[int, Job]] = {}
+
+    def submit(numbered: tuple[int, Job]) -> Future[Outcome]:
+        future = client.submit(attempt, process, _absolute(numbered[1]), pure=False)
+        running[future.key] = numbered
+        return future
+
+    futures = as_completed(list(map(submit, islice(jobs, _IN_FLIGHT))))
+    for future in futures:
+        number, job = running.pop(future.key)
+        yield number, _outcome(future, job)
+        futures.update(list(map(submit, islice(jobs, 1))))
 
 
 def _connect(address: str) -> Client:

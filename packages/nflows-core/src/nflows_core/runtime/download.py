@@ -7,6 +7,7 @@ import math
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -59,7 +60,8 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
-        _check(newurl)
+        with closing(fp):
+            _check(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -77,8 +79,12 @@ def _pieces(url: str, name: str, size: int | None) -> Iterator[bytes]:
                     read += len(piece)
                     yield piece
                     advance(f"{read / 1e6:,.1f} MB")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DownloadError(f"{url}: {error}") from error
     except (OSError, HTTPException) as error:
-        raise DownloadError(f"{url}: {getattr(error, 'reason', None) or error}") from error
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise DownloadError(f"{url}: {reason}") from error
     if length is not None and read < int(length):
         raise DownloadError(f"{url} stopped after {read:,} of {int(length):,} bytes")
 

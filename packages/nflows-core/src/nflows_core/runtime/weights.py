@@ -67,23 +67,20 @@ def choose_weights(text: str, known: Iterable[Weights]) -> Weights | Path:
     return by_name[text]
 
 
-def find_weights(weights: Weights) -> Path:
-    """The file, right by its SHA-256: in the folder of ``NFLOWS_MODELS``, in the cache, or else downloaded into it.
+def find_weights(weights: Weights | Path) -> Path:
+    """The file: a path as it is, or weights that are right by their SHA-256.
 
-    With ``NFLOWS_OFFLINE=1`` nothing is fetched but from mirrors on this machine's disk.
+    These are looked for in the folder of ``NFLOWS_MODELS`` and in the cache, and else downloaded into the cache; with
+    ``NFLOWS_OFFLINE=1`` from no mirror but one on this machine's disk.
 
     Raises:
         CommandError: The file cannot be had, or is another one; the message says what to put where. Exit code 3.
     """
-    own = Path(os.environ.get("NFLOWS_MODELS") or os.devnull, weights.file)
-    if own.exists():
-        if problem := _problem(own, weights):
-            raise CommandError(f"{weights.name}: {problem}; replace or remove it", ExitCode.WEIGHTS)
-        return own
-    problem = _problem(weights.cached, weights) if weights.cached.exists() else ""
-    if problem or not weights.cached.exists():
-        _fetch(weights, [problem] if problem else [])
-    return weights.cached
+    if isinstance(weights, Path):
+        if not weights.exists():
+            raise CommandError(f"{weights}: no such weights; check the path", ExitCode.WEIGHTS)
+        return weights
+    return _find_own(weights) or _find_cached(weights)
 
 
 def cache_folder() -> Path:
@@ -109,6 +106,24 @@ def load_state(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     return _load_safetensors(path) if path.suffix == ".safetensors" else _load_pickle(path)
+
+
+def _find_own(weights: Weights) -> Path | None:
+    """The file that a person put into the folder of ``NFLOWS_MODELS``, if there is one."""
+    folder = os.environ.get("NFLOWS_MODELS")
+    if not folder or not (path := Path(folder, weights.file)).exists():
+        return None
+    if problem := _problem(path, weights):
+        raise CommandError(f"{weights.name}: {problem}; replace or remove it", ExitCode.WEIGHTS)
+    return path
+
+
+def _find_cached(weights: Weights) -> Path:
+    path = weights.cached
+    problem = _problem(path, weights) if path.exists() else None
+    if problem != "":
+        _fetch(weights, [problem] if problem else [])
+    return path
 
 
 def _problem(path: Path, weights: Weights) -> str:
@@ -141,10 +156,11 @@ def _fetch(weights: Weights, problems: list[str]) -> None:
 def _missing(weights: Weights, problems: list[str]) -> str:
     size = "" if weights.size is None else f"{weights.size:,} bytes, "
     source = f" from {weights.mirrors[0]}" if weights.mirrors else ""
+    models = os.environ.get("NFLOWS_MODELS") or "a folder that NFLOWS_MODELS names"
     return (
         f"{weights.name}: the weights are missing: {'; '.join(problems) or 'they are published nowhere'}\n"
-        f"Put {weights.file} ({size}SHA-256 {weights.sha256}){source} at {weights.cached}, or into the folder that "
-        "NFLOWS_MODELS names."
+        f"Put {weights.file} ({size}SHA-256 {weights.sha256}){source} at {weights.cached}, "
+        f"or into {models}."
     )
 
 
@@ -180,8 +196,13 @@ def _load_pickle(path: Path) -> dict[str, Any]:
             f"{path} holds more than tensors, or is damaged; it is refused because such a file can run any code. "
             "Convert it to safetensors where you trust it."
         ) from error
-    except (RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # On damaged bytes torch's reader fails with nearly every error that there is.
         raise ValueError(f"{path} is damaged or no file of torch.save: {error}; take an intact copy") from error
     if not isinstance(state, dict):
-        raise TypeError(f"{path} holds a {type(state).__name__} instead of tensors by name; save a state_dict")
+        raise ValueError(  # noqa: TRY004 - the file does not fit, no caller is wrong
+            f"{path} holds a {type(state).__name__} instead of tensors by name; save a state_dict"
+        )
     return state

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nflows_core.runtime.batch import (
+    conclude,
+    dask_option,
+    inputs_argument,
+    output_option,
+    run_batch,
+    skip_existing_option,
+)
+from nflows_core.runtime.cli import Application, run
+from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.status import STATUS_FILE, StatusLog
+
+
+def shout(source: Path, target: Path) -> Mapping[str, Any]:
+    """Writes a text in capitals; refuses one that is empty."""
+    text = source.read_text(encoding="utf-8")
+    if not text:
+        raise ValueError("the text is empty; write something\nin two lines")
+    with atomic_write(target, "w") as file:
+        file.write(text.upper())
+    return {"letters": len(text)}
+
+
+def batch_of(folder: Path, **texts: str) -> Batch:
+    """A batch of text files, run into the folder ``out``."""
+    for name, text in texts.items():
+        path = folder / "in" / f"{name}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return plan_batch([folder / "in"], folder / "out", {".txt"})
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "out" / STATUS_FILE).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def statuses(folder: Path) -> list[tuple[str, str]]:
+    return [(line["output"], line["status"]) for line in lines(folder)]
+
+
+def test_a_bad_file_stops_nothing(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one", b="", c="three")
+    result = run_batch(batch, shout)
+    assert result.counts() == {"done": 2, "skipped": 0, "failed": 1}
+    assert [outcome.job for outcome in result.outcomes] == list(batch.jobs)
+    assert [outcome.result for outcome in result.outcomes] == [{"letters": 3}, None, {"letters": 5}]
+    assert result.exit_code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "c.txt", STATUS_FILE]
+    assert (tmp_path / "out" / "c.txt").read_text() == "THREE"
+
+
+def test_the_log_says_what_became_of_each(tmp_path: Path) -> None:
+    run_batch(batch_of(tmp_path, a="one", b=""), shout)
+    first, second = lines(tmp_path)
+    assert first.pop("seconds") >= 0
+    assert first == {
+        "input": str(tmp_path / "in" / "a.txt"),
+        "output": "a.txt",
+        "status": "done",
+        "error": None,
+        "result": {"letters": 3},
+    }
+    assert (second["status"], second["error"]) == ("failed", "the text is empty; write something\nin two lines")
+
+
+def test_the_log_is_written_as_it_goes(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def look(source: Path, target: Path) -> None:
+        seen.append(len(lines(tmp_path)))
+
+    run_batch(batch_of(tmp_path, a="one", b="two", c="three"), look)
+    assert seen == [0, 1, 2]
+
+
+def test_a_result_without_json_is_an_error_of_its_file(tmp_path: Path) -> None:
+    values = {"a": object(), "b": float("nan"), "c": (1, 2)}
+    result = run_batch(batch_of(tmp_path, a="1", b="1", c="1"), lambda source, _: {"value": values[source.stem]})
+    assert [outcome.status for outcome in result.outcomes] == ["failed", "failed", "done"]
+    assert result.outcomes[2].result == {"value": [1, 2]}
+
+
+def test_names_that_are_no_unicode(tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("such names are on Linux only")
+    name = os.fsdecode(b"\xff\xc3\xa9\xe2\x80\xa8.txt")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text("one")
+    batch = plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"})
+    run_batch(batch, shout)
+    assert [line["output"] for line in lines(tmp_path)] == [name]
+    again = run_batch(batch, shout, skip_existing=True)
+    assert (again.outcomes[0].status, again.outcomes[0].result) == ("skipped", {"letters": 3})
+
+
+def test_one_result_with_a_name_of_its_own_has_no_log(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    batch = plan_batch([tmp_path / "a.txt"], tmp_path / "new" / "b.txt", {".txt"})
+    assert run_batch(batch, shout).exit_code == 0
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["b.txt"]
+    assert run_batch(batch, shout, skip_existing=True).counts()["skipped"] == 1
+
+
+# Going on
+
+
+def test_what_is_there_is_skipped(tmp_path: Path) -> None:
+    run_batch(batch_of(tmp_path, a="one", b=""), shout)
+    result = run_batch(batch_of(tmp_path, b="two", c="three"), shout, skip_existing=True)
+    assert statuses(tmp_path)[2:] == [("a.txt", "skipped"), ("b.txt", "done"), ("c.txt", "done")]
+    assert [outcome.result for outcome in result.outcomes] == [{"letters": 3}, {"letters": 3}, {"letters": 5}]
+    assert result.exit_code == 0
+
+
+def test_without_the_option_everything_runs_again(tmp_path: Path) -> None:
+    run_batch(batch_of(tmp_path, a="one"), shout)
+    run_batch(batch_of(tmp_path, a="another"), shout)
+    assert statuses(tmp_path) == [("a.txt", "done"), ("a.txt", "done")]
+    assert (tmp_path / "out" / "a.txt").read_text() == "ANOTHER"
+
+
+def test_a_folder_is_skipped_only_if_it_was_finished(tmp_path: Path) -> None:
+    def half(source: Path, target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        if source.read_text() == "bad":
+            raise ValueError("half done")
+
+    (tmp_path / "in").mkdir()
+    for name, text in (("a", "good"), ("b", "bad")):
+        (tmp_path / "in" / f"{name}.txt").write_text(text)
+    batch = plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}, target_suffix="")
+    run_batch(batch, half)
+    run_batch(batch, half, skip_existing=True)
+    assert statuses(tmp_path)[2:] == [("a", "skipped"), ("b", "failed")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_batch_that_was_killed_goes_on(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one", b="two", c="three", d="four")
+    code = """
+        import sys, time
+        from pathlib import Path
+        from nflows_core.runtime.batch import run_batch
+        from nflows_core.runtime.files import atomic_write
+        from nflows_core.runtime.jobs import plan_batch
+
+        def stop_at_c(source, target):
+            with atomic_write(target, "w") as file:
+                file.write(source.read_text())
+                if source.stem == "c":
+                    print("ready", flush=True)
+                    time.sleep(60)
+            return {"letters": 0}
+
+        run_batch(plan_batch([Path("in")], Path("out"), {".txt"}), stop_at_c)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGKILL)
+    log = tmp_path / "out" / STATUS_FILE
+    # As if it had been killed within a line, too.
+    log.write_bytes(log.read_bytes() + b'{"input": "in/c.t')
+    result = run_batch(batch, shout, skip_existing=True)
+    assert [outcome.status for outcome in result.outcomes] == ["skipped", "skipped", "done", "done"]
+    assert [outcome.result for outcome in result.outcomes] == [{"letters": n} for n in (0, 0, 5, 4)]
+    assert len(lines(tmp_path)) == 6
+
+
+def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one")
+    run_batch(batch, shout)
+    with (tmp_path / "out" / STATUS_FILE).open("a") as file:
+        file.write("[]\n")
+    with pytest.raises(ValueError, match=r"line 2 of status\.jsonl is damaged; remove it"):
+        run_batch(batch, shout, skip_existing=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"half", b'{"a": 1}\n', b'{"a": 1}\nhalf', b"\n\n\xff"])
+def test_only_a_half_line_is_dropped(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATUS_FILE).write_bytes(content)
+    with StatusLog(tmp_path):
+        pass
+    assert (tmp_path / STATUS_FILE).read_bytes() == content[: content.rfind(b"\n") + 1]
+
+
+# Ctrl-C
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    def interrupted_at_b(source: Path, target: Path) -> Mapping[str, Any]:
+        if source.stem == "b":
+            raise KeyboardInterrupt
+        return shout(source, target)
+
+    batch = batch_of(tmp_path, a="one", b="two", c="three")
+    with pytest.raises(CommandError, match="interrupted after 1 of 3; --skip-existing goes on") as raised:
+        run_batch(batch, interrupted_at_b)
+    assert raised.value.exit_code == 130
+    assert statuses(tmp_path) == [("a.txt", "done")]
+    assert run_batch(batch, shout, skip_existing=True).counts() == {"done": 2, "skipped": 1, "failed": 0}
+
+
+# The command line
+
+
+def shouting() -> Application:
+    application = Application("nflows")
+
+    @application.command()
+    @inputs_argument
+    @output_option
+    @skip_existing_option
+    @dask_option
+    def act(inputs: tuple[Path, ...], output: Path, skip_existing: bool, dask: str | None) -> int:
+        batch = plan_batch(inputs, output, {".txt"})
+        return conclude(run_batch(batch, shout, what="texts", skip_existing=skip_existing, dask=dask), batch)
+
+    return application
+
+
+def act(folder: Path, *options: str) -> int:
+    return run(shouting(), ["act", str(folder / "in"), "-o", str(folder / "out"), *options])
+
+
+def test_a_command_shows_each_file_and_names_those_that_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch_of(tmp_path, a="one", b="")
+    assert act(tmp_path) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    a, b = (str(tmp_path / "in" / name) for name in ("a.txt", "b.txt"))
+    problem = "the text is empty; write something in two lines"
+    assert output.err == (
+        f"texts 1/2: {a}, 0.0 s\ntexts 2/2: {b}, failed: {problem}\n{b}: {problem}\n1 done, 1 failed\n"
+    )
+
+
+def test_a_command_that_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch_of(tmp_path, a="one")
+    assert (act(tmp_path), act(tmp_path, "--skip-existing")) == (0, 0)
+    assert capsys.readouterr().err.endswith("a.txt, skipped\n1 skipped\n")
+
+
+def test_many_failures_are_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch_of(tmp_path, **{f"file{number:02}": "" for number in range(12)})
+    assert act(tmp_path) == 1
+    summary = capsys.readouterr().err.partition("12/12")[2].splitlines()[1:]
+    assert len(summary) == 12
+    assert summary[-1] == f"{tmp_path / 'out' / STATUS_FILE} names all that failed"
+
+
+def test_debug_shows_where_a_file_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch_of(tmp_path, b="")
+    assert act(tmp_path, "--debug") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_nothing_that_matches_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    assert act(tmp_path) == 2
+    assert run(shouting(), ["act", str(tmp_path / "nowhere"), "-o", "out"]) == 2
+    assert not (tmp_path / "out").exists()
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_an_output_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch_of(tmp_path, a="one", b="two")
+    (tmp_path / "out").touch()
+    assert act(tmp_path) == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
