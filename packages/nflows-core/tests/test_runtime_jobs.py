@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_core.runtime.files import is_junk
@@ -162,6 +162,23 @@ def test_the_output_is_never_read(tmp_path: Path) -> None:
         plan_batch([tmp_path / "out"], tmp_path / "out", PICTURES)
 
 
+def test_a_result_that_is_a_folder_is_below_the_output(tmp_path: Path, output: Path) -> None:
+    make(tmp_path, "S2A.SAFE/band.png")
+    for _ in range(2):
+        batch = plan_batch(
+            [tmp_path / "S2A.SAFE"], output, {".safe"}, target_suffix="", takes_folder=lambda folder: True
+        )
+        assert batch.jobs[0].target == output / "S2A"
+        assert batch.folder == output
+        make(batch.jobs[0].target, "map.tif")
+
+
+def test_the_output_is_no_input_that_is_a_folder(tmp_path: Path, output: Path) -> None:
+    make(tmp_path, "a/x", "out/x")
+    jobs = plan_batch([tmp_path], output, set(), takes_folder=lambda folder: folder != tmp_path).jobs
+    assert [job.source.name for job in jobs] == ["a"]
+
+
 # What is refused
 
 
@@ -210,6 +227,7 @@ LEAVES = st.sampled_from(["1.png", "1.jpg", "2.JPG", "ü.png", "3.txt", ".4.png"
 TREES = st.sets(st.builds(lambda parts, leaf: "/".join([*parts, leaf]), st.lists(PARTS, max_size=3), LEAVES))
 
 
+@settings(deadline=None, max_examples=50)  # a disk keeps no time
 @given(TREES, st.sampled_from([None, ".png"]))
 def test_any_tree(names: set[str], target_suffix: str | None) -> None:
     with TemporaryDirectory() as place:

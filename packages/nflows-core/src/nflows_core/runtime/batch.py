@@ -94,6 +94,7 @@ def run_batch(
             for index, outcome in _outcomes(jobs, process, log.finished(jobs) if skip_existing else {}, dask):
                 outcomes[index] = outcome
                 log.write(outcome)
+                _show_traceback(outcome)
                 advance(_told(outcome))
         except KeyboardInterrupt as error:
             raise CommandError(
@@ -128,11 +129,15 @@ def _outcomes(
         yield from run_on_cluster(dask, process, todo)
 
 
-def _told(outcome: Outcome) -> str:
-    """A few words for the progress."""
+def _show_traceback(outcome: Outcome) -> None:
+    """As ``--debug`` asks for."""
     context = click.get_current_context(silent=True)
     if outcome.traceback and context is not None and context.ensure_object(Invocation).debug:
         click.echo(outcome.traceback, err=True)
+
+
+def _told(outcome: Outcome) -> str:
+    """A few words for the progress."""
     words = f"{outcome.seconds:.1f} s" if outcome.status == Status.DONE else str(outcome.status)
     return f"{outcome.job.source}, {words}{f': {_one_line(outcome.error)}' if outcome.error else ''}"
 

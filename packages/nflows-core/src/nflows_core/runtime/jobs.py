@@ -60,7 +60,7 @@ def plan_batch(
         output: A folder, which need not exist, or the name of the only result.
         suffixes: Of the files that folders are searched for, as ``.png``, in small letters.
         target_suffix: Replaces that of an input if it is one of ``suffixes``, else follows its name; unchanged if not
-            given.
+            given. Empty where results are folders.
         takes_folder: See `TakesFolder`.
 
     Raises:
@@ -81,7 +81,7 @@ def plan_batch(
 
 def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder) -> bool:
     is_one = len(inputs) == 1 and (not inputs[0].is_dir() or takes_folder(inputs[0]))
-    if is_one and output.suffix.lower() in suffixes and not output.is_dir():
+    if is_one and output.suffix and output.suffix.lower() in suffixes and not output.is_dir():
         return True
     if output.is_file():
         raise NotADirectoryError(errno.ENOTDIR, "is a file; give a folder", str(output))
@@ -92,23 +92,24 @@ def _find(
     inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder
 ) -> Iterator[tuple[Path, Path]]:
     """Every input and its path below the folder that was given."""
-    # A shell's * finds what systems leave behind; hidden files are on the command line only if a person means them.
-    for path in (path for path in inputs if path.name.lower() not in LEFT_BEHIND):
+    closed = os.path.realpath(output)
+    for path in inputs:
+        # A shell's * finds what systems leave behind; it does not find hidden files, which a person must mean.
+        if path.name.lower() in LEFT_BEHIND or os.path.realpath(path) == closed:
+            continue
         if not path.is_dir() or takes_folder(path):
             yield path, Path((path.resolve() if path.name in ("", "..") else path).name)
         else:
-            yield from ((inner, inner.relative_to(path)) for inner in _walk(path, output, suffixes, takes_folder))
+            yield from ((inner, inner.relative_to(path)) for inner in _walk(path, closed, suffixes, takes_folder))
 
 
-def _walk(root: Path, output: Path, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
-    closed = os.path.realpath(output)
+def _walk(root: Path, closed: str, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
+    """Every input below a folder but those in the folder ``closed``."""
     for top, folders, names in os.walk(root, followlinks=True, onerror=_fail):
-        if os.path.realpath(top) == closed:
-            folders.clear()
-            continue
         inner = [Path(top, name) for name in sorted(folders) if not is_junk(name)]
+        inner = [folder for folder in inner if os.path.realpath(folder) != closed and not _leads_back(folder, root)]
         whole = {folder for folder in inner if takes_folder(folder)}
-        folders[:] = [folder.name for folder in inner if folder not in whole and not _leads_back(folder, root)]
+        folders[:] = [folder.name for folder in inner if folder not in whole]
         files = (Path(top, name) for name in names if not is_junk(name))
         yield from sorted(whole.union(file for file in files if file.suffix.lower() in suffixes))
 
