@@ -12,7 +12,7 @@ from nflows_core.runtime import cluster
 from nflows_core.runtime.batch import run_batch
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import atomic_write, sha256
-from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.jobs import Batch, Job, plan_batch
 from nflows_core.runtime.status import STATUS_FILE
 
 
@@ -51,7 +51,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_a_cluster_does_what_one_process_does(address: str, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_IN_FLIGHT", 3)
+    monkeypatch.setattr(cluster, "_PORTION", 2)
     here = run_batch(batch, reverse)
     expected = contents(Path("out"))
     Path("out").rename("first")
@@ -70,13 +70,18 @@ def test_a_cluster_goes_on(address: str, batch: Batch) -> None:
 
 
 def test_a_scheduler_that_is_gone(address: str, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(future: object, job: object) -> None:
-        raise CancelledError
-
-    monkeypatch.setattr(cluster, "_outcome", lost)
+    found = cluster._outcome
+    monkeypatch.setattr(cluster, "_outcome", lambda status, result, job: found("cancelled", CancelledError(), job))
     with pytest.raises(CommandError, match="the Dask scheduler is gone; start it again and go on with") as raised:
         run_batch(batch, reverse, dask=address)
     assert raised.value.exit_code == 1
+
+
+def test_an_error_of_dask_is_one_of_the_file(tmp_path: Path) -> None:
+    # As it gives the error of a worker that died again and again.
+    error = RuntimeError("4 workers died")
+    outcome = cluster._outcome("error", (RuntimeError, error, None), Job(tmp_path / "a", tmp_path / "b"))
+    assert (outcome.status, outcome.error) == ("failed", "RuntimeError: 4 workers died; --debug shows where")
 
 
 def test_no_scheduler(batch: Batch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,10 @@ from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.jobs import Job
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
-_IN_FLIGHT = 1000
-"""Jobs that the scheduler knows at a time: it would choke on a million, and so many keep any cluster busy."""
+_PORTION = 500
+"""Jobs that go to the scheduler at once: one by one would cost more than a small picture, a million would choke it."""
 
 
 def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job]]) -> Iterator[tuple[int, Outcome]]:
@@ -49,17 +50,17 @@ def _run(client: Client, process: Process, jobs: Iterator[tuple[int, Job]]) -> I
     from distributed import as_completed
 
     running: dict[str, tuple[int, Job]] = {}
-
-    def submit(numbered: tuple[int, Job]) -> Future[Outcome]:
-        future = client.submit(attempt, process, _absolute(numbered[1]), pure=False)
-        running[future.key] = numbered
-        return future
-
-    futures = as_completed(list(map(submit, islice(jobs, _IN_FLIGHT))))
-    for future in futures:
+    futures = as_completed(with_results=True, raise_errors=False)
+    while True:
+        if len(running) <= _PORTION and (portion := list(islice(jobs, _PORTION))):
+            submitted = client.map(partial(attempt, process), [_absolute(job) for _, job in portion], pure=False)
+            running |= {future.key: numbered for future, numbered in zip(submitted, portion, strict=True)}
+            futures.update(submitted)
+        if not running:
+            return
+        future, result = next(futures)
         number, job = running.pop(future.key)
-        yield number, _outcome(future, job)
-        futures.update(list(map(submit, islice(jobs, 1))))
+        yield number, _outcome(future.status, result, job)
 
 
 def _connect(address: str) -> Client:
@@ -77,6 +78,8 @@ def _absolute(job: Job) -> Job:
     return Job(job.source.absolute(), job.target.absolute())
 
 
-def _outcome(future: Any, job: Job) -> Outcome:
-    error = future.exception()
-    return failure(job, error) if error is not None else replace(future.result(), job=job)
+def _outcome(status: str, result: Any, job: Job) -> Outcome:
+    """What Dask's result says of a job: an outcome, the error that Dask itself met, or that it is gone."""
+    if isinstance(result, CancelledError):
+        raise result
+    return failure(job, result[1]) if status == "error" else replace(result, job=job)
