@@ -207,8 +207,8 @@ def python(code: str, *, cwd: Path) -> subprocess.Popen[str]:
 
 def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     code = """
-        import sys, nflows_core.runtime.cli, nflows_core.runtime.progress
-        print(sorted({"torch", "numpy", "PIL", "jinja2", "rich"} & set(sys.modules)))
+        import sys, nflows_core.runtime.batch, nflows_core.runtime.progress, nflows_core.runtime.weights
+        print(sorted({"distributed", "torch", "numpy", "PIL", "jinja2", "rich"} & set(sys.modules)))
     """
     output, error = python(code, cwd=tmp_path).communicate()
     assert output == "[]\n", error

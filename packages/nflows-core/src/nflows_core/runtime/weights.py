@@ -120,15 +120,16 @@ def _find_own(weights: Weights) -> Path | None:
 
 def _find_cached(weights: Weights) -> Path:
     path = weights.cached
-    problem = _problem(path, weights) if path.exists() else None
-    if problem != "":
-        _fetch(weights, [problem] if problem else [])
+    if not path.exists():
+        _fetch(weights, [])
+    elif problem := _problem(path, weights):
+        _fetch(weights, [problem])
     return path
 
 
-def _problem(path: Path, weights: Weights) -> str:
+def _problem(path: Path, weights: Weights) -> str | None:
     digest = sha256(path)
-    return "" if digest == weights.sha256 else f"{path} has the SHA-256 {digest} instead of {weights.sha256}"
+    return None if digest == weights.sha256 else f"{path} has the SHA-256 {digest} instead of {weights.sha256}"
 
 
 def _fetch(weights: Weights, problems: list[str]) -> None:
