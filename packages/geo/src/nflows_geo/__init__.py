@@ -1,0 +1,1 @@
+"""Geological maps from multispectral scenes, without labels."""
