@@ -1,0 +1,119 @@
+"""What a scene is made of: bands and masks, each a layer of a raster file, and how its numbers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Band:
+    r"""A spectral band; its values are :math:`\text{scale} \cdot n + \text{offset}` for the number n in the file.
+
+    Arguments:
+        name: The sensor's own, as ``B8A``.
+        path: The file.
+        index: The layer in the file, from 1.
+        title: What it is called in words, as "near infrared".
+        wavelength_nm: At its centre.
+        scale: See above.
+        offset: See above.
+        invalid: Numbers that stand for no data, or for more than the sensor can measure.
+    """
+
+    name: str
+    path: Path
+    index: int = 1
+    title: str = ""
+    wavelength_nm: float | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    invalid: tuple[float, ...] = ()
+
+    def decode(self, numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+        """The values, with NaN where there are none.
+
+        Arguments:
+            numbers: Of the file, :math:`(H, W)`.
+            valid: Its own mask, 0 where there is no data; nothing if it has none.
+        """
+        values = numbers.astype(np.float32)
+        if (self.scale, self.offset) != (1.0, 0.0):
+            values *= np.float32(self.scale)
+            values += np.float32(self.offset)
+        for special in self.invalid:
+            values[numbers == special] = np.nan
+        if valid is not None:
+            values[valid == 0] = np.nan
+        if numbers.dtype.kind == "f":
+            values[np.isinf(values)] = np.nan
+        return values
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A layer of flags or classes that says which pixels are not to be used.
+
+    Arguments:
+        path: The file.
+        bits: Pixels with one of these bits are left out.
+        classes: So are pixels with one of these values.
+        index: The layer in the file, from 1.
+    """
+
+    path: Path
+    bits: int = 0
+    classes: tuple[int, ...] = ()
+    index: int = 1
+
+    def decode(self, numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+        """0 where a pixel may be used and NaN elsewhere; see `Band.decode`."""
+        excluded = np.bitwise_and(numbers, self.bits) != 0
+        if self.classes:
+            excluded |= np.isin(numbers, self.classes)
+        return np.where(excluded, np.float32(np.nan), np.float32(0))
+
+
+Layer = Band | Mask
+
+
+@dataclass(frozen=True)
+class Product:
+    """The bands of one acquisition.
+
+    Arguments:
+        name: Of the sensor and the level, as "Landsat 8 Collection 2 Level-2".
+        quantity: What the values are, as "surface reflectance".
+        bands: At least one.
+        masks: Flags beside them.
+        metadata: Files that the scaling was read from.
+        registered: Whether whoever made it has registered the bands, so that their grids may differ.
+    """
+
+    name: str
+    quantity: str
+    bands: Sequence[Band]
+    masks: Sequence[Mask] = ()
+    metadata: Sequence[Path] = field(default=())
+    registered: bool = True
+
+
+class ProductError(ValueError):
+    """A product folder is incomplete, or of no kind that can be read."""
+
+
+def require_files(folder: Path, files: dict[str, Path | None]) -> dict[str, Path]:
+    """The files that a product must have, by what they are.
+
+    Raises:
+        ProductError: Some are missing; it names all of them.
+    """
+    found = {name: path for name, path in files.items() if path is not None and path.is_file()}
+    if missing := [name for name in files if name not in found]:
+        raise ProductError(f"{folder} lacks {', '.join(missing)}; unpack or download the product again, completely")
+    return found

@@ -1,0 +1,227 @@
+r"""Where the pixels of a raster lie, and how two rasters lie to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+_TOLERANCE = 0.01
+"""In pixels: further apart, two grids are different. Coordinates are stored with far less error."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    r"""The pixels of a raster on the ground.
+
+    Arguments:
+        crs: The coordinate reference system.
+        transform: From (column, row) to (x, y) in units of the CRS; the corner of the first pixel is (0, 0).
+        width: In pixels.
+        height: In pixels.
+
+    Raises:
+        ValueError: The pixels are rotated, or run from south to north or from east to west.
+    """
+
+    crs: CRS
+    transform: Affine
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        a, b, _, d, e, _ = self.transform[:6]
+        if b or d or a <= 0 or e >= 0:
+            raise ValueError(f"the grid {tuple(self.transform)[:6]} is rotated or flipped; warp it north up first")
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Width and height of a pixel, in units of the CRS."""
+        return self.transform.a, -self.transform.e
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    @property
+    def metres(self) -> tuple[float, float]:
+        """Metres in one unit of the CRS, eastwards and northwards; for degrees, at the middle of the grid."""
+        if not self.crs.is_geographic:
+            factor = self.crs.linear_units_factor[1]
+            return factor, factor
+        _, latitude = self.place(self.width / 2, self.height / 2)
+        return _METRES_PER_DEGREE * math.cos(math.radians(latitude)), _METRES_PER_DEGREE
+
+    def __str__(self) -> str:
+        x, y = self.transform.c, self.transform.f
+        unit = "degrees" if self.crs.is_geographic else "m" if self.metres[0] == 1 else self.crs.linear_units
+        width, height = self.resolution
+        size = f"{width:.10g}" if math.isclose(width, height) else f"{width:.10g} x {height:.10g}"
+        return f"{_name(self.crs)}, {self.width} x {self.height} pixels of {size} {unit} from ({x:.10g}, {y:.10g})"
+
+    def same_as(self, other: Grid) -> bool:
+        """Whether both have the same pixels, within a hundredth of one."""
+        return (self.width, self.height) == (other.width, other.height) and self.factor(other) == 1 and self._at(other)
+
+    def factor(self, finer: Grid) -> int:
+        """How many pixels of a finer grid make the side of one of these, corner on corner; 0 if they do not nest."""
+        ratios = [own / others for own, others in zip(self.resolution, finer.resolution, strict=True)]
+        factor = round(ratios[0])
+        drifts = [abs(ratio - factor) * size for ratio, size in zip(ratios, (self.width, self.height), strict=True)]
+        column, row = self.shift(finer)
+        apart = max(abs(column - round(column)), abs(row - round(row)), *drifts)
+        return factor if self.crs == finer.crs and apart < _TOLERANCE else 0
+
+    def shift(self, other: Grid) -> tuple[float, float]:
+        """The column and row of the other grid at which this one's first corner lies."""
+        return other.position(self.transform.c, self.transform.f)
+
+    def place(self, column: float, row: float) -> tuple[float, float]:
+        """Where on the ground a column and a row are, in units of the CRS; whole numbers are corners of pixels."""
+        return self.transform.c + column * self.transform.a, self.transform.f + row * self.transform.e
+
+    def position(self, x: float, y: float) -> tuple[float, float]:
+        """The column and row of a place; the inverse of `place`."""
+        return (x - self.transform.c) / self.transform.a, (y - self.transform.f) / self.transform.e
+
+    def _at(self, other: Grid) -> bool:
+        return max(map(abs, self.shift(other))) < _TOLERANCE
+
+    def overlaps(self, other: Grid) -> bool:
+        """Whether the two share ground; both must have the same CRS."""
+        left, bottom, right, top = self.bounds
+        other_left, other_bottom, other_right, other_top = other.bounds
+        return left < other_right and other_left < right and bottom < other_top and other_bottom < top
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top, in units of the CRS."""
+        right, bottom = self.place(self.width, self.height)
+        return self.transform.c, bottom, right, self.transform.f
+
+    def tiles(self, size: int, margin: int = 0) -> Iterator[Tile]:
+        """Squares that cover every pixel once, in the order of the rows; those at the right and lower edge are smaller.
+
+        Arguments:
+            size: Side of a square in pixels.
+            margin: Pixels around it that are read with it; fewer at the edge of the grid.
+        """
+        for row in range(0, self.height, size):
+            for column in range(0, self.width, size):
+                height, width = min(size, self.height - row), min(size, self.width - column)
+                yield self._tile(Window(column, row, width, height), margin)
+
+    def _tile(self, core: Window, margin: int) -> Tile:
+        left, top = min(margin, core.col_off), min(margin, core.row_off)
+        right = min(margin, self.width - core.col_off - core.width)
+        bottom = min(margin, self.height - core.row_off - core.height)
+        padded = Window(core.col_off - left, core.row_off - top, left + core.width + right, top + core.height + bottom)
+        return Tile(core, padded)
+
+
+_METRES_PER_DEGREE = 111_195.0
+"""Of a great circle on a sphere of 6,371 km."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a grid that is worked on at once.
+
+    Arguments:
+        core: The pixels whose results are kept.
+        padded: The same and a margin around them.
+    """
+
+    core: Window
+    padded: Window
+
+    def crop(self, block: NDArray[_Scalar]) -> NDArray[_Scalar]:
+        """What was computed for the padded window, [..., H, W], without the margin."""
+        top, left = self.core.row_off - self.padded.row_off, self.core.col_off - self.padded.col_off
+        return block[..., top : top + self.core.height, left : left + self.core.width]
+
+
+class GridMismatchError(ValueError):
+    """Two rasters do not lie on the same pixels; the message shows both grids and how far apart they are.
+
+    Arguments:
+        name: Whose grid does not fit.
+        grid: That grid.
+        other_name: What it should fit.
+        other: The grid of that.
+    """
+
+    def __init__(self, name: str, grid: Grid, other_name: str, other: Grid) -> None:
+        problem = _difference(grid, other)
+        super().__init__(
+            f"{name} does not lie on the grid of {other_name}: {problem}; --align resamples it\n"
+            f"  {name}: {grid}; {other_name}: {other}"
+        )
+
+
+def grid_of(dataset: DatasetReader, assumed: CRS | None = None) -> Grid:
+    """The grid of an open raster.
+
+    Arguments:
+        dataset: The raster.
+        assumed: The CRS of a raster that has none.
+
+    Raises:
+        ValueError: It has no CRS and none is assumed, or it is not georeferenced or not north up.
+    """
+    crs = dataset.crs or assumed
+    if crs is None:
+        raise ValueError(f"{dataset.name} has no CRS; assign one (rio edit-info --crs), or use --assume-crs for labels")
+    if dataset.transform.is_identity:
+        raise ValueError(
+            f"{dataset.name} is not georeferenced: no pixel size, no origin; warp it by its control points"
+        )
+    try:
+        return Grid(crs, dataset.transform, dataset.width, dataset.height)
+    except ValueError as error:
+        raise ValueError(f"{dataset.name}: {error}") from error
+
+
+def finest(grids: Sequence[Grid]) -> Grid:
+    """The grid with the smallest pixels on the ground; of several the first."""
+    return min(grids, key=lambda grid: grid.resolution[0] * grid.metres[0] * grid.resolution[1] * grid.metres[1])
+
+
+def _difference(grid: Grid, other: Grid) -> str:
+    """Why two grids do not fit, in words."""
+    if grid.crs != other.crs:
+        return f"it is in {_name(grid.crs)}, not {_name(other.crs)}"
+    if not grid.overlaps(other):
+        return "they do not overlap"
+    if grid.resolution == other.resolution and grid.factor(other) == 1:
+        return f"it starts {_offset(grid, other)}, and has {grid.width} x {grid.height} pixels"
+    column, row = grid.shift(other)
+    near = f"{math.hypot(column - round(column), row - round(row)):.2f} pixels off the nearest corner"
+    return f"it starts {_offset(grid, other)}, {near}"
+
+
+def _offset(grid: Grid, other: Grid) -> str:
+    metres = other.metres
+    east = (grid.transform.c - other.transform.c) * metres[0]
+    north = (grid.transform.f - other.transform.f) * metres[1]
+    sides = "west" if east < 0 else "east", "south" if north < 0 else "north"
+    return f"{_shown(abs(east))} m {sides[0]}, {_shown(abs(north))} m {sides[1]}"
+
+
+def _shown(metres: float) -> str:
+    return f"{metres:,.2f}" if metres < 100 else f"{metres:,.0f}"
+
+
+def _name(crs: CRS) -> str:
+    """EPSG:32641, or the name within the WKT of a system that has no number."""
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else crs.to_wkt().split('"')[1]
