@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+_Place = TypeVar("_Place", float, NDArray[np.float64])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _TOLERANCE = 0.01
 """In pixels: further apart, two grids are different. Coordinates are stored with far less error."""
@@ -85,11 +86,11 @@ class Grid:
         """The column and row of the other grid at which this one's first corner lies."""
         return other.position(self.transform.c, self.transform.f)
 
-    def place(self, column: float, row: float) -> tuple[float, float]:
+    def place(self, column: _Place, row: _Place) -> tuple[_Place, _Place]:
         """Where on the ground a column and a row are, in units of the CRS; whole numbers are corners of pixels."""
         return self.transform.c + column * self.transform.a, self.transform.f + row * self.transform.e
 
-    def position(self, x: float, y: float) -> tuple[float, float]:
+    def position(self, x: _Place, y: _Place) -> tuple[_Place, _Place]:
         """The column and row of a place; the inverse of `place`."""
         return (x - self.transform.c) / self.transform.a, (y - self.transform.f) / self.transform.e
 

@@ -50,8 +50,8 @@ def read_labels(
     """Reads labels that lie on a grid.
 
     Arguments:
-        path: A raster of classes, where 0 and nodata mean unlabelled, or points: GeoPackage, GeoJSON, Shapefile, or CSV with
-            columns x and y, or lon and lat.
+        path: A raster of classes, where 0 and nodata mean unlabelled, or points: GeoPackage, GeoJSON, Shapefile, or
+            CSV with columns x and y, or lon and lat.
         grid: Of the scene.
         align: Take a raster that lies elsewhere by the nearest pixel.
         assume_crs: Take the scene's CRS where the file has none.
@@ -88,7 +88,7 @@ def _labelled(
 
 def _of_points(path: Path, points: Points, grid: Grid) -> Labels:
     columns, rows = grid.position(points.x, points.y)
-    outside = (columns < 0) | (columns >= grid.width) | (rows < 0) | (rows >= grid.height)
+    outside = ~((columns >= 0) & (columns < grid.width) & (rows >= 0) & (rows < grid.height))
     if outside.any():
         first = ", ".join(f"({points.x[i]:.10g}, {points.y[i]:.10g})" for i in np.flatnonzero(outside)[:_SHOWN])
         raise ValueError(
@@ -119,6 +119,4 @@ def _check_count(path: Path, classes: int, labels: int) -> None:
     if not labels:
         raise ValueError(f"{path} has no label on the scene; 0 and nodata mean unlabelled")
     if classes > _MOST_CLASSES:
-        raise ValueError(
-            f"{path} has {classes} classes, more than {_MOST_CLASSES}; labels are classes, not measurements"
-        )
+        raise ValueError(f"{path} has {classes} classes, more than {_MOST_CLASSES}; give classes, not measurements")

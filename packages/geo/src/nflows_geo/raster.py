@@ -39,8 +39,8 @@ def write_cog(
 ) -> None:
     """Writes a cloud-optimised GeoTIFF with overviews; the same blocks give the same bytes.
 
-    The blocks go into a temporary file beside the target as they come, so memory does not grow with the raster. Overviews
-    take the most frequent value of classes, which are integers, and the mean of measurements.
+    The blocks go into a temporary file beside the target as they come, so memory does not grow with the raster.
+    Overviews take the most frequent value of classes, which are integers, and the mean of measurements.
 
     Arguments:
         path: The target.

@@ -63,7 +63,10 @@ class Scene:
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """The bands in a window, :math:`(B, H, W)`; a pixel without a value in one band, or masked, is NaN in all."""
-        block = self.read_bands(window)
+        return self.masked(self.read_bands(window), window)
+
+    def masked(self, block: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+        """What `read` returns, from what `read_bands` returned, in place."""
         # A sum is NaN where one of its terms is, and much cheaper than a test of every term.
         total = np.einsum("bhw->hw", block)
         for placed in self.placed_masks:

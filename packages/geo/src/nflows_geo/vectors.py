@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +41,11 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, names: Mapping[int, str] | 
     import shapely
     from rasterio.features import shapes
 
-    units, rings = [], []
+    units, figures = [], []
     for shape, unit in shapes(classes, mask=classes > 0, connectivity=4, transform=grid.transform):
         units.append(int(unit))
-        rings.append(_polygon(shape["coordinates"]))
-    frame = geopandas.GeoDataFrame({"unit": np.array(units, np.int32)}, geometry=rings, crs=grid.crs.to_wkt())
+        figures.append(shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]))
+    frame = geopandas.GeoDataFrame({"unit": np.array(units, np.int32)}, geometry=figures, crs=grid.crs.to_wkt())
     frame["name"] = frame["unit"].map({unit: (names or {}).get(unit, str(unit)) for unit in set(units)}).astype(str)
     frame["area_km2"] = shapely.area(frame.to_crs(equal_area_crs(grid)).geometry.array) / 1e6
     ordered = frame.sort_values(["unit", "area_km2"], ascending=[True, False], kind="stable", ignore_index=True)
@@ -121,12 +121,6 @@ def read_map(path: Path) -> tuple[NDArray[np.uint8], Grid, dict[int, str]]:
         grid = grid_of(dataset)
     numbers = {key.removeprefix("CLASS_"): text for key, text in tags.items() if key.startswith("CLASS_")}
     return classes, grid, {int(number): text for number, text in numbers.items() if number.isdecimal()}
-
-
-def _polygon(rings: list[list[tuple[float, float]]]) -> Any:
-    import shapely
-
-    return shapely.Polygon(rings[0], rings[1:])
 
 
 @contextmanager

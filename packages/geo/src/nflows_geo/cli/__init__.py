@@ -5,8 +5,15 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_geo.cli.info import info
+from nflows_geo.cli.stack import stack
+from nflows_geo.cli.vectorize import vectorize
 
 
 @click.group(cls=CommandGroup)
 def geo() -> None:
     """Geological maps from multispectral scenes, without labels."""
+
+
+for command in (info, stack, vectorize):
+    geo.add_command(command)

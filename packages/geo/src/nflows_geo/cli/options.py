@@ -1,0 +1,108 @@
+"""Arguments and output that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from nflows_core.runtime.page import shown, words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nflows_geo.grid import Tile
+    from nflows_geo.scene import Scene
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class OutputFile(click.Path):
+    """A file to be written, whose suffix must say what it is."""
+
+    def __init__(self, *suffixes: str) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.suffix.lower() not in self.suffixes:
+            self.fail(f"{path} must end in {' or '.join(self.suffixes)}", param, ctx)
+        return path
+
+
+def scene_options(command: _Function) -> _Function:
+    """Gives a command the arguments of `open_arguments`."""
+    for decorator in reversed(
+        (
+            click.argument("scene", nargs=-1, required=True, type=click.Path(path_type=Path)),
+            click.option("--grid", type=click.Path(path_type=Path), help="A raster whose pixels the scene takes."),
+            click.option("--align", is_flag=True, help="Resample rasters whose grids do not match."),
+            click.option(
+                "--resampling",
+                type=click.Choice(("nearest", "bilinear", "cubic")),
+                default="nearest",
+                show_default=True,
+                help="How bands of other resolutions come onto the grid.",
+            ),
+            click.option(
+                "--mask-clouds", is_flag=True, help="Leave out the clouds and shadows that the product marks."
+            ),
+        )
+    ):
+        command = decorator(command)
+    return command
+
+
+def opened(scene: Sequence[Path], grid: Path | None, **options: Any) -> Scene:
+    """The scene that the arguments of `scene_options` describe."""
+    from nflows_geo.files import open_raster
+    from nflows_geo.grid import grid_of
+    from nflows_geo.scene import open_scene
+
+    if grid is None:
+        return open_scene(scene, **options)
+    with open_raster(grid) as dataset:
+        target = grid_of(dataset)
+    return open_scene(scene, grid=target, **options)
+
+
+def refuse_overwriting(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuses an output that is one of the inputs, which are never changed."""
+    if any(path.resolve() == output.resolve() for path in inputs):
+        raise click.UsageError(f"{output} is an input; give another name")
+
+
+def rows_of_tiles(
+    blocks: Iterable[tuple[Tile, NDArray[np.float32]]], advance: Callable[[str], None]
+) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+    """The same blocks; says after each row of them how far the scene is read."""
+    row = 0
+    for tile, block in blocks:
+        if tile.core.row_off != row:
+            advance(f"{tile.core.row_off:,} lines of pixels")
+            row = tile.core.row_off
+        yield tile, block
+    advance("all lines of pixels")
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as text: numbers to the right, words to the left."""
+    cells = [[words(key) for key in rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
+    right = [isinstance(value, int | float) for value in rows[0].values()]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (
+        [
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        ]
+        for line in cells
+    )
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else shown(value)

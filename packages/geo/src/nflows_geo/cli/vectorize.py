@@ -1,0 +1,44 @@
+"""``nflows geo vectorize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_geo.cli.options import OutputFile, refuse_overwriting, table
+
+
+@click.command(cls=Command)
+@click.argument("geological_map", metavar="MAP", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=OutputFile(".gpkg"), required=True, help="A GeoPackage.")
+@click.option(
+    "--min-pixels",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Smaller patches become part of their largest neighbour.",
+)
+@json_option
+def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
+    """Turn the classes of MAP into polygons with their areas in km²."""
+    from nflows_core.runtime.files import sha256
+    from nflows_geo import vectors
+
+    refuse_overwriting(output, [geological_map])
+    frame = vectors.vectorize(geological_map, output, minimum_pixels=min_pixels)
+    units = frame.groupby(["unit", "name"], as_index=False).agg(
+        polygons=("area_km2", "size"), area_km2=("area_km2", "sum")
+    )
+    report = {
+        "polygons": len(frame),
+        "area_km2": float(frame["area_km2"].sum()),
+        "min_pixels": min_pixels,
+        "units": units.to_dict("records"),
+        "inputs": {geological_map.name: {"sha256": sha256(geological_map)}},
+        "outputs": {output.name: {"sha256": sha256(output)}},
+    }
+    click.echo(table(report["units"]))
+    click.echo(f"\n{output}: {report['polygons']:,} polygons, {report['area_km2']:,.4g} km²")
+    print_report(report)
