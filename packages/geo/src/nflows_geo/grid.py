@@ -162,9 +162,8 @@ class GridMismatchError(ValueError):
     """
 
     def __init__(self, name: str, grid: Grid, other_name: str, other: Grid) -> None:
-        problem = _difference(grid, other)
         super().__init__(
-            f"{name} does not lie on the grid of {other_name}: {problem}; --align resamples it\n"
+            f"{name} does not lie on the grid of {other_name}: {_difference(grid, other)}\n"
             f"  {name}: {grid}; {other_name}: {other}"
         )
 
@@ -197,17 +196,20 @@ def finest(grids: Sequence[Grid]) -> Grid:
     return min(grids, key=lambda grid: grid.resolution[0] * grid.metres[0] * grid.resolution[1] * grid.metres[1])
 
 
+_ADVICE = "--align resamples it"
+
+
 def _difference(grid: Grid, other: Grid) -> str:
     """Why two grids do not fit, in words."""
     if grid.crs != other.crs:
-        return f"it is in {_name(grid.crs)}, not {_name(other.crs)}"
+        return f"it is in {_name(grid.crs)}, not {_name(other.crs)}; {_ADVICE}"
     if not grid.overlaps(other):
-        return "they do not overlap"
+        return "they do not overlap; check that both are of the same place"
     if grid.resolution == other.resolution and grid.factor(other) == 1:
-        return f"it starts {_offset(grid, other)}, and has {grid.width} x {grid.height} pixels"
+        return f"it starts {_offset(grid, other)}, and has {grid.width} x {grid.height} pixels; {_ADVICE}"
     column, row = grid.shift(other)
     near = f"{math.hypot(column - round(column), row - round(row)):.2f} pixels off the nearest corner"
-    return f"it starts {_offset(grid, other)}, {near}"
+    return f"it starts {_offset(grid, other)}, {near}; {_ADVICE}"
 
 
 def _offset(grid: Grid, other: Grid) -> str:
