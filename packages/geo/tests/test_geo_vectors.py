@@ -30,7 +30,7 @@ def write_map(path: Path, values: np.ndarray[tuple[int, int], np.dtype[np.uint8]
 
 
 def test_polygons_are_the_groups_of_pixels(tmp_path: Path) -> None:
-    vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg")
+    units = vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg")
     frame = geopandas.read_file(tmp_path / "units.gpkg")
     assert frame.crs.to_epsg() == 32641
     assert frame["unit"].tolist() == [1, 2, 2]
@@ -38,6 +38,8 @@ def test_polygons_are_the_groups_of_pixels(tmp_path: Path) -> None:
     assert (frame.geometry.area / 900).round(6).tolist() == [349, 100, 1]
     # On the ellipsoid the pixels are smaller or larger by the square of the projection's scale.
     np.testing.assert_allclose(frame["area_km2"], np.array([349, 100, 1]) * pixel_area_km2(make_grid()), rtol=1e-5)
+    assert [(unit["unit"], unit["name"], unit["polygons"]) for unit in units] == [(1, "granite", 1), (2, "basalt", 2)]
+    assert [unit["area_km2"] for unit in units] == frame.groupby("unit")["area_km2"].sum().tolist()
 
 
 @pytest.mark.parametrize("zone_edge", [True, False])
@@ -45,7 +47,7 @@ def test_areas_are_those_on_the_ellipsoid(zone_edge: bool) -> None:
     # A square of 60 km in a UTM zone, against the geodesic area of its densified outline.
     west = 200_000.0 if zone_edge else 470_000.0
     grid = Grid(CRS.from_epsg(32641), from_origin(west, 3_300_000, 300, 300), 200, 200)
-    frame = polygons(np.ones((200, 200), np.uint8), grid)
+    frame = polygons(np.ones((200, 200), np.uint8), grid, 1)
     outline = frame.geometry.iloc[0].segmentize(300).exterior.coords
     longitudes, latitudes = transform(grid.crs, CRS.from_epsg(4326), *zip(*outline, strict=True))
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(longitudes, latitudes)[0]) / 1e6
@@ -56,12 +58,13 @@ def test_areas_are_those_on_the_ellipsoid(zone_edge: bool) -> None:
 def test_degrees_have_areas_too() -> None:
     grid = Grid(CRS.from_epsg(4326), from_origin(61, 29, 1e-3, 1e-3), 10, 10)
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter([61, 61.01, 61.01, 61], [29, 29, 28.99, 28.99])[0]) / 1e6
-    assert polygons(np.ones((10, 10), np.uint8), grid)["area_km2"].sum() == pytest.approx(expected, rel=1e-6)
+    assert polygons(np.ones((10, 10), np.uint8), grid, 1)["area_km2"].sum() == pytest.approx(expected, rel=1e-6)
     assert pixel_area_km2(grid) == pytest.approx(expected / 100, rel=1e-3)
 
 
 def test_small_patches_join_their_largest_neighbour(tmp_path: Path) -> None:
-    frame = vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg", minimum_pixels=2)
+    vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg", minimum_pixels=2)
+    frame = geopandas.read_file(tmp_path / "units.gpkg")
     assert (frame.geometry.area / 900).round(6).tolist() == [350, 100]
 
 

@@ -3,11 +3,11 @@ r"""Polygons of a map's units, with their areas on the ground."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 _LAYER = "units"
 
 
-def polygons(classes: NDArray[np.uint8], grid: Grid, names: Mapping[int, str] | None = None) -> GeoDataFrame:
-    """Every connected group of pixels of a class as a polygon, with its area.
+def polygons(classes: NDArray[np.uint8], grid: Grid, unit: int, name: str = "") -> GeoDataFrame:
+    """Every connected group of pixels of a unit as a polygon, with its area.
 
     Pixels are connected by their sides. The area is that on the ellipsoid, from an equal-area projection centred on the
     map, to 1e-5: the plane of a UTM zone is up to .1 % off.
 
     Arguments:
-        classes: :math:`(H, W)`; 0 is nodata and has no polygons.
+        classes: :math:`(H, W)`.
         grid: Of the map.
-        names: Of the classes.
+        unit: The class whose polygons are wanted.
+        name: Of the unit.
 
     Returns:
-        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and then by size, in the map's CRS.
+        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, the largest first, in the map's CRS.
     """
     import geopandas
     import shapely
     from rasterio.features import shapes
 
-    units, figures = [], []
-    for shape, unit in shapes(classes, mask=classes > 0, connectivity=4, transform=grid.transform):
-        units.append(int(unit))
-        figures.append(shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]))
-    frame = geopandas.GeoDataFrame({"unit": np.array(units, np.int32)}, geometry=figures, crs=grid.crs.to_wkt())
-    frame["name"] = frame["unit"].map({unit: (names or {}).get(unit, str(unit)) for unit in set(units)}).astype(str)
+    found = shapes(classes, mask=classes == unit, connectivity=4, transform=grid.transform)
+    figures = [shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]) for shape, _ in found]
+    frame = geopandas.GeoDataFrame(
+        {"unit": unit, "name": name}, geometry=figures, crs=grid.crs.to_wkt(), index=range(len(figures))
+    )
     frame["area_km2"] = shapely.area(frame.to_crs(equal_area_crs(grid)).geometry.array) / 1e6
-    ordered = frame.sort_values(["unit", "area_km2"], ascending=[True, False], kind="stable", ignore_index=True)
+    ordered = frame.sort_values("area_km2", ascending=False, kind="stable", ignore_index=True)
     return ordered[["unit", "name", "area_km2", "geometry"]]
 
 
@@ -75,16 +75,18 @@ def pixel_area_km2(grid: Grid) -> float:
     return float(shapely.Polygon([project(*corner) for corner in corners]).area / 1e6)
 
 
-def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> GeoDataFrame:
+def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict[str, Any]]:
     """Writes the polygons of a map as a GeoPackage, whole or not at all; the same map gives the same bytes.
+
+    One unit after the other is drawn and written, so that only the polygons of one are in memory.
 
     Arguments:
         path: A map: a raster with one band of bytes, 0 or its nodata meaning no unit.
-        target: The GeoPackage.
+        target: The GeoPackage, with the columns that `polygons` has.
         minimum_pixels: Smaller groups of pixels become part of their largest neighbour.
 
     Returns:
-        What `polygons` returns.
+        Of each unit its number, its name, how many polygons it has and their area in square kilometres.
 
     Raises:
         ValueError: It is no map, or all of it is nodata.
@@ -94,14 +96,21 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> GeoDataFr
     classes, grid, names = read_map(path)
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
-    if not classes.any():
+    units = (np.flatnonzero(np.bincount(classes.ravel(), minlength=2)[1:]) + 1).tolist()
+    if not units:
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
-    frame = polygons(classes, grid, names)
     with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
-        frame.to_file(Path(folder, "units.gpkg"), layer=_LAYER, driver="GPKG", engine="pyogrio")
-        with Path(folder, "units.gpkg").open("rb") as written:
-            shutil.copyfileobj(written, file, 2**20)
-    return frame
+        written = Path(folder, "units.gpkg")
+        rows = [_append(written, polygons(classes, grid, unit, names.get(unit, str(unit)))) for unit in units]
+        with written.open("rb") as source:
+            shutil.copyfileobj(source, file, 2**20)
+    return rows
+
+
+def _append(path: Path, frame: GeoDataFrame) -> dict[str, Any]:
+    frame.to_file(path, layer=_LAYER, driver="GPKG", engine="pyogrio", mode="a" if path.exists() else "w")
+    unit, name = frame.loc[0, ["unit", "name"]]
+    return {"unit": int(unit), "name": name, "polygons": len(frame), "area_km2": float(frame["area_km2"].sum())}
 
 
 def read_map(path: Path) -> tuple[NDArray[np.uint8], Grid, dict[int, str]]:

@@ -27,15 +27,12 @@ def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
     from nflows_geo import vectors
 
     refuse_overwriting(output, [geological_map])
-    frame = vectors.vectorize(geological_map, output, minimum_pixels=min_pixels)
-    units = frame.groupby(["unit", "name"], as_index=False).agg(
-        polygons=("area_km2", "size"), area_km2=("area_km2", "sum")
-    )
+    units = vectors.vectorize(geological_map, output, minimum_pixels=min_pixels)
     report = {
-        "polygons": len(frame),
-        "area_km2": float(frame["area_km2"].sum()),
+        "polygons": sum(unit["polygons"] for unit in units),
+        "area_km2": sum(unit["area_km2"] for unit in units),
         "min_pixels": min_pixels,
-        "units": units.to_dict("records"),
+        "units": units,
         "inputs": {geological_map.name: {"sha256": sha256(geological_map)}},
         "outputs": {output.name: {"sha256": sha256(output)}},
     }

@@ -38,6 +38,8 @@ _LEVELS = {
     "L2": ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "Level-2"),
 }
 
+_SPACECRAFT = {"LANDSAT_8": "Landsat 8", "LANDSAT_9": "Landsat 9"}
+
 Metadata = Mapping[str, Mapping[str, Any]]
 
 
@@ -56,23 +58,12 @@ def read_landsat(folder: Path, mask_clouds: bool = False) -> Product:
     if path is None:
         raise ProductError(f"{folder} has no file *_MTL.txt or *_MTL.json; it is no complete Landsat product")
     metadata = _read(path)
-    contents = _group(metadata, "PRODUCT_CONTENTS", path)
-    spacecraft = str(_group(metadata, "IMAGE_ATTRIBUTES", path).get("SPACECRAFT_ID"))
-    if spacecraft not in ("LANDSAT_8", "LANDSAT_9"):
-        raise ProductError(
-            f"{path} is of {spacecraft}; only Landsat 8 and 9 are known, give other bands as single rasters"
-        )
-    group, level = _LEVELS.get(str(contents.get("PROCESSING_LEVEL"))[:2], (None, ""))
-    if group is None:
-        raise ProductError(f"{path} has the unknown processing level {contents.get('PROCESSING_LEVEL')}")
-    wanted = {f"band {number}": _file(folder, contents, f"FILE_NAME_BAND_{number}") for number in BANDS}
-    wanted |= {"QA_PIXEL": _file(folder, contents, "FILE_NAME_QUALITY_L1_PIXEL")}
-    wanted |= {"QA_RADSAT": _file(folder, contents, "FILE_NAME_QUALITY_L1_RADIOMETRIC_SATURATION")}
-    files = require_files(folder, wanted)
+    spacecraft, group, level = _kind(metadata, path)
+    files = _files(folder, _group(metadata, "PRODUCT_CONTENTS", path))
     rescaling = _group(metadata, group, path)
     sine = _sine_of_elevation(metadata, path) if level == "Level-1" else 1.0
     return Product(
-        name=f"{spacecraft.replace('_', ' ').title()} Collection 2 {level}",
+        name=f"{spacecraft} Collection 2 {level}",
         quantity="surface reflectance" if level == "Level-2" else "reflectance at the top of the atmosphere",
         bands=[_band(number, files[f"band {number}"], rescaling, sine, path) for number in BANDS],
         masks=[
@@ -81,6 +72,24 @@ def read_landsat(folder: Path, mask_clouds: bool = False) -> Product:
         ],
         metadata=[path],
     )
+
+
+def _kind(metadata: Metadata, path: Path) -> tuple[str, str, str]:
+    """The spacecraft, the group with the scaling, and the level."""
+    spacecraft = str(_group(metadata, "IMAGE_ATTRIBUTES", path).get("SPACECRAFT_ID"))
+    if spacecraft not in _SPACECRAFT:
+        raise ProductError(f"{path} is of {spacecraft}; only Landsat 8 and 9 are known, give other bands as rasters")
+    level = str(_group(metadata, "PRODUCT_CONTENTS", path).get("PROCESSING_LEVEL"))
+    if level[:2] not in _LEVELS:
+        raise ProductError(f"{path} has the unknown processing level {level}; give Level-1 or Level-2")
+    return _SPACECRAFT[spacecraft], *_LEVELS[level[:2]]
+
+
+def _files(folder: Path, contents: Mapping[str, Any]) -> dict[str, Path]:
+    wanted = {f"band {number}": _file(folder, contents, f"FILE_NAME_BAND_{number}") for number in BANDS}
+    wanted |= {"QA_PIXEL": _file(folder, contents, "FILE_NAME_QUALITY_L1_PIXEL")}
+    wanted |= {"QA_RADSAT": _file(folder, contents, "FILE_NAME_QUALITY_L1_RADIOMETRIC_SATURATION")}
+    return require_files(folder, wanted)
 
 
 def _band(number: int, file: Path, rescaling: Mapping[str, Any], sine: float, path: Path) -> Band:
