@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from geo_files import NORTH, WEST, describe, make_grid, numbers, write_raster
 from nflows_geo.grid import Grid
-from nflows_geo.scene import Scene, open_scene, require_several_bands
+from nflows_geo.scene import Scene, open_scene
 
 
 def whole(scene: Scene) -> NDArray[np.float32]:
@@ -71,6 +71,13 @@ def test_nodata_nan_and_infinity_are_left_out_in_all_bands(tmp_path: Path) -> No
     assert np.isnan(block[:, 0, :4]).all()
     np.testing.assert_array_equal(block[:, 1:], values[:, 1:])
     np.testing.assert_array_equal(block[:, 0, 4:], values[:, 0, 4:])
+
+
+def test_the_lowest_number_of_64_bits_as_nodata(tmp_path: Path) -> None:
+    values = numbers(2).astype(np.float64)
+    values[0, 3, 3] = lowest = np.finfo(np.float64).min
+    block = whole(open_scene(write_raster(tmp_path / "a.tif", values, nodata=lowest)))
+    assert np.argwhere(np.isnan(block[1])).tolist() == [[3, 3]]
 
 
 def test_a_mask_band_is_kept(tmp_path: Path) -> None:
@@ -182,52 +189,6 @@ def test_grids_that_do_not_fit(tmp_path: Path, grid: Grid, message: str) -> None
         open_scene(paths)
     if "overlap" not in message:
         assert np.isfinite(whole(open_scene(paths, align=True))).any()
-
-
-# Bad files
-
-
-def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nothing\.tif"):
-        open_scene(tmp_path / "nothing.tif")
-
-
-def test_no_raster(tmp_path: Path) -> None:
-    (tmp_path / "a.tif").write_text("hello")
-    with pytest.raises(ValueError, match=r"a\.tif is no raster"):
-        open_scene(tmp_path / "a.tif")
-
-
-@pytest.mark.parametrize("compress", [None, "DEFLATE"])
-def test_a_raster_that_is_cut_off(tmp_path: Path, compress: str | None) -> None:
-    path = write_raster(tmp_path / "a.tif", numbers(2, 300, 300), compress=compress)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"a\.tif is (damaged or cut off|no raster)"):
-        whole(open_scene(path))
-
-
-def test_a_raster_without_a_crs(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no CRS; assign one"):
-        open_scene(write_raster(tmp_path / "a.tif", numbers(2), crs=None))
-
-
-def test_a_raster_that_lies_nowhere(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        write_raster(path, numbers(1), driver="PNG", crs=None, transform=None)
-    with pytest.raises(ValueError, match=r"has no CRS|not georeferenced"):
-        open_scene(path)
-
-
-def test_one_band_is_a_scene_but_no_map(tmp_path: Path) -> None:
-    scene = open_scene(write_raster(tmp_path / "a.tif", numbers(1)))
-    with pytest.raises(ValueError, match="has one band, and a map needs at least two"):
-        require_several_bands(scene)
-
-
-def test_a_scene_of_nothing() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        open_scene([])
 
 
 # Samples, processes, threads

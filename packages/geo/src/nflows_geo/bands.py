@@ -42,7 +42,8 @@ class Band:
             numbers: Of the file, :math:`(H, W)`.
             valid: Its own mask, 0 where there is no data; nothing if it has none.
         """
-        values = numbers.astype(np.float32)
+        with np.errstate(over="ignore"):  # of nodata, in 64 bits often the lowest number there is
+            values = numbers.astype(np.float32)
         if (self.scale, self.offset) != (1.0, 0.0):
             values *= np.float32(self.scale)
             values += np.float32(self.offset)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import rasterio
+from rasterio.windows import Window
+
+from geo_files import numbers, write_raster
+from nflows_geo.scene import open_scene, require_several_bands
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nothing\.tif"):
+        open_scene(tmp_path / "nothing.tif")
+
+
+def test_no_raster(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_text("hello")
+    with pytest.raises(ValueError, match=r"a\.tif is no raster"):
+        open_scene(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compress", [None, "DEFLATE"])
+def test_a_raster_that_is_cut_off(tmp_path: Path, compress: str | None) -> None:
+    path = write_raster(tmp_path / "a.tif", numbers(2, 300, 300), compress=compress)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"a\.tif is (damaged or cut off|no raster)"):
+        open_scene(path).read(Window(0, 0, 300, 300))
+
+
+def test_a_raster_without_a_crs(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no CRS; assign one"):
+        open_scene(write_raster(tmp_path / "a.tif", numbers(2), crs=None))
+
+
+def test_a_raster_that_lies_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        write_raster(path, numbers(1), driver="PNG", crs=None, transform=None)
+    with pytest.raises(ValueError, match=r"has no CRS|not georeferenced"):
+        open_scene(path)
+
+
+def test_one_band_is_a_scene_but_no_map(tmp_path: Path) -> None:
+    scene = open_scene(write_raster(tmp_path / "a.tif", numbers(1)))
+    with pytest.raises(ValueError, match="has one band, and a map needs at least two"):
+        require_several_bands(scene)
+
+
+def test_a_scene_of_nothing() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        open_scene([])
+
+
+def test_an_unknown_resampling(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resampling must be one of nearest, bilinear, cubic, got 'mean'"):
+        open_scene(write_raster(tmp_path / "a.tif", numbers(2)), resampling="mean")
