@@ -1,0 +1,128 @@
+r"""How unusual a spectrum is in its scene: a first look for what is rare, such as altered rock.
+
+Three detectors of one interface. None sees a pixel's neighbours, and none is told what to look for: scores are higher
+where a spectrum is rarer, whatever the reason, be it a mineral, a roof or a cloud's edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.whitening import Whitening, check_spectra
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
+
+    from nflows_geo.density import SpectralFlow
+
+
+class Detector(Protocol):
+    """What gives spectra a score."""
+
+    @classmethod
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
+        """Learns what is usual from a sample of reflectances, :math:`(N, C)`, the unusual among them.
+
+        Raises:
+            ValueError: There are too few spectra, some are not finite, or a band is constant or determined by others.
+        """
+        ...
+
+    def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of spectra, :math:`(N, C)`, higher where they are more unusual; :math:`(N,)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowDetector:
+    r"""The score :math:`-\log p(x)` in nats, by the exact density of a `SpectralFlow`."""
+
+    density: SpectralFlow
+
+    @classmethod
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
+        from nflows_geo.density import SpectralFlow
+
+        return cls(SpectralFlow.fit(spectra, seed))
+
+    def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        return -self.density.log_prob(spectra)
+
+
+@dataclass(frozen=True)
+class RxDetector:
+    r"""The squared Mahalanobis distance to the mean of the scene (Reed & Yu 1990), the standard of the field.
+
+    .. math:: (x - \mu)^\top \Sigma^{-1} (x - \mu)
+
+    Up to constants it is :math:`-\log p` of a Gaussian. Where the scene is of several units, what lies between them is
+    usual to it, since the mean lies there too.
+    """
+
+    whitening: Whitening
+
+    @classmethod
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
+        return cls(Whitening.fit(spectra))
+
+    def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_spectra(spectra, len(self.whitening.mean))
+        return np.square(self.whitening.apply(spectra)).sum(1)
+
+
+@dataclass(frozen=True)
+class IsolationForestDetector:
+    """How few random cuts isolate a spectrum (Liu et al. 2008, section 3), scikit-learn's, on whitened spectra.
+
+    A cut is across one band, and the bands of a scene are nearly proportional: without whitening it hardly sees what
+    differs between them.
+    """
+
+    whitening: Whitening
+    forest: IsolationForest
+
+    @classmethod
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
+        from sklearn.ensemble import IsolationForest
+
+        whitening = Whitening.fit(spectra)
+        return cls(whitening, IsolationForest(random_state=seed).fit(whitening.apply(spectra)))
+
+    def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_spectra(spectra, len(self.whitening.mean))
+        return -self.forest.score_samples(self.whitening.apply(spectra)).astype(np.float32)
+
+
+DETECTORS: Mapping[str, type[Detector]] = {
+    "flow": FlowDetector,
+    "rx": RxDetector,
+    "isolation-forest": IsolationForestDetector,
+}
+"""The detectors by the names that the command line knows."""
+
+
+def threshold(scores: NDArray[np.float32], false_alarm_rate: float) -> float:
+    """The score that this part of a scene's usual spectra exceeds.
+
+    It is a quantile of the scores, and so the rate holds as far as anomalies are a negligible part of them.
+
+    Arguments:
+        scores: Of a sample of the scene, :math:`(N,)`.
+        false_alarm_rate: In (0, 1).
+
+    Raises:
+        ValueError: The rate is not in (0, 1), or the sample too small for it.
+    """
+    if not 0 < false_alarm_rate < 1:
+        raise ValueError(f"the false-alarm rate must be between 0 and 1, got {false_alarm_rate}")
+    if len(scores) * false_alarm_rate < 1:
+        raise ValueError(
+            f"a false-alarm rate of {false_alarm_rate:g} takes at least {1 / false_alarm_rate:.0f} scores, "
+            f"got {len(scores)}"
+        )
+    return float(np.quantile(scores, 1 - false_alarm_rate, method="higher"))
