@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_up_spectra import made_up_spectra
-from nflows_core.training.checkpoint import CheckpointError, write_tensors
-from nflows_core.training.guard import DivergedError
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
+from made_up_spectra import made_up_spectra
+from nflows_core.training.checkpoint import CheckpointError, write_tensors
+from nflows_core.training.guard import DivergedError
 from nflows_geo import density, density_training
 from nflows_geo.density import SpectralFlow, spectral_flow
 from nflows_geo.density_training import maximize_likelihood
@@ -22,14 +22,14 @@ from nflows_geo.density_training import maximize_likelihood
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "UPDATES", 100)
+    monkeypatch.setattr(density_training, "UPDATES", 40)
     monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
 
 
 @pytest.fixture(scope="module")
 def model() -> SpectralFlow:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(density_training, "UPDATES", 400)
+        patch.setattr(density_training, "UPDATES", 150)
         patch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=512))
         return SpectralFlow.fit(made_up_spectra(10_000, 0), seed=0)
 

@@ -39,7 +39,7 @@ def test_a_constant_band_is_named() -> None:
 def test_a_band_that_is_there_twice_is_refused() -> None:
     x = correlated(500, 3)
     x[:, 2] = x[:, 0]
-    with pytest.raises(ValueError, match="band [13] is determined by the others"):
+    with pytest.raises(ValueError, match=r"band [13] is determined by the others"):
         Whitening.fit(x)
 
 

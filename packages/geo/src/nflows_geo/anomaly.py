@@ -72,7 +72,8 @@ class RxDetector:
 
     def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         check_spectra(spectra, len(self.whitening.mean))
-        return np.square(self.whitening.apply(spectra)).sum(1)
+        whitened = self.whitening.apply(spectra)
+        return np.asarray(np.einsum("nc,nc->n", whitened, whitened))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class IsolationForestDetector:
 
     def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         check_spectra(spectra, len(self.whitening.mean))
-        return -self.forest.score_samples(self.whitening.apply(spectra)).astype(np.float32)
+        # The forest's own sign is the other: its lowest scores are the most unusual.
+        return np.negative(self.forest.score_samples(self.whitening.apply(spectra))).astype(np.float32)  # type: ignore[no-any-return]
 
 
 DETECTORS: Mapping[str, type[Detector]] = {

@@ -8,15 +8,15 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
 from nflows_core.bijections import ActNorm, Bijection, Composition, Conv1x1, SplineActivation
 from nflows_core.bijections.base import Shape
 from nflows_core.bijections.coupling import ConditionalAffine, halves
 from nflows_core.bijections.coupling_network import zero_initialized
 from nflows_core.flow import Flow
 from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, with_prefix, write_tensors
-from numpy.typing import NDArray
-from torch import Tensor, nn
-
 from nflows_geo.density_training import maximize_likelihood
 from nflows_geo.whitening import Whitening, check_spectra
 
@@ -28,16 +28,17 @@ _BATCH = 8192
 
 
 class SpectralFlow:
-    r"""The density of the spectra of a scene, :math:`p(x) = N(f(z); 0, I) \, |\det \partial f / \partial z| \, |\det W|`.
+    r"""The exact density of the spectra of a scene.
 
-    Spectra are whitened, :math:`z = (x - \mu) W` (see `Whitening`), and mapped to noise by a flow :math:`f` of steps of
-    ActNorm, an invertible mixing of the bands and an affine coupling (Kingma & Dhariwal 2018, section 3, on images of
-    one pixel); a single band, which has nothing to couple, by splines. So the density is exact, in the unit of the
-    spectra, and integrates to one. Unlike a Gaussian or a clustering it takes no number of units, and their
-    spectra may spread along curves, as shade and mixing make them.
+    .. math:: \log p(x) = \log N(f(z); 0, I) + \log |\det \partial f / \partial z| + \log |\det W|,
+        \qquad z = (x - \mu) W
 
-    A logarithm of a density is of the unit: where spectra are rescaled by :math:`c`, :math:`C \log c` is subtracted
-    from all, and their order stays.
+    Spectra are whitened by :math:`W` (see `Whitening`) and mapped to noise by a flow :math:`f` of steps of ActNorm, an
+    invertible mixing of the bands and an affine coupling (Kingma & Dhariwal 2018, section 3, on images of one pixel); a
+    single band, which has nothing to couple, by splines. So the density is in the unit of the spectra and integrates to
+    one. It takes no number of units, and their spectra may spread along curves, as shade and mixing make them.
+
+    Of spectra in another unit, :math:`c` times as large, all log-densities are smaller by :math:`C \log c`.
 
     Arguments:
         whitening: The affine map.
@@ -122,16 +123,21 @@ class PointwiseNetwork(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, width: int) -> None:
         super().__init__()
-        self.hidden = nn.ModuleList([nn.Linear(in_channels, width), nn.Linear(width, width)])
+        self.first = nn.Linear(in_channels, width)
+        self.second = nn.Linear(width, width)
         self.last = zero_initialized(nn.Linear(width, out_channels))
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Maps :math:`(B, C, 1, 1)` to :math:`(B, C', 1, 1)`."""
         # Spectra along the last dimension: all that follows adds and multiplies whole bands, not rows of few numbers.
         y = x.flatten(1).T
-        for layer in self.hidden:
-            y = torch.addmm(layer.bias[:, None], layer.weight, y).relu_()
-        return torch.addmm(self.last.bias[:, None], self.last.weight, y).T[:, :, None, None]
+        y = _linear(self.first, y).relu_()
+        y = _linear(self.second, y).relu_()
+        return _linear(self.last, y).T[:, :, None, None]
+
+
+def _linear(layer: nn.Linear, y: Tensor) -> Tensor:
+    return torch.addmm(layer.bias[:, None], layer.weight, y)
 
 
 def spectral_flow(bands: int) -> Flow:

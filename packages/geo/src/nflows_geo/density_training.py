@@ -9,12 +9,13 @@ import copy
 import math
 
 import torch
+from torch import Tensor
+
 from nflows_core.flow import Flow
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.ema import WeightAverage
 from nflows_core.training.guard import DivergedError, locate_non_finite
 from nflows_core.training.schedule import learning_rate
-from torch import Tensor
 
 CONFIG = TrainingConfig(epochs=1, batch_size=2048, learning_rate=1e-2, warmup_steps=100, clip_norm=10.0, ema_decay=0.99)
 UPDATES = 1000
@@ -45,7 +46,7 @@ def maximize_likelihood(flow: Flow, x: Tensor, seed: int) -> Flow:
     order = torch.randperm(len(x), generator=generator)
     test, train = x[order].tensor_split([math.ceil(HELD_OUT * len(x))])
     flow.initialize(train[: 4 * CONFIG.batch_size])
-    optimizer = torch.optim.Adam(flow.parameters())
+    optimizer = torch.optim.Adam(flow.parameters(), fused=True)
     average = WeightAverage(flow, CONFIG.ema_decay)
     best = _Best(average.flow, test)
     for update in range(UPDATES):
@@ -65,7 +66,7 @@ def _update(flow: Flow, optimizer: torch.optim.Optimizer, batch: Tensor, update:
     optimizer.zero_grad()
     loss = -flow.log_prob(batch).mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(flow.parameters(), CONFIG.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], CONFIG.clip_norm)
     if not (loss + norm).isfinite():
         where = locate_non_finite(flow, (-flow.log_prob(part).mean() for part in [batch]))
         raise DivergedError(f"not finite: {where}", update, rate, None)

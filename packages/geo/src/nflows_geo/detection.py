@@ -32,7 +32,8 @@ def detection(
         seeds: At least two; each plants and fits anew.
 
     Returns:
-        A row for each mineral and detector: the mean of the `aurocs` over the seeds, and its 95 % interval by Student's t.
+        A row for each mineral and detector: the mean of the `aurocs` over the seeds, with a 95 % interval by
+        Student's t.
 
     Raises:
         ValueError: As `plant`, `mineral_spectrum` and `Detector.fit` do, or there are too few seeds.

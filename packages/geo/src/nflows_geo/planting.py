@@ -24,8 +24,8 @@ MINERALS: Mapping[str, tuple[float, ...]] = {
 r"""Reflectances at `WAVELENGTHS` of minerals of hydrothermal alteration, approximate.
 
 Rounded typical values of powders after the shapes in the USGS spectral library (Kokaly et al. 2017): the clays and
-sulfates absorb at 2.2 µm, the iron minerals in the blue and about 0.9 µm. Samples of one mineral differ by more than the
-rounding, with grain size above all; good for planting, and not for identification.
+sulfates absorb at 2.2 µm, the iron minerals in the blue and about 0.9 µm. Samples of one mineral differ by more than
+the rounding, with grain size above all: they are for planting, and not for identification.
 """
 
 _REACH = 60.0
@@ -63,7 +63,9 @@ def mineral_spectrum(name: str, wavelengths: Sequence[float]) -> NDArray[np.floa
         raise ValueError(f"mineral must be one of {', '.join(MINERALS)}, got {name!r}")
     low, high = WAVELENGTHS[0] - _REACH, WAVELENGTHS[-1] + _REACH
     if outside := [f"{wavelength:g}" for wavelength in wavelengths if not low <= wavelength <= high]:
-        raise ValueError(f"minerals are known from {low:g} to {high:g} nm; leave out the band at {', '.join(outside)} nm")
+        raise ValueError(
+            f"minerals are known from {low:g} to {high:g} nm; leave out the band at {', '.join(outside)} nm"
+        )
     return np.interp(wavelengths, WAVELENGTHS, MINERALS[name]).astype(np.float32)
 
 
@@ -113,7 +115,7 @@ def plant(
 
 
 def aurocs(scores: NDArray[np.float32], planted: Planted) -> list[float]:
-    """For each mineral, how often a planted spectrum has a higher score than one of the scene (Fawcett 2006, section 7).
+    """For each mineral, how often a planted spectrum scores higher than one of the scene (Fawcett 2006, section 7).
 
     Arguments:
         scores: Of all spectra, :math:`(N,)`, higher where they are more unusual.
@@ -132,4 +134,5 @@ def aurocs(scores: NDArray[np.float32], planted: Planted) -> list[float]:
 
 
 def _brightness(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.linalg.norm(spectra, axis=1, keepdims=True)
+    norms: NDArray[np.float32] = np.linalg.norm(spectra, axis=1, keepdims=True)
+    return norms

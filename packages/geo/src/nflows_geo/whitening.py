@@ -54,7 +54,8 @@ class Whitening:
 
     def apply(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps spectra, :math:`(N, C)`."""
-        return (spectra - self.mean) @ self.matrix
+        whitened: NDArray[np.float32] = np.matmul(spectra - self.mean, self.matrix)
+        return whitened
 
 
 def check_spectra(spectra: NDArray[np.float32], bands: int) -> None:
@@ -71,7 +72,7 @@ def check_spectra(spectra: NDArray[np.float32], bands: int) -> None:
 def _check_sample(spectra: NDArray[np.float32]) -> int:
     if spectra.ndim != 2:
         raise ValueError(f"expected spectra of shape (N, bands), got {spectra.shape}")
-    bands = spectra.shape[1]
+    bands: int = spectra.shape[1]
     check_spectra(spectra, bands)
     if len(spectra) < (least := 20 * bands):
         raise ValueError(f"{len(spectra)} spectra are too few for a density of {bands} bands; give at least {least}")
