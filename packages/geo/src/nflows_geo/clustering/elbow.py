@@ -1,0 +1,84 @@
+r"""The number of classes, where the within-cluster sum of squares has its elbow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST, MOST = 2, 20
+MOST_POINTS = 10_000
+"""Of a sample, that the curve is made from."""
+_STARTS = 3
+
+
+@dataclass(frozen=True)
+class Elbow:
+    r"""The within-cluster sum of squares :math:`W_k` over the number of classes, and where it bends.
+
+    Arguments:
+        k: Where the elbow is.
+        ks: The numbers of classes.
+        sums_of_squares: :math:`W_k`, of each.
+        logarithmic: Whether the elbow is that of :math:`\log W_k`.
+    """
+
+    k: int
+    ks: tuple[int, ...]
+    sums_of_squares: tuple[float, ...]
+    logarithmic: bool
+
+    def describe(self) -> dict[str, Any]:
+        """The curve and its elbow, for a report."""
+        return {
+            "k": self.k,
+            "elbow_of": "logarithm of the sum of squares" if self.logarithmic else "sum of squares",
+            "ks": list(self.ks),
+            "within_cluster_sums_of_squares": list(self.sums_of_squares),
+        }
+
+
+def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elbow:
+    r"""Finds the elbow of k-means over 2 to 20 classes by Kneedle.
+
+    The elbow of :math:`W_k` lies where the largest classes are told apart: the first steps are so high that all later
+    ones look alike. That of :math:`\log W_k`, which is the likelihood of round classes up to a factor and a term that
+    does not depend on :math:`k`, compares each step with what is left, so it finds more and smaller units.
+
+    Arguments:
+        features: A sample, :math:`(N, D)`; of a larger one the first 10,000 are used.
+        seed: Decides the first centroids.
+        logarithmic: Of which curve.
+
+    Raises:
+        ValueError: There are fewer than four distinct features, or the curve does not bend.
+
+    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011), section III.
+    """
+    ks, sums = sums_of_squares(features[:MOST_POINTS], seed)
+    return Elbow(knee(ks, np.log(sums) if logarithmic else sums), ks, tuple(sums), logarithmic)
+
+
+def sums_of_squares(features: NDArray[np.float32], seed: int) -> tuple[tuple[int, ...], list[float]]:
+    """The within-cluster sums of squares of k-means over the numbers of classes, fewer than the distinct features."""
+    from sklearn.cluster import KMeans
+
+    ks = tuple(range(LEAST, min(MOST, len(np.unique(features, axis=0)) - 1) + 1))
+    return ks, [float(KMeans(k, n_init=_STARTS, random_state=seed).fit(features).inertia_) for k in ks]
+
+
+def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> int:
+    """Where a falling convex curve bends.
+
+    Raises:
+        ValueError: It has fewer than three points, or does not bend.
+    """
+    from kneed import KneeLocator
+
+    if len(ks) > 2:
+        found = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
+        if found is not None:
+            return int(found)
+    raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many classes there are")

@@ -1,0 +1,68 @@
+r"""A mixture of Gaussians."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.clustering.centroids import by_size, check_classes, first_smallest
+
+_STARTS = 3
+_LEAST_VARIANCE = 1e-3
+"""Relative to that of all features: a component on a few equal spectra must not become arbitrarily narrow."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    r"""The class of :math:`x` is the likeliest component, :math:`\arg\max_k \pi_k N(x; \mu_k, \Sigma_k)`.
+
+    Arguments:
+        whitenings: :math:`W_k` with :math:`W_k W_k^\top = \Sigma_k^{-1}`, :math:`(K, D, D)`; the first is the largest.
+        centers: :math:`W_k^\top \mu_k`, :math:`(K, D)`.
+        offsets: :math:`-\log \pi_k - \log |\det W_k|`, :math:`(K,)`.
+    """
+
+    whitenings: NDArray[np.float32]
+    centers: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self.centers)
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The class of each row of :math:`(N, D)`, from 1, :math:`(N,)`."""
+        return first_smallest(features, self._costs)
+
+    def _costs(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        parameters = zip(self.whitenings, self.centers, self.offsets, strict=True)
+        return np.stack([np.square(rows @ w - center).sum(1) / 2 + offset for w, center, offset in parameters])
+
+
+def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixture:
+    """Fits a mixture of Gaussians with full covariances by expectation maximization, from k-means.
+
+    Arguments:
+        features: A sample, :math:`(N, D)`.
+        k: The number of components.
+        seed: Decides the first centroids.
+
+    Raises:
+        ValueError: There are fewer distinct features than components, or more than 255 components are asked for.
+
+    Source: Dempster, Laird and Rubin (1977), section 4.3.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    check_classes(features, k)
+    scale = features.std(0).astype(np.float64)
+    scale[scale == 0] = 1
+    fitted = GaussianMixture(k, n_init=_STARTS, reg_covar=_LEAST_VARIANCE, max_iter=500, random_state=seed)
+    order = by_size(fitted.fit_predict(features / scale))
+    whitenings = fitted.precisions_cholesky_[order] / scale[:, None]
+    offsets = -np.log(fitted.weights_[order]) - np.linalg.slogdet(whitenings)[1]
+    centers = np.einsum("kd,kde->ke", fitted.means_[order] * scale, whitenings)
+    return Mixture(*(array.astype(np.float32) for array in (whitenings, centers, offsets)))

@@ -1,0 +1,74 @@
+"""What spectra are reduced to before they are clustered, each method by its name.
+
+A reduction takes reflectance as it is: what scaling it needs is its own, fitted with it and described with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.neighbourhood import Sample
+from nflows_geo.reductions.local_whitening import LocalWhitening
+from nflows_geo.reductions.pca import PCA, WhitenedPCA
+
+__all__ = ["DEFAULT", "PCA", "REDUCTIONS", "LocalWhitening", "Method", "Reduction", "WhitenedPCA"]
+
+
+class Reduction(Protocol):
+    """A map from spectra to fewer or better numbers, fitted to a sample of a scene."""
+
+    def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps spectra, :math:`(N, C)`, to features, :math:`(N, D)`."""
+
+    def describe(self) -> dict[str, Any]:
+        """What was fitted, as numbers for a report."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a reduction is used.
+
+    Arguments:
+        fit: Makes it from a sample and a seed.
+        blur: Standard deviation in pixels of the Gaussian by which scenes are blurred before, for the fit and after.
+        log_elbow: Whether the number of classes is where the logarithm of the within-cluster sum of squares has its
+            elbow, rather than the sum itself; see `nflows_geo.clustering.elbow`.
+    """
+
+    fit: Callable[[Sample, int], Reduction]
+    blur: float = 0.0
+    log_elbow: bool = False
+
+
+def _autoencoder(sample: Sample, seed: int) -> Reduction:
+    from nflows_geo.reductions.autoencoder import Autoencoder
+
+    return Autoencoder.fit(sample, seed)
+
+
+def _stacked_paper(sample: Sample, seed: int) -> Reduction:
+    from nflows_geo.reductions.stacked import PAPER, StackedAutoencoder
+
+    return StackedAutoencoder.fit(sample, seed, PAPER)
+
+
+def _stacked_notebook(sample: Sample, seed: int) -> Reduction:
+    from nflows_geo.reductions.stacked import NOTEBOOK, StackedAutoencoder
+
+    return StackedAutoencoder.fit(sample, seed, NOTEBOOK)
+
+
+DEFAULT = "local-whitening"
+REDUCTIONS = {
+    "local-whitening": Method(LocalWhitening.fit, blur=1.0, log_elbow=True),
+    "pca": Method(PCA.fit),
+    "whitened-pca": Method(WhitenedPCA.fit),
+    "autoencoder": Method(_autoencoder),
+    "stacked-paper": Method(_stacked_paper),
+    "stacked-notebook": Method(_stacked_notebook),
+}

@@ -1,0 +1,119 @@
+r"""Autoencoders of spectra: trained with torch, used with NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Activation = Literal["relu", "selu"]
+EPOCHS = 10
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "selu": nn.SELU}
+# Klambauer et al. 2017, equation 14.
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+@dataclass(frozen=True)
+class Encoder:
+    r"""Layers :math:`h \mapsto \phi(h W + b)`, one after the other.
+
+    Arguments:
+        weights: :math:`W` and :math:`b` of each.
+        activation: :math:`\phi`.
+    """
+
+    weights: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    activation: Activation
+
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The codes, :math:`(N, D)`, of inputs, :math:`(N, C)`."""
+        codes = inputs
+        for matrix, bias in self.weights:
+            codes = _activate(codes @ matrix + bias, self.activation)
+        return codes
+
+
+def train_autoencoder(
+    inputs: NDArray[np.float32],
+    hidden: Sequence[int],
+    seed: int,
+    *,
+    activation: Activation = "relu",
+    bounded: bool = True,
+    batch_size: int = 32,
+    activity_penalty: float = 0.0,
+) -> tuple[Encoder, float]:
+    """Trains an autoencoder, which mirrors its encoder, with Adam on the mean squared error for ten epochs.
+
+    Arguments:
+        inputs: :math:`(N, C)`.
+        hidden: Widths of the encoder's layers; the last is that of the code.
+        seed: Decides the first weights and the order of the inputs.
+        activation: Of every layer but the output.
+        bounded: Whether the inputs are in the unit interval, and the output is a sigmoid.
+        batch_size: Inputs of an update.
+        activity_penalty: The weight of the mean absolute code in the loss.
+
+    Returns:
+        The encoder, and the mean squared error of the last epoch.
+
+    Raises:
+        FloatingPointError: The loss stopped being finite.
+    """
+    widths = [inputs.shape[1], *hidden]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = _layers(widths, activation)
+        decoder = _layers(widths[::-1], activation)
+        decoder[-1] = nn.Sigmoid() if bounded else nn.Identity()
+        error = _fit(encoder, decoder, torch.from_numpy(inputs), batch_size, activity_penalty)
+    linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
+    weights = tuple((_array(layer.weight.T), _array(layer.bias)) for layer in linear)
+    return Encoder(weights, activation), error
+
+
+def _layers(widths: Sequence[int], activation: Activation) -> nn.Sequential:
+    """Linear layers with Glorot's weights and no bias, each with its activation."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        linear = nn.Linear(inputs, outputs)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, _ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+def _fit(encoder: nn.Module, decoder: nn.Module, x: torch.Tensor, batch_size: int, activity_penalty: float) -> float:
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], fused=True)
+    error = math.nan
+    for _ in range(EPOCHS):
+        total = torch.zeros(())
+        for batch in torch.split(x[torch.randperm(len(x))], batch_size):
+            code = encoder(batch)
+            squared = (decoder(code) - batch).square().mean()
+            optimizer.zero_grad()
+            (squared + activity_penalty * code.abs().mean()).backward()
+            optimizer.step()
+            total += squared.detach() * len(batch)
+        error = float(total) / len(x)
+        if not math.isfinite(error):
+            raise FloatingPointError("the autoencoder's loss is not finite; look for spectra with absurd values")
+    return error
+
+
+def _activate(x: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
+    if activation == "relu":
+        return np.maximum(x, np.float32(0))
+    negative = _SELU_ALPHA * np.expm1(np.minimum(x, np.float32(0)))
+    return np.asarray(_SELU_SCALE * np.where(x > 0, x, negative), np.float32)
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor.detach().numpy())

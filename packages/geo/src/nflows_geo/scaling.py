@@ -1,0 +1,51 @@
+r"""Reflectance scaled to the unit interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERCENTILES = (1.0, 99.0)
+
+
+@dataclass(frozen=True)
+class PercentileScaling:
+    r"""Maps each band to :math:`[0, 1]`, :math:`(x - l) / (h - l)`, clipped.
+
+    The ends are percentiles of a sample, so that a few clouds or shadows do not decide the scale of all others.
+
+    Arguments:
+        low: :math:`l`, in the unit of the spectra, :math:`(C,)`.
+        high: :math:`h`, :math:`(C,)`.
+    """
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, spectra: NDArray[np.float32]) -> Self:
+        """Takes the ends from a sample of spectra, :math:`(N, C)`.
+
+        Raises:
+            ValueError: A band is constant.
+        """
+        low, high = np.percentile(spectra, PERCENTILES, axis=0).astype(np.float32)
+        refuse_constant_bands(high - low)
+        return cls(low, high)
+
+    def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scales spectra, :math:`(N, C)`."""
+        return np.clip((spectra - self.low) / (self.high - self.low), np.float32(0), np.float32(1))
+
+    def describe(self) -> dict[str, Any]:
+        """The ends, for a report."""
+        return {"percentiles": list(PERCENTILES), "low": self.low.tolist(), "high": self.high.tolist()}
+
+
+def refuse_constant_bands(spread: NDArray[np.floating[Any]]) -> None:
+    """Refuses bands without spread, which tell nothing and can not be scaled."""
+    if constant := [str(band + 1) for band in np.flatnonzero(spread <= 0)]:
+        raise ValueError(f"band {', '.join(constant)} is constant in nearly all of the scene; leave it out")

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from nflows_geo.neighbourhood import Sample
+from nflows_geo.reductions.autoencoder import Autoencoder
+from nflows_geo.reductions.stacked import NOTEBOOK, PAPER, StackedAutoencoder
+from nflows_geo.reductions.training import Activation, Encoder, train_autoencoder
+from numpy.typing import NDArray
+
+
+def make_sample(bands: int = 6, n: int = 1500) -> Sample:
+    """Spectra of one degree of freedom and a little noise."""
+    rng = np.random.default_rng(0)
+    spectra = np.outer(rng.random(n), np.linspace(0.5, 1.5, bands)) + rng.normal(0, 0.01, (n, bands))
+    return Sample(spectra.astype(np.float32), spectra.astype(np.float32))
+
+
+@pytest.mark.parametrize("activation", ["relu", "selu"])
+def test_layers_are_those_of_torch(activation: Activation) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, matrix, bias = (torch.randn(*shape, generator=generator) for shape in [(50, 4), (4, 3), (3,)])
+    expected = {"relu": torch.relu, "selu": torch.selu}[activation](x @ matrix + bias)
+    encoder = Encoder(((matrix.numpy(), bias.numpy()),), activation)
+    np.testing.assert_allclose(encoder(x.numpy()), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_training_leaves_less_error_than_the_mean_does() -> None:
+    sample = make_sample()
+    reduction = Autoencoder.fit(sample, 0)
+    variance = reduction.scaling.transform(sample.spectra).var(0).mean()
+    assert reduction.error < 0.5 * variance
+    assert reduction.transform(sample.spectra).shape[1] == 3
+
+
+@pytest.mark.parametrize(("bands", "widths"), [(6, (4, 2)), (9, (6, 3)), (10, (7, 3))])
+def test_the_layers_of_the_paper(bands: int, widths: tuple[int, int]) -> None:
+    reduction = StackedAutoencoder.fit(make_sample(bands, 200), 0, PAPER)
+    shapes = [[matrix.shape for matrix, _ in encoder.weights] for encoder in reduction.encoders]
+    assert shapes == [[(bands, widths[0])], [widths]]
+
+
+def test_the_layers_of_the_notebook() -> None:
+    reduction = StackedAutoencoder.fit(make_sample(n=200), 0, NOTEBOOK)
+    shapes = [[matrix.shape for matrix, _ in encoder.weights] for encoder in reduction.encoders]
+    assert shapes == [[(6, 4), (4, 2)], [(8, 4), (4, 2)]]
+
+
+def test_another_seed_gives_another_code() -> None:
+    sample = make_sample(n=200)
+    codes = [StackedAutoencoder.fit(sample, seed, NOTEBOOK).transform(sample.spectra) for seed in (0, 1)]
+    assert not np.allclose(*codes)
+
+
+def test_training_leaves_the_generator_of_others_alone() -> None:
+    before = torch.random.get_rng_state()
+    Autoencoder.fit(make_sample(n=200), 0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_inputs_that_are_absurd_stop_it() -> None:
+    inputs: NDArray[np.float32] = np.full((100, 3), 1e30, np.float32)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        train_autoencoder(inputs, [2], 0, bounded=False)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nflows_geo.clustering import CLUSTERINGS, Centroids, elbow, gaussian_mixture, k_means
+from nflows_geo.clustering.centroids import by_size
+from nflows_geo.clustering.elbow import knee, sums_of_squares
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+SIZES = (150, 500, 300, 50)
+
+
+def blobs(seed: int = 0, sizes: tuple[int, ...] = SIZES) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Round groups at the corners of a simplex, far apart."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    points = 20 * np.eye(len(sizes))[labels] + rng.normal(size=(len(labels), len(sizes)))
+    order = rng.permutation(len(labels))
+    return points[order].astype(np.float32), labels[order]
+
+
+@pytest.mark.parametrize("name", CLUSTERINGS)
+def test_separate_groups_are_found_the_largest_first(name: str) -> None:
+    points, labels = blobs()
+    clustering = CLUSTERINGS[name](points, 4, 0)
+    classes = clustering.predict(points)
+    assert classes.dtype == np.uint8
+    assert clustering.classes == 4
+    assert adjusted_rand_score(labels, classes) == 1
+    assert np.bincount(classes).tolist() == [0, *sorted(SIZES, reverse=True)]
+
+
+@pytest.mark.parametrize("name", CLUSTERINGS)
+def test_the_same_seed_gives_the_same_classes(name: str) -> None:
+    points = np.random.default_rng(0).normal(size=(800, 3)).astype(np.float32)
+    first, again = (CLUSTERINGS[name](points, 5, 1).predict(points) for _ in range(2))
+    assert first.tobytes() == again.tobytes()
+
+
+@pytest.mark.parametrize("name", CLUSTERINGS)
+def test_more_classes_than_distinct_spectra_are_refused(name: str) -> None:
+    points = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
+    with pytest.raises(ValueError, match="4 classes are asked for, but the sample has 3 distinct"):
+        CLUSTERINGS[name](points, 4, 0)
+
+
+@pytest.mark.parametrize("k", [0, 256])
+def test_numbers_of_classes_that_a_map_can_not_hold_are_refused(k: int) -> None:
+    with pytest.raises(ValueError, match="from 1 to 255"):
+        k_means(blobs()[0], k, 0)
+
+
+def test_the_class_is_that_of_the_nearest_centroid() -> None:
+    rng = np.random.default_rng(0)
+    centroids = Centroids(rng.normal(size=(7, 4)).astype(np.float32))
+    points = rng.normal(size=(40_000, 4)).astype(np.float32)
+    distances = np.linalg.norm(points[:, None] - centroids.centers, axis=2)
+    np.testing.assert_array_equal(centroids.predict(points), distances.argmin(1) + 1)
+
+
+def test_no_points_have_no_classes() -> None:
+    assert k_means(blobs()[0], 4, 0).predict(np.empty((0, 4), np.float32)).shape == (0,)
+
+
+def test_the_class_of_a_mixture_is_its_likeliest_component() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(700, 2)) * [5, 0.5], rng.normal(size=(300, 2)) * [0.5, 5] + 3])
+    peer = GaussianMixture(2, n_init=3, reg_covar=1e-3, max_iter=500, random_state=0).fit(points / points.std(0))
+    mixture = gaussian_mixture(points.astype(np.float32), 2, 0)
+    labels = peer.predict(points / points.std(0))
+    agreement = (mixture.predict(points.astype(np.float32)) == by_size(labels).argsort()[labels] + 1).mean()
+    assert agreement > 0.999
+
+
+def test_a_planted_elbow_is_found() -> None:
+    ks = tuple(range(2, 21))
+    assert knee(ks, [1000 - 180 * min(k - 2, 5) - 2 * k for k in ks]) == 7
+
+
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_the_elbow_of_separate_groups_is_their_number(logarithmic: bool) -> None:
+    points, _ = blobs(sizes=(200,) * 6)
+    found = elbow(points, 0, logarithmic=logarithmic)
+    assert found.k == 6
+    assert found.ks == tuple(range(2, 21))
+    assert (np.diff(found.sums_of_squares) < 0).all()
+
+
+def test_few_distinct_spectra_shorten_the_curve() -> None:
+    points = np.repeat(np.random.default_rng(0).normal(size=(9, 2)), 5, axis=0).astype(np.float32)
+    ks, sums = sums_of_squares(points, 0)
+    assert ks == tuple(range(2, 9))
+    assert min(sums) > 0
+
+
+def test_a_straight_curve_has_no_elbow() -> None:
+    with pytest.raises(ValueError, match="no elbow; say how many classes"):
+        knee(tuple(range(2, 21)), [float(100 - k) for k in range(2, 21)])
+
+
+def test_too_few_distinct_spectra_have_no_elbow() -> None:
+    with pytest.raises(ValueError, match="no elbow"):
+        elbow(np.repeat(np.eye(3, dtype=np.float32), 5, axis=0), 0, logarithmic=True)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information, wilson
+from nflows_geo.scores import internal_scores, over_seeds
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    adjusted_rand_score,
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
+
+LABELS = arrays(np.uint8, 40, elements=st.integers(0, 5))
+
+
+@settings(deadline=None)
+@given(LABELS, LABELS)
+def test_scores_against_labels_are_those_of_scikit_learn(units: NDArray[np.uint8], classes: NDArray[np.uint8]) -> None:
+    both = (units > 0) & (classes > 0)
+    if not both.any():
+        return
+    confusion = Agreement.of_maps(units, classes, 0).confusion
+    truth, found = units[both], classes[both]
+    assert confusion.sum() == both.sum()
+    assert adjusted_rand_index(confusion) == pytest.approx(adjusted_rand_score(truth, found), abs=1e-9)
+    assert normalized_mutual_information(confusion) == pytest.approx(
+        normalized_mutual_info_score(truth, found), abs=1e-9
+    )
+
+
+@settings(deadline=None)
+@given(LABELS, st.permutations(range(1, 6)), st.permutations(range(1, 6)))
+def test_names_do_not_matter(units: NDArray[np.uint8], unit_names: list[int], class_names: list[int]) -> None:
+    units[0] = 1
+    classes = np.random.default_rng(0).integers(1, 6, 40).astype(np.uint8)
+    first = Agreement.of_maps(units, classes, 0).confusion
+    renamed_units = np.array([0, *unit_names], np.uint8)[units]
+    again = Agreement.of_maps(renamed_units, np.array([0, *class_names], np.uint8)[classes], 0).confusion
+    for measure in (accuracy, adjusted_rand_index, normalized_mutual_information):
+        assert measure(again) == pytest.approx(measure(first), abs=1e-12)
+
+
+def test_each_class_goes_to_the_unit_that_most_pixels_have() -> None:
+    units = np.array([1] * 6 + [2] * 4 + [7] * 2, np.uint8)
+    classes = np.array([3] * 5 + [1] + [1] * 4 + [2, 3], np.uint8)
+    agreement = Agreement.of_maps(units, classes, 0)
+    assert agreement.assignment == {3: 1, 1: 2, 2: 7}
+    scores = agreement.scores()
+    assert scores["overall_accuracy"] == pytest.approx(10 / 12)
+    assert scores["confusion"] == [[1, 0, 5], [4, 0, 0], [0, 1, 1]]
+
+
+def test_a_class_too_many_has_no_unit() -> None:
+    agreement = Agreement.of_maps(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8), 0)
+    assert agreement.assignment == {1: 1}
+    assert agreement.scores()["overall_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_polygons_are_resampled_as_a_whole() -> None:
+    units = np.zeros((20, 40), np.uint8)
+    units[:, :18], units[:, 22:] = 1, 2
+    classes = np.where(np.arange(40) < 20, 1, 2).astype(np.uint8)[None].repeat(20, axis=0)
+    classes[:2] = 1
+    scores = Agreement.of_maps(units, classes, 0).scores()
+    assert scores["groups"] == 2
+    low, high = scores["overall_accuracy_interval_95_by_groups"]
+    assert (low, high) == (pytest.approx(0.9), 1.0)
+    wilson_low, wilson_high = scores["overall_accuracy_interval_95_wilson"]
+    assert wilson_high - wilson_low < high - low
+
+
+def test_given_groups_replace_the_polygons() -> None:
+    units, classes = np.array([1, 1, 2, 2], np.uint8), np.array([1, 1, 2, 1], np.uint8)
+    assert Agreement.of_maps(units, classes, 0).scores()["groups"] == 4
+    assert Agreement.of_maps(units, classes, 0, np.array([5, 5, 5, 9])).scores()["groups"] == 2
+
+
+def test_one_group_has_no_interval() -> None:
+    scores = Agreement.of_maps(np.ones((3, 3), np.uint8), np.ones((3, 3), np.uint8), 0).scores()
+    assert scores["adjusted_rand_index_interval_95_by_groups"] is None
+    assert scores["adjusted_rand_index"] == 1
+
+
+def test_wilson_gives_known_values() -> None:
+    # Newcombe (1998), table I, method 3: 81 of 263, and 0 of 20.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
+
+
+def test_maps_that_do_not_meet_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
+        Agreement.of_maps(np.ones((2, 2), np.uint8), np.ones((2, 3), np.uint8), 0)
+    with pytest.raises(ValueError, match="no pixel has both"):
+        Agreement.of_maps(np.array([0, 1], np.uint8), np.array([1, 0], np.uint8), 0)
+
+
+def test_scores_without_labels_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 4, 900).astype(np.uint8)
+    features = (rng.normal(size=(900, 3)) + classes[:, None]).astype(np.float32)
+    scores = internal_scores(features, classes, 0)
+    used = classes > 0
+    assert scores["n"] == scores["silhouette_n"] == used.sum()
+    assert scores["calinski_harabasz"] == pytest.approx(calinski_harabasz_score(features[used], classes[used]))
+    assert scores["davies_bouldin"] == pytest.approx(davies_bouldin_score(features[used], classes[used]))
+    assert scores["silhouette"] == pytest.approx(silhouette_score(features[used], classes[used]), rel=1e-5)
+    low, high = scores["silhouette_interval_95"]
+    assert low < scores["silhouette"] < high
+
+
+def test_one_class_has_no_scores() -> None:
+    with pytest.raises(ValueError, match="only one"):
+        internal_scores(np.eye(4, dtype=np.float32), np.array([1, 1, 1, 0], np.uint8), 0)
+
+
+def test_the_interval_over_seeds_is_student_s() -> None:
+    summary = over_seeds([0.6, 0.7, 0.8])
+    # The 97.5 % quantile of Student's t with two degrees of freedom is 4.302653.
+    half = 4.302653 * 0.1 / np.sqrt(3)
+    assert summary["mean"] == pytest.approx(0.7)
+    assert summary["interval_95"] == pytest.approx([0.7 - half, 0.7 + half])
+
+
+def test_one_seed_has_no_interval() -> None:
+    assert over_seeds([0.5])["interval_95"] is None
+    with pytest.raises(ValueError, match="one run or more"):
+        over_seeds([])
