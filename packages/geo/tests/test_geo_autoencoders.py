@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+
 from nflows_geo.neighbourhood import Sample
 from nflows_geo.reductions.autoencoder import Autoencoder
 from nflows_geo.reductions.stacked import NOTEBOOK, PAPER, StackedAutoencoder
 from nflows_geo.reductions.training import Activation, Encoder, train_autoencoder
-from numpy.typing import NDArray
 
 
 def make_sample(bands: int = 6, n: int = 1500) -> Sample:
@@ -49,8 +50,8 @@ def test_the_layers_of_the_notebook() -> None:
 
 def test_another_seed_gives_another_code() -> None:
     sample = make_sample(n=200)
-    codes = [StackedAutoencoder.fit(sample, seed, NOTEBOOK).transform(sample.spectra) for seed in (0, 1)]
-    assert not np.allclose(*codes)
+    first, other = (StackedAutoencoder.fit(sample, seed, NOTEBOOK).transform(sample.spectra) for seed in (0, 1))
+    assert not np.allclose(first, other)
 
 
 def test_training_leaves_the_generator_of_others_alone() -> None:

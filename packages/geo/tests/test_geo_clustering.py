@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nflows_geo.clustering import CLUSTERINGS, Centroids, elbow, gaussian_mixture, k_means
-from nflows_geo.clustering.centroids import by_size
-from nflows_geo.clustering.elbow import knee, sums_of_squares
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+
+from nflows_geo.clustering import CLUSTERINGS, Centroids, elbow, gaussian_mixture, k_means
+from nflows_geo.clustering.centroids import by_size
+from nflows_geo.clustering.elbow import knee, sums_of_squares
 
 SIZES = (150, 500, 300, 50)
 

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sklearn import decomposition
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
 from nflows_geo.neighbourhood import Sample, with_surroundings
 from nflows_geo.reductions import DEFAULT, PCA, REDUCTIONS, LocalWhitening, WhitenedPCA
-from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA as SklearnPCA
-from sklearn.metrics import adjusted_rand_score
 
 
 def shaded_scene(seed: int, side: int = 90) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -35,7 +36,7 @@ def sample() -> Sample:
 def test_pca_keeps_the_first_components_that_hold_90_percent_of_the_variance(sample: Sample) -> None:
     reduction = PCA.fit(sample, 0)
     scaled = reduction.scaling.transform(sample.spectra)
-    peer = SklearnPCA(0.9, svd_solver="full").fit(scaled)
+    peer = decomposition.PCA(0.9, svd_solver="full").fit(scaled)
     components = reduction.transform(sample.spectra)
     assert components.shape[1] == peer.n_components_
     np.testing.assert_allclose(np.abs(components), np.abs(peer.transform(scaled)), atol=1e-4)
@@ -70,7 +71,8 @@ def test_the_gain_of_a_band_has_no_influence(sample: Sample) -> None:
     scaled = Sample(sample.spectra * gains, sample.surroundings * gains)
     components = LocalWhitening.fit(sample, 0).transform(sample.spectra)
     again = LocalWhitening.fit(scaled, 0).transform(scaled.spectra)
-    np.testing.assert_allclose(*(np.abs(c - np.median(c, axis=0)) for c in (components, again)), atol=0.02)
+    # A component's sign is that of its largest loading, which another gain may change.
+    np.testing.assert_allclose(np.abs(components), np.abs(again), atol=0.02)
 
 
 def test_a_band_that_repeats_another_adds_no_component(sample: Sample) -> None:

@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information, wilson
-from nflows_geo.scores import internal_scores, over_seeds
 from numpy.typing import NDArray
 from sklearn.metrics import (
     adjusted_rand_score,
@@ -15,6 +13,9 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
     silhouette_score,
 )
+
+from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information, wilson
+from nflows_geo.scores import internal_scores, over_seeds
 
 LABELS = arrays(np.uint8, 40, elements=st.integers(0, 5))
 

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from nflows_geo.smoothing import MARGIN, majority_filter
 from numpy.typing import NDArray
+
+from nflows_geo.smoothing import MARGIN, majority_filter
 
 
 def slow_majority(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
