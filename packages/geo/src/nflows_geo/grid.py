@@ -109,6 +109,10 @@ class Grid:
         right, bottom = self.place(self.width, self.height)
         return self.transform.c, bottom, right, self.transform.f
 
+    def tile_count(self, size: int) -> int:
+        """How many there are."""
+        return -(-self.height // size) * -(-self.width // size)
+
     def tiles(self, size: int, margin: int = 0) -> Iterator[Tile]:
         """Squares that cover every pixel once, in the order of the rows; those at the right and lower edge are smaller.
 

@@ -39,9 +39,39 @@ class Labels:
     def __len__(self) -> int:
         return len(self.classes)
 
+    @property
+    def polygons(self) -> NDArray[np.int32]:
+        """The group of touching pixels of one class that each label is in, :math:`(N,)`.
+
+        Labels are drawn as polygons, and the pixels of one tell about the same outcrop: they are not independent.
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        line = int(self.columns.max()) + 3
+        keys = self.rows.astype(np.int64) * line + self.columns
+        order = np.argsort(keys, kind="stable")
+        pairs = np.concatenate([_pairs(keys[order], self.classes[order], step) for step in _steps(line)], axis=1)
+        links = coo_array((np.ones(pairs.shape[1], np.int8), tuple(order[pairs])), (len(keys), len(keys)))
+        groups: NDArray[np.int32] = connected_components(links, directed=False)[1]
+        return groups
+
     def at(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """The values of a map of the scene, :math:`(H, W)`, at the labelled pixels."""
         return values[self.rows, self.columns]
+
+
+def _steps(line: int) -> tuple[int, ...]:
+    """From the key of a pixel to its own, that of a second label there, and to those of the next in all directions."""
+    return 0, 1, line - 1, line, line + 1
+
+
+def _pairs(keys: NDArray[np.int64], classes: NDArray[np.uint8], step: int) -> NDArray[np.int64]:
+    """Places in the sorted keys of labels of one class that lie a step apart, :math:`(2, P)`."""
+    first = np.arange(len(keys))
+    second = np.searchsorted(keys, keys + step).clip(max=len(keys) - 1)
+    linked = (keys[second] == keys + step) & (classes[second] == classes) & (first != second)
+    return np.stack([first[linked], second[linked]])
 
 
 def read_labels(

@@ -6,6 +6,7 @@ import click
 
 from nflows_core.runtime.cli import CommandGroup
 from nflows_geo.cli.info import info
+from nflows_geo.cli.map import map_
 from nflows_geo.cli.stack import stack
 from nflows_geo.cli.vectorize import vectorize
 
@@ -15,5 +16,5 @@ def geo() -> None:
     """Geological maps from multispectral scenes, without labels."""
 
 
-for command in (info, stack, vectorize):
+for command in (info, stack, map_, vectorize):
     geo.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nflows_geo.grid import Tile
+    from nflows_geo.grid import Grid, Tile
+    from nflows_geo.labels import Labels
     from nflows_geo.scene import Scene
+
+REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook")
+CLUSTERINGS = ("k-means", "mini-batch", "gmm", "spectral", "ward")
+"""Named here too, so that help need not load what they are made with; a test compares them."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -55,6 +61,72 @@ def scene_options(command: _Function) -> _Function:
     ):
         command = decorator(command)
     return command
+
+
+def labels_options(command: _Function) -> _Function:
+    """Gives a command the arguments of `labels_on`."""
+    for decorator in reversed(
+        (
+            click.option(
+                "--labels",
+                type=click.Path(path_type=Path),
+                help="What is known of the ground, to score the map by: a raster of classes, or points. Nothing is learned from it.",
+            ),
+            click.option("--assume-crs", is_flag=True, help="Take labels without a CRS to be in the scene's."),
+            click.option("--column", default="class", show_default=True, help="Of points, with their class."),
+        )
+    ):
+        command = decorator(command)
+    return command
+
+
+def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool, column: str) -> Labels | None:
+    """The labels that the arguments of `labels_options` describe."""
+    from nflows_geo.labels import read_labels
+
+    return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
+
+
+def recipe_options(command: _Function) -> _Function:
+    """Gives a command the arguments of a `Recipe`."""
+    for decorator in reversed(
+        (
+            click.option(
+                "--reduction",
+                type=click.Choice(REDUCTIONS),
+                default=REDUCTIONS[0],
+                show_default=True,
+                help="Of spectra, before they are clustered.",
+            ),
+            click.option("--clustering", type=click.Choice(CLUSTERINGS), default=CLUSTERINGS[0], show_default=True),
+            click.option(
+                "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
+            ),
+            click.option("--smooth/--no-smooth", default=True, show_default=True, help="By a 7 x 7 majority filter."),
+            seed_option,
+        )
+    ):
+        command = decorator(command)
+    return command
+
+
+class Memory(click.ParamType):
+    """So many bytes, as ``2GB`` or ``512MB``."""
+
+    name = "memory"
+    _UNITS = {"": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
+        if found is None or found[2].upper() not in self._UNITS:
+            self.fail(f"{value!r} is no amount of memory; give one such as 2GB", param, ctx)
+        return int(float(found[1]) * self._UNITS[found[2].upper()])
+
+
+memory_option = click.option(
+    "--memory", type=Memory(), default="2GB", show_default=True, help="That the program may take, whatever the scene."
+)
+seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 
 
 def opened(scene: Sequence[Path], grid: Path | None, **options: Any) -> Scene:

@@ -1,0 +1,83 @@
+"""``nflows geo map``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.progress import progress
+from nflows_geo.cli.options import (
+    labels_on,
+    labels_options,
+    memory_option,
+    opened,
+    recipe_options,
+    scene_options,
+    table,
+)
+
+if TYPE_CHECKING:
+    from nflows_geo.mapping import Part
+
+
+@click.command("map", cls=Command)
+@scene_options
+@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
+@labels_options
+@recipe_options
+@click.option("--rgb", metavar="R,G,B", help="Three bands for the picture in false colour.")
+@click.option(
+    "--min-pixels", type=click.IntRange(1), default=1, show_default=True, help="Smaller patches get no polygon."
+)
+@memory_option
+@click.option("--dask", metavar="ADDRESS", help="Draw on a Dask cluster, as tcp://host:8786, that sees the files.")
+@json_option
+def map_(
+    scene: tuple[Path, ...],
+    grid: Path | None,
+    folder: Path,
+    labels: Path | None,
+    rgb: str | None,
+    min_pixels: int,
+    memory: int,
+    dask: str | None,
+    **options: Any,
+) -> None:
+    """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
+    from nflows_geo.map_scene import MAP_FILE, map_scene
+    from nflows_geo.mapping import Recipe
+    from nflows_geo.overview import View, composite
+    from nflows_geo.parallel import workers
+
+    recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
+    labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
+    found = opened(scene, grid, **options)
+    ground = labels_on(found.grid, labels, align=options["align"], **labelled)
+    view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
+    with workers(dask) as staff:
+        report = map_scene(
+            found,
+            recipe,
+            folder,
+            view=view,
+            workers=staff,
+            memory=memory,
+            labels=ground,
+            labels_file=labels,
+            minimum_pixels=min_pixels,
+            watch=_tiles,
+        )
+    click.echo(table(report["tables"]["Units"]))
+    click.echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    print_report(report)
+
+
+def _tiles(parts: Iterable[Part], total: int) -> Iterator[Part]:
+    with progress("tiles", total) as advance:
+        for part in parts:
+            yield part
+            advance(f"{part.window.row_off + part.window.height:,} lines of pixels")

@@ -1,0 +1,134 @@
+"""A scene made into a folder: the map, its polygons, and a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from nflows_geo.colours import colour_table
+from nflows_geo.drawing import Drawing
+from nflows_geo.labels import Labels
+from nflows_geo.map_report import DrawnMap, write_map_report
+from nflows_geo.mapping import Mapper, Part, Recipe, draw, learn
+from nflows_geo.overview import View
+from nflows_geo.parallel import Workers
+from nflows_geo.raster import write_cog
+from nflows_geo.scene import Scene, require_several_bands
+from nflows_geo.stack import provenance
+from nflows_geo.vectors import vectorize
+
+MAP_FILE, POLYGONS_FILE = "map.tif", "units.gpkg"
+
+Watch = Callable[[Iterable[Part], int], Iterator[Part]]
+"""Passes the parts of a map on, of which there are so many, to see how far it is."""
+
+_TAKEN = 600 * 2**20
+"""Bytes that Python, its libraries, and what GDAL keeps of files take."""
+
+_BYTES = 40
+"""Of a band of a pixel: as read, blurred, without nodata, reduced, its square, and temporaries."""
+
+_SIDES = (2048, 1024, 512, 256)
+"""Of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice."""
+
+
+def map_scene(
+    scene: Scene,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    view: View,
+    workers: Workers,
+    memory: int,
+    labels: Labels | None = None,
+    labels_file: Path | None = None,
+    minimum_pixels: int = 1,
+    watch: Watch = lambda parts, total: iter(parts),
+) -> dict[str, Any]:
+    """Maps a scene and writes ``map.tif``, ``units.gpkg`` and the report.
+
+    Arguments:
+        scene: With two bands or more.
+        recipe: How.
+        folder: For the results; it is made if it is missing.
+        view: How the pictures of the report are gathered.
+        workers: Who draws the tiles.
+        memory: Bytes that a process of theirs may take.
+        labels: What the map is compared with; it is not made by them.
+        labels_file: Where they are from.
+        minimum_pixels: Smaller patches get no polygon of their own; see `vectorize`.
+        watch: See `Watch`.
+
+    Returns:
+        The content of ``report.json``.
+
+    Raises:
+        ValueError: The scene has one band, no valid pixel, a constant band, or fewer distinct spectra than units; or
+            the memory is too little.
+    """
+    require_several_bands(scene)
+    side = tile_side(memory, len(scene.bands), workers.sharing)
+    clock = Clock()
+    learned = learn(scene, recipe)
+    mapper = learned.mapper
+    clock.stop("learn")
+    drawing = Drawing(scene.grid, len(scene.bands), mapper.clustering.classes, view, labels)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = watch(draw(scene, mapper, view, side, workers), scene.grid.tile_count(side))
+    _write(folder / MAP_FILE, scene, recipe, mapper, drawing.gather(parts))
+    clock.stop("draw")
+    polygons = vectorize(folder / MAP_FILE, folder / POLYGONS_FILE, minimum_pixels=minimum_pixels)
+    clock.stop("vectorize")
+    drawn = DrawnMap(scene, recipe, learned, drawing, polygons)
+    return write_map_report(drawn, folder, clock.seconds, labels_file)
+
+
+def _write(
+    path: Path, scene: Scene, recipe: Recipe, mapper: Mapper, blocks: Iterable[tuple[Window, NDArray[np.uint8]]]
+) -> None:
+    units = range(1, mapper.clustering.classes + 1)
+    method = f"{recipe.reduction}, {recipe.clustering}, {len(units)} units"
+    write_cog(
+        path,
+        scene.grid,
+        blocks,
+        dtype="uint8",
+        bands=["unit"],
+        nodata=0,
+        colours=colour_table(len(units)),
+        tags=provenance(scene, method, recipe.seed) | {f"CLASS_{unit}": f"unit {unit}" for unit in units},
+    )
+
+
+class Clock:
+    """How long every step takes, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def stop(self, step: str) -> None:
+        """Ends a step, and begins the next."""
+        now = time.perf_counter()
+        self.seconds[step], self._since = now - self._since, now
+
+
+def tile_side(memory: int, bands: int, workers: int) -> int:
+    """The side of the largest tiles with which a process stays within so many bytes.
+
+    Raises:
+        ValueError: Not even the smallest do.
+    """
+    for side in _SIDES:
+        if _TAKEN + workers * bands * _BYTES * side**2 <= memory:
+            return side
+    least = _TAKEN + workers * bands * _BYTES * _SIDES[-1] ** 2
+    raise ValueError(
+        f"{bands} bands on {workers} cores need {least / 2**30:.1f} GiB of memory, more than {memory / 2**30:.1f}"
+    )

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nflows_geo.bands import Band
+from nflows_geo.units import UnitSums, indices_of
+
+OLI = {"B2": 482, "B4": 655, "B5": 865, "B6": 1609, "B7": 2201}
+
+
+def made_up(seed: int, size: int = 12, count: int = 4):
+    random = np.random.default_rng(seed)
+    units = random.integers(0, count + 1, (size, size)).astype(np.uint8)
+    block = random.uniform(0, 1, (3, size, size)).astype(np.float32)
+    block[:, units == 0] = np.nan
+    return units, block
+
+
+@given(st.integers(0, 2**31), st.integers(1, 11))
+def test_sums_do_not_depend_on_the_blocks(seed, row):
+    units, block = made_up(seed)
+    whole = UnitSums.of_block(units, block, 4)
+    parts = UnitSums.of_block(units[:row], block[:, :row], 4) + UnitSums.of_block(units[row:], block[:, row:], 4)
+    assert np.array_equal(whole.pixels, parts.pixels)
+    np.testing.assert_allclose(whole.sums, parts.sums, rtol=1e-12)
+
+
+def test_means_and_deviations_are_those_of_numpy():
+    units, block = made_up(0)
+    sums = UnitSums.of_block(units, block, 4)
+    for unit in range(1, 5):
+        spectra = block[:, units == unit].astype(np.float64)
+        np.testing.assert_allclose(sums.means[unit - 1], spectra.mean(axis=1))
+        np.testing.assert_allclose(sums.deviations[unit - 1], spectra.std(axis=1))
+
+
+def test_a_unit_without_pixels_has_no_spectrum():
+    sums = UnitSums.of_block(np.ones((2, 2), np.uint8), np.ones((3, 2, 2), np.float32), 2)
+    assert np.isnan(sums.means[1]).all()
+    assert sums.pixels.tolist() == [0, 4, 0]
+
+
+def test_indices_need_bands_near_their_wavelengths():
+    means = np.array([[0.1, 0.2, 0.3, 0.6, 0.4]])
+    bands = [Band(name, Path(), wavelength_nm=wavelength) for name, wavelength in OLI.items()]
+    indices = indices_of(means, bands)
+    assert indices["ferric_iron_red_over_blue"] == pytest.approx(2.0)
+    assert indices["hydroxyl_and_carbonate_1600_over_2200"] == pytest.approx(1.5)
+    assert set(indices_of(means[:, 1:3], bands[1:3])) == {"vegetation_nir_over_red"}
+    assert indices_of(means, [Band(str(i), Path()) for i in range(5)]) == {}
