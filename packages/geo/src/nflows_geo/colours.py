@@ -8,7 +8,7 @@ _UNITS = (
     "e8c77a", "7a9ecb", "c8685a", "8cb87a", "b08bbd", "e39b4f", "5fa8a0", "d98ba8", "9c7a5b", "c9d36b",
     "4f6d9c", "f2dfa8", "8a3f45", "5c8a4c", "6f5590", "b5652a", "a5d5d8", "f0b9b0", "6b6b5e", "b9b4a8",
 )  # fmt: skip
-"""The tints that printed geological maps use, by size of the unit: neighbours in the list differ in hue and lightness."""
+"""Tints as on printed geological maps, by size of the unit; neighbours in the list differ in hue and lightness."""
 
 _DARKER = 0.8
 

@@ -142,10 +142,10 @@ def learn(scene: Scene, recipe: Recipe) -> Learned:
     spectra = draw_sample(scene, method.blur, recipe.seed)
     reduction = method.fit(spectra, recipe.seed)
     features = reduction.transform(spectra.spectra)
-    bend = elbow(features, recipe.seed, logarithmic=method.log_elbow) if recipe.units is None else None
-    count = bend.k if recipe.units is None and bend is not None else recipe.units
-    clustering = CLUSTERINGS[recipe.clustering](features, count, recipe.seed)
-    mapper = Mapper(method.blur, reduction, clustering, recipe.smooth, np.arange(count + 1, dtype=np.uint8))
+    bend = None if recipe.units else elbow(features, recipe.seed, logarithmic=method.log_elbow)
+    clustering = CLUSTERINGS[recipe.clustering](features, recipe.units or bend.k, recipe.seed)  # type: ignore[union-attr]
+    numbers = np.arange(clustering.classes + 1, dtype=np.uint8)
+    mapper = Mapper(method.blur, reduction, clustering, recipe.smooth, numbers)
     mapper, sample = _by_size(mapper, sample_map(scene, mapper, recipe.seed))
     return Learned(mapper, len(features), bend, sample)
 

@@ -177,7 +177,7 @@ def _draw_scale_bar(axes: Axes, width: float) -> None:
 def _round_length(length: float) -> float:
     """The largest of 1, 2 and 5 times a power of ten that is not above the length."""
     power = 10 ** math.floor(math.log10(length))
-    return power * max(step for step in (1, 2, 5) if step * power <= length)
+    return float(power * max(step for step in (1, 2, 5) if step * power <= length))
 
 
 def _draw_north(axes: Axes) -> None:

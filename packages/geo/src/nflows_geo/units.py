@@ -46,9 +46,7 @@ class UnitSums:
         flat = units.ravel()
         pixels = np.bincount(flat, minlength=count + 1)
         bands = np.where(units == 0, 0, block).reshape(len(block), -1).astype(np.float64)
-        sums = np.stack([np.bincount(flat, band, count + 1) for band in bands], axis=1)
-        squares = np.stack([np.bincount(flat, band * band, count + 1) for band in bands], axis=1)
-        return cls(pixels, sums, squares)
+        return cls(pixels, _by_unit(flat, bands, count), _by_unit(flat, bands * bands, count))
 
     def __add__(self, other: UnitSums) -> UnitSums:
         return UnitSums(self.pixels + other.pixels, self.sums + other.sums, self.squares + other.squares)
@@ -62,11 +60,15 @@ class UnitSums:
     def deviations(self) -> NDArray[np.float64]:
         """The standard deviation of the spectra of each unit, (k, bands)."""
         variances = self.squares[1:] / self._counts - self.means**2
-        return np.sqrt(variances.clip(min=0))
+        return np.asarray(np.sqrt(variances.clip(min=0)))
 
     @property
     def _counts(self) -> NDArray[np.float64]:
         return np.where(self.pixels[1:] > 0, self.pixels[1:], np.nan)[:, None]
+
+
+def _by_unit(units: NDArray[np.uint8], bands: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    return np.stack([np.bincount(units, band, count + 1).astype(np.float64) for band in bands], axis=1)
 
 
 @dataclass(frozen=True)

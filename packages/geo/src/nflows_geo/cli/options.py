@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -70,7 +70,7 @@ def labels_options(command: _Function) -> _Function:
             click.option(
                 "--labels",
                 type=click.Path(path_type=Path),
-                help="What is known of the ground, to score the map by: a raster of classes, or points. Nothing is learned from it.",
+                help="A raster of classes, or points, that the map is compared with; it is not learned from them.",
             ),
             click.option("--assume-crs", is_flag=True, help="Take labels without a CRS to be in the scene's."),
             click.option("--column", default="class", show_default=True, help="Of points, with their class."),
@@ -110,11 +110,11 @@ def recipe_options(command: _Function) -> _Function:
     return command
 
 
-class Memory(click.ParamType):
+class Memory(click.ParamType):  # type: ignore[type-arg]
     """So many bytes, as ``2GB`` or ``512MB``."""
 
     name = "memory"
-    _UNITS = {"": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+    _UNITS: ClassVar = {"": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))

@@ -37,7 +37,7 @@ def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job
         CommandError: No scheduler answers, or it is gone before the end.
         ModuleNotFoundError: Dask is not installed.
     """
-    with _connect(address) as client:
+    with connect(address) as client:
         try:
             yield from _run(client, process, jobs)
         except CancelledError as error:
@@ -63,7 +63,13 @@ def _run(client: Client, process: Process, jobs: Iterator[tuple[int, Job]]) -> I
         yield number, _outcome(future.status, result, job)
 
 
-def _connect(address: str) -> Client:
+def connect(address: str) -> Client:
+    """A client of a Dask scheduler, as ``tcp://host:8786``.
+
+    Raises:
+        CommandError: No scheduler answers.
+        ModuleNotFoundError: Dask is not installed.
+    """
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
