@@ -2,8 +2,6 @@ r"""Several models on the same data, trained alike and timed in turn: the rows o
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -25,9 +23,8 @@ from nflows_core.evaluation import (
 from nflows_core.flow import Flow
 from nflows_core.model_choice import ModelChoice
 from nflows_core.runtime.curve import Curve, Points
-from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
-from nflows_core.runtime.report import write_report
+from nflows_core.runtime.report import write_csv, write_report
 from nflows_core.training import DivergedError, Run, StepMetrics, TrainingConfig, read_run
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
@@ -142,7 +139,7 @@ def _report(
     timed = [key for key in rows[0] if key.endswith(("_ms_per_100", "_ratio"))]
     quality = [{key: value for key, value in row.items() if key not in timed} for row in rows]
     times = [{key: row[key] for key in ("model", *timed)} for row in rows]
-    _write_table(folder / TABLE_FILE, rows)
+    write_csv(folder / TABLE_FILE, rows)
     return write_report(
         folder,
         f"Comparison on {settings['data']}",
@@ -151,13 +148,6 @@ def _report(
         tables=[Table("Models", quality), Table("Times, and their ratios to those of the first", times)],
         curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", _curves(folder, rows))],
     )
-
-
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with atomic_write(path, "w") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
 
 
 def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Points]:
@@ -180,7 +170,3 @@ def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int],
 def _slug(text: str) -> str:
     """The text as the name of a folder on every system."""
     return text.replace(":", "-").replace("=", "-").replace(",", "-")
-
-
-def _cell(value: object) -> object:
-    return json.dumps(value) if isinstance(value, list) else value

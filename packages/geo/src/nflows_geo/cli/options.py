@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from nflows_geo.labels import Labels
     from nflows_geo.scene import Scene
 
-REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook")
+REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow")
 CLUSTERINGS = ("k-means", "mini-batch", "gmm", "spectral", "ward")
+METHODS = (*REDUCTIONS, "gmm")
 """Named here too, so that help need not load what they are made with; a test compares them."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

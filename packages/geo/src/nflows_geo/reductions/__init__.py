@@ -63,6 +63,12 @@ def _stacked_notebook(sample: Sample, seed: int) -> Reduction:
     return StackedAutoencoder.fit(sample, seed, NOTEBOOK)
 
 
+def _flow(sample: Sample, seed: int) -> Reduction:
+    from nflows_geo.reductions.flow import FlowFeatures
+
+    return FlowFeatures.fit(sample, seed)
+
+
 DEFAULT = "local-whitening"
 REDUCTIONS = {
     "local-whitening": Method(LocalWhitening.fit, blur=1.0, log_elbow=True),
@@ -71,4 +77,6 @@ REDUCTIONS = {
     "autoencoder": Method(_autoencoder),
     "stacked-paper": Method(_stacked_paper),
     "stacked-notebook": Method(_stacked_notebook),
+    # A latent gives all directions of the spectra the same weight, the noise of the sensor too: hence the blur.
+    "flow": Method(_flow, blur=1.0),
 }

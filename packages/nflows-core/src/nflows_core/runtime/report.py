@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -74,6 +75,22 @@ def report_json(report: Mapping[str, Any]) -> str:
     return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Writes a table for programs, whole or not at all.
+
+    Arguments:
+        path: The target.
+        rows: At least one, with the same columns; a list in a cell is written as JSON, nothing as an empty cell.
+
+    Raises:
+        OSError: See `atomic_write`.
+    """
+    with atomic_write(path, "w") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
 def versions() -> dict[str, str | None]:
     """Versions of Python and of the packages that decide numbers; nothing for one that is not installed."""
     return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
@@ -86,6 +103,10 @@ def machine() -> dict[str, str | int | None]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,60 @@
+"""``nflows geo compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.progress import progress
+from nflows_geo.cli.options import METHODS, labels_on, labels_options, opened, scene_options, table
+
+
+@click.command(cls=Command)
+@scene_options
+@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
+@labels_options
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(METHODS),
+    default=METHODS,
+    help="Repeatable; all if not given.",
+)
+@click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="How many maps of each method.")
+@json_option
+def compare(
+    scene: tuple[Path, ...],
+    grid: Path | None,
+    folder: Path,
+    labels: Path | None,
+    methods: tuple[str, ...],
+    seeds: int,
+    assume_crs: bool,
+    column: str,
+    **options: Any,
+) -> ExitCode:
+    """Map SCENE by several methods with several seeds each, and compare numbers of units, scores and agreement.
+
+    A method's number of units is where its elbow is. What fails is reported, and does not stop the others.
+    """
+    from nflows_geo import comparing
+    from nflows_geo.comparison_report import INTERVALS, RUNS, write_comparison
+
+    found = opened(scene, grid, **options)
+    ground = labels_on(found.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
+    with progress("maps", len(methods) * seeds) as advance:
+        comparison = comparing.compare(found, methods, seeds, ground, advance=advance)
+    report = write_comparison(comparison, folder, found, ground, labels)
+    for caption, rows in report["tables"].items():
+        if caption != RUNS:
+            click.echo(f"{caption}\n{report['readings'][caption]}\n\n{table(rows)}\n")
+    click.echo(INTERVALS)
+    for run, problem in comparison.failures.items():
+        click.echo(f"{run}: {problem}", err=True)
+    print_report(report)
+    return ExitCode.FAILED if comparison.failures else ExitCode.DONE

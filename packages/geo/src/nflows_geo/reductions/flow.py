@@ -1,0 +1,54 @@
+r"""The latent of a normalizing flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.density import STEPS, WIDTH, SpectralFlow
+from nflows_geo.neighbourhood import Sample
+
+
+@dataclass(frozen=True)
+class FlowFeatures:
+    r"""Spectra as noise, :math:`z = f((x - \mu) W)`: whitened, and then bent until they are standard normal.
+
+    What `WhitenedPCA` does to the covariance of the spectra, the flow does to their whole distribution. Its limit
+    should be known: the better the flow, the rounder the cloud, and a perfect one leaves a Gaussian without any groups.
+    Units that were apart then touch, and k-means cuts where it must rather than where they end.
+
+    Arguments:
+        model: The flow, as it is trained for the density of spectra.
+        log_density: Mean over the sample, in nats.
+
+    Source: Dinh, Krueger and Bengio, NICE (2015), section 2, for the latent as features.
+    """
+
+    model: SpectralFlow
+    log_density: float
+
+    @classmethod
+    def fit(cls, sample: Sample, seed: int) -> Self:
+        """Trains the flow on a sample.
+
+        Raises:
+            ValueError: There are too few spectra, or a band is constant or determined by others.
+        """
+        model = SpectralFlow.fit(sample.spectra, seed)
+        return cls(model, float(model.log_prob(sample.spectra).mean(dtype=np.float64)))
+
+    def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps spectra of a blurred scene, :math:`(N, C)`, to latents of the same shape."""
+        return self.model.transform(spectra)
+
+    def describe(self) -> dict[str, Any]:
+        """The flow and how well it fits, for a report."""
+        return {
+            "components": self.model.bands,
+            "steps": STEPS,
+            "width": WIDTH,
+            "mean_log_density_nats": self.log_density,
+        }
