@@ -1,26 +1,27 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import skew
 from sklearn import decomposition
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from made_up_scenes import shaded_scene
+from nflows_geo import density_training
 from nflows_geo.neighbourhood import Sample, with_surroundings
 from nflows_geo.reductions import DEFAULT, PCA, REDUCTIONS, LocalWhitening, WhitenedPCA
 
 
-def shaded_scene(seed: int, side: int = 90) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Three units whose spectra differ little, on slopes whose light differs much: reflectance and units."""
-    rng = np.random.default_rng(seed)
-    units = np.repeat(np.arange(3), side // 3)[:, None].repeat(side, axis=1)
-    spectra = np.array([[0.20, 0.30, 0.40, 0.35], [0.20, 0.32, 0.40, 0.33], [0.22, 0.30, 0.38, 0.36]])
-    light = rng.uniform(0.5, 1.5, (side // 2, side // 2)).repeat(2, axis=0).repeat(2, axis=1)
-    scene = spectra[units].transpose(2, 0, 1) * light + rng.normal(0, 0.002, (4, side, side))
-    return scene.astype(np.float32), units
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(density_training, "UPDATES", 30)
+    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
 
 
 def sample_of(scene: NDArray[np.float32], sigma: float = 1.0) -> Sample:
@@ -103,6 +104,22 @@ def test_each_is_finite_reproducible_and_describes_itself(name: str, sample: Sam
     assert features.tobytes() == again.transform(part.spectra).tobytes()
     assert features.shape[1] == first.describe()["components"]
     assert json.loads(json.dumps(first.describe(), allow_nan=False)) == first.describe()
+
+
+def test_the_latent_of_the_flow_is_nearer_to_noise_than_the_whitened_bands(sample: Sample) -> None:
+    skewed = Sample(sample.spectra**4, sample.surroundings**4)
+    latent = REDUCTIONS["flow"].fit(skewed, 0).transform(skewed.spectra)
+    whitened = WhitenedPCA.fit(skewed, 0).transform(skewed.spectra)
+    assert latent.shape == whitened.shape
+    assert np.abs(skew(latent)).max() < np.abs(skew(whitened)).max()
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_each_can_be_sent_to_another_process(name: str, sample: Sample) -> None:
+    part = Sample(sample.spectra[:600], sample.surroundings[:600])
+    reduction = REDUCTIONS[name].fit(part, 0)
+    sent = pickle.loads(pickle.dumps(reduction))
+    assert sent.transform(part.spectra).tobytes() == reduction.transform(part.spectra).tobytes()
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)

@@ -17,6 +17,12 @@ from sklearn.metrics import (
 from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information, wilson
 from nflows_geo.scores import internal_scores, over_seeds
 
+
+def agreement(units: NDArray[np.uint8], classes: NDArray[np.uint8]) -> Agreement:
+    """Of pixels each of which stands for itself."""
+    return Agreement.of_maps(units, classes, 0, np.arange(units.size).reshape(units.shape))
+
+
 LABELS = arrays(np.uint8, 40, elements=st.integers(0, 5))
 
 
@@ -26,7 +32,7 @@ def test_scores_against_labels_are_those_of_scikit_learn(units: NDArray[np.uint8
     both = (units > 0) & (classes > 0)
     if not both.any():
         return
-    confusion = Agreement.of_maps(units, classes, 0).confusion
+    confusion = agreement(units, classes).confusion
     truth, found = units[both], classes[both]
     assert confusion.sum() == both.sum()
     assert adjusted_rand_index(confusion) == pytest.approx(adjusted_rand_score(truth, found), abs=1e-9)
@@ -40,9 +46,9 @@ def test_scores_against_labels_are_those_of_scikit_learn(units: NDArray[np.uint8
 def test_names_do_not_matter(units: NDArray[np.uint8], unit_names: list[int], class_names: list[int]) -> None:
     units[0] = 1
     classes = np.random.default_rng(0).integers(1, 6, 40).astype(np.uint8)
-    first = Agreement.of_maps(units, classes, 0).confusion
+    first = agreement(units, classes).confusion
     renamed_units = np.array([0, *unit_names], np.uint8)[units]
-    again = Agreement.of_maps(renamed_units, np.array([0, *class_names], np.uint8)[classes], 0).confusion
+    again = agreement(renamed_units, np.array([0, *class_names], np.uint8)[classes]).confusion
     for measure in (accuracy, adjusted_rand_index, normalized_mutual_information):
         assert measure(again) == pytest.approx(measure(first), abs=1e-12)
 
@@ -50,17 +56,17 @@ def test_names_do_not_matter(units: NDArray[np.uint8], unit_names: list[int], cl
 def test_each_class_goes_to_the_unit_that_most_pixels_have() -> None:
     units = np.array([1] * 6 + [2] * 4 + [7] * 2, np.uint8)
     classes = np.array([3] * 5 + [1] + [1] * 4 + [2, 3], np.uint8)
-    agreement = Agreement.of_maps(units, classes, 0)
-    assert agreement.assignment == {3: 1, 1: 2, 2: 7}
-    scores = agreement.scores()
+    found = agreement(units, classes)
+    assert found.assignment == {3: 1, 1: 2, 2: 7}
+    scores = found.scores()
     assert scores["overall_accuracy"] == pytest.approx(10 / 12)
     assert scores["confusion"] == [[1, 0, 5], [4, 0, 0], [0, 1, 1]]
 
 
 def test_a_class_too_many_has_no_unit() -> None:
-    agreement = Agreement.of_maps(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8), 0)
-    assert agreement.assignment == {1: 1}
-    assert agreement.scores()["overall_accuracy"] == pytest.approx(2 / 3)
+    found = agreement(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8))
+    assert found.assignment == {1: 1}
+    assert found.scores()["overall_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_polygons_are_resampled_as_a_whole() -> None:
@@ -68,7 +74,7 @@ def test_polygons_are_resampled_as_a_whole() -> None:
     units[:, :18], units[:, 22:] = 1, 2
     classes = np.where(np.arange(40) < 20, 1, 2).astype(np.uint8)[None].repeat(20, axis=0)
     classes[:2] = 1
-    scores = Agreement.of_maps(units, classes, 0).scores()
+    scores = Agreement.of_maps(units, classes, 0, units).scores()
     assert scores["groups"] == 2
     low, high = scores["overall_accuracy_interval_95_by_groups"]
     assert (low, high) == (pytest.approx(0.9), 1.0)
@@ -76,14 +82,8 @@ def test_polygons_are_resampled_as_a_whole() -> None:
     assert wilson_high - wilson_low < high - low
 
 
-def test_given_groups_replace_the_polygons() -> None:
-    units, classes = np.array([1, 1, 2, 2], np.uint8), np.array([1, 1, 2, 1], np.uint8)
-    assert Agreement.of_maps(units, classes, 0).scores()["groups"] == 4
-    assert Agreement.of_maps(units, classes, 0, np.array([5, 5, 5, 9])).scores()["groups"] == 2
-
-
 def test_one_group_has_no_interval() -> None:
-    scores = Agreement.of_maps(np.ones((3, 3), np.uint8), np.ones((3, 3), np.uint8), 0).scores()
+    scores = Agreement.of_maps(*np.ones((2, 3, 3), np.uint8), 0, np.ones((3, 3), np.uint8)).scores()
     assert scores["adjusted_rand_index_interval_95_by_groups"] is None
     assert scores["adjusted_rand_index"] == 1
 
@@ -96,9 +96,9 @@ def test_wilson_gives_known_values() -> None:
 
 def test_maps_that_do_not_meet_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in shape"):
-        Agreement.of_maps(np.ones((2, 2), np.uint8), np.ones((2, 3), np.uint8), 0)
+        agreement(np.ones((2, 2), np.uint8), np.ones((2, 3), np.uint8))
     with pytest.raises(ValueError, match="no pixel has both"):
-        Agreement.of_maps(np.array([0, 1], np.uint8), np.array([1, 0], np.uint8), 0)
+        agreement(np.array([0, 1], np.uint8), np.array([1, 0], np.uint8))
 
 
 def test_scores_without_labels_are_those_of_scikit_learn() -> None:

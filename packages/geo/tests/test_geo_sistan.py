@@ -48,6 +48,6 @@ def geological_map(scene: NDArray[np.float32], name: str, seed: int) -> NDArray[
 def test_agreement_with_units_that_were_never_shown(
     name: str, least: float, most: float, scene: NDArray[np.float32], labels: NDArray[np.uint8]
 ) -> None:
-    scores = Agreement.of_maps(labels, geological_map(scene, name, 0), 0).scores()
+    scores = Agreement.of_maps(labels, geological_map(scene, name, 0), 0, labels).scores()
     assert scores["n"] == 4305
     assert least < scores["adjusted_rand_index"] < most

@@ -3,7 +3,7 @@ r"""How well classes agree with mapped units."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Agreement:
 
     @classmethod
     def of_maps(
-        cls, units: NDArray[np.uint8], classes: NDArray[np.uint8], seed: int, groups: NDArray[np.integer] | None = None
+        cls, units: NDArray[np.uint8], classes: NDArray[np.uint8], seed: int, groups: NDArray[np.integer]
     ) -> Agreement:
         """Counts the pixels of two maps of one grid.
 
@@ -41,9 +41,8 @@ class Agreement:
             units: Labels, zero where there are none; of any shape.
             classes: A class map of the same shape, zero where there are no data.
             seed: Of the resampling.
-            groups: What is resampled as a whole, of the same shape. Without it, pixels of one unit that touch each
-                other in maps :math:`(H, W)`, since a polygon is one observation of a unit rather than as many as it
-                has pixels; in lists :math:`(N,)`, each pixel.
+            groups: What is resampled as a whole, of the same shape, as `Labels.polygons`: a polygon is one observation
+                of a unit rather than as many as it has pixels.
 
         Raises:
             ValueError: The shapes differ, or no pixel has both a label and a class.
@@ -53,8 +52,7 @@ class Agreement:
         both = (units > 0) & (classes > 0)
         if not both.any():
             raise ValueError("no pixel has both a label and a class; check that the labels lie in the scene")
-        maps = (_polygons(units) if groups is None else groups, units, classes)
-        found = [np.unique(labels[both], return_inverse=True) for labels in maps]
+        found = [np.unique(labels[both], return_inverse=True) for labels in (groups, units, classes)]
         counts = np.zeros([len(values) for values, _ in found], np.int64)
         np.add.at(counts, tuple(index for _, index in found), 1)
         return cls(counts.sum(0), found[1][0], found[2][0], counts, seed)
@@ -102,6 +100,14 @@ class Agreement:
         return [float(q) for q in np.percentile([measure(confusion) for confusion in resampled], [2.5, 97.5])]
 
 
+def confusion_rows(names: Mapping[int, str], scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The labelled pixels of each label, unit by unit: the confusion of `Agreement.scores` with the labels' names."""
+    return [
+        {"label": names[label]} | {f"unit {unit}": count for unit, count in zip(scores["classes"], counts, strict=True)}
+        for label, counts in zip(scores["units"], scores["confusion"], strict=True)
+    ]
+
+
 def accuracy(confusion: NDArray[np.int64]) -> float:
     """The fraction of pixels whose class is assigned to their unit, by the best assignment."""
     return float(confusion[_best_assignment(confusion)].sum() / confusion.sum())
@@ -128,18 +134,6 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     z, rate = 1.959964, successes / n
     center, half = rate + z**2 / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
     return (center - half) / (1 + z**2 / n), (center + half) / (1 + z**2 / n)
-
-
-def _polygons(units: NDArray[np.uint8]) -> NDArray[np.integer]:
-    if units.ndim != 2:
-        return np.arange(units.size).reshape(units.shape)
-    from scipy.ndimage import label
-
-    polygons = np.zeros(units.shape, np.int64)
-    for unit in np.unique(units[units > 0]):
-        parts, _ = label(units == unit, np.ones((3, 3)))
-        polygons[parts > 0] = parts[parts > 0] + polygons.max()
-    return polygons
 
 
 def _best_assignment(confusion: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

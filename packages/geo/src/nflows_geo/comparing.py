@@ -116,8 +116,7 @@ def units_at(labels: Labels, scene: Scene, mapper: Mapper) -> NDArray[np.uint8]:
     """The units of the labelled pixels, :math:`(N,)`; of the scene, only tiles that have labels are mapped."""
     units = np.zeros(len(labels), np.uint8)
     for tile in scene.grid.tiles(_SIDE, mapper.margin):
-        rows, columns = labels.rows - tile.core.row_off, labels.columns - tile.core.col_off
-        here = (rows >= 0) & (rows < tile.core.height) & (columns >= 0) & (columns < tile.core.width)
+        here, rows, columns = labels.within(tile.core)
         if here.any():
-            units[here] = tile.crop(mapper.units(scene.read(tile.padded)))[rows[here], columns[here]]
+            units[here] = tile.crop(mapper.units(scene.read(tile.padded)))[rows, columns]
     return units

@@ -21,14 +21,13 @@ LABELS = "Table 7.3: agreement with labels"
 RUNS = "Runs"
 
 READINGS = {
-    UNITS: "Of k-means over 2 to 20 units: the elbow of the within-cluster sum of squares, as in the thesis, or that of "
-    "its logarithm.",
-    OWN_SPACE: "These numbers do not compare methods: fewer components raise Calinski-Harabasz and lower Davies-Bouldin "
-    "with the same map.",
-    BAND_SPACE: "These compare methods, since the bands, each scaled to [0, 1], are common to all; they say how compact "
-    "units are in brightness above all, and not whether they are rocks.",
-    LABELS: "Each unit is given the label that makes most pixels agree, at most one unit a label. No method saw the "
-    "labels.",
+    UNITS: "The elbow over 2 to 20 units is that of the within-cluster sum of squares of k-means, as in the thesis, or "
+    "of its logarithm.",
+    OWN_SPACE: "These numbers do not compare methods: fewer components raise Calinski-Harabasz's index and lower "
+    "Davies-Bouldin's with the same map.",
+    BAND_SPACE: "These compare methods, since the bands, each scaled to [0, 1], are common to all. They say how "
+    "compact units are, in brightness above all, and not whether they are rocks.",
+    LABELS: "Every unit is given the label with which most pixels agree, no label twice. No method has seen a label.",
 }
 """What must be said wherever the numbers are shown."""
 

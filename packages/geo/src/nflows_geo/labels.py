@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.windows import Window
 
 from nflows_geo.bands import Band
 from nflows_geo.files import open_raster
@@ -55,6 +56,12 @@ class Labels:
         links = coo_array((np.ones(pairs.shape[1], np.int8), tuple(order[pairs])), (len(keys), len(keys)))
         groups: NDArray[np.int32] = connected_components(links, directed=False)[1]
         return groups
+
+    def within(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
+        """Which labels lie in a window, :math:`(N,)`, and the rows and columns in it of those that do."""
+        rows, columns = self.rows - window.row_off, self.columns - window.col_off
+        here = (rows >= 0) & (rows < window.height) & (columns >= 0) & (columns < window.width)
+        return here, rows[here], columns[here]
 
     def at(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """The values of a map of the scene, :math:`(H, W)`, at the labelled pixels."""

@@ -12,7 +12,7 @@ import numpy as np
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_geo.agreement import Agreement
+from nflows_geo.agreement import Agreement, confusion_rows
 from nflows_geo.bands import Band
 from nflows_geo.clustering import Elbow
 from nflows_geo.drawing import Drawing
@@ -219,12 +219,7 @@ def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Tab
     labels = drawn.drawing.labels
     if labels is None:
         return []
-    rows = [
-        {"label": labels.names[label]}
-        | {f"unit {unit}": count for unit, count in zip(agreement["classes"], counts, strict=True)}
-        for label, counts in zip(agreement["units"], agreement["confusion"], strict=True)
-    ]
-    return [Table("Labelled pixels by unit", rows)]
+    return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]
 
 
 def _scene(scene: Scene) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def draw_sample(scene: Scene, sigma: float, seed: int) -> Sample:
     Raises:
         ValueError: No pixel is valid.
     """
-    return Sample.split(_draw(scene, margin(SURROUNDINGS), seed, lambda block: with_surroundings(block, sigma)))
+    return Sample.split(draw_pixels(scene, margin(SURROUNDINGS), seed, lambda block: with_surroundings(block, sigma)))
 
 
 def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
@@ -176,15 +176,19 @@ def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
         layers[:, np.isfinite(block[0])] = features.T
         return np.concatenate([block, layers, units[None].astype(np.float32)])
 
-    drawn = _draw(scene, mapper.margin, seed, mapped)
+    drawn = draw_pixels(scene, mapper.margin, seed, mapped)
     bands = len(scene.bands)
     return MapSample(drawn[:, :bands], drawn[:, bands:-1], drawn[:, -1].astype(np.uint8))
 
 
-def _draw(
+def draw_pixels(
     scene: Scene, margin: int, seed: int, layers: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Layers at random valid pixels, (N, C), made from blocks with a margin."""
+    """Layers at random valid pixels, (N, C), made from blocks with a margin.
+
+    Raises:
+        ValueError: No pixel is valid.
+    """
     try:
         return sample_pixels(_squares(scene, margin, seed, layers), scene.grid.width, SAMPLE, seed)
     except ValueError as error:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from nflows_core.runtime.files import atomic_write
-from nflows_geo.files import open_raster, reading
-from nflows_geo.grid import Grid, grid_of
+from nflows_geo.grid import Grid
+from nflows_geo.maps import open_map
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -93,7 +93,8 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     """
     from rasterio.features import sieve
 
-    classes, grid, names = read_map(path)
+    found = open_map(path)
+    classes, grid, names = found.read(), found.grid, found.names
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
     units = (np.flatnonzero(np.bincount(classes.ravel(), minlength=2)[1:]) + 1).tolist()
@@ -111,25 +112,6 @@ def _append(path: Path, frame: GeoDataFrame) -> dict[str, Any]:
     frame.to_file(path, layer=_LAYER, driver="GPKG", engine="pyogrio", mode="a" if path.exists() else "w")
     unit, name = frame.loc[0, ["unit", "name"]]
     return {"unit": int(unit), "name": name, "polygons": len(frame), "area_km2": float(frame["area_km2"].sum())}
-
-
-def read_map(path: Path) -> tuple[NDArray[np.uint8], Grid, dict[int, str]]:
-    """The classes of a map with 0 for nodata, its grid, and the names that its tags ``CLASS_1``, ... give.
-
-    Raises:
-        ValueError: It has several bands, or values that are no classes.
-    """
-    with open_raster(path) as dataset:
-        if dataset.count != 1 or dataset.dtypes[0] != "uint8":
-            raise ValueError(f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; a map has one band of uint8")
-        with reading(path):
-            classes: NDArray[np.uint8] = dataset.read(1)
-        if dataset.nodata is not None:
-            classes[classes == dataset.nodata] = 0
-        tags: dict[str, str] = dataset.tags()
-        grid = grid_of(dataset)
-    numbers = {key.removeprefix("CLASS_"): text for key, text in tags.items() if key.startswith("CLASS_")}
-    return classes, grid, {int(number): text for number, text in numbers.items() if number.isdecimal()}
 
 
 @contextmanager

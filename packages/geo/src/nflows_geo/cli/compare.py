@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.progress import progress
-from nflows_geo.cli.options import METHODS, labels_on, labels_options, opened, scene_options, table
+from nflows_geo.cli.options import METHODS, cell, labels_on, labels_options, opened, scene_options, table
 
 
 @click.command(cls=Command)
@@ -52,9 +53,21 @@ def compare(
     report = write_comparison(comparison, folder, found, ground, labels)
     for caption, rows in report["tables"].items():
         if caption != RUNS:
-            click.echo(f"{caption}\n{report['readings'][caption]}\n\n{table(rows)}\n")
+            click.echo(f"{caption}\n{report['readings'][caption]}\n\n{table(with_intervals(rows))}\n")
     click.echo(INTERVALS)
     for run, problem in comparison.failures.items():
         click.echo(f"{run}: {problem}", err=True)
     print_report(report)
     return ExitCode.FAILED if comparison.failures else ExitCode.DONE
+
+
+def with_intervals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows for a terminal: a mean and its interval, which is symmetric, in one column."""
+    return [
+        {key: _mean(value, row.get(f"{key}_interval_95")) for key, value in row.items() if "_interval_" not in key}
+        for row in rows
+    ]
+
+
+def _mean(value: Any, interval: Sequence[float] | None) -> Any:
+    return value if interval is None else f"{cell(value)} ± {cell((interval[1] - interval[0]) / 2)}"

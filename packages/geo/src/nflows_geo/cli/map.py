@@ -11,6 +11,7 @@ import click
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.progress import progress
 from nflows_geo.cli.options import (
+    dask_option,
     labels_on,
     labels_options,
     memory_option,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     "--min-pixels", type=click.IntRange(1), default=1, show_default=True, help="Smaller patches get no polygon."
 )
 @memory_option
-@click.option("--dask", metavar="ADDRESS", help="Draw on a Dask cluster, as tcp://host:8786, that sees the files.")
+@dask_option
 @json_option
 def map_(
     scene: tuple[Path, ...],

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import click
 
 from nflows_core.runtime.page import shown, words
+from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rasterio.windows import Window
 
     from nflows_geo.grid import Grid, Tile
     from nflows_geo.labels import Labels
@@ -92,17 +94,9 @@ def recipe_options(command: _Function) -> _Function:
     """Gives a command the arguments of a `Recipe`."""
     for decorator in reversed(
         (
-            click.option(
-                "--reduction",
-                type=click.Choice(REDUCTIONS),
-                default=REDUCTIONS[0],
-                show_default=True,
-                help="Of spectra, before they are clustered.",
-            ),
-            click.option("--clustering", type=click.Choice(CLUSTERINGS), default=CLUSTERINGS[0], show_default=True),
-            click.option(
-                "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
-            ),
+            reduction_option,
+            clustering_option,
+            units_option,
             click.option("--smooth/--no-smooth", default=True, show_default=True, help="By a 7 x 7 majority filter."),
             seed_option,
         )
@@ -124,8 +118,24 @@ class Memory(click.ParamType):  # type: ignore[type-arg]
         return int(float(found[1]) * self._UNITS[found[2].upper()])
 
 
+reduction_option = click.option(
+    "--reduction",
+    type=click.Choice(REDUCTIONS),
+    default=REDUCTIONS[0],
+    show_default=True,
+    help="Of spectra, before they are clustered.",
+)
+clustering_option = click.option(
+    "--clustering", type=click.Choice(CLUSTERINGS), default=CLUSTERINGS[0], show_default=True
+)
+units_option = click.option(
+    "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
+)
 memory_option = click.option(
     "--memory", type=Memory(), default="2GB", show_default=True, help="That the program may take, whatever the scene."
+)
+dask_option = click.option(
+    "--dask", metavar="ADDRESS", help="Work on a Dask cluster, as tcp://host:8786, that sees the files."
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 
@@ -149,6 +159,13 @@ def refuse_overwriting(output: Path, inputs: Iterable[Path]) -> None:
         raise click.UsageError(f"{output} is an input; give another name")
 
 
+def digests(files: Mapping[str, Path]) -> dict[str, dict[str, str]]:
+    """The SHA-256 of files by their names, for a report."""
+    from nflows_core.runtime.files import sha256
+
+    return {name: {"sha256": sha256(path)} for name, path in files.items()}
+
+
 def rows_of_tiles(
     blocks: Iterable[tuple[Tile, NDArray[np.float32]]], advance: Callable[[str], None]
 ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
@@ -162,9 +179,17 @@ def rows_of_tiles(
     advance("all lines of pixels")
 
 
+def watched_tiles(blocks: Iterable[tuple[Window, NDArray[Any]]], total: int) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """The same blocks, of which there are so many; shows how far it is."""
+    with progress("tiles", total) as advance:
+        for window, block in blocks:
+            yield window, block
+            advance(f"{window.row_off + window.height:,} lines of pixels")
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as text: numbers to the right, words to the left."""
-    cells = [[words(key) for key in rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
+    cells = [[words(key) for key in rows[0]], *([cell(value) for value in row.values()] for row in rows)]
     right = [isinstance(value, int | float) for value in rows[0].values()]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
@@ -177,5 +202,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value in a table on a terminal."""
     return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else shown(value)

@@ -9,7 +9,7 @@ import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.progress import progress
-from nflows_geo.cli.options import OutputFile, opened, refuse_overwriting, rows_of_tiles, scene_options, table
+from nflows_geo.cli.options import OutputFile, digests, opened, refuse_overwriting, rows_of_tiles, scene_options, table
 
 
 @click.command(cls=Command)
@@ -21,7 +21,6 @@ def stack(scene: tuple[Path, ...], output: Path, grid: Path | None, **options: A
 
     It is a scene itself, so everything can start from it.
     """
-    from nflows_core.runtime.files import sha256
     from nflows_geo.scene import BLOCK_SIZE
     from nflows_geo.stack import write_stack
 
@@ -39,8 +38,8 @@ def stack(scene: tuple[Path, ...], output: Path, grid: Path | None, **options: A
         "pixels": found.grid.pixels,
         "valid_pixels": valid,
         "bands": found.table(),
-        "inputs": {name: {"sha256": sha256(path)} for name, path in found.inputs.items()},
-        "outputs": {output.name: {"sha256": sha256(output)}},
+        "inputs": digests(found.inputs),
+        "outputs": digests({output.name: output}),
     }
     click.echo(f"{found.name}, {found.quantity}\n{found.grid}\n\n{table(report['bands'])}\n")
     click.echo(f"{output}: {valid:,} of {found.grid.pixels:,} pixels are valid")

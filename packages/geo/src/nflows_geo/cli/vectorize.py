@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_geo.cli.options import OutputFile, refuse_overwriting, table
+from nflows_geo.cli.options import OutputFile, digests, refuse_overwriting, table
 
 
 @click.command(cls=Command)
@@ -23,7 +23,6 @@ from nflows_geo.cli.options import OutputFile, refuse_overwriting, table
 @json_option
 def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
     """Turn the classes of MAP into polygons with their areas in km²."""
-    from nflows_core.runtime.files import sha256
     from nflows_geo import vectors
 
     refuse_overwriting(output, [geological_map])
@@ -33,8 +32,8 @@ def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
         "area_km2": sum(unit["area_km2"] for unit in units),
         "min_pixels": min_pixels,
         "units": units,
-        "inputs": {geological_map.name: {"sha256": sha256(geological_map)}},
-        "outputs": {output.name: {"sha256": sha256(output)}},
+        "inputs": digests({geological_map.name: geological_map}),
+        "outputs": digests({output.name: output}),
     }
     click.echo(table(report["units"]))
     click.echo(f"\n{output}: {report['polygons']:,} polygons, {report['area_km2']:,.4g} km²")

@@ -1,0 +1,73 @@
+"""``nflows geo score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_geo.cli.options import digests, labels_on, labels_options, opened, seed_option, table
+
+_HEADLINE = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_information")
+
+
+@click.command(cls=Command)
+@click.argument("geological_map", metavar="MAP", type=click.Path(path_type=Path))
+@click.option(
+    "--scene",
+    "scenes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="In whose space units are scored: bands, or components; repeatable for several rasters.",
+)
+@labels_options
+@click.option("--align", is_flag=True, help="Resample a scene or labels that lie elsewhere.")
+@seed_option
+@json_option
+def score(
+    geological_map: Path,
+    scenes: tuple[Path, ...],
+    labels: Path | None,
+    assume_crs: bool,
+    column: str,
+    align: bool,
+    seed: int,
+) -> None:
+    """Score the units of MAP: how compact they are in the space of a scene, and how they agree with labels."""
+    from nflows_geo.agreement import confusion_rows
+    from nflows_geo.maps import open_map
+    from nflows_geo.score_map import score_labels, score_space, score_units
+
+    found = open_map(geological_map)
+    units = score_units(found)
+    click.echo(table(units))
+    report: dict[str, Any] = {"units": units, "seed": seed}
+    inputs = {geological_map.name: geological_map}
+    if scenes:
+        scene = opened(scenes, geological_map if align else None, align=align)
+        report["without_labels"] = score_space(found, scene, seed)
+        inputs |= scene.inputs
+        click.echo(f"\n{table([report['without_labels']])}")
+    ground = labels_on(found.grid, labels, align=align, assume_crs=assume_crs, column=column)
+    if ground is not None and labels is not None:
+        agreement = score_labels(found, ground, seed)
+        report["against_labels"] = agreement
+        inputs |= {labels.name: labels}
+        click.echo(f"\n{table(_agreement_rows(agreement))}\n\n{table(confusion_rows(ground.names, agreement))}")
+    print_report(report | {"inputs": digests(inputs)})
+
+
+def _agreement_rows(agreement: dict[str, Any]) -> list[dict[str, Any]]:
+    """The scores with the intervals to judge by, of as many labelled pixels and polygons."""
+    return [
+        {
+            "score": name.replace("_", " "),
+            "value": agreement[name],
+            "interval_95_by_polygons": agreement[f"{name}_interval_95_by_groups"],
+            "pixels": agreement["n"],
+            "polygons": agreement["groups"],
+        }
+        for name in _HEADLINE
+    ]

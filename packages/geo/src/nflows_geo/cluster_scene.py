@@ -1,0 +1,95 @@
+"""A raster of components, or of anything else, made into a map."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from nflows_geo.clustering import CLUSTERINGS, Clustering, elbow
+from nflows_geo.colours import colour_table
+from nflows_geo.grid import Tile
+from nflows_geo.map_scene import tile_side
+from nflows_geo.mapping import draw_pixels
+from nflows_geo.parallel import Workers
+from nflows_geo.raster import write_cog
+from nflows_geo.reduce_scene import Watch, reduction_of
+from nflows_geo.reductions import REDUCTIONS
+from nflows_geo.scene import Scene
+from nflows_geo.stack import provenance
+
+
+def cluster_scene(
+    scene: Scene,
+    name: str,
+    path: Path,
+    *,
+    units: int | None,
+    seed: int,
+    memory: int,
+    workers: Workers,
+    watch: Watch,
+) -> dict[str, Any]:
+    """Writes a map whose units are classes of the pixels, each by itself, as they are: not scaled, not blurred.
+
+    The classes are those that `map_scene` has before its majority filter, from what `reduce_scene` wrote with the same
+    seed, and numbered by their size before the filter.
+
+    Arguments:
+        scene: A raster of components, or a scene.
+        name: One of `CLUSTERINGS`.
+        path: The target.
+        units: How many; if not given, where the elbow is, of the logarithm if the components' reduction has it so.
+        seed: Of everything random.
+        memory: Bytes that a process may take.
+        workers: Who makes the tiles.
+        watch: See `Watch`.
+
+    Returns:
+        The pixels of each unit, and the elbow.
+
+    Raises:
+        ValueError: No pixel is valid, there are fewer distinct ones than units, no elbow, or too little memory.
+    """
+    side = tile_side(memory, len(scene.bands), workers.sharing)
+    features = draw_pixels(scene, 0, seed, lambda block: block)
+    reduction = reduction_of(scene)
+    logarithmic = reduction is not None and REDUCTIONS[reduction].log_elbow
+    bend = None if units else elbow(features, seed, logarithmic=logarithmic)
+    clustering = CLUSTERINGS[name](features, units or bend.k, seed)  # type: ignore[union-attr]
+    pixels = np.zeros(clustering.classes + 1, np.int64)
+
+    def counted(window: Window, block: NDArray[np.uint8]) -> tuple[Window, NDArray[np.uint8]]:
+        np.add(pixels, np.bincount(block.ravel(), minlength=len(pixels)), out=pixels)
+        return window, block
+
+    parts = workers.map(partial(_part, scene, clustering), scene.grid.tiles(side))
+    numbers = range(1, clustering.classes + 1)
+    write_cog(
+        path,
+        scene.grid,
+        (counted(*part) for part in watch(parts, scene.grid.tile_count(side))),
+        dtype="uint8",
+        bands=["unit"],
+        nodata=0,
+        colours=colour_table(clustering.classes),
+        tags=provenance(scene, ", ".join([*filter(None, [reduction]), name, f"{clustering.classes} units"]), seed)
+        | {f"CLASS_{number}": f"unit {number}" for number in numbers},
+    )
+    return {
+        "units": [{"unit": number, "pixels": int(pixels[number])} for number in numbers],
+        "number_of_units": {} if bend is None else bend.describe(),
+        "trained_on_pixels": len(features),
+    }
+
+
+def _part(scene: Scene, clustering: Clustering, tile: Tile) -> tuple[Window, NDArray[np.uint8]]:
+    block = scene.read(tile.core)
+    valid = np.isfinite(block[0])
+    classes = np.zeros(valid.shape, np.uint8)
+    classes[valid] = clustering.predict(np.ascontiguousarray(block[:, valid].T))
+    return tile.core, classes
