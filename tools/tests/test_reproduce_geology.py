@@ -1,0 +1,41 @@
+"""Tables 7.1 to 7.3 of docs/reproduction.md are those of the kept comparison."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from nflows_geo.comparing import METHODS
+
+APP = Path(__file__).parents[2] / "apps" / "reproduce_geology.py"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reproduce_geology", APP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+APPLICATION = load()
+
+
+@pytest.mark.parametrize("name", ["7.1", "7.2", "7.3"])
+def test_the_document_shows_the_kept_comparison(name: str) -> None:
+    text = APPLICATION.DOCUMENT.read_text(encoding="utf-8")
+    shown = text.partition(f"<!-- table {name} -->\n")[2].partition(f"<!-- end of table {name} -->")[0]
+    assert shown == APPLICATION.tables()[name]
+
+
+def test_every_method_is_in_it_with_ten_seeds() -> None:
+    report = json.loads(APPLICATION.RESULTS.read_text(encoding="utf-8"))
+    assert report["failures"] == {}
+    assert set(APPLICATION.METHODS) == set(METHODS)
+    runs = [(run["method"], run["seed"]) for run in report["tables"]["Runs"]]
+    assert sorted(runs) == sorted((name, seed) for name in METHODS for seed in range(10))
