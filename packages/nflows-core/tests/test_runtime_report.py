@@ -14,7 +14,7 @@ import pytest
 from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
 from nflows_core.runtime.files import save_image, sha256
 from nflows_core.runtime.page import Table, shown
-from nflows_core.runtime.report import report_json, write_report
+from nflows_core.runtime.report import report_json, write_csv, write_report
 
 
 class Page(HTMLParser):
@@ -233,3 +233,8 @@ def test_the_steep_beginning_is_cut_off() -> None:
 def test_lines_that_cannot_be_drawn(points: list[tuple[float, float]]) -> None:
     with pytest.raises(ValueError, match=r"the line 'loss' of the chart has (no points|points that are not finite)"):
         draw(Curve("", "", "", {"loss": points}))
+
+
+def test_a_table_for_programs(tmp_path: Path) -> None:
+    write_csv(tmp_path / "rows.csv", [{"model": "a, b", "interval": [0.5, 1]}, {"model": "c", "interval": None}])
+    assert (tmp_path / "rows.csv").read_text() == 'model,interval\n"a, b","[0.5, 1]"\nc,\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from nflows_geo.clustering import CLUSTERINGS, Clustering, elbow
+from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
 from nflows_geo.colours import colour_table
 from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
@@ -58,27 +59,21 @@ def cluster_scene(
     side = tile_side(memory, len(scene.bands), workers.sharing)
     features = draw_pixels(scene, 0, seed, lambda block: block)
     reduction = reduction_of(scene)
-    logarithmic = reduction is not None and REDUCTIONS[reduction].log_elbow
-    bend = None if units else elbow(features, seed, logarithmic=logarithmic)
+    bend = None if units else _elbow(features, reduction, seed)
     clustering = CLUSTERINGS[name](features, units or bend.k, seed)  # type: ignore[union-attr]
-    pixels = np.zeros(clustering.classes + 1, np.int64)
-
-    def counted(window: Window, block: NDArray[np.uint8]) -> tuple[Window, NDArray[np.uint8]]:
-        np.add(pixels, np.bincount(block.ravel(), minlength=len(pixels)), out=pixels)
-        return window, block
-
     parts = workers.map(partial(_part, scene, clustering), scene.grid.tiles(side))
+    pixels = np.zeros(clustering.classes + 1, np.int64)
     numbers = range(1, clustering.classes + 1)
+    method = ", ".join([*filter(None, [reduction]), name, f"{len(numbers)} units"])
     write_cog(
         path,
         scene.grid,
-        (counted(*part) for part in watch(parts, scene.grid.tile_count(side))),
+        watch(_counted(parts, pixels), scene.grid.tile_count(side)),
         dtype="uint8",
         bands=["unit"],
         nodata=0,
-        colours=colour_table(clustering.classes),
-        tags=provenance(scene, ", ".join([*filter(None, [reduction]), name, f"{clustering.classes} units"]), seed)
-        | {f"CLASS_{number}": f"unit {number}" for number in numbers},
+        colours=colour_table(len(numbers)),
+        tags=provenance(scene, method, seed) | {f"CLASS_{number}": f"unit {number}" for number in numbers},
     )
     return {
         "units": [{"unit": number, "pixels": int(pixels[number])} for number in numbers],
@@ -87,9 +82,22 @@ def cluster_scene(
     }
 
 
+def _elbow(features: NDArray[np.float32], reduction: str | None, seed: int) -> Elbow:
+    return elbow(features, seed, logarithmic=reduction is not None and REDUCTIONS[reduction].log_elbow)
+
+
 def _part(scene: Scene, clustering: Clustering, tile: Tile) -> tuple[Window, NDArray[np.uint8]]:
     block = scene.read(tile.core)
     valid = np.isfinite(block[0])
     classes = np.zeros(valid.shape, np.uint8)
     classes[valid] = clustering.predict(np.ascontiguousarray(block[:, valid].T))
     return tile.core, classes
+
+
+def _counted(
+    parts: Iterable[tuple[Window, NDArray[np.uint8]]], pixels: NDArray[np.int64]
+) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+    """The same parts; adds the pixels of each class up."""
+    for window, classes in parts:
+        pixels += np.bincount(classes.ravel(), minlength=len(pixels))
+        yield window, classes
