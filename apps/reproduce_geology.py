@@ -85,7 +85,7 @@ def tables() -> dict[str, str]:
                 "here: units": _mean(rows, "units", 1),
                 "least, most": lambda name: f"{rows[name]['least_units']}, {rows[name]['most_units']}",
                 "elbow of the": lambda name: rows[name]["elbow_of"],
-                "seconds": lambda name: f"{rows[name]['seconds_per_run']:.0f}",
+                "seeds": lambda name: str(rows[name]["seeds"]),
             },
             rows,
         ),

@@ -102,5 +102,5 @@ def test_a_straight_curve_has_no_elbow() -> None:
 
 
 def test_too_few_distinct_spectra_have_no_elbow() -> None:
-    with pytest.raises(ValueError, match="no elbow"):
+    with pytest.raises(ValueError, match="fewer than five features are distinct, so there is no elbow"):
         elbow(np.repeat(np.eye(3, dtype=np.float32), 5, axis=0), 0, logarithmic=True)

@@ -154,7 +154,7 @@ def test_components_are_scored_as_they_are(tmp_path: Path, scene: Path, capsys: 
         (["reduce", "empty.tif", "-o", "c.tif"], "no pixel is valid"),
         (["reduce", "two.tif", "-o", "two.tif"], "is an input; give another name"),
         (["cluster", "flat.tif", "-o", "u.tif", "-k", "4"], "the sample has 3 distinct spectra; ask for fewer"),
-        (["cluster", "flat.tif", "-o", "u.tif"], "no elbow; say how many classes there are"),
+        (["cluster", "flat.tif", "-o", "u.tif"], "there is no elbow; say how many classes there are"),
         (["cluster", "empty.tif", "-o", "u.tif"], "no pixel is valid"),
         (["smooth", "two.tif", "-o", "s.tif"], "a map has one band of uint8"),
         (["score", "two.tif"], "a map has one band of uint8"),

@@ -12,6 +12,8 @@ LEAST, MOST = 2, 20
 MOST_POINTS = 10_000
 """Of a sample, that the curve is made from."""
 _STARTS = 3
+_LEAST_POINTS = 3
+"""Of a curve that can bend."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,16 @@ def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elb
         logarithmic: Of which curve.
 
     Raises:
-        ValueError: There are fewer than four distinct features, or the curve does not bend.
+        ValueError: There are fewer than five distinct features, or the curve does not bend.
 
     Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011), section III.
     """
     ks, sums = sums_of_squares(features[:MOST_POINTS], seed)
+    if len(ks) < _LEAST_POINTS:
+        raise ValueError(
+            "fewer than five features are distinct, so there is no elbow; "
+            "say how many classes there are, or try another seed or reduction"
+        )
     return Elbow(knee(ks, np.log(sums) if logarithmic else sums), ks, tuple(sums), logarithmic)
 
 
@@ -77,7 +84,7 @@ def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> int:
     """
     from kneed import KneeLocator
 
-    if len(ks) > 2:
+    if len(ks) >= _LEAST_POINTS:
         found = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
         if found is not None:
             return int(found)
