@@ -35,15 +35,19 @@ class Workers:
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
         """The results in the order of the items; no more than a few items are ahead of the last result taken."""
+        from threadpoolctl import threadpool_limits
+
         rest = iter(items)
-        running = deque(self.submit(function, item) for item in islice(rest, _AHEAD * self.count))
-        try:
-            while running:
-                yield running.popleft().result()
-                running.extend(self.submit(function, item) for item in islice(rest, 1))
-        finally:
-            for future in running:
-                future.cancel()
+        # Each item has a thread; those that BLAS and OpenMP would add to each would wait for one another.
+        with threadpool_limits(1):
+            running = deque(self.submit(function, item) for item in islice(rest, _AHEAD * self.count))
+            try:
+                while running:
+                    yield running.popleft().result()
+                    running.extend(self.submit(function, item) for item in islice(rest, 1))
+            finally:
+                for future in running:
+                    future.cancel()
 
 
 @contextmanager
