@@ -73,7 +73,9 @@ def train_autoencoder(
         encoder = _layers(widths, activation)
         decoder = _layers(widths[::-1], activation)
         decoder[-1] = nn.Sigmoid() if bounded else nn.Identity()
-        error = _fit(encoder, decoder, torch.from_numpy(inputs), batch_size, activity_penalty)
+        x = torch.from_numpy(inputs)
+        _initialize_biases(encoder, x)
+        error = _fit(encoder, decoder, x, batch_size, activity_penalty)
     linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
     weights = tuple((_array(layer.weight.T), _array(layer.bias)) for layer in linear)
     return Encoder(weights, activation), error
@@ -88,6 +90,20 @@ def _layers(widths: Sequence[int], activation: Activation) -> nn.Sequential:
         nn.init.zeros_(linear.bias)
         layers += [linear, _ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
+
+
+@torch.no_grad()
+def _initialize_biases(encoder: nn.Sequential, x: torch.Tensor) -> None:
+    """Moves what enters each activation to a mean of one standard deviation.
+
+    Otherwise a unit that is negative for every spectrum, all of which are positive, never learns, and a code of two
+    such units is constant. Source: Salimans and Kingma, Weight normalization (2016), section 3.
+    """
+    for layer in encoder:
+        if isinstance(layer, nn.Linear):
+            std, mean = torch.std_mean(layer(x), 0)
+            layer.bias.add_(std - mean)
+        x = layer(x)
 
 
 def _fit(encoder: nn.Module, decoder: nn.Module, x: torch.Tensor, batch_size: int, activity_penalty: float) -> float:
