@@ -68,6 +68,6 @@ def test_training_leaves_the_generator_of_others_alone() -> None:
 
 
 def test_inputs_that_are_absurd_stop_it() -> None:
-    inputs: NDArray[np.float32] = np.full((100, 3), 1e30, np.float32)
+    inputs: NDArray[np.float32] = np.float32(1e30) * make_sample(3, 100).spectra
     with pytest.raises(FloatingPointError, match="not finite"):
         train_autoencoder(inputs, [2], 0, bounded=False)

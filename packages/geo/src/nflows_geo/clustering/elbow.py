@@ -55,7 +55,7 @@ def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elb
     Raises:
         ValueError: There are fewer than four distinct features, or the curve does not bend.
 
-    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011), section III.
+    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011).
     """
     ks, sums = sums_of_squares(features[:MOST_POINTS], seed)
     return Elbow(knee(ks, np.log(sums) if logarithmic else sums), ks, tuple(sums), logarithmic)

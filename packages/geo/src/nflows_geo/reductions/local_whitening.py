@@ -27,7 +27,7 @@ class LocalWhitening:
     .. math:: z = \mathrm{clip}((x - m) A), \qquad A^\top N A = I, \qquad A^\top S A = \Lambda,
 
     where :math:`N` is the second moment of :math:`x - s`, :math:`S` the covariance of :math:`x`, and :math:`\Lambda`
-    diagonal. These are the minimum noise fractions of Green et al. (1988, section II), with all that varies within a
+    diagonal. These are the minimum noise fractions of Green et al. (1988), with all that varies within a
     few pixels as noise: not the sensor's alone, but slopes towards and away from the sun, and mixing.
 
     Why this before k-means: k-means measures every direction alike, so it is right where units spread alike in all of
