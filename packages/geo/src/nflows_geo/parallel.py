@@ -35,19 +35,26 @@ class Workers:
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
         """The results in the order of the items; no more than a few items are ahead of the last result taken."""
-        from threadpoolctl import threadpool_limits
-
         rest = iter(items)
-        # Each item has a thread; those that BLAS and OpenMP would add to each would wait for one another.
-        with threadpool_limits(1):
-            running = deque(self.submit(function, item) for item in islice(rest, _AHEAD * self.count))
-            try:
-                while running:
-                    yield running.popleft().result()
-                    running.extend(self.submit(function, item) for item in islice(rest, 1))
-            finally:
-                for future in running:
-                    future.cancel()
+        running = deque(self.submit(function, item) for item in islice(rest, _AHEAD * self.count))
+        try:
+            while running:
+                yield running.popleft().result()
+                running.extend(self.submit(function, item) for item in islice(rest, 1))
+        finally:
+            for future in running:
+                future.cancel()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps NumPy and scikit-learn from threads of their own."""
+    # Only libraries that are loaded can be told.
+    import sklearn.cluster  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 @contextmanager
