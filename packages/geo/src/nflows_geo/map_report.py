@@ -158,7 +158,8 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     name = "logarithm of the sum of squares" if elbow.logarithmic else "sum of squares"
     points = [(float(k), float(value)) for k, value in zip(elbow.ks, values, strict=True)]
     chosen = [(float(elbow.k), float(values.min())), (float(elbow.k), float(values.max()))]
-    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}"
+    weak = "" if elbow.distinct else ", which is not distinct: other numbers are about as good"
+    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}{weak}"
     return [Curve(caption, "units", name, {name: points, "elbow": chosen})]
 
 
