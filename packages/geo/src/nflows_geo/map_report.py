@@ -39,6 +39,7 @@ class DrawnMap:
         scene: Of what.
         recipe: How it was made.
         learned: By what.
+        scores: Without labels, as `score_rows` gives them.
         drawing: What was gathered on the way.
         polygons: Of each unit, as `vectorize` counts them.
     """
@@ -46,6 +47,7 @@ class DrawnMap:
     scene: Scene
     recipe: Recipe
     learned: Learned
+    scores: Sequence[Mapping[str, Any]]
     drawing: Drawing
     polygons: Sequence[Mapping[str, Any]]
 
@@ -92,7 +94,6 @@ def write_map_report(
         "against_labels": agreement,
     }
     spectra = spectra_rows(drawn.sums, drawn.bands)
-    scores = score_rows(drawn.learned.sample, drawn.recipe.seed)
     return write_report(
         folder,
         f"Geological map of {drawn.scene.name}",
@@ -102,7 +103,7 @@ def write_map_report(
         tables=[
             Table("Units", units),
             *_agreement_tables(drawn, agreement),
-            Table("Scores without labels", scores),
+            Table("Scores without labels", drawn.scores),
             Table("Mean spectra", spectra),
             Table("Bands", drawn.scene.table()),
         ],
@@ -168,13 +169,13 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     left, bottom, right, top = drawn.scene.grid.bounds
     sheet = Sheet((left, right, bottom, top), _unit_of(drawn.scene.grid))
     picture, name = drawn.drawing.picture, drawn.scene.name
-    shown = [drawn.bands[index].name for index in drawn.drawing.view.bands]
+    shown = ", ".join(drawn.bands[index].name for index in drawn.drawing.view.bands)
     return {
         "The map, shaded by the brightness of the scene": sheet.of_map(
             shaded_map(drawn.drawing.units, picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
         ),
-        "The scene in false colour": sheet.of_scene(
-            false_colour(picture[:3]), f"Bands {', '.join(shown)} as red, green, blue"
+        f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
+            false_colour(picture[:3]), f"{name}, bands {shown}"
         ),
         "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
     }
@@ -182,8 +183,9 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
 
 def _legend(sums: UnitSums, pixel_km2: float) -> list[tuple[int, str]]:
     mapped = sums.pixels[1:].sum()
+    decimals = 2 if mapped * pixel_km2 < 1000 else 0
     return [
-        (unit, f"unit {unit}: {pixels * pixel_km2:.3g} km², {100 * pixels / mapped:.2g} %")
+        (unit, f"unit {unit}: {pixels * pixel_km2:,.{decimals}f} km², {100 * pixels / mapped:.1f} %")
         for unit, pixels in enumerate(sums.pixels[1:], start=1)
         if pixels
     ]
