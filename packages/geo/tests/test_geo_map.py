@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(
 def test_a_dask_cluster_gives_the_same_bytes(mapped: Path, scene: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
     ) as cluster:
         assert call("map", scene, "-o", tmp_path, "--dask", cluster.scheduler_address) == 0
     assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()
