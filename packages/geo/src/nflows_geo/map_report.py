@@ -25,10 +25,10 @@ from nflows_geo.scores import internal_scores
 from nflows_geo.units import UnitSums, indices_of
 from nflows_geo.vectors import pixel_area_km2
 
-_SPACES = {
-    "own": "compares numbers of units, not methods: fewer components raise the scores of the same map",
-    "bands": "compares methods: the bands, each scaled to [0, 1]",
-}
+_SCORES = (
+    "Scores without labels. Those in the space of the bands, each scaled to [0, 1], compare methods; those in the "
+    "method's own space do not, since fewer components raise them for the same map."
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def write_map_report(
         tables=[
             Table("Units", units),
             *_agreement_tables(drawn, agreement),
-            Table("Scores without labels", drawn.scores),
+            Table(_SCORES, drawn.scores),
             Table("Mean spectra", spectra),
             Table("Bands", drawn.scene.table()),
         ],
@@ -141,13 +141,8 @@ def score_rows(sample: MapSample, seed: int) -> list[dict[str, Any]]:
     """Internal scores of the map in the method's own space and in that of the bands, which all methods share."""
     scaled = PercentileScaling.fit(sample.spectra).transform(sample.spectra)
     return [
-        {
-            "space": space,
-            "dimensions": points.shape[1],
-            **internal_scores(points, sample.units, seed),
-            "reading": reading,
-        }
-        for (space, reading), points in zip(_SPACES.items(), (sample.features, scaled), strict=True)
+        {"space": space, "dimensions": points.shape[1], **internal_scores(points, sample.units, seed)}
+        for space, points in (("own", sample.features), ("bands", scaled))
     ]
 
 
@@ -215,7 +210,8 @@ def _agreement(drawn: DrawnMap) -> dict[str, Any]:
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
     names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy")
-    return {name: agreement[name] for name in names if agreement}
+    found = {name: agreement[name] for name in names if agreement}
+    return found | {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in found}
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:
