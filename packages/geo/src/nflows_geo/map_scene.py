@@ -34,8 +34,9 @@ _TAKEN = 600 * 2**20
 _BYTES = 40
 """Of a band of a pixel: as read, blurred, without nodata, reduced, its square, and temporaries."""
 
-_SIDES = (2048, 1024, 512, 256)
-"""Of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice."""
+_SIDES = (1024, 512, 256)
+"""Of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice. Larger ones are slower:
+their arrays no longer fit in the memory that is kept between two, and the system clears them anew."""
 
 
 def map_scene(
