@@ -1,11 +1,14 @@
-"""Writes a made-up scene of the size of a Sentinel-2 tile: 10,980 x 10,980 pixels, ten bands, uint16."""
+"""A made-up scene of the size of a Sentinel-2 tile: 10,980 x 10,980 pixels, ten bands of 16 bits.
+
+python make_tile.py scene.tif
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
@@ -29,10 +32,8 @@ def strips(size: int, height: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:
         yield top, (spectra.T[:, units] * light + noise).clip(1, 65534).astype(np.uint16)
 
 
-@click.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--size", type=click.IntRange(1), default=10_980, show_default=True)
-def main(path: Path, size: int) -> None:
+def write_tile(path: Path, size: int = 10_980) -> None:
+    """Writes the scene as a tiled GeoTIFF."""
     profile = {
         "driver": "GTiff", "dtype": "uint16", "count": BANDS, "width": size, "height": size, "nodata": 0,
         "crs": "EPSG:32641", "transform": from_origin(300_000, 3_300_000, 10, 10),
@@ -44,4 +45,4 @@ def main(path: Path, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_tile(Path(sys.argv[1]))

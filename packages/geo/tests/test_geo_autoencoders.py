@@ -48,6 +48,13 @@ def test_the_layers_of_the_notebook() -> None:
     assert shapes == [[(6, 4), (4, 2)], [(8, 4), (4, 2)]]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_unit_of_a_code_is_dead(seed: int) -> None:
+    inputs = make_sample(n=300).spectra
+    encoder, _ = train_autoencoder(inputs, [4, 2], seed, bounded=False, batch_size=100)
+    assert (encoder(inputs).std(0) > 0).all()
+
+
 def test_another_seed_gives_another_code() -> None:
     sample = make_sample(n=200)
     first, other = (StackedAutoencoder.fit(sample, seed, NOTEBOOK).transform(sample.spectra) for seed in (0, 1))
@@ -61,6 +68,6 @@ def test_training_leaves_the_generator_of_others_alone() -> None:
 
 
 def test_inputs_that_are_absurd_stop_it() -> None:
-    inputs: NDArray[np.float32] = np.full((100, 3), 1e30, np.float32)
+    inputs: NDArray[np.float32] = np.float32(1e30) * make_sample(3, 100).spectra
     with pytest.raises(FloatingPointError, match="not finite"):
         train_autoencoder(inputs, [2], 0, bounded=False)

@@ -77,7 +77,13 @@ def test_the_class_of_a_mixture_is_its_likeliest_component() -> None:
 
 def test_a_planted_elbow_is_found() -> None:
     ks = tuple(range(2, 21))
-    assert knee(ks, [1000 - 180 * min(k - 2, 5) - 2 * k for k in ks]) == 7
+    assert knee(ks, [1000 - 180 * min(k - 2, 5) - 2 * k for k in ks]) == (7, True)
+
+
+def test_a_gentle_elbow_is_where_the_curve_is_deepest_and_not_distinct() -> None:
+    ks = tuple(range(2, 21))
+    k, distinct = knee(ks, [-0.1 * min(k - 9, 0) - 0.11 * k + 0.02 * (-1) ** k for k in ks])
+    assert (k, distinct) == (9, False)
 
 
 @pytest.mark.parametrize("logarithmic", [True, False])

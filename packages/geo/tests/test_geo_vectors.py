@@ -47,7 +47,7 @@ def test_areas_are_those_on_the_ellipsoid(zone_edge: bool) -> None:
     # A square of 60 km in a UTM zone, against the geodesic area of its densified outline.
     west = 200_000.0 if zone_edge else 470_000.0
     grid = Grid(CRS.from_epsg(32641), from_origin(west, 3_300_000, 300, 300), 200, 200)
-    frame = polygons(np.ones((200, 200), np.uint8), grid, 1)
+    frame = polygons(np.ones((200, 200), np.uint8), grid, [1], {})
     outline = frame.geometry.iloc[0].segmentize(300).exterior.coords
     longitudes, latitudes = transform(grid.crs, CRS.from_epsg(4326), *zip(*outline, strict=True))
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(longitudes, latitudes)[0]) / 1e6
@@ -58,7 +58,7 @@ def test_areas_are_those_on_the_ellipsoid(zone_edge: bool) -> None:
 def test_degrees_have_areas_too() -> None:
     grid = Grid(CRS.from_epsg(4326), from_origin(61, 29, 1e-3, 1e-3), 10, 10)
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter([61, 61.01, 61.01, 61], [29, 29, 28.99, 28.99])[0]) / 1e6
-    assert polygons(np.ones((10, 10), np.uint8), grid, 1)["area_km2"].sum() == pytest.approx(expected, rel=1e-6)
+    assert polygons(np.ones((10, 10), np.uint8), grid, [1], {})["area_km2"].sum() == pytest.approx(expected, rel=1e-6)
     assert pixel_area_km2(grid) == pytest.approx(expected / 100, rel=1e-3)
 
 

@@ -15,8 +15,8 @@ from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
 from nflows_geo.colours import colour_table
 from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
-from nflows_geo.mapping import draw_pixels
-from nflows_geo.parallel import Workers
+from nflows_geo.mapping import FITTED, draw_pixels
+from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.raster import write_cog
 from nflows_geo.reduce_scene import Watch, reduction_of
 from nflows_geo.reductions import REDUCTIONS
@@ -57,10 +57,12 @@ def cluster_scene(
         ValueError: No pixel is valid, there are fewer distinct ones than units, no elbow, or too little memory.
     """
     side = tile_side(memory, len(scene.bands), workers.sharing)
-    features = draw_pixels(scene, 0, seed, lambda block: block)
     reduction = reduction_of(scene)
-    bend = None if units else _elbow(features, reduction, seed)
-    clustering = CLUSTERINGS[name](features, units or bend.k, seed)  # type: ignore[union-attr]
+    # As in `learn`: with one thread, the same seed gives the same map.
+    with one_thread():
+        features = draw_pixels(scene, FITTED, 0, seed, lambda block: block)
+        bend = None if units else _elbow(features, reduction, seed)
+        clustering = CLUSTERINGS[name](features, units or bend.k, seed)  # type: ignore[union-attr]
     parts = workers.map(partial(_part, scene, clustering), scene.grid.tiles(side))
     pixels = np.zeros(clustering.classes + 1, np.int64)
     numbers = range(1, clustering.classes + 1)

@@ -63,7 +63,7 @@ def write_comparison(
         folder,
         f"Methods compared on {scene.name}",
         {
-            "scene": {"name": scene.name, "quantity": scene.quantity, "grid": str(scene.grid)},
+            "scene": scene.describe(),
             "seeds": 1 + max(run["seed"] for run in comparison.runs),
             "labelled_pixels": comparison.runs[0].get("labelled_pixels"),
             "label_polygons": None if labels is None else int(labels.polygons.max()) + 1,

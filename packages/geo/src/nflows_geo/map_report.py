@@ -25,10 +25,10 @@ from nflows_geo.scores import internal_scores
 from nflows_geo.units import UnitSums, indices_of
 from nflows_geo.vectors import pixel_area_km2
 
-_SPACES = {
-    "own": "compares numbers of units, not methods: fewer components raise the scores of the same map",
-    "bands": "compares methods: the bands, each scaled to [0, 1]",
-}
+_SCORES = (
+    "Scores without labels. Those in the space of the bands, each scaled to [0, 1], compare methods; those in the "
+    "method's own space do not, since fewer components raise them for the same map."
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class DrawnMap:
         scene: Of what.
         recipe: How it was made.
         learned: By what.
+        scores: Without labels, as `score_rows` gives them.
         drawing: What was gathered on the way.
         polygons: Of each unit, as `vectorize` counts them.
     """
@@ -46,6 +47,7 @@ class DrawnMap:
     scene: Scene
     recipe: Recipe
     learned: Learned
+    scores: Sequence[Mapping[str, Any]]
     drawing: Drawing
     polygons: Sequence[Mapping[str, Any]]
 
@@ -92,7 +94,6 @@ def write_map_report(
         "against_labels": agreement,
     }
     spectra = spectra_rows(drawn.sums, drawn.bands)
-    scores = score_rows(drawn.learned.sample, drawn.recipe.seed)
     return write_report(
         folder,
         f"Geological map of {drawn.scene.name}",
@@ -102,7 +103,7 @@ def write_map_report(
         tables=[
             Table("Units", units),
             *_agreement_tables(drawn, agreement),
-            Table("Scores without labels", scores),
+            Table(_SCORES, drawn.scores),
             Table("Mean spectra", spectra),
             Table("Bands", drawn.scene.table()),
         ],
@@ -140,13 +141,8 @@ def score_rows(sample: MapSample, seed: int) -> list[dict[str, Any]]:
     """Internal scores of the map in the method's own space and in that of the bands, which all methods share."""
     scaled = PercentileScaling.fit(sample.spectra).transform(sample.spectra)
     return [
-        {
-            "space": space,
-            "dimensions": points.shape[1],
-            **internal_scores(points, sample.units, seed),
-            "reading": reading,
-        }
-        for (space, reading), points in zip(_SPACES.items(), (sample.features, scaled), strict=True)
+        {"space": space, "dimensions": points.shape[1], **internal_scores(points, sample.units, seed)}
+        for space, points in (("own", sample.features), ("bands", scaled))
     ]
 
 
@@ -158,7 +154,8 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     name = "logarithm of the sum of squares" if elbow.logarithmic else "sum of squares"
     points = [(float(k), float(value)) for k, value in zip(elbow.ks, values, strict=True)]
     chosen = [(float(elbow.k), float(values.min())), (float(elbow.k), float(values.max()))]
-    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}"
+    weak = "" if elbow.distinct else ", which is not distinct: other numbers are about as good"
+    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}{weak}"
     return [Curve(caption, "units", name, {name: points, "elbow": chosen})]
 
 
@@ -167,13 +164,13 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     left, bottom, right, top = drawn.scene.grid.bounds
     sheet = Sheet((left, right, bottom, top), _unit_of(drawn.scene.grid))
     picture, name = drawn.drawing.picture, drawn.scene.name
-    shown = [drawn.bands[index].name for index in drawn.drawing.view.bands]
+    shown = ", ".join(drawn.bands[index].name for index in drawn.drawing.view.bands)
     return {
         "The map, shaded by the brightness of the scene": sheet.of_map(
             shaded_map(drawn.drawing.units, picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
         ),
-        "The scene in false colour": sheet.of_scene(
-            false_colour(picture[:3]), f"Bands {', '.join(shown)} as red, green, blue"
+        f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
+            false_colour(picture[:3]), f"{name}, bands {shown}"
         ),
         "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
     }
@@ -181,8 +178,9 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
 
 def _legend(sums: UnitSums, pixel_km2: float) -> list[tuple[int, str]]:
     mapped = sums.pixels[1:].sum()
+    decimals = 2 if mapped * pixel_km2 < 1000 else 0
     return [
-        (unit, f"unit {unit}: {pixels * pixel_km2:.3g} km², {100 * pixels / mapped:.2g} %")
+        (unit, f"unit {unit}: {pixels * pixel_km2:,.{decimals}f} km², {100 * pixels / mapped:.1f} %")
         for unit, pixels in enumerate(sums.pixels[1:], start=1)
         if pixels
     ]
@@ -212,7 +210,8 @@ def _agreement(drawn: DrawnMap) -> dict[str, Any]:
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
     names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy")
-    return {name: agreement[name] for name in names if agreement}
+    found = {name: agreement[name] for name in names if agreement}
+    return found | {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in found}
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:

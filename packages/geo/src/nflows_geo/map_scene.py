@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from nflows_geo.colours import colour_table
 from nflows_geo.drawing import Drawing
 from nflows_geo.labels import Labels
-from nflows_geo.map_report import DrawnMap, write_map_report
+from nflows_geo.map_report import DrawnMap, score_rows, write_map_report
 from nflows_geo.mapping import Mapper, Part, Recipe, draw, learn
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers
@@ -34,8 +34,9 @@ _TAKEN = 600 * 2**20
 _BYTES = 40
 """Of a band of a pixel: as read, blurred, without nodata, reduced, its square, and temporaries."""
 
-_SIDES = (2048, 1024, 512, 256)
-"""Of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice."""
+_SIDES = (1024, 512, 256)
+"""Of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice. Larger ones are slower:
+their arrays no longer fit in the memory that is kept between two, and the system clears them anew."""
 
 
 def map_scene(
@@ -77,6 +78,7 @@ def map_scene(
     clock = Clock()
     learned = learn(scene, recipe)
     mapper = learned.mapper
+    scores = score_rows(learned.sample, recipe.seed)
     clock.stop("learn")
     drawing = Drawing(scene.grid, len(scene.bands), mapper.clustering.classes, view, labels)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +87,7 @@ def map_scene(
     clock.stop("draw")
     polygons = vectorize(folder / MAP_FILE, folder / POLYGONS_FILE, minimum_pixels=minimum_pixels)
     clock.stop("vectorize")
-    drawn = DrawnMap(scene, recipe, learned, drawing, polygons)
+    drawn = DrawnMap(scene, recipe, learned, scores, drawing, polygons)
     return write_map_report(drawn, folder, clock.seconds, labels_file)
 
 

@@ -15,7 +15,7 @@ from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
 from nflows_geo.grid import Tile
 from nflows_geo.neighbourhood import SURROUNDINGS, Sample, blur, margin, with_surroundings
 from nflows_geo.overview import View
-from nflows_geo.parallel import Workers
+from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.reductions import DEFAULT as DEFAULT_REDUCTION
 from nflows_geo.reductions import REDUCTIONS, Reduction
 from nflows_geo.sampling import sample_pixels
@@ -23,8 +23,11 @@ from nflows_geo.scene import Scene
 from nflows_geo.smoothing import MARGIN, majority_filter
 from nflows_geo.units import UnitSums
 
-SAMPLE = 100_000
-"""Pixels that reduction and clustering are fitted to, and that scores are computed from."""
+FITTED = 20_000
+"""Random pixels that reduction and clustering are fitted to."""
+
+SCORED = 100_000
+"""Random pixels that scores are computed from."""
 
 _SIDE = 256
 _ENOUGH = 2**21
@@ -138,6 +141,12 @@ def learn(scene: Scene, recipe: Recipe) -> Learned:
     Raises:
         ValueError: The scene has no valid pixel, a constant band, or fewer distinct spectra than units.
     """
+    # Threads add up sums in any order: with one, the same seed gives the same map.
+    with one_thread():
+        return _learn(scene, recipe)
+
+
+def _learn(scene: Scene, recipe: Recipe) -> Learned:
     method = REDUCTIONS[recipe.reduction]
     spectra = draw_sample(scene, method.blur, recipe.seed)
     reduction = method.fit(spectra, recipe.seed)
@@ -164,7 +173,9 @@ def draw_sample(scene: Scene, sigma: float, seed: int) -> Sample:
     Raises:
         ValueError: No pixel is valid.
     """
-    return Sample.split(draw_pixels(scene, margin(SURROUNDINGS), seed, lambda block: with_surroundings(block, sigma)))
+    return Sample.split(
+        draw_pixels(scene, FITTED, margin(SURROUNDINGS), seed, lambda block: with_surroundings(block, sigma))
+    )
 
 
 def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
@@ -176,13 +187,13 @@ def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
         layers[:, np.isfinite(block[0])] = features.T
         return np.concatenate([block, layers, units[None].astype(np.float32)])
 
-    drawn = draw_pixels(scene, mapper.margin, seed, mapped)
+    drawn = draw_pixels(scene, SCORED, mapper.margin, seed, mapped)
     bands = len(scene.bands)
     return MapSample(drawn[:, :bands], drawn[:, bands:-1], drawn[:, -1].astype(np.uint8))
 
 
 def draw_pixels(
-    scene: Scene, margin: int, seed: int, layers: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    scene: Scene, count: int, margin: int, seed: int, layers: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Layers at random valid pixels, (N, C), made from blocks with a margin.
 
@@ -190,7 +201,7 @@ def draw_pixels(
         ValueError: No pixel is valid.
     """
     try:
-        return sample_pixels(_squares(scene, margin, seed, layers), scene.grid.width, SAMPLE, seed)
+        return sample_pixels(_squares(scene, margin, seed, layers), scene.grid.width, count, seed)
     except ValueError as error:
         raise ValueError(f"{scene.name}: {error}; `nflows geo info` counts them by band") from error
 
@@ -236,7 +247,9 @@ def draw(scene: Scene, mapper: Mapper, view: View, side: int, workers: Workers) 
         side: Of a tile, in pixels.
         workers: Who draws them.
     """
-    return workers.map(partial(_part, scene, mapper, view), scene.grid.tiles(side, mapper.margin))
+    # The tiles have a thread each; those that libraries would add to each would wait for one another.
+    with one_thread():
+        yield from workers.map(partial(_part, scene, mapper, view), scene.grid.tiles(side, mapper.margin))
 
 
 def _part(scene: Scene, mapper: Mapper, view: View, tile: Tile) -> Part:

@@ -58,7 +58,7 @@ def blur(block: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
     .. math:: y = \frac{g * (m x)}{g * m}
 
-    for the mask :math:`m` of the valid pixels, the normalized convolution of Knutsson & Westin (1993, section 3). The
+    for the mask :math:`m` of the valid pixels, the normalized convolution of Knutsson and Westin (1993). The
     Gaussian ends at `margin` pixels, and what lies outside the block counts as invalid.
 
     Arguments:

@@ -47,6 +47,17 @@ class Workers:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps NumPy and scikit-learn from threads of their own."""
+    # Only libraries that are loaded can be told.
+    import sklearn.cluster  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@contextmanager
 def workers(dask: str | None = None) -> Iterator[Workers]:
     """The cores of this machine, or of a Dask cluster.
 

@@ -17,7 +17,7 @@ from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
 from nflows_geo.mapping import draw_sample
 from nflows_geo.neighbourhood import blur, margin
-from nflows_geo.parallel import Workers
+from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.products.raster import QUANTITY_TAG
 from nflows_geo.raster import write_cog
 from nflows_geo.reductions import REDUCTIONS, Reduction
@@ -54,7 +54,8 @@ class Reducer:
         """
         require_several_bands(scene)
         method = REDUCTIONS[name]
-        reduction = method.fit(draw_sample(scene, method.blur, seed), seed)
+        with one_thread():
+            reduction = method.fit(draw_sample(scene, method.blur, seed), seed)
         return cls(method.blur, reduction, reduction.describe()["components"])
 
     def layers(self, block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nflows_geo.agreement import Agreement
 from nflows_geo.grid import GridMismatchError, Tile
 from nflows_geo.labels import Labels
-from nflows_geo.mapping import SAMPLE
+from nflows_geo.mapping import SCORED
 from nflows_geo.maps import MapFile
 from nflows_geo.reduce_scene import reduction_of
 from nflows_geo.sampling import sample_pixels
@@ -56,7 +56,7 @@ def score_space(found: MapFile, scene: Scene, seed: int) -> dict[str, Any]:
     """
     if not found.grid.same_as(scene.grid):
         raise GridMismatchError(scene.name, scene.grid, found.path.name, found.grid)
-    drawn = sample_pixels(_with_units(found, scene), scene.grid.width, SAMPLE, seed)
+    drawn = sample_pixels(_with_units(found, scene), scene.grid.width, SCORED, seed)
     points, units = drawn[:, :-1], drawn[:, -1].astype(np.uint8)
     reduction = reduction_of(scene)
     if reduction is None:

@@ -22,7 +22,7 @@ def majority_filter(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         :math:`(H, W)`.
 
-    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), section 3, for the window.
+    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), for the window.
     """
     filtered, best = np.zeros_like(classes), np.zeros_like(classes)
     for label in np.unique(classes[classes > 0]):

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from nflows_geo.bands import Band
 
+_CHUNK = 4096
+"""Pixels at once, few enough for the cache."""
+
 
 @dataclass(frozen=True)
 class UnitSums:
     """Sums over the pixels of each unit, which can be added up block by block in any order.
 
-    They are of float64 and of the units from 0, which is nodata, to k: exact enough for scenes of any size, since
-    reflectance is of order one.
+    They are of the units from 0, which is nodata, to k.
 
     Arguments:
         pixels: (k + 1,).
@@ -35,7 +37,7 @@ class UnitSums:
         return cls(np.zeros(count + 1, np.int64), np.zeros((count + 1, bands)), np.zeros((count + 1, bands)))
 
     @classmethod
-    def of_block(cls, units: NDArray[np.uint8], block: NDArray[np.float32], count: int) -> Self:
+    def of_block(cls, units: NDArray[np.uint8], block: NDArray[np.float32], count: int) -> UnitSums:
         """The sums over a block.
 
         Arguments:
@@ -43,10 +45,15 @@ class UnitSums:
             block: (bands, H, W), NaN for nodata at least where the unit is 0.
             count: How many units there are, k.
         """
-        flat = units.ravel()
-        pixels = np.bincount(flat, minlength=count + 1)
-        bands = np.where(units == 0, 0, block).reshape(len(block), -1).astype(np.float64)
-        return cls(pixels, _by_unit(flat, bands, count), _by_unit(flat, bands * bands, count))
+        total: UnitSums = cls.none(count, len(block))
+        numbers = np.arange(count + 1, dtype=np.uint8)[:, None]
+        flat, spectra = units.ravel(), block.reshape(len(block), -1)
+        for start in range(0, flat.size, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            members = (flat[part] == numbers).astype(np.float64)
+            values = np.nan_to_num(spectra[:, part]).T.astype(np.float64)
+            total += cls(members.sum(1).astype(np.int64), members @ values, members @ (values * values))
+        return total
 
     def __add__(self, other: UnitSums) -> UnitSums:
         return UnitSums(self.pixels + other.pixels, self.sums + other.sums, self.squares + other.squares)
@@ -65,10 +72,6 @@ class UnitSums:
     @property
     def _counts(self) -> NDArray[np.float64]:
         return np.where(self.pixels[1:] > 0, self.pixels[1:], np.nan)[:, None]
-
-
-def _by_unit(units: NDArray[np.uint8], bands: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    return np.stack([np.bincount(units, band, count + 1).astype(np.float64) for band in bands], axis=1)
 
 
 @dataclass(frozen=True)

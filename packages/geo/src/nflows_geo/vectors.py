@@ -3,7 +3,7 @@ r"""Polygons of a map's units, with their areas on the ground."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 _LAYER = "units"
+_LONGEST_OUTLINE = 2_000_000
+"""Of polygons in memory, which take some 500 bytes for each of these pixels."""
 
 
-def polygons(classes: NDArray[np.uint8], grid: Grid, unit: int, name: str = "") -> GeoDataFrame:
-    """Every connected group of pixels of a unit as a polygon, with its area.
+def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names: Mapping[int, str]) -> GeoDataFrame:
+    """Every connected group of pixels of some units as a polygon, with its area.
 
     Pixels are connected by their sides. The area is that on the ellipsoid, from an equal-area projection centred on the
     map, to 1e-5: the plane of a UTM zone is up to .1 % off.
@@ -32,23 +34,29 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, unit: int, name: str = "") 
     Arguments:
         classes: :math:`(H, W)`.
         grid: Of the map.
-        unit: The class whose polygons are wanted.
-        name: Of the unit.
+        units: The classes whose polygons are wanted.
+        names: Of units; the others are called by their number.
 
     Returns:
-        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, the largest first, in the map's CRS.
+        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and the largest first, in the map's CRS.
     """
     import geopandas
     import shapely
     from rasterio.features import shapes
 
-    found = shapes(classes, mask=classes == unit, connectivity=4, transform=grid.transform)
-    figures = [shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]) for shape, _ in found]
+    wanted = np.zeros(256, np.bool_)
+    wanted[list(units)] = True
+    numbers, figures = [], []
+    for shape, unit in shapes(classes, mask=wanted[classes], connectivity=4, transform=grid.transform):
+        numbers.append(int(unit))
+        figures.append(shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]))
     frame = geopandas.GeoDataFrame(
-        {"unit": unit, "name": name}, geometry=figures, crs=grid.crs.to_wkt(), index=range(len(figures))
+        {"unit": numbers, "name": [names.get(unit, str(unit)) for unit in numbers]},
+        geometry=figures,
+        crs=grid.crs.to_wkt(),
     )
     frame["area_km2"] = shapely.area(frame.to_crs(equal_area_crs(grid)).geometry.array) / 1e6
-    ordered = frame.sort_values("area_km2", ascending=False, kind="stable", ignore_index=True)
+    ordered = frame.sort_values(["unit", "area_km2"], ascending=[True, False], kind="stable", ignore_index=True)
     return ordered[["unit", "name", "area_km2", "geometry"]]
 
 
@@ -78,7 +86,7 @@ def pixel_area_km2(grid: Grid) -> float:
 def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict[str, Any]]:
     """Writes the polygons of a map as a GeoPackage, whole or not at all; the same map gives the same bytes.
 
-    One unit after the other is drawn and written, so that only the polygons of one are in memory.
+    Few units are drawn at once where their outlines are long, so that memory holds the polygons of few.
 
     Arguments:
         path: A map: a raster with one band of bytes, 0 or its nodata meaning no unit.
@@ -97,21 +105,46 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     classes, grid, names = found.read(), found.grid, found.names
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
-    units = (np.flatnonzero(np.bincount(classes.ravel(), minlength=2)[1:]) + 1).tolist()
-    if not units:
+    if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
     with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
         written = Path(folder, "units.gpkg")
-        rows = [_append(written, polygons(classes, grid, unit, names.get(unit, str(unit)))) for unit in units]
+        rows = [row for units in _batches(classes) for row in _append(written, polygons(classes, grid, units, names))]
         with written.open("rb") as source:
             shutil.copyfileobj(source, file, 2**20)
     return rows
 
 
-def _append(path: Path, frame: GeoDataFrame) -> dict[str, Any]:
+def _batches(classes: NDArray[np.uint8]) -> Iterator[list[int]]:
+    """The units that there are, as many at once as have outlines of at most ``_LONGEST_OUTLINE`` pixels together."""
+    lengths = _outlines(classes)
+    batch: list[int] = []
+    for unit in np.flatnonzero(lengths).tolist():
+        if batch and lengths[[*batch, unit]].sum() > _LONGEST_OUTLINE:
+            yield batch
+            batch = []
+        batch.append(unit)
+    yield batch
+
+
+def _outlines(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each unit begins along the lines of a map, (256,): about half the length of its outline."""
+    lengths = np.bincount(classes[:, 0], minlength=256)
+    for line in classes:
+        lengths += np.bincount(line[1:][line[1:] != line[:-1]], minlength=256)
+    lengths[0] = 0
+    return lengths
+
+
+def _append(path: Path, frame: GeoDataFrame) -> list[dict[str, Any]]:
+    """Writes polygons and says of each unit how many there are."""
     frame.to_file(path, layer=_LAYER, driver="GPKG", engine="pyogrio", mode="a" if path.exists() else "w")
-    unit, name = frame.loc[0, ["unit", "name"]]
-    return {"unit": int(unit), "name": name, "polygons": len(frame), "area_km2": float(frame["area_km2"].sum())}
+    groups = frame.groupby(["unit", "name"], as_index=False)
+    counted = groups.agg(polygons=("area_km2", "size"), area_km2=("area_km2", "sum"))
+    return [
+        {"unit": int(unit), "name": name, "polygons": int(count), "area_km2": float(area)}
+        for unit, name, count, area in counted.itertuples(index=False)
+    ]
 
 
 @contextmanager

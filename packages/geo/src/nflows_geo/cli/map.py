@@ -56,7 +56,7 @@ def map_(
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
-    found = opened(scene, grid, **options)
+    found = opened([path.absolute() for path in scene] if dask else scene, grid, **options)
     ground = labels_on(found.grid, labels, align=options["align"], **labelled)
     view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
     with workers(dask) as staff:

@@ -14,6 +14,8 @@ MOST_POINTS = 10_000
 _STARTS = 3
 _LEAST_POINTS = 3
 """Of a curve that can bend."""
+_LEAST_DEPTH = 0.01
+"""Below the line between the ends of a curve, relative to its height: less is no elbow but noise."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,21 @@ class Elbow:
         ks: The numbers of classes.
         sums_of_squares: :math:`W_k`, of each.
         logarithmic: Whether the elbow is that of :math:`\log W_k`.
+        distinct: Whether the curve runs on below the elbow so straight that Kneedle is sure of it; else the elbow is
+            the point farthest from the line between the ends, and other numbers of classes are about as good.
     """
 
     k: int
     ks: tuple[int, ...]
     sums_of_squares: tuple[float, ...]
     logarithmic: bool
+    distinct: bool
 
     def describe(self) -> dict[str, Any]:
         """The curve and its elbow, for a report."""
         return {
             "k": self.k,
+            "distinct": self.distinct,
             "elbow_of": "logarithm of the sum of squares" if self.logarithmic else "sum of squares",
             "ks": list(self.ks),
             "within_cluster_sums_of_squares": list(self.sums_of_squares),
@@ -57,7 +63,7 @@ def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elb
     Raises:
         ValueError: There are fewer than five distinct features, or the curve does not bend.
 
-    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011), section III.
+    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011).
     """
     ks, sums = sums_of_squares(features[:MOST_POINTS], seed)
     if len(ks) < _LEAST_POINTS:
@@ -65,7 +71,8 @@ def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elb
             "fewer than five features are distinct, so there is no elbow; "
             "say how many classes there are, or try another seed or reduction"
         )
-    return Elbow(knee(ks, np.log(sums) if logarithmic else sums), ks, tuple(sums), logarithmic)
+    k, distinct = knee(ks, np.log(sums) if logarithmic else sums)
+    return Elbow(k, ks, tuple(sums), logarithmic, distinct)
 
 
 def sums_of_squares(features: NDArray[np.float32], seed: int) -> tuple[tuple[int, ...], list[float]]:
@@ -76,8 +83,8 @@ def sums_of_squares(features: NDArray[np.float32], seed: int) -> tuple[tuple[int
     return ks, [float(KMeans(k, n_init=_STARTS, random_state=seed).fit(features).inertia_) for k in ks]
 
 
-def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> int:
-    """Where a falling convex curve bends.
+def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> tuple[int, bool]:
+    """Where a falling convex curve bends, and whether that is distinct; see `Elbow`.
 
     Raises:
         ValueError: It has fewer than three points, or does not bend.
@@ -87,5 +94,14 @@ def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> int:
     if len(ks) >= _LEAST_POINTS:
         found = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
         if found is not None:
-            return int(found)
+            return int(found), True
+        depths = _depths(np.asarray(values))
+        if depths.max() > _LEAST_DEPTH:
+            return ks[int(depths.argmax())], False
     raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many classes there are")
+
+
+def _depths(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each point lies below the line between the ends, relative to the height of the curve."""
+    line = np.linspace(values[0], values[-1], len(values))
+    return np.asarray((line - values) / np.ptp(values))

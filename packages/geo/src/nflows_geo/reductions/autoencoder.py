@@ -24,7 +24,7 @@ class Autoencoder:
         encoder: From scaled bands to the code.
         error: Mean squared error of the scaled bands.
 
-    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), section 3. They do not give the width.
+    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024). They do not give the width.
     """
 
     scaling: PercentileScaling

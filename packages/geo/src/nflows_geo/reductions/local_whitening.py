@@ -14,6 +14,8 @@ from nflows_geo.scaling import refuse_constant_bands
 
 REACH = 2.0
 """Standard deviations at which a component ends."""
+_ROUNDING = 1e-5
+"""Of the blur, relative."""
 _LEAST_VARIANCE = 1e-10
 """Of the bands' local correlation matrix; what is below is the rounding of a band that others determine."""
 
@@ -27,7 +29,7 @@ class LocalWhitening:
     .. math:: z = \mathrm{clip}((x - m) A), \qquad A^\top N A = I, \qquad A^\top S A = \Lambda,
 
     where :math:`N` is the second moment of :math:`x - s`, :math:`S` the covariance of :math:`x`, and :math:`\Lambda`
-    diagonal. These are the minimum noise fractions of Green et al. (1988, section II), with all that varies within a
+    diagonal. These are the minimum noise fractions of Green et al. (1988), with all that varies within a
     few pixels as noise: not the sensor's alone, but slopes towards and away from the sun, and mixing.
 
     Why this before k-means: k-means measures every direction alike, so it is right where units spread alike in all of
@@ -57,7 +59,8 @@ class LocalWhitening:
             ValueError: A band is constant.
         """
         x, surroundings = _root(sample.spectra), _root(sample.surroundings)
-        refuse_constant_bands(np.ptp(x, axis=0))
+        # A blur rounds what is constant.
+        refuse_constant_bands(np.ptp(x, axis=0) - _ROUNDING * x.max(axis=0))
         whitening = _whitening(x - surroundings)
         ratios, rotation = np.linalg.eigh(_second_moment((x - x.mean(0)) @ whitening))
         matrix = with_signs(whitening @ rotation[:, ::-1])

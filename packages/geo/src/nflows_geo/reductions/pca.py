@@ -29,7 +29,7 @@ class PCA:
         directions: :math:`V`, :math:`(C, D)`.
         variance_fractions: Of each component, in the variance of all, :math:`(D,)`.
 
-    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), section 3.
+    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024).
     """
 
     scaling: PercentileScaling

@@ -54,7 +54,7 @@ class StackedAutoencoder:
         encoders: One a level.
         errors: Mean squared error of each level's own input.
 
-    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), section 3, and its public notebook.
+    Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), and its public notebook.
     """
 
     preset: Preset

@@ -73,7 +73,9 @@ def train_autoencoder(
         encoder = _layers(widths, activation)
         decoder = _layers(widths[::-1], activation)
         decoder[-1] = nn.Sigmoid() if bounded else nn.Identity()
-        error = _fit(encoder, decoder, torch.from_numpy(inputs), batch_size, activity_penalty)
+        x = torch.from_numpy(inputs)
+        _initialize_biases(encoder, decoder, x, bounded)
+        error = _fit(encoder, decoder, x, batch_size, activity_penalty)
     linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
     weights = tuple((_array(layer.weight.T), _array(layer.bias)) for layer in linear)
     return Encoder(weights, activation), error
@@ -88,6 +90,25 @@ def _layers(widths: Sequence[int], activation: Activation) -> nn.Sequential:
         nn.init.zeros_(linear.bias)
         layers += [linear, _ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
+
+
+@torch.no_grad()
+def _initialize_biases(encoder: nn.Sequential, decoder: nn.Sequential, x: torch.Tensor, bounded: bool) -> None:
+    """Moves the encoder's activations' inputs to a mean of one standard deviation, and the output to that of x.
+
+    Spectra are all positive, so a unit may be negative for each of them and never learn, or be driven there while the
+    output is far off; and a code of such units is constant. Source: Salimans and Kingma, Weight normalization (2016),
+    section 3, for setting biases by the data.
+    """
+    hidden = x
+    for layer in encoder:
+        if isinstance(layer, nn.Linear):
+            std, mean = torch.std_mean(layer(hidden), 0)
+            layer.bias.add_(std - mean)
+        hidden = layer(hidden)
+    target = x.mean(0)
+    output = [layer for layer in decoder if isinstance(layer, nn.Linear)][-1]
+    output.bias.add_((target.logit() if bounded else target) - decoder[:-1](hidden).mean(0))
 
 
 def _fit(encoder: nn.Module, decoder: nn.Module, x: torch.Tensor, batch_size: int, activity_penalty: float) -> float:

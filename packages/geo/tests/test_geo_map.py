@@ -1,0 +1,248 @@
+"""``nflows geo map``, as a person uses it, on a planted scene and on the real one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+
+from geo_files import make_grid, numbers, write_landsat, write_raster
+from nflows_core.runtime.cli import run
+from nflows_geo.agreement import adjusted_rand_index
+from nflows_geo.cli import geo
+
+SIDE, ROCKS, BANDS = 96, 4, 6
+
+
+def call(*arguments: object) -> int:
+    return run(geo, [str(argument) for argument in arguments])
+
+
+def planted() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Four rocks in wavy bodies, under light that changes from pixel to pixel, with two strips of nodata."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    field = np.sin(columns / 25 + np.sin(rows / 20)) + np.sin(rows / 31)
+    rocks = np.digitize(field, np.quantile(field, [0.4, 0.7, 0.9])).astype(np.uint8) + 1
+    light = 1 + 0.15 * random.standard_normal((SIDE, SIDE))
+    spectra = random.uniform(0.1, 0.5, (ROCKS, BANDS))
+    scene = spectra.T[:, rocks - 1] * light + 0.002 * random.standard_normal((BANDS, SIDE, SIDE))
+    scene[:, :5], scene[2, :, 90:] = np.nan, np.nan
+    rocks[~np.isfinite(scene).all(axis=0)] = 0
+    return scene.astype(np.float32), rocks
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pixels, rocks = planted()
+    folder = tmp_path_factory.mktemp("planted")
+    write_raster(folder / "rocks.tif", rocks)
+    return write_raster(folder / "scene.tif", pixels, nodata=np.nan)
+
+
+@pytest.fixture(scope="module")
+def mapped(scene: Path) -> Path:
+    folder = scene.parent / "mapped"
+    assert call("map", scene, "-o", folder, "--labels", scene.parent / "rocks.tif") == 0
+    return folder
+
+
+def units_of(folder: Path) -> NDArray[np.uint8]:
+    with rasterio.open(folder / "map.tif") as dataset:
+        return np.asarray(dataset.read(1))
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return report
+
+
+def agreement(units: NDArray[np.uint8], rocks: NDArray[np.uint8]) -> float:
+    confusion = np.zeros((256, 256), np.int64)
+    np.add.at(confusion, (rocks[rocks > 0], units[rocks > 0]), 1)
+    return adjusted_rand_index(confusion)
+
+
+def test_planted_rocks_are_mapped_and_nodata_stays_nodata(mapped: Path) -> None:
+    units, (_, rocks) = units_of(mapped), planted()
+    np.testing.assert_array_equal(units == 0, rocks == 0)
+    assert units.max() == ROCKS
+    assert agreement(units, rocks) > 0.9
+
+
+def test_units_are_numbered_by_size(mapped: Path) -> None:
+    sizes = np.bincount(units_of(mapped).ravel())[1:]
+    assert (np.diff(sizes) <= 0).all()
+
+
+def test_the_map_is_cloud_optimised_and_says_how_it_was_made(mapped: Path, scene: Path) -> None:
+    with rasterio.open(scene) as source, rasterio.open(mapped / "map.tif") as dataset:
+        assert (dataset.crs, dataset.transform, dataset.shape) == (source.crs, source.transform, source.shape)
+        assert dataset.nodata == 0
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.tags()["METHOD"] == "local-whitening, k-means, 4 units"
+        assert dataset.tags()["SEED"] == "0"
+        colours = dataset.colormap(1)
+        assert len({colours[unit] for unit in range(1, ROCKS + 1)}) == ROCKS
+        assert colours[0][3] == 0
+
+
+def test_polygons_cover_what_is_mapped(mapped: Path) -> None:
+    frame = geopandas.read_file(mapped / "units.gpkg")
+    assert set(frame["unit"]) == set(range(1, ROCKS + 1))
+    assert frame["area_km2"].sum() == pytest.approx(report_of(mapped)["mapped_area_km2"], rel=1e-4)
+
+
+def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
+    report, units, (pixels, rocks) = report_of(mapped), units_of(mapped), planted()
+    rows = report["tables"]["Units"]
+    assert [row["pixels"] for row in rows] == np.bincount(units.ravel())[1:].tolist()
+    assert sum(row["share_of_map"] for row in rows) == pytest.approx(1)
+    spectra = report["tables"]["Mean spectra"]
+    expected = pixels[:, units == 1].mean(axis=1, dtype=np.float64)
+    assert [spectra[0][str(band)] for band in range(1, BANDS + 1)] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert report["adjusted_rand_index"] == pytest.approx(agreement(units, rocks))
+    scores = next(rows for caption, rows in report["tables"].items() if caption.startswith("Scores"))
+    assert [row["space"] for row in scores] == ["own", "bands"]
+    assert {"scene.tif", "rocks.tif"} == set(report["inputs"])
+    page = (mapped / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "elbow is at 4" in page
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(
+    mapped: Path, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nflows_geo.map_scene.tile_side", lambda *arguments: 32)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert call("map", scene, "-o", tmp_path) == 0
+    assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()
+    assert (tmp_path / "units.gpkg").read_bytes() == (mapped / "units.gpkg").read_bytes()
+
+
+def test_a_dask_cluster_gives_the_same_bytes(mapped: Path, scene: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        assert call("map", scene, "-o", tmp_path, "--dask", cluster.scheduler_address) == 0
+    assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()
+
+
+def test_the_number_of_units_can_be_given(scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("map", scene, "-o", tmp_path, "-k", 3, "--no-smooth", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report == report_of(tmp_path)
+    assert report["units"] == 3
+    assert report["number_of_units"] == {}
+
+
+@pytest.mark.parametrize("reduction", ["pca", "whitened-pca"])
+def test_other_reductions_map_too(reduction: str, scene: Path, tmp_path: Path) -> None:
+    assert call("map", scene, "-o", tmp_path, "--reduction", reduction, "-k", 4) == 0
+    assert set(np.unique(units_of(tmp_path))) <= set(range(5))
+
+
+def test_a_product_folder_is_shown_in_the_sensors_own_false_colour(tmp_path: Path) -> None:
+    product = write_landsat(tmp_path / "product", numbers(7, 40, 40, high=40_000))
+    assert call("map", product, "-o", tmp_path / "out", "-k", 2) == 0
+    report = report_of(tmp_path / "out")
+    assert report["scene"]["quantity"] == "surface reflectance"
+    assert "ferric_iron_red_over_blue" in report["tables"]["Units"][0]
+    assert "bands B7, B5, B3 as red, green and blue" in (tmp_path / "out" / "report.html").read_text()
+    assert [row["band"] for row in report["tables"]["Bands"]] == [f"B{number}" for number in range(1, 8)]
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
+    scene = write_raster(folder / "scene.tif", numbers(3).astype(np.float32))
+    one = write_raster(folder / "one.tif", numbers(1))
+    empty = write_raster(folder / "empty.tif", np.zeros((3, 20, 30), np.uint8), nodata=0)
+    nan = write_raster(folder / "nan.tif", np.full((3, 20, 30), np.nan, np.float32))
+    flat = write_raster(folder / "flat.tif", np.concatenate([numbers(2), np.full((1, 20, 30), 7, np.uint16)]))
+    few = write_raster(folder / "few.tif", np.tile(np.arange(1, 4, dtype=np.uint8), (3, 20, 10)))
+    cut = folder / "cut.tif"
+    cut.write_bytes(write_raster(folder / "whole.tif", numbers(3, 200, 200)).read_bytes()[:60_000])
+    shifted = write_raster(folder / "shifted.tif", numbers(1, high=5), make_grid(east=2.3, south=-2.8))
+    homeless = write_raster(folder / "homeless.tif", numbers(1, high=5), crs=None)
+    points = folder / "points.csv"
+    points.write_text("x,y,class\n0,0,granite\n")
+    return {
+        "one band": ([one], "has one band, and a map needs at least two"),
+        "all nodata": ([empty], "no pixel is valid"),
+        "all NaN": ([nan], "no pixel is valid"),
+        "constant band": ([flat], "band 3 is constant"),
+        "too many units": (
+            [few, "-k", 9, "--reduction", "pca"],
+            "9 classes are asked for, but the sample has 3 distinct",
+        ),
+        "truncated": ([cut], "is damaged or cut off"),
+        "labels metres off": ([scene, "--labels", shifted], "2.30 m east, 2.80 m north"),
+        "labels without CRS": ([scene, "--labels", homeless], "--assume-crs"),
+        "points outside": ([scene, "--labels", points, "--assume-crs"], "1 of 1 points lie outside the scene"),
+        "false colour": ([scene, "--rgb", "1,2,9"], "false colour needs three of the bands 1, 2, 3"),
+        "memory": ([scene, "--memory", "1MB"], "of memory"),
+        "amount": ([scene, "--memory", "much"], "give one such as 2GB"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one band",
+        "all nodata",
+        "all NaN",
+        "constant band",
+        "too many units",
+        "truncated",
+        "labels metres off",
+        "labels without CRS",
+        "points outside",
+        "false colour",
+        "memory",
+        "amount",
+    ],
+)
+def test_bad_input_is_told_and_leaves_no_map(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, message = bad_inputs(tmp_path)[name]
+    assert call("map", *arguments, "-o", tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out" / "map.tif").exists()
+
+
+def test_a_killed_run_leaves_no_map(tmp_path: Path) -> None:
+    scene = write_raster(tmp_path / "scene.tif", numbers(4, 1500, 1500))
+    program = (
+        f"from nflows_geo.cli import geo; geo(['map', {str(scene)!r}, '-o', {str(tmp_path / 'out')!r}, '-k', '4'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(tmp_path.glob("out/.nflows-*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not list(tmp_path.glob("out/[!.]*"))
+
+
+@pytest.mark.real_data
+def test_sistan_is_mapped_by_default_without_its_labels(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "geo" / "sistan"
+    labels = folder / "Sistan_Landsat8_Training.tif"
+    scene = folder / "Sistan_Landsat8.tif"
+    assert call("map", scene, "-o", tmp_path, "--labels", labels) == 2
+    assert call("map", scene, "-o", tmp_path, "--labels", labels, "--align") == 0
+    report = report_of(tmp_path)
+    assert report["adjusted_rand_index"] > 0.64
+    assert report["against_labels"]["n"] == 4305
+    assert report["against_labels"]["groups"] == 79
+    assert 6 <= report["units"] <= 11
