@@ -144,7 +144,7 @@ def _vegetation(ndvi: NDArray[np.float64] | None, index: int) -> dict[str, Any]:
 
 def _listed(scored: ScoredScene) -> list[Table]:
     rows = anomaly_rows(scored)
-    return [Table(f"The {len(rows)} most unusual of {scored.anomalies.total:,} anomalies", rows)] if rows else []
+    return [Table("What to look at first", rows)] if rows else []
 
 
 def _planted(planted: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:

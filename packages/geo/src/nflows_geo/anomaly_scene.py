@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from nflows_geo.anomaly_vectors import write_anomalies
 from nflows_geo.map_scene import Clock, tile_side
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers
-from nflows_geo.planted_check import plantable_bands, planted_check
 from nflows_geo.raster import write_cog
 from nflows_geo.scene import Scene, require_several_bands
 from nflows_geo.stack import provenance
@@ -43,7 +42,7 @@ def anomaly_scene(
     view: View,
     workers: Workers,
     memory: int,
-    planted: bool = False,
+    planted: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     watch: Watch = lambda parts, total: iter(parts),
 ) -> dict[str, Any]:
     """Scores a scene and writes ``anomaly.tif``, ``anomalies.gpkg`` and the report.
@@ -55,25 +54,21 @@ def anomaly_scene(
         view: How the pictures of the report are gathered.
         workers: Who scores the tiles.
         memory: Bytes that a process of theirs may take.
-        planted: Whether the detectors are checked with planted minerals; see `planted_check`.
+        planted: What `planted_check` found in it, for the report.
         watch: See `Watch`.
 
     Returns:
         The content of ``report.json``.
 
     Raises:
-        ValueError: The scene has one band, too few valid pixels or a band that tells nothing; the memory is too little;
-            or minerals cannot be planted.
+        ValueError: The scene has one band, too few valid pixels or a band that tells nothing; or the memory is too
+            little.
     """
     require_several_bands(scene)
-    if planted:
-        plantable_bands(scene)
     side = tile_side(memory, len(scene.bands), workers.sharing)
     clock = Clock()
     learned = learn_detector(scene, recipe)
     clock.stop("learn")
-    checked = planted_check(scene, learned.spectra) if planted else {}
-    clock.stop("planted")
     drawing = ScoreDrawing(scene.grid, len(scene.bands), view)
     folder.mkdir(parents=True, exist_ok=True)
     parts = watch(draw_scores(scene, learned, view, side, workers), scene.grid.tile_count(side))
@@ -82,7 +77,7 @@ def anomaly_scene(
     anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra)
     areas = write_anomalies(folder / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
     clock.stop("list")
-    scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, checked)
+    scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {})
     return write_anomaly_report(scored, folder, clock.seconds)
 
 

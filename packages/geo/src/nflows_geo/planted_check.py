@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nflows_geo.detection import detection
+from nflows_geo.mapping import sample_spectra
 from nflows_geo.planting import is_known
 from nflows_geo.scene import Scene
 
@@ -17,6 +17,9 @@ FRACTIONS: Mapping[str, tuple[float, float]] = {
     "5 to 20 % of a pixel": (0.05, 0.2),
 }
 """How much of a planted pixel the mineral covers."""
+
+SEEDS: Sequence[int] = range(5)
+"""Of what is planted where, and of the fits."""
 
 _BRIGHTEST = 2.0
 """The reflectance above which no scene's median is."""
@@ -42,22 +45,23 @@ def plantable_bands(scene: Scene) -> list[int]:
 
 
 def planted_check(
-    scene: Scene, spectra: NDArray[np.float32], seeds: Sequence[int] = range(5)
+    scene: Scene, seed: int, advance: Callable[[str], None] = lambda message: None
 ) -> dict[str, list[dict[str, Any]]]:
     """The areas that `detection` finds, for much and for little of a mineral in a pixel.
 
     Arguments:
-        scene: It says what the bands are.
-        spectra: A sample of it as reflectances, (N, bands).
-        seeds: See `detection`.
+        scene: Of reflectances, with bands whose wavelengths are known.
+        seed: Chooses the sample of the scene; what is planted in it has `SEEDS` of its own.
+        advance: Is told after each of `FRACTIONS`.
 
     Returns:
         Rows by how much was planted.
 
     Raises:
-        ValueError: The bands are not known, the values are no reflectances, or see `detection`.
+        ValueError: The bands are not known, no pixel is valid, the values are no reflectances, or see `detection`.
     """
     known = plantable_bands(scene)
+    spectra = sample_spectra(scene, seed)
     median = float(np.median(spectra))
     if not 0 < median < _BRIGHTEST:
         raise ValueError(
@@ -65,10 +69,12 @@ def planted_check(
             "give the product folder, or scale the raster"
         )
     wavelengths = [scene.bands[i].wavelength_nm or 0 for i in known]
-    return {
-        caption: [_row(row) for row in detection(spectra[:, known], wavelengths, fractions=fractions, seeds=seeds)]
-        for caption, fractions in FRACTIONS.items()
-    }
+    checked = {}
+    for caption, fractions in FRACTIONS.items():
+        rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=SEEDS)
+        checked[caption] = [_row(row) for row in rows]
+        advance(f"minerals in {caption}")
+    return checked
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.progress import progress
 from nflows_geo.cli.options import (
+    DETECTORS,
     dask_option,
     memory_option,
     opened,
@@ -20,8 +22,8 @@ from nflows_geo.cli.options import (
     watched_tiles,
 )
 
-DETECTORS = ("flow", "rx", "isolation-forest")
-"""Named here too, so that help need not load what they are made with; a test compares them."""
+if TYPE_CHECKING:
+    from nflows_geo.scene import Scene
 
 
 @click.command(cls=Command)
@@ -70,12 +72,20 @@ def anomaly(
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
     found = opened(scene, grid, **options)
     view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
+    checked = _check(found, seed) if planted else {}
     with workers(dask) as staff:
         report = anomaly_scene(
-            found, recipe, folder, view=view, workers=staff, memory=memory, planted=planted, watch=watched_tiles
+            found, recipe, folder, view=view, workers=staff, memory=memory, planted=checked, watch=watched_tiles
         )
     for caption, rows in report["tables"].items():
         if caption not in (HOW_TO_READ, "Bands"):
             click.echo(f"{caption}\n{table(rows)}\n")
     click.echo(f"{folder / ANOMALIES_FILE}: {report['listed_anomalies']} of {report['anomalies']:,} anomalies")
     print_report(report)
+
+
+def _check(scene: Scene, seed: int) -> dict[str, list[dict[str, Any]]]:
+    from nflows_geo.planted_check import FRACTIONS, planted_check
+
+    with progress("checks", len(FRACTIONS)) as advance:
+        return planted_check(scene, seed, advance)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook")
 SENSORS = ("landsat-8", "aster", "sentinel-2")
+DETECTORS = ("flow", "rx", "isolation-forest")
 CLUSTERINGS = ("k-means", "mini-batch", "gmm", "spectral", "ward")
 """Named here too, so that help need not load what they are made with; a test compares them."""
 
