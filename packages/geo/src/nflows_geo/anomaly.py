@@ -6,7 +6,8 @@ where a spectrum is rarer, whatever the reason, be it a mineral, a roof or a clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
@@ -59,10 +60,25 @@ class FlowDetector:
     def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
         from nflows_geo.density import SpectralFlow
 
-        return cls(SpectralFlow.fit(spectra, seed))
+        with _one_torch_thread():
+            return cls(SpectralFlow.fit(spectra, seed))
 
     def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-        return -self.density.log_prob(spectra)
+        with _one_torch_thread():
+            return -self.density.log_prob(spectra)
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Spectra are small matrices: more threads cost more than they bring, and add up in any order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from nflows_geo.anomaly import DETECTORS, Detector, FlowDetector, check_rate, threshold
+from nflows_geo.anomaly import DETECTORS, Detector, check_rate, threshold
 from nflows_geo.grid import Grid, Tile
 from nflows_geo.mapping import sample_spectra
 from nflows_geo.overview import View
-from nflows_geo.parallel import Workers
+from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.scene import Scene
 from nflows_geo.unusual import MOST_PIXELS, Gathered, Unusual
 
@@ -69,8 +69,10 @@ def learn_detector(scene: Scene, recipe: AnomalyRecipe) -> LearnedDetector:
     """
     spectra = sample_spectra(scene, recipe.seed)
     check_rate(recipe.false_alarm_rate, len(spectra))
-    detector = DETECTORS[recipe.detector].fit(spectra, recipe.seed)
-    scores = _in_batches(detector, spectra)
+    # Threads add up sums in any order: with one, the same seed gives the same scores.
+    with one_thread():
+        detector = DETECTORS[recipe.detector].fit(spectra, recipe.seed)
+        scores = _in_batches(detector, spectra)
     return LearnedDetector(detector, threshold(scores, recipe.false_alarm_rate), spectra, scores)
 
 
@@ -97,23 +99,16 @@ def draw_scores(
     scene: Scene, learned: LearnedDetector, view: View, side: int, workers: Workers
 ) -> Iterator[ScoredPart]:
     """The scores in tiles, in the order of the scene; see `mapping.draw`."""
-    return workers.map(partial(_part, scene, learned.detector, learned.threshold, view), scene.grid.tiles(side))
+    part = partial(_part, scene, learned.detector, learned.threshold, view)
+    with one_thread():
+        yield from workers.map(part, scene.grid.tiles(side))
 
 
 def _part(scene: Scene, detector: Detector, threshold: float, view: View, tile: Tile) -> ScoredPart:
-    if isinstance(detector, FlowDetector):
-        _use_one_thread()
     block = scene.read(tile.core)
     scores = score_block(detector, block)
     unusual = Unusual.of_block(scores, block, tile.core, scene.grid.width, threshold)
     return ScoredPart(tile.core, scores, len(unusual), unusual.most(MOST_PIXELS), view.of_block(block, tile.core))
-
-
-def _use_one_thread() -> None:
-    """Every worker scores a tile of its own; more threads of torch for each would only wait for a core."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def score_block(detector: Detector, block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nflows_geo.detection import detection
 from nflows_geo.mapping import sample_spectra
+from nflows_geo.parallel import one_thread
 from nflows_geo.planting import is_known
 from nflows_geo.scene import Scene
 
@@ -71,7 +72,8 @@ def planted_check(
     wavelengths = [scene.bands[i].wavelength_nm or 0 for i in known]
     checked = {}
     for caption, fractions in FRACTIONS.items():
-        rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=SEEDS)
+        with one_thread():
+            rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=SEEDS)
         checked[caption] = [_row(row) for row in rows]
         advance(f"minerals in {caption}")
     return checked

@@ -70,7 +70,7 @@ def anomaly(
     from nflows_geo.parallel import workers
 
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
-    found = opened(scene, grid, **options)
+    found = opened([path.absolute() for path in scene] if dask else scene, grid, **options)
     view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
     checked = _check(found, seed) if planted else {}
     with workers(dask) as staff:
