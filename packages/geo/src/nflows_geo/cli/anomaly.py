@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @scene_options
 @output_folder_option
-@click.option("--detector", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True)
+@click.option(
+    "--detector", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True, help="What scores spectra."
+)
 @click.option(
     "--false-alarm-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
