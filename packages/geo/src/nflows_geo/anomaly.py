@@ -6,9 +6,10 @@ where a spectrum is rarer, whatever the reason, be it a mineral, a roof or a clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """What gives spectra a score."""
+    """What gives spectra a score.
+
+    Its ``unit`` says what the score is.
+    """
+
+    unit: ClassVar[str]
 
     @classmethod
     def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
@@ -47,16 +53,32 @@ class FlowDetector:
     units in ten bands, 0.982 and 0.796 of the latter.
     """
 
+    unit: ClassVar[str] = "negative log-density, nats"
     density: SpectralFlow
 
     @classmethod
     def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
         from nflows_geo.density import SpectralFlow
 
-        return cls(SpectralFlow.fit(spectra, seed))
+        with _one_torch_thread():
+            return cls(SpectralFlow.fit(spectra, seed))
 
     def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-        return -self.density.log_prob(spectra)
+        with _one_torch_thread():
+            return -self.density.log_prob(spectra)
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Spectra are small matrices: more threads cost more than they bring, and add up in any order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,7 @@ class RxDetector:
     usual to it, since the mean lies there too.
     """
 
+    unit: ClassVar[str] = "squared Mahalanobis distance"
     whitening: Whitening
 
     @classmethod
@@ -89,6 +112,7 @@ class IsolationForestDetector:
     differs between them.
     """
 
+    unit: ClassVar[str] = "isolation score, 0 to 1"
     whitening: Whitening
     forest: IsolationForest
 
@@ -125,11 +149,20 @@ def threshold(scores: NDArray[np.float32], false_alarm_rate: float) -> float:
     Raises:
         ValueError: The rate is not in (0, 1), or the sample too small for it.
     """
+    check_rate(false_alarm_rate, len(scores))
+    return float(np.quantile(scores, 1 - false_alarm_rate, method="higher"))
+
+
+def check_rate(false_alarm_rate: float, scores: int) -> None:
+    """Refuses a rate that so many scores tell nothing of, before they are computed.
+
+    Raises:
+        ValueError: See `threshold`.
+    """
     if not 0 < false_alarm_rate < 1:
         raise ValueError(f"the false-alarm rate must be between 0 and 1, got {false_alarm_rate}")
-    if len(scores) * false_alarm_rate < 1:
+    if scores * false_alarm_rate < 1:
         raise ValueError(
             f"a false-alarm rate of {false_alarm_rate:g} takes at least {1 / false_alarm_rate:.0f} scores, "
-            f"got {len(scores)}"
+            f"got {scores}; give a higher rate"
         )
-    return float(np.quantile(scores, 1 - false_alarm_rate, method="higher"))

@@ -62,6 +62,11 @@ class Grid:
         _, latitude = self.place(self.width / 2, self.height / 2)
         return _METRES_PER_DEGREE * math.cos(math.radians(latitude)), _METRES_PER_DEGREE
 
+    @property
+    def unit(self) -> str:
+        """Of its coordinates: "metre", "degree", or another in words."""
+        return "degree" if self.crs.is_geographic else "metre" if self.metres[0] == 1 else str(self.crs.linear_units)
+
     def __str__(self) -> str:
         x, y = self.transform.c, self.transform.f
         unit = "degrees" if self.crs.is_geographic else "m" if self.metres[0] == 1 else self.crs.linear_units

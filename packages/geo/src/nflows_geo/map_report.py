@@ -16,7 +16,6 @@ from nflows_geo.agreement import Agreement, confusion_rows
 from nflows_geo.bands import Band
 from nflows_geo.clustering import Elbow
 from nflows_geo.drawing import Drawing
-from nflows_geo.grid import Grid
 from nflows_geo.mapping import Learned, MapSample, Recipe
 from nflows_geo.pictures import Sheet, false_colour, shaded_map, signatures
 from nflows_geo.scaling import PercentileScaling
@@ -86,7 +85,7 @@ def write_map_report(
         **_headline(agreement),
         "seconds": sum(seconds.values()),
         "seconds_by_step": dict(seconds),
-        "scene": _scene(drawn.scene),
+        "scene": drawn.scene.describe(),
         "recipe": asdict(drawn.recipe)
         | {"blur_pixels": drawn.learned.mapper.blur, "trained_on_pixels": drawn.learned.pixels},
         "reduction": drawn.learned.mapper.reduction.describe(),
@@ -162,7 +161,7 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
 def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     """The map, the scene in false colour, and the signatures of the units, as PNG by caption."""
     left, bottom, right, top = drawn.scene.grid.bounds
-    sheet = Sheet((left, right, bottom, top), _unit_of(drawn.scene.grid))
+    sheet = Sheet((left, right, bottom, top), drawn.scene.grid.unit)
     picture, name = drawn.drawing.picture, drawn.scene.name
     shown = ", ".join(drawn.bands[index].name for index in drawn.drawing.view.bands)
     return {
@@ -219,19 +218,3 @@ def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Tab
     if labels is None:
         return []
     return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]
-
-
-def _scene(scene: Scene) -> dict[str, Any]:
-    return {
-        "name": scene.name,
-        "quantity": scene.quantity,
-        "crs": scene.grid.crs.to_string(),
-        "width": scene.grid.width,
-        "height": scene.grid.height,
-        "resolution": list(scene.grid.resolution),
-        "bounds": list(scene.grid.bounds),
-    }
-
-
-def _unit_of(grid: Grid) -> str:
-    return "degree" if grid.crs.is_geographic else "metre" if grid.metres[0] == 1 else str(grid.crs.linear_units)

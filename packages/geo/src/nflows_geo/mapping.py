@@ -178,6 +178,11 @@ def draw_sample(scene: Scene, sigma: float, seed: int) -> Sample:
     )
 
 
+def sample_spectra(scene: Scene, seed: int) -> NDArray[np.float32]:
+    """Spectra of random pixels of a scene, (N, bands), of which one must be valid."""
+    return draw_pixels(scene, SCORED, 0, seed, lambda block: block)
+
+
 def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
     """Draws random pixels of a map."""
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.colours import unit_colour
+from nflows_geo.marks import Marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _DOTS_PER_INCH = 160
 _STRETCH = (1.0, 99.0)
 _RELIEF = 0.35
+_ABOVE = "#3ff5dc"
+"""What no colour of the bar is like."""
 _BESIDE: dict[str, Any] = {
     "loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0, "frameon": False, "fontsize": 9,
 }  # fmt: skip
@@ -76,9 +79,36 @@ class Sheet:
     extent: tuple[float, float, float, float]
     unit: str
 
-    def of_scene(self, picture: NDArray[np.uint8], title: str) -> bytes:
+    def of_scene(self, picture: NDArray[np.uint8], title: str, marks: Marks | None = None) -> bytes:
         """A picture, (H, W, 3), as a PNG file."""
-        return _png(self._drawn(picture, title)[0])
+        figure, axes = self._drawn(picture, title)
+        if marks is not None:
+            marks.draw(axes)
+        return _png(figure)
+
+    def of_scores(
+        self, scores: NDArray[np.float32], title: str, label: str, span: tuple[float, float], marks: Marks
+    ) -> bytes:
+        """Scores in the colours of a bar beside them, and in another what is above their span, as a PNG file.
+
+        Arguments:
+            scores: (H, W), NaN where nothing is known.
+            title: Above the picture.
+            label: What a score is.
+            span: Of the colours.
+            marks: What is to be looked at.
+        """
+        from matplotlib import colormaps
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        colours = ScalarMappable(Normalize(*span), colormaps["magma"].with_extremes(over=_ABOVE, bad="white"))
+        picture: NDArray[np.uint8] = colours.to_rgba(np.ma.masked_invalid(scores), bytes=True)[..., :3]
+        figure, axes = self._drawn(picture, title)
+        bar = figure.colorbar(colours, cax=axes.inset_axes((1.02, 0.4, 0.03, 0.55)), extend="max")
+        bar.set_label(label, fontsize=9)
+        marks.draw(axes)
+        return _png(figure)
 
     def of_map(self, picture: NDArray[np.uint8], title: str, legend: Sequence[tuple[int, str]]) -> bytes:
         """A map as one would print it, as a PNG file.

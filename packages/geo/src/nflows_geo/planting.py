@@ -49,6 +49,11 @@ class Planted:
     fractions: NDArray[np.float32]
 
 
+def is_known(wavelength: float) -> bool:
+    """Whether the minerals' reflectance is known in a band with this centre in nanometres."""
+    return WAVELENGTHS[0] - _REACH <= wavelength <= WAVELENGTHS[-1] + _REACH
+
+
 def mineral_spectrum(name: str, wavelengths: Sequence[float]) -> NDArray[np.float32]:
     """A mineral's reflectance in broad bands, interpolated between `WAVELENGTHS`; :math:`(C,)`.
 
@@ -61,8 +66,8 @@ def mineral_spectrum(name: str, wavelengths: Sequence[float]) -> NDArray[np.floa
     """
     if name not in MINERALS:
         raise ValueError(f"mineral must be one of {', '.join(MINERALS)}, got {name!r}")
-    low, high = WAVELENGTHS[0] - _REACH, WAVELENGTHS[-1] + _REACH
-    if outside := [f"{wavelength:g}" for wavelength in wavelengths if not low <= wavelength <= high]:
+    if outside := [f"{wavelength:g}" for wavelength in wavelengths if not is_known(wavelength)]:
+        low, high = WAVELENGTHS[0] - _REACH, WAVELENGTHS[-1] + _REACH
         raise ValueError(
             f"minerals are known from {low:g} to {high:g} nm; leave out the band at {', '.join(outside)} nm"
         )

@@ -22,6 +22,7 @@ from nflows_geo.grid import Grid, GridMismatchError, Tile, finest, grid_of
 from nflows_geo.layers import RESAMPLINGS, Placed
 from nflows_geo.products import read_product
 from nflows_geo.sampling import sample_pixels
+from nflows_geo.sensors import label_bands
 
 BLOCK_SIZE = 1024
 
@@ -99,6 +100,18 @@ class Scene:
         """What every band is: its name, wavelength in nm, pixel size in metres, and file."""
         return [_row(placed, band) for placed, band in zip(self.placed_bands, self.bands, strict=True)]
 
+    def describe(self) -> dict[str, Any]:
+        """What it is and where it lies, for a report."""
+        return {
+            "name": self.name,
+            "quantity": self.quantity,
+            "crs": self.grid.crs.to_string(),
+            "width": self.grid.width,
+            "height": self.grid.height,
+            "resolution": list(self.grid.resolution),
+            "bounds": list(self.grid.bounds),
+        }
+
     @property
     def inputs(self) -> dict[str, Path]:
         """Every file that the scene is read from, by its name."""
@@ -120,6 +133,8 @@ def open_scene(
     align: bool = False,
     resampling: str = "nearest",
     mask_clouds: bool = False,
+    sensor: str | None = None,
+    bands: Sequence[str] = (),
 ) -> Scene:
     """Opens product folders or rasters as one scene.
 
@@ -132,10 +147,13 @@ def open_scene(
         align: Resample rasters that lie elsewhere, or in another CRS.
         resampling: One of `RESAMPLINGS`; masks are always resampled by the nearest.
         mask_clouds: See `read_product`.
+        sensor: Of rasters that do not say what their bands are; see `label_bands`.
+        bands: Names of the sensor's bands, in the order of the rasters.
 
     Raises:
         GridMismatchError: The grids do not fit.
-        ValueError: A path is no raster or product, or lies nowhere.
+        ValueError: A path is no raster or product, or lies nowhere; or the names are not of the sensor's bands, or of
+            those of a product, which says itself what they are.
     """
     paths = [paths] if isinstance(paths, Path) else list(paths)
     if not paths:
@@ -143,17 +161,18 @@ def open_scene(
     if resampling not in RESAMPLINGS:
         raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
     products = [read_product(path, mask_clouds) for path in paths]
-    bands = tuple(Placed(band, _grid(band), resampling) for band in _named(products, paths))
+    named = _labelled(products, sensor, bands) if sensor or bands else _named(products, paths)
+    placed_bands = tuple(Placed(band, _grid(band), resampling) for band in named)
     masks = tuple(Placed(mask, _grid(mask)) for product in products for mask in product.masks)
-    target = grid or finest([placed.grid for placed in bands])
+    target = grid or finest([placed.grid for placed in placed_bands])
     if not align:
         registered = grid is not None or (len(products) == 1 and products[0].registered)
-        _check(bands, target, registered)
+        _check(placed_bands, target, registered)
     return Scene(
         " + ".join(product.name for product in products),
         " + ".join(dict.fromkeys(product.quantity for product in products)),
         target,
-        bands,
+        placed_bands,
         masks,
         tuple(path for product in products for path in product.metadata),
     )
@@ -187,6 +206,15 @@ def _named(products: Sequence[Product], paths: Sequence[Path]) -> list[Band]:
         for product, path in zip(products, paths, strict=True)
         for band in product.bands
     ]
+
+
+def _labelled(products: Sequence[Product], sensor: str | None, names: Sequence[str]) -> list[Band]:
+    """The bands of rasters, called as those of a sensor."""
+    if sensor is None:
+        raise ValueError(f"--bands {','.join(names)} needs --sensor, whose bands these are")
+    if told := next((product.name for product in products if product.registered), None):
+        raise ValueError(f"{told} says itself what its bands are; leave --sensor and --bands out")
+    return label_bands([band for product in products for band in product.bands], sensor, names)
 
 
 def _grid(layer: Layer) -> Grid:

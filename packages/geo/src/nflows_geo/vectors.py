@@ -107,12 +107,18 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
     if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
+    with whole_geopackage(target) as path:
+        return [row for units in _batches(classes) for row in _append(path, polygons(classes, grid, units, names))]
+
+
+@contextmanager
+def whole_geopackage(target: Path) -> Iterator[Path]:
+    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
     with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
-        written = Path(folder, "units.gpkg")
-        rows = [row for units in _batches(classes) for row in _append(written, polygons(classes, grid, units, names))]
+        written = Path(folder, "written.gpkg")
+        yield written
         with written.open("rb") as source:
             shutil.copyfileobj(source, file, 2**20)
-    return rows
 
 
 def _batches(classes: NDArray[np.uint8]) -> Iterator[list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_geo.cli.anomaly import anomaly
 from nflows_geo.cli.cluster import cluster
 from nflows_geo.cli.compare import compare
 from nflows_geo.cli.info import info
@@ -21,5 +22,5 @@ def geo() -> None:
     """Geological maps from multispectral scenes, without labels."""
 
 
-for command in (info, stack, map_, reduce, cluster, smooth, score, compare, vectorize):
+for command in (info, stack, map_, reduce, cluster, smooth, score, compare, anomaly, vectorize):
     geo.add_command(command)

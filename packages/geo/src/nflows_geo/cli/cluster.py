@@ -20,7 +20,7 @@ from nflows_geo.cli.options import (
     seed_option,
     table,
     units_option,
-    watched_tiles,
+    watched_blocks,
 )
 
 
@@ -55,7 +55,7 @@ def cluster(
     refuse_overwriting(output, found.inputs.values())
     with workers(dask) as staff:
         mapped = cluster_scene(
-            found, clustering, output, units=units, seed=seed, memory=memory, workers=staff, watch=watched_tiles
+            found, clustering, output, units=units, seed=seed, memory=memory, workers=staff, watch=watched_blocks
         )
     report = {
         "scene": found.name,

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.progress import progress
 from nflows_geo.cli.options import (
     dask_option,
     labels_on,
     labels_options,
     memory_option,
     opened,
+    output_folder_option,
     recipe_options,
+    rgb_option,
     scene_options,
     table,
+    watched_tiles,
 )
-
-if TYPE_CHECKING:
-    from nflows_geo.mapping import Part
 
 
 @click.command("map", cls=Command)
 @scene_options
-@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
+@output_folder_option
 @labels_options
 @recipe_options
-@click.option("--rgb", metavar="R,G,B", help="Three bands for the picture in false colour.")
+@rgb_option
 @click.option(
     "--min-pixels", type=click.IntRange(1), default=1, show_default=True, help="Smaller patches get no polygon."
 )
@@ -70,15 +68,8 @@ def map_(
             labels=ground,
             labels_file=labels,
             minimum_pixels=min_pixels,
-            watch=_tiles,
+            watch=watched_tiles,
         )
     click.echo(table(report["tables"]["Units"]))
     click.echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
     print_report(report)
-
-
-def _tiles(parts: Iterable[Part], total: int) -> Iterator[Part]:
-    with progress("tiles", total) as advance:
-        for part in parts:
-            yield part
-            advance(f"{part.window.row_off + part.window.height:,} lines of pixels")

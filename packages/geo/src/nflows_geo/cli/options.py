@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import click
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nflows_geo.scene import Scene
 
 REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow")
+SENSORS = ("landsat-8", "aster", "sentinel-2")
+DETECTORS = ("flow", "rx", "isolation-forest")
 CLUSTERINGS = ("k-means", "mini-batch", "gmm", "spectral", "ward")
 METHODS = (*REDUCTIONS, "gmm")
 """Named here too, so that help need not load what they are made with; a test compares them."""
@@ -43,6 +45,15 @@ class OutputFile(click.Path):
         return path
 
 
+class Names(click.ParamType):  # type: ignore[type-arg]
+    """Several names, as ``B4,B3,B2``."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+
 def scene_options(command: _Function) -> _Function:
     """Gives a command the arguments of `open_arguments`."""
     for decorator in reversed(
@@ -59,6 +70,16 @@ def scene_options(command: _Function) -> _Function:
             ),
             click.option(
                 "--mask-clouds", is_flag=True, help="Leave out the clouds and shadows that the product marks."
+            ),
+            click.option(
+                "--sensor", type=click.Choice(SENSORS), help="Of rasters that do not say what their bands are."
+            ),
+            click.option(
+                "--bands",
+                type=Names(),
+                default=(),
+                metavar="NAME,...",
+                help="The sensor's names for the bands of the rasters, in their order; all of its bands if not given.",
             ),
         )
     ):
@@ -134,8 +155,12 @@ units_option = click.option(
 memory_option = click.option(
     "--memory", type=Memory(), default="2GB", show_default=True, help="That the program may take, whatever the scene."
 )
+output_folder_option = click.option(
+    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="For the results."
+)
+rgb_option = click.option("--rgb", metavar="R,G,B", help="Three bands for the picture in false colour.")
 dask_option = click.option(
-    "--dask", metavar="ADDRESS", help="Work on a Dask cluster, as tcp://host:8786, that sees the files."
+    "--dask", metavar="ADDRESS", help="Draw on a Dask cluster, as tcp://host:8786, that sees the files."
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 
@@ -179,8 +204,24 @@ def rows_of_tiles(
     advance("all lines of pixels")
 
 
-def watched_tiles(blocks: Iterable[tuple[Window, NDArray[Any]]], total: int) -> Iterator[tuple[Window, NDArray[Any]]]:
-    """The same blocks, of which there are so many; shows how far it is."""
+class _Part(Protocol):
+    @property
+    def window(self) -> Window: ...
+
+
+_SomePart = TypeVar("_SomePart", bound=_Part)
+
+
+def watched_tiles(parts: Iterable[_SomePart], total: int) -> Iterator[_SomePart]:
+    """The same parts of a scene, one for each of so many tiles; says after each how far it is."""
+    with progress("tiles", total) as advance:
+        for part in parts:
+            yield part
+            advance(f"{part.window.row_off + part.window.height:,} lines of pixels")
+
+
+def watched_blocks(blocks: Iterable[tuple[Window, NDArray[Any]]], total: int) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """The same blocks of a raster, one for each of so many tiles; says after each how far it is."""
     with progress("tiles", total) as advance:
         for window, block in blocks:
             yield window, block

@@ -18,7 +18,7 @@ from nflows_geo.cli.options import (
     refuse_overwriting,
     scene_options,
     seed_option,
-    watched_tiles,
+    watched_blocks,
 )
 
 
@@ -47,7 +47,7 @@ def reduce(
     found = opened(scene, grid, **options)
     refuse_overwriting(output, found.inputs.values())
     with workers(dask) as staff:
-        fitted = reduce_scene(found, reduction, output, seed=seed, memory=memory, workers=staff, watch=watched_tiles)
+        fitted = reduce_scene(found, reduction, output, seed=seed, memory=memory, workers=staff, watch=watched_blocks)
     report = {
         "scene": found.name,
         "method": reduction,

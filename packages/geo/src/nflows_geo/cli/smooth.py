@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_geo.cli.options import OutputFile, digests, refuse_overwriting, watched_tiles
+from nflows_geo.cli.options import OutputFile, digests, refuse_overwriting, watched_blocks
 
 
 @click.command(cls=Command)
@@ -19,7 +19,7 @@ def smooth(geological_map: Path, output: Path) -> None:
     from nflows_geo.smooth_map import smooth_map
 
     refuse_overwriting(output, [geological_map])
-    counts = smooth_map(geological_map, output, watch=watched_tiles)
+    counts = smooth_map(geological_map, output, watch=watched_blocks)
     report = {
         **counts,
         "inputs": digests({geological_map.name: geological_map}),

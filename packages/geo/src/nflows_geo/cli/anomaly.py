@@ -1,0 +1,93 @@
+"""``nflows geo anomaly``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.progress import progress
+from nflows_geo.cli.options import (
+    DETECTORS,
+    dask_option,
+    memory_option,
+    opened,
+    output_folder_option,
+    rgb_option,
+    scene_options,
+    seed_option,
+    table,
+    watched_tiles,
+)
+
+if TYPE_CHECKING:
+    from nflows_geo.scene import Scene
+
+
+@click.command(cls=Command)
+@scene_options
+@output_folder_option
+@click.option(
+    "--detector", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True, help="What scores spectra."
+)
+@click.option(
+    "--false-alarm-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.001,
+    show_default=True,
+    help="The part of the scene that is above the threshold.",
+)
+@seed_option
+@click.option(
+    "--planted", is_flag=True, help="Also plant minerals in the scene, and see how often each detector finds them."
+)
+@rgb_option
+@memory_option
+@dask_option
+@json_option
+def anomaly(
+    scene: tuple[Path, ...],
+    grid: Path | None,
+    folder: Path,
+    detector: str,
+    false_alarm_rate: float,
+    seed: int,
+    planted: bool,
+    rgb: str | None,
+    memory: int,
+    dask: str | None,
+    **options: Any,
+) -> None:
+    """Find what is rare in SCENE: scores, a list of places to look at and a report in the folder OUTPUT.
+
+    No detector is told what to look for: plants in a desert, roofs and the edges of clouds are rare as well as altered
+    rock.
+    """
+    from nflows_geo.anomaly_map import AnomalyRecipe
+    from nflows_geo.anomaly_report import HOW_TO_READ
+    from nflows_geo.anomaly_scene import ANOMALIES_FILE, anomaly_scene
+    from nflows_geo.overview import View, composite
+    from nflows_geo.parallel import workers
+
+    recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
+    found = opened([path.absolute() for path in scene] if dask else scene, grid, **options)
+    view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
+    checked = _check(found, seed) if planted else {}
+    with workers(dask) as staff:
+        report = anomaly_scene(
+            found, recipe, folder, view=view, workers=staff, memory=memory, planted=checked, watch=watched_tiles
+        )
+    for caption, rows in report["tables"].items():
+        if caption not in (HOW_TO_READ, "Bands"):
+            click.echo(f"{caption}\n{table(rows)}\n")
+    click.echo(f"{folder / ANOMALIES_FILE}: {report['listed_anomalies']} of {report['anomalies']:,} anomalies")
+    print_report(report)
+
+
+def _check(scene: Scene, seed: int) -> dict[str, list[dict[str, Any]]]:
+    from nflows_geo.planted_check import FRACTIONS, planted_check
+
+    with progress("checks", len(FRACTIONS)) as advance:
+        return planted_check(scene, seed, advance)
