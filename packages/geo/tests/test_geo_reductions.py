@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.stats import skew
 from sklearn import decomposition
@@ -120,6 +121,19 @@ def test_each_can_be_sent_to_another_process(name: str, sample: Sample) -> None:
     reduction = REDUCTIONS[name].fit(part, 0)
     sent = pickle.loads(pickle.dumps(reduction))
     assert sent.transform(part.spectra).tobytes() == reduction.transform(part.spectra).tobytes()
+
+
+@pytest.mark.parametrize("name", ["flow", "stacked-notebook"])
+def test_the_number_of_threads_does_not_matter(name: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: threads.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        REDUCTIONS[name].fit(Sample(sample.spectra[:600], sample.surroundings[:600]), 0)
+    finally:
+        torch.set_num_threads(before)
+    assert set(threads) == {1}
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)

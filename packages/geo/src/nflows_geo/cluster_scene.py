@@ -63,20 +63,20 @@ def cluster_scene(
         features = draw_pixels(scene, FITTED, 0, seed, lambda block: block)
         bend = None if units else _elbow(features, reduction, seed)
         clustering = CLUSTERINGS[name](features, units or bend.k, seed)  # type: ignore[union-attr]
-    parts = workers.map(partial(_part, scene, clustering), scene.grid.tiles(side))
-    pixels = np.zeros(clustering.classes + 1, np.int64)
-    numbers = range(1, clustering.classes + 1)
-    method = ", ".join([*filter(None, [reduction]), name, f"{len(numbers)} units"])
-    write_cog(
-        path,
-        scene.grid,
-        watch(_counted(parts, pixels), scene.grid.tile_count(side)),
-        dtype="uint8",
-        bands=["unit"],
-        nodata=0,
-        colours=colour_table(len(numbers)),
-        tags=provenance(scene, method, seed) | {f"CLASS_{number}": f"unit {number}" for number in numbers},
-    )
+        parts = workers.map(partial(_part, scene, clustering), scene.grid.tiles(side))
+        pixels = np.zeros(clustering.classes + 1, np.int64)
+        numbers = range(1, clustering.classes + 1)
+        method = ", ".join([*filter(None, [reduction]), name, f"{len(numbers)} units"])
+        write_cog(
+            path,
+            scene.grid,
+            watch(_counted(parts, pixels), scene.grid.tile_count(side)),
+            dtype="uint8",
+            bands=["unit"],
+            nodata=0,
+            colours=colour_table(len(numbers)),
+            tags=provenance(scene, method, seed) | {f"CLASS_{number}": f"unit {number}" for number in numbers},
+        )
     return {
         "units": [{"unit": number, "pixels": int(pixels[number])} for number in numbers],
         "number_of_units": {} if bend is None else bend.describe(),

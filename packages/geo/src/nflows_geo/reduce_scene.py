@@ -54,8 +54,7 @@ class Reducer:
         """
         require_several_bands(scene)
         method = REDUCTIONS[name]
-        with one_thread():
-            reduction = method.fit(draw_sample(scene, method.blur, seed), seed)
+        reduction = method.fit(draw_sample(scene, method.blur, seed), seed)
         return cls(method.blur, reduction, reduction.describe()["components"])
 
     def layers(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,18 +89,20 @@ def reduce_scene(
     Raises:
         ValueError: See `Reducer.fit`; or the memory is too little.
     """
-    reducer = Reducer.fit(scene, name, seed)
-    side = tile_side(memory, len(scene.bands) + reducer.components, workers.sharing)
-    tiles = scene.grid.tiles(side, margin(reducer.blur))
-    write_cog(
-        path,
-        scene.grid,
-        watch(workers.map(partial(_part, scene, reducer), tiles), scene.grid.tile_count(side)),
-        dtype="float32",
-        bands=[f"component {number}" for number in range(1, reducer.components + 1)],
-        nodata=np.nan,
-        tags=provenance(scene, name, seed) | {QUANTITY_TAG: f"components by {name}", REDUCTION_TAG: name},
-    )
+    # As in `learn`: with one thread, the same seed gives the same components.
+    with one_thread():
+        reducer = Reducer.fit(scene, name, seed)
+        side = tile_side(memory, len(scene.bands) + reducer.components, workers.sharing)
+        tiles = scene.grid.tiles(side, margin(reducer.blur))
+        write_cog(
+            path,
+            scene.grid,
+            watch(workers.map(partial(_part, scene, reducer), tiles), scene.grid.tile_count(side)),
+            dtype="float32",
+            bands=[f"component {number}" for number in range(1, reducer.components + 1)],
+            nodata=np.nan,
+            tags=provenance(scene, name, seed) | {QUANTITY_TAG: f"components by {name}", REDUCTION_TAG: name},
+        )
     return reducer.reduction.describe()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nflows_geo.density import STEPS, WIDTH, SpectralFlow
 from nflows_geo.neighbourhood import Sample
+from nflows_geo.parallel import one_thread
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class FlowFeatures:
         Raises:
             ValueError: There are too few spectra, or a band is constant or determined by others.
         """
-        model = SpectralFlow.fit(sample.spectra, seed)
+        # Whoever limits the threads before torch is loaded, as `learn` may, does not limit torch's.
+        with one_thread():
+            model = SpectralFlow.fit(sample.spectra, seed)
         return cls(model, float(model.log_prob(sample.spectra).mean(dtype=np.float64)))
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nflows_geo.parallel import one_thread
+
 Activation = Literal["relu", "selu"]
 EPOCHS = 10
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "selu": nn.SELU}
@@ -68,7 +70,8 @@ def train_autoencoder(
         FloatingPointError: The loss stopped being finite.
     """
     widths = [inputs.shape[1], *hidden]
-    with torch.random.fork_rng(devices=[]):
+    # Whoever limits the threads before torch is loaded, as `learn` may, does not limit torch's.
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = _layers(widths, activation)
         decoder = _layers(widths[::-1], activation)
