@@ -12,10 +12,10 @@ from rasterio.windows import Window
 
 from nflows_geo.anomaly import DETECTORS, Detector, check_rate, threshold
 from nflows_geo.grid import Grid, Tile
-from nflows_geo.mapping import sample_spectra
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.scene import Scene
+from nflows_geo.scene_sample import sample_spectra
 from nflows_geo.unusual import MOST_PIXELS, Gathered, Unusual
 
 _BATCH = 2**16

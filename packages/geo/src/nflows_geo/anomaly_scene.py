@@ -65,9 +65,9 @@ def anomaly_scene(
             little.
     """
     require_several_bands(scene)
-    side = tile_side(memory, len(scene.bands), workers.sharing)
     clock = Clock()
     learned = learn_detector(scene, recipe)
+    side = tile_side(memory, len(scene.bands), workers.sharing)
     clock.stop("learn")
     drawing = ScoreDrawing(scene.grid, len(scene.bands), view)
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,12 +15,12 @@ from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
 from nflows_geo.colours import colour_table
 from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
-from nflows_geo.mapping import FITTED, draw_pixels
 from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.raster import write_cog
 from nflows_geo.reduce_scene import Watch, reduction_of
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import Scene
+from nflows_geo.scene_sample import FITTED, draw_pixels
 from nflows_geo.stack import provenance
 
 

@@ -1,18 +1,62 @@
-"""What is kept of a map while its tiles go to the disk."""
+"""A map drawn tile by tile, and what is kept of it while the tiles go to the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from nflows_geo.grid import Grid
+from nflows_geo.grid import Grid, Tile
 from nflows_geo.labels import Labels
-from nflows_geo.mapping import Part
+from nflows_geo.mapping import Mapper
 from nflows_geo.overview import View
+from nflows_geo.parallel import Workers, one_thread
+from nflows_geo.scene import Scene
 from nflows_geo.units import UnitSums
+
+
+@dataclass(frozen=True)
+class Part:
+    """The map of a tile.
+
+    Arguments:
+        window: The tile without its margin.
+        units: (H, W), 0 for nodata.
+        sums: Of the spectra of the units there.
+        picture: Of the scene there, see `View.of_block`.
+    """
+
+    window: Window
+    units: NDArray[np.uint8]
+    sums: UnitSums
+    picture: NDArray[np.float32]
+
+
+def draw(scene: Scene, mapper: Mapper, view: View, side: int, workers: Workers) -> Iterator[Part]:
+    """The map in tiles, in the order of the scene.
+
+    Arguments:
+        scene: The scene.
+        mapper: Learned from it or from another one of the same sensor.
+        view: How the picture of the scene is gathered.
+        side: Of a tile, in pixels.
+        workers: Who draws them.
+    """
+    # The tiles have a thread each; those that libraries would add to each would wait for one another.
+    with one_thread():
+        yield from workers.map(partial(_part, scene, mapper, view), scene.grid.tiles(side, mapper.margin))
+
+
+def _part(scene: Scene, mapper: Mapper, view: View, tile: Tile) -> Part:
+    padded = scene.read(tile.padded)
+    block = tile.crop(padded)
+    units = np.ascontiguousarray(tile.crop(mapper.units(padded)))
+    sums = UnitSums.of_block(units, block, mapper.clustering.classes)
+    return Part(tile.core, units, sums, view.of_block(block, tile.core))
 
 
 class Drawing:

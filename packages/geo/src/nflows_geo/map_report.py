@@ -18,6 +18,7 @@ from nflows_geo.clustering import Elbow
 from nflows_geo.drawing import Drawing
 from nflows_geo.mapping import Learned, MapSample, Recipe
 from nflows_geo.pictures import Sheet, false_colour, shaded_map, signatures
+from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scaling import PercentileScaling
 from nflows_geo.scene import Scene
 from nflows_geo.scores import internal_scores
@@ -86,7 +87,8 @@ def write_map_report(
         "seconds": sum(seconds.values()),
         "seconds_by_step": dict(seconds),
         "scene": drawn.scene.describe(),
-        "recipe": asdict(drawn.recipe)
+        "recipe": {"why": REDUCTIONS[drawn.recipe.reduction].why}
+        | asdict(drawn.recipe)
         | {"blur_pixels": drawn.learned.mapper.blur, "trained_on_pixels": drawn.learned.pixels},
         "reduction": drawn.learned.mapper.reduction.describe(),
         "number_of_units": {} if drawn.learned.elbow is None else drawn.learned.elbow.describe(),

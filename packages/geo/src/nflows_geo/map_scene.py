@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from nflows_geo.colours import colour_table
-from nflows_geo.drawing import Drawing
+from nflows_geo.drawing import Drawing, Part, draw
 from nflows_geo.labels import Labels
 from nflows_geo.map_report import DrawnMap, score_rows, write_map_report
-from nflows_geo.mapping import Mapper, Part, Recipe, draw, learn
+from nflows_geo.mapping import Mapper, Recipe, learn
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers
 from nflows_geo.raster import write_cog
@@ -30,6 +31,9 @@ Watch = Callable[[Iterable[Part], int], Iterator[Part]]
 
 _TAKEN = 600 * 2**20
 """Bytes that Python, its libraries, and what GDAL keeps of files take."""
+
+_TORCH = 500 * 2**20
+"""Bytes that torch takes, which only some methods load."""
 
 _BYTES = 40
 """Of a band of a pixel: as read, blurred, without nodata, reduced, its square, and temporaries."""
@@ -74,11 +78,11 @@ def map_scene(
             the memory is too little.
     """
     require_several_bands(scene)
-    side = tile_side(memory, len(scene.bands), workers.sharing)
     clock = Clock()
     learned = learn(scene, recipe)
     mapper = learned.mapper
     scores = score_rows(learned.sample, recipe.seed)
+    side = tile_side(memory, len(scene.bands), workers.sharing)
     clock.stop("learn")
     drawing = Drawing(scene.grid, len(scene.bands), mapper.clustering.classes, view, labels)
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,15 +126,16 @@ class Clock:
 
 
 def tile_side(memory: int, bands: int, workers: int) -> int:
-    """The side of the largest tiles with which a process stays within so many bytes.
+    """The side of the largest tiles with which this process stays within so many bytes, with what it has loaded.
 
     Raises:
         ValueError: Not even the smallest do.
     """
+    taken = _TAKEN + (_TORCH if "torch" in sys.modules else 0)
     for side in _SIDES:
-        if _TAKEN + workers * bands * _BYTES * side**2 <= memory:
+        if taken + workers * bands * _BYTES * side**2 <= memory:
             return side
-    least = _TAKEN + workers * bands * _BYTES * _SIDES[-1] ** 2
+    least = taken + workers * bands * _BYTES * _SIDES[-1] ** 2
     raise ValueError(
         f"{bands} bands on {workers} cores need {least / 2**30:.1f} GiB of memory, more than {memory / 2**30:.1f}"
     )

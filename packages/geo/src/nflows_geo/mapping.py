@@ -1,37 +1,21 @@
-r"""A map of a scene: learned from a part of it, drawn tile by tile."""
+"""What tells the units of a scene apart, learned from a part of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
 from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
-from nflows_geo.grid import Tile
-from nflows_geo.neighbourhood import SURROUNDINGS, Sample, blur, margin, with_surroundings
-from nflows_geo.overview import View
-from nflows_geo.parallel import Workers, one_thread
+from nflows_geo.neighbourhood import blur, margin
+from nflows_geo.parallel import one_thread
 from nflows_geo.reductions import DEFAULT as DEFAULT_REDUCTION
 from nflows_geo.reductions import REDUCTIONS, Reduction
-from nflows_geo.sampling import sample_pixels
 from nflows_geo.scene import Scene
+from nflows_geo.scene_sample import SCORED, draw_pixels, draw_sample
 from nflows_geo.smoothing import MARGIN, majority_filter
-from nflows_geo.units import UnitSums
-
-FITTED = 20_000
-"""Random pixels that reduction and clustering are fitted to."""
-
-SCORED = 100_000
-"""Random pixels that scores are computed from."""
-
-_SIDE = 256
-_ENOUGH = 2**21
-"""Valid pixels that the sample is drawn from: a small scene's all, a large one's in random squares."""
 
 
 @dataclass(frozen=True)
@@ -167,22 +151,6 @@ def _by_size(mapper: Mapper, sample: MapSample) -> tuple[Mapper, MapSample]:
     return replace(mapper, numbers=numbers), replace(sample, units=numbers[sample.units])
 
 
-def draw_sample(scene: Scene, sigma: float, seed: int) -> Sample:
-    """Spectra of a blurred scene and their surroundings, of random pixels.
-
-    Raises:
-        ValueError: No pixel is valid.
-    """
-    return Sample.split(
-        draw_pixels(scene, FITTED, margin(SURROUNDINGS), seed, lambda block: with_surroundings(block, sigma))
-    )
-
-
-def sample_spectra(scene: Scene, seed: int) -> NDArray[np.float32]:
-    """Spectra of random pixels of a scene, (N, bands), of which one must be valid."""
-    return draw_pixels(scene, SCORED, 0, seed, lambda block: block)
-
-
 def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
     """Draws random pixels of a map."""
 
@@ -195,71 +163,3 @@ def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
     drawn = draw_pixels(scene, SCORED, mapper.margin, seed, mapped)
     bands = len(scene.bands)
     return MapSample(drawn[:, :bands], drawn[:, bands:-1], drawn[:, -1].astype(np.uint8))
-
-
-def draw_pixels(
-    scene: Scene, count: int, margin: int, seed: int, layers: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Layers at random valid pixels, (N, C), made from blocks with a margin.
-
-    Raises:
-        ValueError: No pixel is valid.
-    """
-    try:
-        return sample_pixels(_squares(scene, margin, seed, layers), scene.grid.width, count, seed)
-    except ValueError as error:
-        raise ValueError(f"{scene.name}: {error}; `nflows geo info` counts them by band") from error
-
-
-def _squares(
-    scene: Scene, margin: int, seed: int, layers: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
-    """Random squares until there are enough valid pixels in them."""
-    tiles = list(scene.grid.tiles(_SIDE, margin))
-    pixels = 0
-    for index in np.random.default_rng(seed).permutation(len(tiles)):
-        block = tiles[index].crop(layers(scene.read(tiles[index].padded)))
-        yield tiles[index], block
-        pixels += int(np.isfinite(block[0]).sum())
-        if pixels >= _ENOUGH:
-            return
-
-
-@dataclass(frozen=True)
-class Part:
-    """The map of a tile.
-
-    Arguments:
-        window: The tile without its margin.
-        units: (H, W), 0 for nodata.
-        sums: Of the spectra of the units there.
-        picture: Of the scene there, see `View.of_block`.
-    """
-
-    window: Window
-    units: NDArray[np.uint8]
-    sums: UnitSums
-    picture: NDArray[np.float32]
-
-
-def draw(scene: Scene, mapper: Mapper, view: View, side: int, workers: Workers) -> Iterator[Part]:
-    """The map in tiles, in the order of the scene.
-
-    Arguments:
-        scene: The scene.
-        mapper: Learned from it or from another one of the same sensor.
-        view: How the picture of the scene is gathered.
-        side: Of a tile, in pixels.
-        workers: Who draws them.
-    """
-    # The tiles have a thread each; those that libraries would add to each would wait for one another.
-    with one_thread():
-        yield from workers.map(partial(_part, scene, mapper, view), scene.grid.tiles(side, mapper.margin))
-
-
-def _part(scene: Scene, mapper: Mapper, view: View, tile: Tile) -> Part:
-    padded = scene.read(tile.padded)
-    block = tile.crop(padded)
-    units = np.ascontiguousarray(tile.crop(mapper.units(padded)))
-    sums = UnitSums.of_block(units, block, mapper.clustering.classes)
-    return Part(tile.core, units, sums, view.of_block(block, tile.core))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nflows_geo.detection import detection
-from nflows_geo.mapping import sample_spectra
 from nflows_geo.parallel import one_thread
 from nflows_geo.planting import is_known
 from nflows_geo.scene import Scene
+from nflows_geo.scene_sample import sample_spectra
 
 FRACTIONS: Mapping[str, tuple[float, float]] = {
     "20 to 60 % of a pixel": (0.2, 0.6),

@@ -15,13 +15,13 @@ from rasterio.windows import Window
 from nflows_geo.files import open_raster
 from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
-from nflows_geo.mapping import draw_sample
 from nflows_geo.neighbourhood import blur, margin
 from nflows_geo.parallel import Workers, one_thread
 from nflows_geo.products.raster import QUANTITY_TAG
 from nflows_geo.raster import write_cog
 from nflows_geo.reductions import REDUCTIONS, Reduction
 from nflows_geo.scene import Scene, require_several_bands
+from nflows_geo.scene_sample import draw_sample
 from nflows_geo.stack import provenance
 
 REDUCTION_TAG = "REDUCTION"

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from nflows_geo.agreement import Agreement
 from nflows_geo.grid import GridMismatchError, Tile
 from nflows_geo.labels import Labels
-from nflows_geo.mapping import SCORED
 from nflows_geo.maps import MapFile
 from nflows_geo.reduce_scene import reduction_of
 from nflows_geo.sampling import sample_pixels
 from nflows_geo.scaling import PercentileScaling
 from nflows_geo.scene import BLOCK_SIZE, Scene
+from nflows_geo.scene_sample import SCORED
 from nflows_geo.scores import internal_scores
 from nflows_geo.vectors import pixel_area_km2
 

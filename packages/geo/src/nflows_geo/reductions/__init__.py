@@ -35,12 +35,14 @@ class Method:
 
     Arguments:
         fit: Makes it from a sample and a seed.
+        why: What speaks for it, in words for a report.
         blur: Standard deviation in pixels of the Gaussian by which scenes are blurred before, for the fit and after.
         log_elbow: Whether the number of classes is where the logarithm of the within-cluster sum of squares has its
             elbow, rather than the sum itself; see `nflows_geo.clustering.elbow`.
     """
 
     fit: Callable[[Sample, int], Reduction]
+    why: str
     blur: float = 0.0
     log_elbow: bool = False
 
@@ -70,13 +72,20 @@ def _flow(sample: Sample, seed: int) -> Reduction:
 
 
 DEFAULT = "local-whitening"
+_THESIS = "as in the thesis, to compare with"
 REDUCTIONS = {
-    "local-whitening": Method(LocalWhitening.fit, blur=1.0, log_elbow=True),
-    "pca": Method(PCA.fit),
-    "whitened-pca": Method(WhitenedPCA.fit),
-    "autoencoder": Method(_autoencoder),
-    "stacked-paper": Method(_stacked_paper),
-    "stacked-notebook": Method(_stacked_notebook),
+    "local-whitening": Method(
+        LocalWhitening.fit,
+        "spectra of one rock differ mostly by shade and mixing, which is seen between a pixel and its surroundings; "
+        "k-means measures all directions alike, so they are scaled by that, and what remains tells rocks apart",
+        blur=1.0,
+        log_elbow=True,
+    ),
+    "pca": Method(PCA.fit, f"{_THESIS}; the first component is mostly the illumination"),
+    "whitened-pca": Method(WhitenedPCA.fit, "the small components tell rocks apart, the large one is the illumination"),
+    "autoencoder": Method(_autoencoder, _THESIS),
+    "stacked-paper": Method(_stacked_paper, _THESIS),
+    "stacked-notebook": Method(_stacked_notebook, f"{_THESIS}, whose notebook differs from its text"),
     # A latent gives all directions of the spectra the same weight, the noise of the sensor too: hence the blur.
-    "flow": Method(_flow, blur=1.0),
+    "flow": Method(_flow, "a latent of independent Gaussians, which no rescaling could improve", blur=1.0),
 }
