@@ -2,7 +2,7 @@
 
 python bench_map.py [--size 10980] [--dask-workers 2] [--json results/NAME.json]
 
-`nflows geo map` in a process of its own, on the scene that make_tile.py writes. Drawing reads, maps and writes the
+`nflows geo map` in a process of its own, on a made-up scene of ten bands of 16 bits. Drawing reads, maps and writes the
 scene once the map is learned. Its floor, in the same run, reads the same bands and writes as large a map, and nothing
 between. With --dask-workers a cluster of so many processes draws the scene too, and the bytes are compared.
 """
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from make_tile import write_tile
 from numpy.typing import NDArray
+from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from nflows_core.runtime.files import sha256
@@ -32,7 +32,34 @@ from nflows_geo.grid import grid_of
 from nflows_geo.map_scene import MAP_FILE
 from nflows_geo.raster import write_cog
 
+BANDS, UNITS = 10, 8
 _MAIN = "import sys; from nflows_core.runtime.cli import run; from nflows_geo.cli import geo; sys.exit(run(geo))"
+
+
+def strips(size: int, height: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+    """Units as wavy bodies, each of its own spectrum, in changing light and with noise."""
+    random = np.random.default_rng(0)
+    spectra = random.uniform(800, 5000, (UNITS, BANDS)).astype(np.float32)
+    columns = np.arange(size, dtype=np.float32)
+    for top in range(0, size, height):
+        rows = np.arange(top, min(size, top + height), dtype=np.float32)[:, None]
+        field = np.sin(columns / 700 + np.sin(rows / 500)) + np.sin(rows / 900 + columns / 1300)
+        units = ((field + 2) / 4 * UNITS).astype(np.int8).clip(0, UNITS - 1)
+        light = 0.8 + 0.2 * np.sin(columns / 31) * np.sin(rows / 37)
+        noise = random.standard_normal((BANDS, *units.shape), np.float32) * 40
+        yield top, (spectra.T[:, units] * light + noise).clip(1, 65534).astype(np.uint16)
+
+
+def write_tile(path: Path, size: int = 10_980) -> None:
+    """Writes the scene as a tiled GeoTIFF."""
+    profile = {
+        "driver": "GTiff", "dtype": "uint16", "count": BANDS, "width": size, "height": size, "nodata": 0,
+        "crs": "EPSG:32641", "transform": from_origin(300_000, 3_300_000, 10, 10),
+        "tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "band", "BIGTIFF": "YES",
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as scene:
+        for top, strip in strips(size, 512):
+            scene.write(strip, window=Window(0, top, size, strip.shape[1]))
 
 
 def mapped(scene: Path, folder: Path, *options: str) -> dict[str, float]:

@@ -189,7 +189,7 @@ def test_where_minerals_cannot_be_planted(
         (numbers(3), ["--false-alarm-rate", "0"], "0.0 is not in the range 0<x<1"),
         (numbers(3), ["--detector", "magic"], "'magic' is not one of"),
         (numbers(3), ["--rgb", "1,2"], "false colour needs three of the bands 1, 2, 3"),
-        (numbers(3), ["--memory", "100MB"], "GiB of memory"),
+        (numbers(3), ["--memory", "100MB", "--detector", "rx", "--false-alarm-rate", "0.1"], "GiB of memory"),
         (numbers(3)[:, :5, :5], ["--false-alarm-rate", "0.5"], "25 spectra are too few for a density of 3 bands"),
         (np.zeros((3, 20, 30), np.uint8), [], "no pixel is valid"),
         (np.ones((3, 40, 50), np.float32), [], "band 1, 2, 3 is constant"),
