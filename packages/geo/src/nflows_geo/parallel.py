@@ -12,6 +12,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from nflows_core.runtime.memory import keep_freed_memory
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -36,14 +38,19 @@ class Workers:
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
         """The results in the order of the items; no more than a few items are ahead of the last result taken."""
         rest = iter(items)
-        running = deque(self.submit(function, item) for item in islice(rest, _AHEAD * self.count))
+        running = deque(self.submit(_call, function, item) for item in islice(rest, _AHEAD * self.count))
         try:
             while running:
                 yield running.popleft().result()
-                running.extend(self.submit(function, item) for item in islice(rest, 1))
+                running.extend(self.submit(_call, function, item) for item in islice(rest, 1))
         finally:
             for future in running:
                 future.cancel()
+
+
+def _call(function: Callable[[_Item], _Result], item: _Item) -> _Result:
+    keep_freed_memory()
+    return function(item)
 
 
 @contextmanager

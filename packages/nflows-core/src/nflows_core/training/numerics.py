@@ -1,9 +1,7 @@
-"""In which precision, how reproducibly and in which memory a training step computes."""
+"""In which precision and how reproducibly a training step computes."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +12,6 @@ from torch import nn
 
 from nflows_core.bijections.base import Bijection
 from nflows_core.training.config import Precision
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_ONE_GIB = 2**30
 
 
 @contextmanager
@@ -57,18 +52,6 @@ def any_gradient_layout() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         yield
-
-
-def keep_freed_memory() -> None:
-    """Lets the C library keep the memory of one update for the next one.
-
-    glibc gives large blocks back to the system as they are freed, and the next update has every page of them mapped and
-    zeroed again: a third of an update's time on a CPU.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _ONE_GIB)
-        mallopt(_M_TRIM_THRESHOLD, _ONE_GIB)
 
 
 def _networks(module: nn.Module) -> Iterator[nn.Module]:

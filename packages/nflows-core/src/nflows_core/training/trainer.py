@@ -13,13 +13,13 @@ from accelerate.utils import GradientAccumulationPlugin
 from nflows_core.bijections.reversible import check_exact, recomputed_activations
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
+from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.training.batches import Batches
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.loop import Progress, TrainingLoop
 from nflows_core.training.numerics import (
     any_gradient_layout,
     deterministic_convolutions,
-    keep_freed_memory,
     network_precision,
 )
 from nflows_core.training.processes import on_cpu
