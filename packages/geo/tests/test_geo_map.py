@@ -115,6 +115,7 @@ def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
     scores = next(rows for caption, rows in report["tables"].items() if caption.startswith("Scores"))
     assert [row["space"] for row in scores] == ["own", "bands"]
     assert {"scene.tif", "rocks.tif"} == set(report["inputs"])
+    assert {"nflows-geo", "rasterio", "scikit-learn"} <= set(report["versions"])
     page = (mapped / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert "elbow is at 4" in page

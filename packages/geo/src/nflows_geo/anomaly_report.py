@@ -18,6 +18,7 @@ from nflows_geo.anomaly_map import AnomalyRecipe, LearnedDetector, ScoreDrawing
 from nflows_geo.marks import Marks
 from nflows_geo.pictures import Sheet, false_colour
 from nflows_geo.scene import Scene
+from nflows_geo.stack import PACKAGES
 
 SHOWN = 20
 """Anomalies in the table of the report, and numbered in its pictures."""
@@ -101,6 +102,7 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
             Table("Bands", scene.table()),
         ],
         curves=[histogram(learned)],
+        packages=PACKAGES,
         pictures=_pictures(scored),
     )
 

@@ -13,6 +13,7 @@ from nflows_geo.labels import Labels
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import Scene
 from nflows_geo.scores import over_seeds
+from nflows_geo.stack import PACKAGES
 
 UNITS = "Table 7.1: units by the elbow"
 OWN_SPACE = "Table 7.2: scores without labels, in each method's own space"
@@ -71,6 +72,7 @@ def write_comparison(
             "readings": {table.caption: READINGS[table.caption] for table in shown if table.caption in READINGS},
             "failures": comparison.failures,
         },
+        packages=PACKAGES,
         seed=0,
         inputs=scene.inputs | ({} if labels_file is None else {labels_file.name: labels_file}),
         tables=shown,

@@ -22,6 +22,7 @@ from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scaling import PercentileScaling
 from nflows_geo.scene import Scene
 from nflows_geo.scores import internal_scores
+from nflows_geo.stack import PACKAGES
 from nflows_geo.units import UnitSums, indices_of
 from nflows_geo.vectors import pixel_area_km2
 
@@ -109,6 +110,7 @@ def write_map_report(
             Table("Bands", drawn.scene.table()),
         ],
         curves=elbow_curves(drawn.learned.elbow),
+        packages=PACKAGES,
         pictures=drawn_pictures(drawn, pixel_km2),
     )
 

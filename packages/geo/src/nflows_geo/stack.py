@@ -15,6 +15,9 @@ from nflows_geo.products.raster import QUANTITY_TAG
 from nflows_geo.raster import write_cog
 from nflows_geo.scene import Scene
 
+PACKAGES = ("nflows-geo", "rasterio", "scikit-learn")
+"""Whose versions decide the numbers of a report, beside those of nflows-core."""
+
 
 def write_stack(
     scene: Scene, path: Path, blocks: Iterable[tuple[Tile, NDArray[np.float32]]], resampling: str = "nearest"

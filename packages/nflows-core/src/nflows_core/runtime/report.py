@@ -29,6 +29,7 @@ def write_report(
     tables: Sequence[Table] = (),
     curves: Sequence[Curve] = (),
     pictures: Mapping[str, str | Path | bytes] | None = None,
+    packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Writes ``report.json`` and ``report.html`` into a folder, which is made if it is missing.
 
@@ -41,6 +42,7 @@ def write_report(
         tables: Comparisons, written to both files.
         curves: Drawn for people only.
         pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
+        packages: Others whose versions decide the numbers, as they are installed.
 
     Returns:
         The content of ``report.json``: ``report`` with title, seed, tables, inputs, versions and machine.
@@ -55,7 +57,7 @@ def write_report(
         "seed": seed,
         "tables": {table.caption: table.rows for table in tables},
         "inputs": {name: {"sha256": sha256(path)} for name, path in (inputs or {}).items()},
-        "versions": versions(),
+        "versions": versions(packages),
         "machine": machine(),
     }
     if taken := sorted(added.keys() & report.keys()):
@@ -91,9 +93,9 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
         table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
 
 
-def versions() -> dict[str, str | None]:
-    """Versions of Python and of the packages that decide numbers; nothing for one that is not installed."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+def versions(packages: Sequence[str] = ()) -> dict[str, str | None]:
+    """Versions of Python, of the packages that decide numbers, and of others; nothing for one that is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in (*_PACKAGES, *packages)}}
 
 
 def machine() -> dict[str, str | int | None]:
