@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+from functools import cache
+
 import torch
 from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
@@ -13,8 +16,20 @@ def on_cpu() -> bool:
 
 
 def processes() -> PartialState:
-    """All processes and this one's place; the first call connects them.
+    """All processes and this one's place; the first call connects them until this one ends.
 
     Accelerate alone would take the processes that ``torchrun`` starts on a machine without a GPU for as many trainings.
     """
+    _disconnect_at_exit()
     return PartialState(cpu=on_cpu())
+
+
+@cache
+def _disconnect_at_exit() -> None:
+    atexit.register(_disconnect)
+
+
+def _disconnect() -> None:
+    # A process that ends while the threads of its connection still run is now and then aborted, its work done.
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

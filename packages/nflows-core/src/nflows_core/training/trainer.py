@@ -22,7 +22,7 @@ from nflows_core.training.numerics import (
     deterministic_convolutions,
     network_precision,
 )
-from nflows_core.training.processes import on_cpu
+from nflows_core.training.processes import on_cpu, processes
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -112,6 +112,7 @@ class Trainer:
         return recomputed_activations(self.flow) if self.config.reversible else nullcontext()
 
     def _accelerator(self) -> Accelerator:
+        processes()
         # Its own mixed precision would round the flow's path too: see `network_precision`.
         return Accelerator(
             cpu=on_cpu(),
