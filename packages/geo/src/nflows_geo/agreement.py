@@ -73,14 +73,9 @@ class Agreement:
         Sources: Kuhn (1955) for the assignment; Wilson (1927); Hubert and Arabie (1985), equation 5; Strehl and Ghosh
         (2002), with the arithmetic mean of the entropies; Efron (1979) for the resampling.
         """
-        measures = {
-            "overall_accuracy": accuracy,
-            "adjusted_rand_index": adjusted_rand_index,
-            "normalized_mutual_information": normalized_mutual_information,
-        }
         n = int(self.confusion.sum())
         scores: dict[str, Any] = {"n": n, "groups": len(self.by_group)}
-        for name, measure in measures.items():
+        for name, measure in MEASURES.items():
             scores[name] = measure(self.confusion)
             scores[f"{name}_interval_95_by_groups"] = self._interval(measure)
         scores["overall_accuracy_interval_95_wilson"] = list(wilson(scores["overall_accuracy"] * n, n))
@@ -127,6 +122,14 @@ def normalized_mutual_information(confusion: NDArray[np.int64]) -> float:
     of_units, of_classes, both = _entropy(joint.sum(1)), _entropy(joint.sum(0)), _entropy(joint)
     mean = (of_units + of_classes) / 2
     return 1.0 if mean == 0 else (of_units + of_classes - both) / mean
+
+
+MEASURES: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
+    "overall_accuracy": accuracy,
+    "adjusted_rand_index": adjusted_rand_index,
+    "normalized_mutual_information": normalized_mutual_information,
+}
+"""Of a confusion matrix, by their names in reports."""
 
 
 def wilson(successes: float, n: int) -> tuple[float, float]:

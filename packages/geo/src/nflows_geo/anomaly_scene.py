@@ -21,7 +21,8 @@ from nflows_geo.anomaly_map import (
 )
 from nflows_geo.anomaly_report import ScoredScene, write_anomaly_report
 from nflows_geo.anomaly_vectors import write_anomalies
-from nflows_geo.map_scene import Clock, tile_side
+from nflows_geo.clock import Clock
+from nflows_geo.map_scene import tile_side
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers
 from nflows_geo.raster import write_cog

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
-from nflows_geo.colours import colour_table
 from nflows_geo.grid import Tile
 from nflows_geo.map_scene import tile_side
+from nflows_geo.maps import write_map
 from nflows_geo.parallel import Workers, one_thread
-from nflows_geo.raster import write_cog
 from nflows_geo.reduce_scene import Watch, reduction_of
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import Scene
@@ -67,16 +66,8 @@ def cluster_scene(
         pixels = np.zeros(clustering.classes + 1, np.int64)
         numbers = range(1, clustering.classes + 1)
         method = ", ".join([*filter(None, [reduction]), name, f"{len(numbers)} units"])
-        write_cog(
-            path,
-            scene.grid,
-            watch(_counted(parts, pixels), scene.grid.tile_count(side)),
-            dtype="uint8",
-            bands=["unit"],
-            nodata=0,
-            colours=colour_table(len(numbers)),
-            tags=provenance(scene, method, seed) | {f"CLASS_{number}": f"unit {number}" for number in numbers},
-        )
+        blocks = watch(_counted(parts, pixels), scene.grid.tile_count(side))
+        write_map(path, scene.grid, blocks, len(numbers), provenance(scene, method, seed))
     return {
         "units": [{"unit": number, "pixels": int(pixels[number])} for number in numbers],
         "number_of_units": {} if bend is None else bend.describe(),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information
+from nflows_geo.agreement import MEASURES, Agreement
 from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
 from nflows_geo.labels import Labels
 from nflows_geo.map_report import score_rows
@@ -26,11 +26,6 @@ METHODS: Mapping[str, tuple[str, str]] = {
 }
 """Reduction and clustering of what is compared, the default first."""
 
-_MEASURES: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
-    "overall_accuracy": accuracy,
-    "adjusted_rand_index": adjusted_rand_index,
-    "normalized_mutual_information": normalized_mutual_information,
-}
 _SIDE = 1024
 
 
@@ -109,7 +104,7 @@ def _internal(learned: Learned, seed: int) -> dict[str, float]:
 
 def _against(labels: Labels, units: NDArray[np.uint8]) -> dict[str, float]:
     confusion = Agreement.of_maps(labels.classes, units, 0, labels.polygons).confusion
-    return {name: measure(confusion) for name, measure in _MEASURES.items()} | {"labelled_pixels": int(confusion.sum())}
+    return {name: measure(confusion) for name, measure in MEASURES.items()} | {"labelled_pixels": int(confusion.sum())}
 
 
 def units_at(labels: Labels, scene: Scene, mapper: Mapper) -> NDArray[np.uint8]:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rasterio.windows import Window
-
-from nflows_geo.colours import colour_table
+from nflows_geo.clock import Clock
 from nflows_geo.drawing import Drawing, Part, draw
 from nflows_geo.labels import Labels
 from nflows_geo.map_report import DrawnMap, score_rows, write_map_report
-from nflows_geo.mapping import Mapper, Recipe, learn
+from nflows_geo.mapping import Recipe, learn
+from nflows_geo.maps import write_map
 from nflows_geo.overview import View
 from nflows_geo.parallel import Workers
-from nflows_geo.raster import write_cog
 from nflows_geo.scene import Scene, require_several_bands
 from nflows_geo.stack import provenance
 from nflows_geo.vectors import vectorize
@@ -87,42 +82,14 @@ def map_scene(
     drawing = Drawing(scene.grid, len(scene.bands), mapper.clustering.classes, view, labels)
     folder.mkdir(parents=True, exist_ok=True)
     parts = watch(draw(scene, mapper, view, side, workers), scene.grid.tile_count(side))
-    _write(folder / MAP_FILE, scene, recipe, mapper, drawing.gather(parts))
+    count = mapper.clustering.classes
+    tags = provenance(scene, f"{recipe.reduction}, {recipe.clustering}, {count} units", recipe.seed)
+    write_map(folder / MAP_FILE, scene.grid, drawing.gather(parts), count, tags)
     clock.stop("draw")
     polygons = vectorize(folder / MAP_FILE, folder / POLYGONS_FILE, minimum_pixels=minimum_pixels)
     clock.stop("vectorize")
     drawn = DrawnMap(scene, recipe, learned, scores, drawing, polygons)
     return write_map_report(drawn, folder, clock.seconds, labels_file)
-
-
-def _write(
-    path: Path, scene: Scene, recipe: Recipe, mapper: Mapper, blocks: Iterable[tuple[Window, NDArray[np.uint8]]]
-) -> None:
-    units = range(1, mapper.clustering.classes + 1)
-    method = f"{recipe.reduction}, {recipe.clustering}, {len(units)} units"
-    write_cog(
-        path,
-        scene.grid,
-        blocks,
-        dtype="uint8",
-        bands=["unit"],
-        nodata=0,
-        colours=colour_table(len(units)),
-        tags=provenance(scene, method, recipe.seed) | {f"CLASS_{unit}": f"unit {unit}" for unit in units},
-    )
-
-
-class Clock:
-    """How long every step takes, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def stop(self, step: str) -> None:
-        """Ends a step, and begins the next."""
-        now = time.perf_counter()
-        self.seconds[step], self._since = now - self._since, now
 
 
 def tile_side(memory: int, bands: int, workers: int) -> int:

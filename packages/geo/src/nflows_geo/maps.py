@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from nflows_geo.colours import Colour, colour_table
 from nflows_geo.files import open_raster, reading
 from nflows_geo.grid import Grid, Tile, grid_of
+from nflows_geo.raster import write_cog
 
 _MOST_UNITS = 255
 
@@ -62,6 +63,22 @@ def open_map(path: Path) -> MapFile:
         if dataset.count != 1 or dataset.dtypes[0] != "uint8":
             raise ValueError(f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; a map has one band of uint8")
         return MapFile(path, grid_of(dataset), dict(dataset.tags()), _colours(dataset))
+
+
+def write_map(
+    path: Path, grid: Grid, blocks: Iterable[tuple[Window, NDArray[np.uint8]]], units: int, tags: Mapping[str, str]
+) -> None:
+    """Writes a map of so many units in our colours and under their numbers; see `write_cog`."""
+    write_cog(
+        path,
+        grid,
+        blocks,
+        dtype="uint8",
+        bands=["unit"],
+        nodata=0,
+        colours=colour_table(units),
+        tags={**tags, **{f"CLASS_{unit}": f"unit {unit}" for unit in range(1, units + 1)}},
+    )
 
 
 def _read(dataset: DatasetReader, window: Window) -> NDArray[np.uint8]:

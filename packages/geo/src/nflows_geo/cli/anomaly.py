@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.progress import progress
 from nflows_geo.cli.options import (
     DETECTORS,
-    dask_option,
     memory_option,
     opened,
     output_folder_option,
@@ -72,7 +72,7 @@ def anomaly(
     from nflows_geo.parallel import workers
 
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
-    found = opened([path.absolute() for path in scene] if dask else scene, grid, **options)
+    found = opened(scene, grid, dask=dask, **options)
     view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
     checked = _check(found, seed) if planted else {}
     with workers(dask) as staff:

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_geo.cli.options import (
     OutputFile,
     clustering_option,
-    dask_option,
     digests,
     memory_option,
     opened,
@@ -51,7 +51,7 @@ def cluster(
     from nflows_geo.cluster_scene import cluster_scene
     from nflows_geo.parallel import workers
 
-    found = opened(scene, grid, **options)
+    found = opened(scene, grid, dask=dask, **options)
     refuse_overwriting(output, found.inputs.values())
     with workers(dask) as staff:
         mapped = cluster_scene(

@@ -11,12 +11,21 @@ import click
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.progress import progress
-from nflows_geo.cli.options import METHODS, cell, labels_on, labels_options, opened, scene_options, table
+from nflows_geo.cli.options import (
+    METHODS,
+    cell,
+    labels_on,
+    labels_options,
+    opened,
+    output_folder_option,
+    scene_options,
+    table,
+)
 
 
 @click.command(cls=Command)
 @scene_options
-@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
+@output_folder_option
 @labels_options
 @click.option(
     "--method",

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_geo.cli.options import (
-    dask_option,
     labels_on,
     labels_options,
     memory_option,
@@ -54,7 +54,7 @@ def map_(
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
-    found = opened([path.absolute() for path in scene] if dask else scene, grid, **options)
+    found = opened(scene, grid, dask=dask, **options)
     ground = labels_on(found.grid, labels, align=options["align"], **labelled)
     view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
     with workers(dask) as staff:

@@ -55,7 +55,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]
 
 
 def scene_options(command: _Function) -> _Function:
-    """Gives a command the arguments of `open_arguments`."""
+    """Gives a command the arguments of `opened`."""
     for decorator in reversed(
         (
             click.argument("scene", nargs=-1, required=True, type=click.Path(path_type=Path)),
@@ -159,18 +159,16 @@ output_folder_option = click.option(
     "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="For the results."
 )
 rgb_option = click.option("--rgb", metavar="R,G,B", help="Three bands for the picture in false colour.")
-dask_option = click.option(
-    "--dask", metavar="ADDRESS", help="Draw on a Dask cluster, as tcp://host:8786, that sees the files."
-)
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 
 
-def opened(scene: Sequence[Path], grid: Path | None, **options: Any) -> Scene:
-    """The scene that the arguments of `scene_options` describe."""
+def opened(scene: Sequence[Path], grid: Path | None, *, dask: str | None = None, **options: Any) -> Scene:
+    """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
     from nflows_geo.files import open_raster
     from nflows_geo.grid import grid_of
     from nflows_geo.scene import open_scene
 
+    scene = [path.absolute() for path in scene] if dask else scene
     if grid is None:
         return open_scene(scene, **options)
     with open_raster(grid) as dataset:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_geo.cli.options import (
     OutputFile,
-    dask_option,
     digests,
     memory_option,
     opened,
@@ -44,7 +44,7 @@ def reduce(
     from nflows_geo.parallel import workers
     from nflows_geo.reduce_scene import reduce_scene
 
-    found = opened(scene, grid, **options)
+    found = opened(scene, grid, dask=dask, **options)
     refuse_overwriting(output, found.inputs.values())
     with workers(dask) as staff:
         fitted = reduce_scene(found, reduction, output, seed=seed, memory=memory, workers=staff, watch=watched_blocks)
