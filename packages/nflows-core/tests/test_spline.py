@@ -8,16 +8,24 @@ import pytest
 import torch
 from torch import Tensor
 
+from invconv import splines
 from nflows_core.bijections import SplineActivation
-from nflows_core.bijections.channel_spline import (
-    _sums_by_product,
-    _sums_by_scatter,
-    channel_spline,
-    inverse_channel_spline,
-)
+from nflows_core.bijections.channel_spline import channel_spline, inverse_channel_spline
 from nflows_core.bijections.rational_quadratic import root, terms
 
 Spline = tuple[Tensor, Tensor]
+
+
+def use_operations(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(splines, "is_compiled_for", lambda *tensors: False)
+
+
+@pytest.fixture(params=["compiled", "by operations"], autouse=True)
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That of a CPU, and that of a GPU on the CPU."""
+    if request.param == "by operations":
+        use_operations(monkeypatch)
+    return str(request.param)
 
 
 def random_spline(channels: int, bins: int, roughness: float, dtype: torch.dtype = torch.float64) -> Spline:
@@ -92,18 +100,37 @@ def test_gradients_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(inverse_channel_spline, (x, *spline))
 
 
-def test_parts_of_a_large_batch_fit_together() -> None:
-    spline = [part.requires_grad_() for part in random_spline(4, 5, 1.0)]
-    x = (8 * torch.randn(5, 4, 80, 70, dtype=torch.float64)).requires_grad_()
+def gradients(batches: tuple[Tensor, ...], spline: Spline, weight: Tensor) -> tuple[Tensor, ...]:
+    """Of the images, put together again, and of the spline, through all results of both directions."""
+    x = [batch.clone().requires_grad_() for batch in batches]
+    inputs = [part.clone().requires_grad_() for part in spline]
+    y, logdet = (torch.cat(parts) for parts in zip(*[channel_spline(part, *inputs) for part in x], strict=True))
+    inverse = torch.cat([inverse_channel_spline(part, *inputs) for part in x])
+    loss = (y * weight).sum() + (logdet * weight[:, 0, 0, 0]).sum() + (inverse * weight).sum()
+    of_x, of_spline = torch.autograd.grad(loss, x, retain_graph=True), torch.autograd.grad(loss, inputs)
+    return torch.cat(of_x), *of_spline
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 80, 70), (300, 3, 7, 5)])
+def test_images_do_not_see_each_other(shape: tuple[int, ...]) -> None:
+    spline = random_spline(shape[1], 5, 1.0)
+    x = 8 * torch.randn(shape, dtype=torch.float64)
     weight = torch.randn_like(x)
+    expected = gradients(x.split(1), spline, weight)
+    for actual, apart in zip(gradients((x,), spline, weight), expected, strict=True):
+        torch.testing.assert_close(actual, apart)
 
-    def gradients(*batches: Tensor) -> tuple[Tensor, ...]:
-        results = [channel_spline(batch, *spline) for batch in batches]
-        y, logdet = (torch.cat(parts) for parts in zip(*results, strict=True))
-        return torch.autograd.grad((y * weight).sum() + (logdet * weight[:, 0, 0, 0]).sum(), [x, *spline])
 
-    for together, apart in zip(gradients(x), gradients(*x.split(1)), strict=True):
-        torch.testing.assert_close(together, apart)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_compiled_splines_and_those_by_operations_agree(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    spline = random_spline(4, 7, 1.0, dtype)
+    x = 10 * torch.randn(6, 4, 9, 5, dtype=dtype)
+    weight = torch.randn_like(x)
+    compiled = *channel_spline(x, *spline), inverse_channel_spline(x, *spline), *gradients((x,), spline, weight)
+    use_operations(monkeypatch)
+    expected = *channel_spline(x, *spline), inverse_channel_spline(x, *spline), *gradients((x,), spline, weight)
+    for ours, theirs in zip(compiled, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
 
 
 @pytest.mark.parametrize("a", [1e-6, 1.0, 1e6])
@@ -122,12 +149,12 @@ def test_gradients_are_exact_in_float32_for_steep_splines() -> None:
     spline = random_spline(4, 5, 3.0, torch.float32)
     x, weight = line(4, 501, dtype=torch.float32), torch.randn(1, 4, 501, 1)
 
-    def gradients(dtype: torch.dtype) -> list[Tensor]:
+    def gradients_in(dtype: torch.dtype) -> list[Tensor]:
         inputs = [tensor.to(dtype).requires_grad_() for tensor in (x, *spline)]
         y, logdet = channel_spline(*inputs)
         return list(torch.autograd.grad((y * weight.to(dtype)).sum() + logdet.sum(), inputs))
 
-    for actual, expected in zip(gradients(torch.float32), gradients(torch.float64), strict=True):
+    for actual, expected in zip(gradients_in(torch.float32), gradients_in(torch.float64), strict=True):
         torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=1e-5 * expected.abs().max().item())
 
 
@@ -137,14 +164,6 @@ def test_one_image_is_left_as_it_was() -> None:
     before = x.clone()
     inverse_channel_spline(channel_spline(x, *spline)[0], *spline)
     torch.testing.assert_close(x, before, rtol=0, atol=0)
-
-
-def test_sums_of_the_bins_do_not_depend_on_the_device() -> None:
-    torch.manual_seed(0)
-    bins, values = torch.randint(0, 6, (3, 101)).short(), torch.randn(6, 3, 101, dtype=torch.float64)
-    expected = torch.stack([values[:, c][:, bins[c] == k].sum(1) for c in range(3) for k in range(7)], 1)
-    for sums in (_sums_by_product, _sums_by_scatter):
-        torch.testing.assert_close(sums(bins, values, 7).reshape(6, 21), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

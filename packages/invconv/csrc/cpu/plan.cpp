@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/processor.h"
+
 namespace invconv {
 namespace {
-
-#ifdef INVCONV_X86
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_avx512() { return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"); }
-#endif
 
 template <class T>
 struct Available {

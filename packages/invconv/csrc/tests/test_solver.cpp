@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "invconv.h"
+#include "spline.h"
 
 #ifdef INVCONV_X86
 // What __builtin_cpu_supports asks; the layout is fixed, because GCC and Clang compile it into programs.
@@ -229,6 +230,122 @@ void check_refusal(Random& random) {
   throw std::runtime_error("accepted a kernel without an inverse");
 }
 
+// The splines' numbers one behind another: knots, the values there, derivatives, each [C, K + 1].
+using Numbers = std::vector<double>;
+
+// The spline of channel c at x by its definition, and its slope there.
+std::pair<double, double> spline_at(double x, const Numbers& splines, std::int64_t c, std::int64_t K) {
+  const std::size_t size = splines.size() / 3;
+  const double *const knots = &splines[c * (K + 1)], *const values = knots + size, *const derivatives = values + size;
+  if (x < knots[0]) return {x - knots[0] + values[0], 1};
+  if (x >= knots[K]) return {x - knots[K] + values[K], 1};
+  const std::int64_t k = std::upper_bound(knots, knots + K + 1, x) - knots - 1;
+  const double width = knots[k + 1] - knots[k], height = values[k + 1] - values[k], s = height / width;
+  const double xi = (x - knots[k]) / width, d0 = derivatives[k], d1 = derivatives[k + 1];
+  const double between = s + (d0 + d1 - 2 * s) * xi * (1 - xi);
+  const double ends = d1 * xi * xi + 2 * s * xi * (1 - xi) + d0 * (1 - xi) * (1 - xi);
+  return {values[k] + height * (s * xi * xi + d0 * xi * (1 - xi)) / between, s * s * ends / (between * between)};
+}
+
+// Every array has just the memory that it needs.
+template <class T>
+struct SplineLayer {
+  std::int64_t C, K;
+  invconv::Extent extent;
+  std::vector<T> knots, derivatives, x, y, logdet;
+  int threads;
+
+  invconv::Splines<T> splines() const { return {knots.data(), derivatives.data(), C, K}; }
+
+  Numbers numbers() const {
+    Numbers found(knots.begin(), knots.end());
+    found.insert(found.end(), derivatives.begin(), derivatives.end());
+    return found;
+  }
+
+  std::int64_t channel(std::size_t entry) const { return static_cast<std::int64_t>(entry) / extent.pixels % C; }
+};
+
+template <class T>
+SplineLayer<T> random_spline_layer(Random& random) {
+  SplineLayer<T> layer{uniform(random, 1, 5), uniform(random, 1, chance(random, 0.1) ? 60 : 8), {}, {}, {}, {}, {}, {}, 1};
+  const bool large = chance(random, 0.1);
+  layer.extent = {uniform(random, 0, large ? 3 : 40), uniform(random, 0, large ? 9000 : 90)};
+  layer.threads = static_cast<int>(uniform(random, 1, 4));
+  for (std::int64_t line = 0; line < 2 * layer.C; ++line) {
+    double at = -0.5 * layer.K;
+    for (std::int64_t k = 0; k <= layer.K; ++k, at += 0.1 + std::exp(normal(random) / 2)) layer.knots.push_back(T(at));
+  }
+  for (std::int64_t i = 0; i < layer.C * (layer.K + 1); ++i) layer.derivatives.push_back(T(std::exp(normal(random) / 2)));
+  for (std::int64_t i = 0; i < layer.extent.images * layer.C * layer.extent.pixels; ++i)
+    layer.x.push_back(T(normal(random) * layer.K));
+  layer.y.resize(layer.x.size());
+  layer.logdet.resize(layer.extent.images);
+  return layer;
+}
+
+template <class T>
+void check_spline(Random& random) {
+  SplineLayer<T> layer = random_spline_layer<T>(random);
+  const Numbers numbers = layer.numbers();
+  const double unit = 100 * std::numeric_limits<T>::epsilon();
+  invconv::spline(layer.splines(), layer.extent, layer.x.data(), layer.y.data(), layer.logdet.data(), layer.threads);
+  std::vector<double> logdet(layer.extent.images, 0);
+  for (std::size_t i = 0; i < layer.x.size(); ++i) {
+    const auto [y, slope] = spline_at(layer.x[i], numbers, layer.channel(i), layer.K);
+    require(std::abs(layer.y[i] - y) <= unit * (10 + std::abs(y)), "spline wrong by " + std::to_string(layer.y[i] - y));
+    logdet[static_cast<std::int64_t>(i) / layer.extent.pixels / layer.C] += std::log(slope);
+  }
+  const double terms = static_cast<double>(layer.C * layer.extent.pixels);
+  for (std::size_t b = 0; b < logdet.size(); ++b)
+    require(std::abs(layer.logdet[b] - logdet[b]) <= unit * (1 + terms), "the splines' log-determinant is wrong");
+  std::vector<T> back(layer.x.size());
+  invconv::inverse_spline(layer.splines(), layer.extent, layer.y.data(), back.data(), layer.threads);
+  for (std::size_t i = 0; i < back.size(); ++i)
+    require(std::abs(back[i] - layer.x[i]) <= 100 * unit * (10 + std::abs(layer.x[i])), "the splines' inverse is wrong");
+}
+
+// sum y + sum log dy/dx of the splines that lie so far along a direction.
+template <class T>
+double loss_at(const SplineLayer<T>& layer, const Numbers& direction, double step) {
+  Numbers numbers = layer.numbers();
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] += step * direction[i];
+  double loss = 0;
+  for (std::size_t i = 0; i < layer.x.size(); ++i) {
+    const auto [y, slope] = spline_at(layer.x[i], numbers, layer.channel(i), layer.K);
+    loss += y + std::log(slope);
+  }
+  return loss;
+}
+
+template <class T>
+void check_spline_gradient(Random& random) {
+  const SplineLayer<T> layer = random_spline_layer<T>(random);
+  const std::vector<T> ones(layer.x.size(), 1), of_logdet(layer.extent.images, 1);
+  std::vector<T> grad(layer.x.size()), grad_knots(layer.knots.size()), grad_derivatives(layer.derivatives.size());
+  const invconv::SplineGradients<T> gradients{grad_knots.data(), grad_derivatives.data()};
+  invconv::spline_gradient(layer.splines(), layer.extent, layer.x.data(), ones.data(), of_logdet.data(), grad.data(),
+                           gradients, layer.threads);
+  Numbers direction(grad_knots.size() + grad_derivatives.size());
+  double actual = 0, absolute = 1;
+  for (std::size_t i = 0; i < direction.size(); ++i) {
+    direction[i] = normal(random) / 10;
+    const double term = direction[i] * (i < grad_knots.size() ? grad_knots[i] : grad_derivatives[i - grad_knots.size()]);
+    actual += term;
+    absolute += std::abs(term);
+  }
+  const double expected = (loss_at(layer, direction, 1e-6) - loss_at(layer, direction, -1e-6)) / 2e-6;
+  const double error = std::abs(actual - expected);
+  require(error <= (sizeof(T) == 4 ? 1e-3 : 1e-5) * absolute, "the splines' gradient is wrong by " + std::to_string(error));
+  invconv::inverse_spline_gradient(layer.splines(), layer.extent, layer.x.data(), ones.data(), grad.data(), gradients,
+                                   layer.threads);
+  const Numbers numbers = layer.numbers();
+  for (std::size_t i = 0; i < grad.size(); ++i) {
+    const double slope = spline_at(layer.x[i], numbers, layer.channel(i), layer.K).second;
+    require(std::abs(grad[i] * slope - 1) <= 1e3 * std::numeric_limits<T>::epsilon(), "the gradient of y is wrong");
+  }
+}
+
 // Hides what is better than the instruction set, so that the solver chooses it.
 void pretend(const std::string& instruction_set) {
 #ifdef INVCONV_X86
@@ -250,7 +367,9 @@ int main(int argc, char** argv) {
     return kNotHere;
   }
   void (*const checks[])(Random&) = {check_inverse<float>,  check_inverse<double>,  check_gradient<float>,
-                                     check_gradient<double>, check_refusal<float>,  check_refusal<double>};
+                                     check_gradient<double>, check_refusal<float>,  check_refusal<double>,
+                                     check_spline<float>,   check_spline<double>,   check_spline_gradient<float>,
+                                     check_spline_gradient<double>};
   for (int index = 0; index < problems; ++index) {
     std::seed_seq numbers{seed, index};
     Random random(numbers);

@@ -94,6 +94,11 @@ def weight_gradient(
     return gradient
 
 
+def call_splines(function: str, *arrays: Array, threads: int) -> None:
+    """One of the compiled functions on splines: all arrays are contiguous, and the last ones are written."""
+    getattr(_compiled_solver(), function)(*arrays, _threads(threads))
+
+
 def _threads(wanted: int | None) -> int:
     return 1 if _is_forked else wanted or _core.max_threads()
 

@@ -88,9 +88,9 @@ def _inverse(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, t
 def _inverse_without_derivative(
     y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool
 ) -> Tensor:
-    if _is_watched(y, weight):
-        return torch.ops.invconv.inverse_conv2d(y, weight, corner_numbers(corners), method, transposed)  # type: ignore[no-any-return]
-    return torch_methods.solve(y, weight, corners, method, transposed)
+    if is_plain(y, weight):
+        return torch_methods.solve(y, weight, corners, method, transposed)
+    return torch.ops.invconv.inverse_conv2d(y, weight, corner_numbers(corners), method, transposed)  # type: ignore[no-any-return]
 
 
 def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]) -> Tensor:
@@ -102,9 +102,9 @@ def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners:
 def _weight_gradient_without_derivative(
     v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]
 ) -> Tensor:
-    if _is_watched(v, x):
-        return torch.ops.invconv.weight_gradient(v, x, weight_shape, corner_numbers(corners))  # type: ignore[no-any-return]
-    return torch_methods.weight_gradient(v, x, tuple(weight_shape), corners)
+    if is_plain(v, x):
+        return torch_methods.weight_gradient(v, x, tuple(weight_shape), corners)
+    return torch.ops.invconv.weight_gradient(v, x, weight_shape, corner_numbers(corners))  # type: ignore[no-any-return]
 
 
 def _is_transformed() -> bool:
@@ -113,20 +113,20 @@ def _is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def _is_watched(a: Tensor, b: Tensor) -> bool:
-    """Whether a compiler, a mode or a transform has to see the operator, or a tensor is not just memory."""
-    return (
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether the tensors are just memory, and no compiler, mode or transform has to see what is done to them."""
+    return not (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._get_tracing_state() is not None
-        or torch._C._dispatch_keys(a).raw_repr() != _plain_keys(a.device.type)
-        or torch._C._dispatch_keys(b).raw_repr() != _plain_keys(b.device.type)
+        or any(torch._C._dispatch_keys(t).raw_repr() != _plain_keys(t.device.type, t.is_inference()) for t in tensors)
     )
 
 
 @cache
-def _plain_keys(device: str) -> int:
-    return torch._C._dispatch_keys(torch.empty(0, device=device)).raw_repr()
+def _plain_keys(device: str, is_inference: bool) -> int:
+    with torch.inference_mode(is_inference):
+        return torch._C._dispatch_keys(torch.empty(0, device=device)).raw_repr()
 
 
 # The operators.
