@@ -3,8 +3,9 @@
     python apps/reproduce_tables run 3.2 3.3 --mnist MNIST --cifar10 CIFAR --epochs 3
     python apps/reproduce_tables fill
 
-`run` keeps the runs in a folder: one that was stopped goes on, one that is finished is only timed again. It writes a
-JSON file for each table, and `fill` writes the document from them. What is compared stands in tables.toml.
+`run` keeps the runs in a folder: one that was stopped goes on, one that is finished is only timed again. Models of a
+table that is about times alone are not trained. It writes a JSON file for each table, and `fill` writes the document
+from them. What is compared stands in tables.toml.
 """
 
 from __future__ import annotations
@@ -18,10 +19,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nflows_core.comparison import compare, rows_of
+import torch
+
+from nflows_core.comparison import arguments_of, compare, rows_of, time_flows
+from nflows_core.data import read_images
+from nflows_core.distributions.dequantization import dequantize
+from nflows_core.evaluation import parameters
+from nflows_core.flow import Flow
 from nflows_core.model_choice import ModelChoice
+from nflows_core.models import MODELS
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.page import Table
+from nflows_core.runtime.report import write_report
 from nflows_core.training import StepMetrics, TrainingConfig
 
 ROOT = Path(__file__).parents[2]
@@ -63,15 +73,42 @@ def run_table(table: dict[str, Any], options: argparse.Namespace) -> None:
     if data is None:
         raise ValueError(f"table {table['id']} is about {table['data']}: give its folder by --{table['data']}")
 
-    def progress(model: str, metrics: StepMetrics, total: int) -> None:
-        if metrics.step * options.epochs % total == 0:
-            print(f"{table['id']}  {model}  epoch {metrics.epoch}  {metrics.bits_per_dim:.3f}", flush=True)
-
     folder = options.output / f"table-{table['id']}"
-    config = TrainingConfig(epochs=options.epochs, warmup_steps=100, checkpoint_steps=200)
     arguments = table["arguments"] if options.width is None else {**table["arguments"], "width": options.width}
-    compare(data, folder, [ModelChoice.parse(text) for text in table["models"]], arguments, config, progress=progress)
+    candidates = [ModelChoice.parse(text) for text in table["models"]]
+    if table.get("times_only", False):
+        time_untrained(table["title"], data, folder, candidates, arguments)
+    else:
+        train_and_time(table["id"], data, folder, candidates, arguments, options.epochs)
     shutil.copyfile(folder / "report.json", results(table["id"]))
+
+
+def train_and_time(
+    table_id: str, data: str, folder: Path, candidates: list[ModelChoice], arguments: dict[str, Any], epochs: int
+) -> None:
+    def progress(model: str, metrics: StepMetrics, total: int) -> None:
+        if metrics.step * epochs % total == 0:
+            print(f"{table_id}  {model}  epoch {metrics.epoch}  {metrics.bits_per_dim:.3f}", flush=True)
+
+    config = TrainingConfig(epochs=epochs, warmup_steps=100, checkpoint_steps=200)
+    compare(data, folder, candidates, arguments, config, progress=progress)
+
+
+def time_untrained(
+    title: str, data: str, folder: Path, candidates: list[ModelChoice], arguments: dict[str, Any]
+) -> None:
+    images = read_images(data, "train")
+    batch = dequantize(images[:100].pixels, images.quantization, torch.Generator().manual_seed(0))
+    flows: dict[str, Flow] = {}
+    for candidate in candidates:
+        torch.manual_seed(0)
+        preset: Any = MODELS[candidate.model]
+        own = arguments_of(candidate, arguments)
+        flows[candidate.text] = preset(images.shape, quantization=images.quantization, **own)
+        flows[candidate.text].initialize(batch)
+    counts = [{"model": text, "parameters": parameters(flow)} for text, flow in flows.items()]
+    tables = [Table("Models", counts), Table("Times, and their ratios to those of the first", time_flows(flows))]
+    write_report(folder, title, {"settings": {"data": Path(data).name, **arguments}}, seed=0, tables=tables)
 
 
 def results(table_id: str) -> Path:
@@ -101,15 +138,18 @@ def markdown(table: Mapping[str, Any]) -> str:
 
 
 def our_row(row: Mapping[str, Any]) -> tuple[str, ...]:
-    low, high = row["bits_per_dim_interval_95"]
     return (
         f"**{row['model']}**",
-        f"{row['bits_per_dim']:.3f} ± {(high - low) / 2:.3f}",
-        f"{row['nats_per_image']:,.0f}",
+        *(our_quality(row) if "bits_per_dim" in row else ("", "")),
         f"{row['sampling_ms_per_100']:,.1f} ({row['sampling_ratio']:.2f})",
         f"{row['forward_ms_per_100']:,.1f} ({row['forward_ratio']:.2f})",
         f"{row['parameters'] / 1e6:.3f} M",
     )
+
+
+def our_quality(row: Mapping[str, Any]) -> tuple[str, str]:
+    low, high = row["bits_per_dim_interval_95"]
+    return f"{row['bits_per_dim']:.3f} ± {(high - low) / 2:.3f}", f"{row['nats_per_image']:,.0f}"
 
 
 def thesis_row(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -120,10 +160,11 @@ def thesis_row(row: Mapping[str, Any]) -> tuple[str, ...]:
 def conditions(report: Mapping[str, Any] | None) -> str:
     if report is None:
         return "Ours: not run yet."
-    settings, machine = report["settings"]["training"], report["machine"]
-    diverged = "".join(f" {model} diverged." for model in report["diverged"])
+    training, machine = report["settings"].get("training"), report["machine"]
+    how = f"epochs: {training['epochs']}, batch {training['batch_size']}" if training else "not trained"
+    diverged = "".join(f" {model} diverged." for model in report.get("diverged", ()))
     return (
-        f"Ours, in bold: seed {report['seed']}, epochs: {settings['epochs']}, batch {settings['batch_size']}, "
+        f"Ours, in bold: seed {report['seed']}, {how}, "
         f"{machine['cpu_count']} cores of an {machine['processor']}, torch {report['versions']['torch']}. "
         f"In brackets, the times as ratios to the first row's.{diverged}"
     )

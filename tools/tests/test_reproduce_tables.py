@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nflows_core.experiment import argument_names
+from nflows_core.comparison import arguments_of
 from nflows_core.model_choice import ModelChoice
 from nflows_core.models import MODELS
 
@@ -42,12 +42,11 @@ def test_the_document_shows_the_kept_results(table: dict[str, Any]) -> None:
 def test_its_models_take_images_of_its_data(table: dict[str, Any]) -> None:
     for text in table["models"]:
         choice = ModelChoice.parse(text)
-        known = argument_names(choice.model)
-        common = {name: value for name, value in table["arguments"].items() if name in known}
         # Two steps tell as much as 32 whether the arguments fit, sooner.
-        arguments = {**common, **choice.arguments, "depth": 2, "width": 4}
+        small = {"depth": 2, "width": 4}
+        arguments = arguments_of(choice, table["arguments"])
         preset: Any = MODELS[choice.model]
-        preset(SHAPES[table["data"]], **{k: v for k, v in arguments.items() if k in known})
+        preset(SHAPES[table["data"]], **{name: small.get(name, value) for name, value in arguments.items()})
 
 
 def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -161,3 +162,18 @@ def test_width_doubles_at_each_level() -> None:
             m.second.conv.out_channels for m in preset((1, 8, 8), 2, 1, width=6).modules() if hasattr(m, "second")
         ]
         assert hidden == [6, 12]
+
+
+@pytest.mark.parametrize("name", ["inverse-flow", "finc", "glow"])
+def test_a_compiler_sees_the_whole_density(name: str) -> None:
+    torch.manual_seed(0)
+    flow = make(name, (1, 8, 8), levels=2, depth=1)
+    x = images(flow)
+    compiled = torch.compile(flow.log_prob, backend="aot_eager", fullgraph=True)
+    for actual, expected in zip(gradients(flow, compiled, x), gradients(flow, flow.log_prob, x), strict=True):
+        torch.testing.assert_close(actual, expected)
+
+
+def gradients(flow: Flow, density: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, ...]:
+    values = density(x)
+    return values, *torch.autograd.grad(values.sum(), list(flow.parameters()))

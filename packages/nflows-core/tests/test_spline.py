@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -156,6 +157,21 @@ def test_gradients_are_exact_in_float32_for_steep_splines() -> None:
 
     for actual, expected in zip(gradients_in(torch.float32), gradients_in(torch.float64), strict=True):
         torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=1e-5 * expected.abs().max().item())
+
+
+def test_compilers_see_the_operations() -> None:
+    layer = SplineActivation((2, 4, 4))
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = (10 * torch.randn(3, 2, 4, 4)).requires_grad_()
+
+    def results(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+        z, logdet = function(x)
+        return z, logdet, *torch.autograd.grad(z.square().sum() + logdet.sum(), [x, *layer.parameters()])
+
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    for actual, expected in zip(results(compiled), results(layer), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_one_image_is_left_as_it_was() -> None:

@@ -68,7 +68,7 @@ def compare(
         raise ValueError(f"{twice[0]} is given twice")
     failures: dict[str, str] = {}
     for candidate in candidates:
-        plan = Run(candidate.model, _arguments(candidate, arguments), data, size, (), config)
+        plan = Run(candidate.model, arguments_of(candidate, arguments), data, size, (), config)
         try:
             _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
         except DivergedError as error:
@@ -82,8 +82,22 @@ def compare(
 
 def rows_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a report that `compare` wrote, each with all that was measured of a model."""
-    quality, times = report["tables"].values()
-    return [{**one, **other} for one, other in zip(quality, times, strict=True)]
+    rows = zip(*report["tables"].values(), strict=True)
+    return [{name: value for part in parts for name, value in part.items()} for parts in rows]
+
+
+def arguments_of(candidate: ModelChoice, common: Mapping[str, Any]) -> dict[str, Any]:
+    """What the candidate's preset is given: what it takes of the common arguments, and its own."""
+    known = experiment.argument_names(candidate.model)
+    return {**{name: value for name, value in common.items() if name in known}, **candidate.arguments}
+
+
+def time_flows(flows: Mapping[str, Flow], rounds: int = 5) -> list[dict[str, Any]]:
+    """A row for each flow: milliseconds of 100 images, the flows taking turns, and their ratios to the first one's."""
+    works = [make(flow) for flow in flows.values() for make in (sampling, density, training)]
+    milliseconds = median_milliseconds(works, rounds)
+    times = [milliseconds[i : i + 3] for i in range(0, len(milliseconds), 3)]
+    return [{"model": text, **_times(own, times[0])} for text, own in zip(flows, times, strict=True)]
 
 
 def _train(folder: Path, plan: Run, progress: Callable[[StepMetrics, int], None] | None) -> None:
@@ -101,12 +115,9 @@ def _train(folder: Path, plan: Run, progress: Callable[[StepMetrics, int], None]
 
 
 def _rows(folder: Path, flows: Mapping[str, Flow], test: Images, rounds: int, seed: int) -> list[dict[str, Any]]:
-    works = [make(flow) for flow in flows.values() for make in (sampling, density, training)]
-    milliseconds = median_milliseconds(works, rounds)
-    times = [milliseconds[i : i + 3] for i in range(0, len(milliseconds), 3)]
     return [
-        {"model": text, **_quality(flow, test, seed), **_training(folder / _slug(text)), **_times(times[i], times[0])}
-        for i, (text, flow) in enumerate(flows.items())
+        {"model": text, **_quality(flow, test, seed), **_training(folder / _slug(text)), **times}
+        for (text, flow), times in zip(flows.items(), time_flows(flows, rounds), strict=True)
     ]
 
 
@@ -156,11 +167,6 @@ def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Points]:
         str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
     }
     return {model: points[1:] if len(points) > 2 else points for model, points in curves.items()}
-
-
-def _arguments(candidate: ModelChoice, common: Mapping[str, Any]) -> dict[str, Any]:
-    known = experiment.argument_names(candidate.model)
-    return {**{name: value for name, value in common.items() if name in known}, **candidate.arguments}
 
 
 def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int], None] | None:
