@@ -53,3 +53,26 @@ def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "argv", ["reproduce_tables", "run", "3.2"])
     with pytest.raises(ValueError, match=r"table 3\.2 is about mnist: give its folder by --mnist"):
         APPLICATION.main()
+
+
+@pytest.mark.parametrize("times_only", [False, True])
+def test_a_table_is_run_and_shown(times_only: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {
+        "id": "0.0",
+        "title": "Digits",
+        "data": "mnist",
+        "times_only": times_only,
+        "arguments": {"levels": 1, "depth": 1, "width": 2},
+        "models": ["glow", "planar-stack:layer=emerging"],
+        "thesis": [{"model": "Glow", "sampling": 1000.0}],
+    }
+    monkeypatch.setattr(APPLICATION, "RESULTS", tmp_path)
+    monkeypatch.setattr(APPLICATION, "tables", lambda: [table])
+    command = ["reproduce_tables", "run", "0.0", "--mnist", "digits", "--epochs", "1", "-o", str(tmp_path / "runs")]
+    monkeypatch.setattr(sys, "argv", command)
+    APPLICATION.main()
+    names = ["| **glow**", "| **planar-stack:layer=emerging**", "| thesis: Glow"]
+    lines = APPLICATION.markdown(table).splitlines()
+    assert [line.split(" | ")[0] for line in lines[3:6]] == names
+    assert ("not trained" in lines[7]) is times_only
+    assert ("±" in lines[3]) is not times_only
