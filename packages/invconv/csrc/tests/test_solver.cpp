@@ -1,6 +1,6 @@
 // Random problems, solved on the CPU, put back into the convolution by naive loops in double, and compared; gradients
-// likewise. Built with
-// AddressSanitizer and UndefinedBehaviorSanitizer: the memory of an array ends where its view ends.
+// likewise, and splines beside their definition. Built with AddressSanitizer and UndefinedBehaviorSanitizer: the memory
+// of an array ends where its view ends.
 //
 //   test_solver [INSTRUCTION SET] [PROBLEMS] [SEED]
 
