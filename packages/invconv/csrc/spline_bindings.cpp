@@ -42,6 +42,14 @@ void check_one_an_image(const Images& images, const Numbers& numbers) {
 }
 
 template <class T>
+invconv::SplineGradients<T> gradients_of(const Array<const T, 3>& knots, const Array<const T, 2>& derivatives,
+                                         const Array<T, 3>& grad_knots, const Array<T, 2>& grad_derivatives) {
+  check_same_shape(knots, grad_knots);
+  check_same_shape(derivatives, grad_derivatives);
+  return {grad_knots.data(), grad_derivatives.data()};
+}
+
+template <class T>
 void spline(Array<const T, 3> x, Array<const T, 3> knots, Array<const T, 2> derivatives, Array<T, 3> y,
             Array<T, 1> logdet, int threads) {
   const invconv::Splines<T> splines = splines_of<T>(knots, derivatives);
@@ -71,11 +79,10 @@ void spline_gradient(Array<const T, 3> x, Array<const T, 3> knots, Array<const T
   check_same_shape(x, grad_y);
   check_same_shape(x, grad_x);
   check_one_an_image(x, grad_logdet);
-  check_same_shape(knots, grad_knots);
-  check_same_shape(derivatives, grad_derivatives);
+  const auto gradients = gradients_of<T>(knots, derivatives, grad_knots, grad_derivatives);
   nb::gil_scoped_release release;
   invconv::spline_gradient(splines, extent, x.data(), grad_y.data(), grad_logdet.data(), grad_x.data(),
-                           {grad_knots.data(), grad_derivatives.data()}, threads);
+                           gradients, threads);
 }
 
 template <class T>
@@ -86,11 +93,9 @@ void inverse_spline_gradient(Array<const T, 3> x, Array<const T, 3> knots, Array
   const invconv::Extent extent = extent_of(x, splines, threads);
   check_same_shape(x, grad_x);
   check_same_shape(x, grad_y);
-  check_same_shape(knots, grad_knots);
-  check_same_shape(derivatives, grad_derivatives);
+  const auto gradients = gradients_of<T>(knots, derivatives, grad_knots, grad_derivatives);
   nb::gil_scoped_release release;
-  invconv::inverse_spline_gradient(splines, extent, x.data(), grad_x.data(), grad_y.data(),
-                                   {grad_knots.data(), grad_derivatives.data()}, threads);
+  invconv::inverse_spline_gradient(splines, extent, x.data(), grad_x.data(), grad_y.data(), gradients, threads);
 }
 
 // Of arrays that have another dtype or are not contiguous, no copy is made: results would be lost in it.
