@@ -1,10 +1,11 @@
-"""Train and time the models of the thesis's tables, and set the rows beside the thesis's in docs/reproduction.md.
+"""Train and time the models of the thesis's tables, and set the rows beside the thesis's in docs/reproduction.md; those
+of table 3.2 stand in the README too.
 
     python apps/reproduce_tables run 3.2 3.3 --mnist MNIST --cifar10 CIFAR --epochs 3
     python apps/reproduce_tables fill
 
 `run` keeps the runs in a folder: one that was stopped goes on, one that is finished is only timed again. Models of a
-table that is about times alone are not trained. It writes a JSON file for each table, and `fill` writes the document
+table that is about times alone are not trained. It writes a JSON file for each table, and `fill` writes the documents
 from them. What is compared stands in tables.toml.
 """
 
@@ -15,7 +16,7 @@ import json
 import shutil
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from nflows_core.training import StepMetrics, TrainingConfig
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "packages" / "nflows-core" / "benchmarks" / "results"
 DOCUMENT = ROOT / "docs" / "reproduction.md"
+README = ROOT / "README.md"
 DATA_SETS = ("mnist", "cifar10")
 HEADER = ("", "bits per dimension", "nats an image", "sampling, ms for 100", "density, ms for 100", "parameters")
 
@@ -52,8 +54,8 @@ def main() -> None:
     run.add_argument("--epochs", type=int, default=100)
     run.add_argument("--width", type=int, help="of the couplings, instead of the table's")
     run.set_defaults(command=run_tables)
-    fill = commands.add_parser("fill", help="write docs/reproduction.md from the results")
-    fill.set_defaults(command=fill_document)
+    fill = commands.add_parser("fill", help="write the rows of docs/reproduction.md and the README from the results")
+    fill.set_defaults(command=fill_documents)
     options = parser.parse_args()
     options.command(options)
 
@@ -115,26 +117,50 @@ def results(table_id: str) -> Path:
     return RESULTS / f"table-{table_id}.json"
 
 
-def fill_document(options: argparse.Namespace) -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for table in tables():
-        start, end = f"<!-- table {table['id']} -->\n", f"<!-- end of table {table['id']} -->"
+def fill_documents(options: argparse.Namespace) -> None:
+    fill(DOCUMENT, {table["id"]: beside_the_thesis(table) for table in tables()})
+    fill(README, {"3.2": overview("3.2")})
+
+
+def fill(document: Path, texts: Mapping[str, str]) -> None:
+    """Puts each text between the marks of its table."""
+    text = document.read_text(encoding="utf-8")
+    for table_id, rows in texts.items():
+        start, end = f"<!-- table {table_id} -->\n", f"<!-- end of table {table_id} -->"
         if start not in text or end not in text:
-            raise ValueError(f"{DOCUMENT} has no place for table {table['id']}: put {start.strip()} and {end} there")
+            raise ValueError(f"{document} has no place for table {table_id}: put {start.strip()} and {end} there")
         before, _, rest = text.partition(start)
-        text = before + start + markdown(table) + end + rest.partition(end)[2]
-    with atomic_write(DOCUMENT, "w") as file:
+        text = before + start + rows + end + rest.partition(end)[2]
+    with atomic_write(document, "w") as file:
         file.write(text)
 
 
-def markdown(table: Mapping[str, Any]) -> str:
+def beside_the_thesis(table: Mapping[str, Any]) -> str:
     """The table's rows, ours first, and the conditions of ours."""
-    path = results(table["id"])
-    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    report = read_results(table["id"])
     ours = [] if report is None else rows_of(report)
-    lines = [HEADER, ("---",) * len(HEADER), *map(our_row, ours), *map(thesis_row, table["thesis"])]
-    rows = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"\n{rows}\n\n{conditions(report)}\n\n"
+    return markdown([HEADER, *map(our_row, ours), *map(thesis_row, table["thesis"])], conditions(report))
+
+
+def overview(table_id: str) -> str:
+    """Our rows alone, with how exactly each model inverts."""
+    report = read_results(table_id)
+    ours = [] if report is None else rows_of(report)
+    header = (*HEADER, "largest error of decode(encode(x))")
+    return markdown(
+        [header, *((*our_row(row), f"{row['max_reconstruction_error']:.1e}") for row in ours)], conditions(report)
+    )
+
+
+def read_results(table_id: str) -> dict[str, Any] | None:
+    path = results(table_id)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def markdown(rows: Sequence[Sequence[str]], below: str) -> str:
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"\n{table}\n\n{below}\n\n"
 
 
 def our_row(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,11 +31,18 @@ APPLICATION = load()
 TABLES: list[dict[str, Any]] = APPLICATION.tables()
 
 
+def shown(document: Path, table_id: str) -> str:
+    text = document.read_text(encoding="utf-8")
+    return text.partition(f"<!-- table {table_id} -->\n")[2].partition(f"<!-- end of table {table_id} -->")[0]
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table["id"])
 def test_the_document_shows_the_kept_results(table: dict[str, Any]) -> None:
-    text = APPLICATION.DOCUMENT.read_text(encoding="utf-8")
-    shown = text.partition(f"<!-- table {table['id']} -->\n")[2].partition(f"<!-- end of table {table['id']} -->")[0]
-    assert shown == APPLICATION.markdown(table)
+    assert shown(APPLICATION.DOCUMENT, table["id"]) == APPLICATION.beside_the_thesis(table)
+
+
+def test_the_readme_shows_the_kept_results() -> None:
+    assert shown(APPLICATION.README, "3.2") == APPLICATION.overview("3.2")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table["id"])
@@ -72,7 +79,7 @@ def test_a_table_is_run_and_shown(times_only: bool, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "argv", command)
     APPLICATION.main()
     names = ["| **glow**", "| **planar-stack:layer=emerging**", "| thesis: Glow"]
-    lines = APPLICATION.markdown(table).splitlines()
+    lines = APPLICATION.beside_the_thesis(table).splitlines()
     assert [line.split(" | ")[0] for line in lines[3:6]] == names
     assert ("not trained" in lines[7]) is times_only
     assert ("±" in lines[3]) is not times_only

@@ -203,3 +203,11 @@ def test_refuses_gradients_of_another_shape():
         splines.spline_gradient(x, knots, derivatives, x, torch.zeros(3).double())
     with pytest.raises(ValueError, match="shape"):
         splines.inverse_spline_gradient(x, knots, derivatives, x[:, :, :2])
+
+
+def test_says_that_the_extension_is_missing(monkeypatch):
+    knots, derivatives = random_splines(4, 5)
+    monkeypatch.setattr(numpy_ops, "_core", None)
+    assert not splines.is_compiled_for(knots, derivatives)
+    with pytest.raises(RuntimeError, match=r"splines: not in this installation.*; reinstall it with a C\+\+ compiler$"):
+        splines.spline(random_images(2, 4, 3, 3), knots, derivatives)

@@ -96,7 +96,7 @@ def weight_gradient(
 
 def call_splines(function: str, *arrays: Array, threads: int) -> None:
     """One of the compiled functions on splines: all arrays are contiguous, and the last ones are written."""
-    getattr(_compiled_solver(), function)(*arrays, _threads(threads))
+    getattr(_extension("splines"), function)(*arrays, _threads(threads))
 
 
 def _threads(wanted: int | None) -> int:
@@ -104,10 +104,14 @@ def _threads(wanted: int | None) -> int:
 
 
 def _compiled_solver() -> ModuleType:
+    return _extension("method: 'wavefront'", ", or pass torch tensors with method='fixed_point'")
+
+
+def _extension(what: str, otherwise: str = "") -> ModuleType:
     if _core is None:
         raise RuntimeError(
-            "method: 'wavefront' needs the compiled solver, which this installation of invconv lacks; "
-            "reinstall it with a C++ compiler, or pass torch tensors with method='fixed_point'"
+            f"{what}: not in this installation of invconv, which lacks the compiled extension; "
+            f"reinstall it with a C++ compiler{otherwise}"
         )
     return _core
 
