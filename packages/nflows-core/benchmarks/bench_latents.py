@@ -24,7 +24,7 @@ from nflows_core.flow import Flow, density_to_bits_per_dim
 from nflows_core.latents import MEASURES, decode_vectors, edit, edit_response, encode_vectors, slerp
 from nflows_core.latents.attributes import spread
 from nflows_core.latents.strips import find_direction
-from nflows_core.runtime.files import save_image
+from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.report import machine, versions
 from nflows_core.training import load_run, read_run
 
@@ -107,7 +107,8 @@ def main() -> None:
         record = {"run": settings, "edit": edited, "between": between, "machine": machine(), "versions": versions()}
         arguments.json.write_text(json.dumps(record, indent=2) + "\n")
     if arguments.picture:
-        save_image(arguments.picture, image_grid(images[:SHOWN].flatten(0, 1), columns=len(AMOUNTS)))
+        grid = image_grid(images[:SHOWN].flatten(0, 1), columns=len(AMOUNTS))
+        write_picture(arguments.picture, Picture(grid))
 
 
 if __name__ == "__main__":

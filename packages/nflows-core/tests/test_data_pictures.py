@@ -54,5 +54,5 @@ def test_pictures_that_do_not_fit(tmp_path: Path, shape: tuple[int, ...], size: 
 
 def test_what_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("text")
-    with pytest.raises(DataError, match=r"a.png: not a picture$"):
+    with pytest.raises(DataError, match=r"a.png: not a picture that is read"):
         read_pictures([tmp_path / "a.png"], (1, 4, 4), 256, None)

@@ -7,11 +7,9 @@ import stat
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from nflows_core.runtime.files import atomic_write, save_image, sha256
+from nflows_core.runtime.files import atomic_write, sha256
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither modes nor limits like these")
 
@@ -143,23 +141,6 @@ def test_long_names(tmp_path: Path) -> None:
     with atomic_write(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_save_image(tmp_path: Path, channels: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
-    save_image(tmp_path / "picture.PNG", pixels)
-    with Image.open(tmp_path / "picture.PNG") as picture:
-        assert picture.mode == ("L" if channels == 1 else "RGB")
-        assert np.array_equal(np.array(picture).reshape(pixels.shape), pixels)
-    assert names(tmp_path) == ["picture.PNG"]
-
-
-@pytest.mark.parametrize("name", ["picture.txt", "picture"])
-def test_save_image_in_no_format(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name}: no picture format"):
-        save_image(tmp_path / name, np.zeros((2, 2, 3), np.uint8))
-    assert names(tmp_path) == []
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
-from nflows_core.runtime.files import save_image, sha256
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown
 from nflows_core.runtime.report import report_json, write_csv, write_report
 
@@ -45,7 +46,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def png(tmp_path: Path) -> Path:
-    save_image(tmp_path / "picture.png", np.zeros((3, 3, 3), np.uint8))
+    write_picture(tmp_path / "picture.png", Picture(np.zeros((3, 3, 3), np.uint8)))
     return tmp_path / "picture.png"
 
 

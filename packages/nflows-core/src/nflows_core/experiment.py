@@ -33,7 +33,7 @@ from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import MODELS
 from nflows_core.runtime.curve import Curve
-from nflows_core.runtime.files import save_image
+from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
 from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
@@ -236,7 +236,7 @@ def save_samples(
     generator = torch.Generator(like.device).manual_seed(seed)
     context = None if rows.context is None else rows.context.to(like)
     samples = flow.sample(n if context is None else len(context), temperature, context, generator)
-    save_image(path, image_grid(samples, rows.columns))
+    write_picture(path, Picture(image_grid(samples, rows.columns)))
 
 
 @torch.no_grad()
@@ -249,7 +249,7 @@ def save_reconstruction(
     x = dequantize(images.pixels[:n].to(like), images.quantization, generator)
     context = None if context is None else context[:n].to(like)
     grid = reconstruction_grid(x, flow.decode(flow.encode(x, context), context))
-    save_image(path, grid.pixels)
+    write_picture(path, Picture(grid.pixels))
     return grid.caption
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import Layout
 from nflows_core.data.resize import fit_square
+from nflows_core.runtime.images import Picture, PictureError, decode_picture
 
 Opener = Callable[[str], IO[bytes]]
 """Opens the file of a name, which is its path inside the data set with slashes."""
-
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-_GREY = ("1", "L", "LA")
-_COLOUR = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB")
 
 
 def read_layout(place: object, layout: Layout, open_file: Opener, size: int | None) -> Images:
@@ -97,21 +91,9 @@ def decode_all(place: object, names: Iterable[str], open_file: Opener, size: int
 
 def decode(name: str, open_file: Opener) -> Tensor:
     """The pixels of one picture, upright, as uint8, :math:`(1, H, W)` or :math:`(3, H, W)`."""
-    with _opened(name, open_file) as image:
-        _check_content(image)
-        mode = "L" if image.mode in _GREY else "RGB"
-        pixels = torch.from_numpy(np.array(ImageOps.exif_transpose(image).convert(mode)))
-    return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
-
-
-@contextmanager
-def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
     try:
-        with open_file(name) as file, Image.open(file, formats=_FORMATS) as image:
-            yield image
-    except UnidentifiedImageError as error:
-        raise DataError(f"{name}: not a picture") from error
-    # There is no end to what decoders raise for damaged bytes.
+        with open_file(name) as file:
+            return _colours(decode_picture(file))
     except Exception as error:
         raise DataError(f"{name}: {error}") from error
 
@@ -121,18 +103,16 @@ def _open(name: str) -> IO[bytes]:
 
 
 def _has_colour(name: str, open_file: Opener) -> bool:
-    with _opened(name, open_file) as image:
-        return image.mode not in _GREY
+    return len(decode(name, open_file)) == 3
 
 
-def _check_content(image: Image.Image) -> None:
-    if image.mode not in _GREY + _COLOUR:
-        raise ValueError(f"pixels of mode {image.mode} are not 8-bit; convert it first")
-    # An MPO is a JPEG whose further pictures are previews, or what the other eye sees.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ValueError("holds several pictures; save each in a file of its own")
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise ValueError("has transparent pixels; put it on a background first")
+def _colours(picture: Picture) -> Tensor:
+    if picture.bits != 8:
+        raise PictureError(f"has {picture.bits} bits a sample, and flows take 8")
+    if picture.has_alpha and (picture.pixels[:, :, -1] < 255).any():
+        raise PictureError("has transparent pixels; put it on a background first")
+    colours = picture.pixels[:, :, : picture.channels - picture.has_alpha]
+    return torch.from_numpy(colours).permute(2, 0, 1).contiguous()
 
 
 def _check_size(place: object, name: str, decoded: dict[str, Tensor]) -> None:

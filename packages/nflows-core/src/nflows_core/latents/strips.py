@@ -18,7 +18,7 @@ from nflows_core.latents.directions import AttributeDirection, attribute_directi
 from nflows_core.latents.interpolation import interpolate
 from nflows_core.latents.response import edit_response
 from nflows_core.latents.table import AttributeTable
-from nflows_core.runtime.files import save_image
+from nflows_core.runtime.images import Picture, write_picture
 
 TRAINING_IMAGES = 5000
 """More make a direction no better: on MNIST the norm of that from 20,000 is one percent smaller."""
@@ -31,7 +31,7 @@ def save_interpolation(flow: Flow, images: Images, pairs: Sequence[tuple[int, in
     x = _dequantized(flow, images)
     starts, ends = (torch.split(x[list(side)], _BATCH) for side in zip(*pairs, strict=True))
     rows = torch.cat([interpolate(flow, start, end, steps) for start, end in zip(starts, ends, strict=True)])
-    save_image(path, image_grid(rows.flatten(0, 1), columns=steps))
+    write_picture(path, Picture(image_grid(rows.flatten(0, 1), columns=steps)))
 
 
 def find_direction(flow: Flow, name: str, training: Images, table: AttributeTable | None = None) -> AttributeDirection:
@@ -53,9 +53,10 @@ def save_edit(
     if not edited.isfinite().all():
         raise ValueError(f"an image edited by up to {max(amounts, key=abs):g} is not finite; give smaller amounts")
     if edited.shape[:2] == (1, 1):
-        save_image(path, quantize(edited[0, 0], 256).permute(1, 2, 0).cpu().numpy())
+        pixels = quantize(edited[0, 0], 256).permute(1, 2, 0).cpu().numpy()
     else:
-        save_image(path, image_grid(edited.flatten(0, 1), columns=len(amounts)))
+        pixels = image_grid(edited.flatten(0, 1), columns=len(amounts))
+    write_picture(path, Picture(pixels))
     return {
         "attribute": name,
         "attribute_mean": direction.mean,

@@ -10,11 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from typing import IO, Any, Literal
 
 LEFT_BEHIND = frozenset(
     ("$recycle.bin", "@eadir", "__macosx", "desktop.ini", "lost+found", "system volume information", "thumbs.db")
@@ -56,27 +52,6 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(target.parent)
-
-
-def save_image(path: str | Path, pixels: NDArray[np.uint8]) -> None:
-    """Writes a picture whole or not at all; the suffix, such as ``.png``, says how.
-
-    Arguments:
-        path: The target.
-        pixels: :math:`(H, W, C)` with one or three channels.
-
-    Raises:
-        ValueError: The suffix is of no format that can be written.
-        OSError: See `atomic_write`.
-    """
-    from PIL import Image
-
-    suffix = Path(path).suffix.lower()
-    image_format = Image.registered_extensions().get(suffix)
-    if image_format not in Image.SAVE:
-        raise ValueError(f"{path}: no picture format has the suffix {suffix!r}; use .png")
-    with atomic_write(path) as file:
-        Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, image_format)
 
 
 def is_junk(name: str) -> bool:

@@ -1,0 +1,8 @@
+"""Picture files in and out: the pixels of 8 or 16 bits, upright, and all that a file says about them."""
+
+from nflows_core.runtime.images.metadata import Metadata
+from nflows_core.runtime.images.picture import Picture, PictureError
+from nflows_core.runtime.images.reading import decode_picture, read_picture
+from nflows_core.runtime.images.writing import write_picture
+
+__all__ = ["Metadata", "Picture", "PictureError", "decode_picture", "read_picture", "write_picture"]

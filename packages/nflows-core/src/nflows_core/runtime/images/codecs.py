@@ -1,0 +1,28 @@
+"""The libraries for 16 bits a sample and for TIFF, which only those need who have such files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def import_imagecodecs() -> Any:
+    try:
+        import imagecodecs
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    return imagecodecs
+
+
+def import_tifffile() -> Any:
+    import_imagecodecs()  # which tifffile takes for compressed files
+    try:
+        import tifffile
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    return tifffile
+
+
+def _missing() -> ModuleNotFoundError:
+    return ModuleNotFoundError(
+        "pictures of 16 bits, and writing TIFF, need imagecodecs and tifffile: pip install 'nflows-core[images]'"
+    )

@@ -1,0 +1,74 @@
+"""A still picture, decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.images.metadata import Metadata
+
+MAX_PIXELS = 1_000_000_000
+"""No more are decoded: a small file can claim to hold any number."""
+
+_CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGB and alpha"}
+# The colour space in the header of an ICC profile (ICC.1:2022, section 7.2.6).
+_COLOUR_SPACE = {b"GRAY": (1, 2), b"RGB ": (3, 4)}
+
+
+class PictureError(ValueError):
+    """A file that is no picture, is damaged, or holds what is not read or cannot be written."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The pixels of a picture, upright, and what they need to look right.
+
+    Arguments:
+        pixels: :math:`(H, W, C)`, uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha. Alpha is straight:
+            colours are not multiplied by it.
+        icc: The colour profile; without one, colours are sRGB by convention.
+        dpi: Pixels an inch, across and down.
+        metadata: What the file says about the picture.
+
+    Raises:
+        ValueError: Pixels of another shape or type, or a profile for other channels.
+    """
+
+    pixels: NDArray[np.uint8 | np.uint16]
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.pixels)
+        if self.icc is not None and self.channels not in _COLOUR_SPACE.get(self.icc[16:20], ()):
+            space = self.icc[16:20].decode("ascii", "replace").strip()
+            raise ValueError(f"icc: a profile for {space or 'no'} pixels, but these are {_CHANNELS[self.channels]}")
+
+    @property
+    def channels(self) -> int:
+        return int(self.pixels.shape[2])
+
+    @property
+    def bits(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return 8 * self.pixels.itemsize
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.channels in (2, 4)
+
+
+def check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}; cut it into parts")
+
+
+def _check_pixels(pixels: NDArray[Any]) -> None:
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels: expected uint8 or uint16, got {pixels.dtype}")
+    if pixels.ndim != 3 or pixels.shape[2] not in _CHANNELS or not pixels.size:
+        raise ValueError(f"pixels: expected a shape (H, W, C) with one to four channels, got {pixels.shape}")

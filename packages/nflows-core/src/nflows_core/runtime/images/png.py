@@ -1,0 +1,67 @@
+"""PNG's samples of 16 bits, which Pillow does not have, and its chunks (W3C PNG, third edition, section 11)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.images.codecs import import_imagecodecs
+from nflows_core.runtime.images.picture import Picture, PictureError
+
+_INCH = 0.0254  # metres
+_HEADER = 33  # signature and IHDR
+
+
+def bit_depth(file: IO[bytes]) -> int:
+    """Bits a sample, as the header says."""
+    file.seek(24)
+    return file.read(1)[0]
+
+
+def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
+    """The pixels, :math:`(H, W, C)`, of a file with 16 bits a sample."""
+    codecs = import_imagecodecs()
+    file.seek(0)
+    pixels: NDArray[np.uint16] = codecs.png_decode(file.read())
+    if pixels.dtype != np.uint16:
+        raise PictureError("16 bits a sample of a kind that is not read; convert it first")
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def encode_deep(pixels: NDArray[np.uint16]) -> bytes:
+    codecs = import_imagecodecs()
+    encoded: bytes = codecs.png_encode(np.ascontiguousarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels))
+    return encoded
+
+
+def add_chunks(encoded: bytes, picture: Picture, exif: bytes | None) -> bytes:
+    """``encoded`` with the colour profile, resolution and metadata of ``picture``."""
+    chunks = b"".join(_chunk(kind, data) for kind, data in _contents(picture, exif))
+    return encoded[:_HEADER] + chunks + encoded[_HEADER:]
+
+
+def _contents(picture: Picture, exif: bytes | None) -> list[tuple[bytes, bytes]]:
+    contents = []
+    if picture.icc:
+        contents.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
+    if picture.dpi:
+        contents.append((b"pHYs", struct.pack(">IIB", *(round(dpi / _INCH) for dpi in picture.dpi), 1)))
+    if exif:
+        contents.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    texts = dict(picture.metadata.text)
+    if picture.metadata.xmp:
+        texts["XML:com.adobe.xmp"] = picture.metadata.xmp.decode("utf-8", "replace")
+    return contents + [(b"iTXt", _text(keyword, text)) for keyword, text in texts.items()]
+
+
+def _text(keyword: str, text: str) -> bytes:
+    # Not compressed, no language, no translated keyword.
+    return keyword.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text.encode()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

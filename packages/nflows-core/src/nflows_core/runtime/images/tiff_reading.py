@@ -1,0 +1,128 @@
+"""TIFF's directories, and its samples of 16 bits, which Pillow does not have in colour (TIFF 6.0)."""
+
+from __future__ import annotations
+
+import struct
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from nflows_core.runtime.images.codecs import import_tifffile
+from nflows_core.runtime.images.metadata import IFDS, Metadata, clean_exif, clean_xmp
+from nflows_core.runtime.images.picture import PictureError, check_size
+
+Directory = ImageFileDirectory_v2
+
+XMP, IPTC, ICC = 700, 33723, 34675
+_SUBFILE, _BITS, _ORIENTATION, _ACROSS, _DOWN, _UNIT = 254, 258, 274, 282, 283, 296
+_UNITS = {2: 1.0, 3: 2.54}  # inches, centimetres
+_BIG = 43
+
+
+def is_tiff(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def read_directories(file: IO[bytes]) -> list[Directory]:
+    """The directories of all pages."""
+    header = _header(file)
+    directories: dict[int, Directory] = {}
+    place = Directory(header).next
+    while place and place not in directories:
+        directories[place] = _read_directory(file, header, place)
+        place = directories[place].next
+    if not directories:
+        raise PictureError("a TIFF without pages")
+    return list(directories.values())
+
+
+def count_full_pages(directories: list[Directory]) -> int:
+    """The pages that are no smaller copies of others, which scanners put behind the first one."""
+    return sum(not directory.get(_SUBFILE, 0) & 1 for directory in directories)
+
+
+def bits(directory: Directory) -> int:
+    """Bits a sample, the most of any channel."""
+    return int(max(directory.get(_BITS, (1,))))
+
+
+def orientation(directory: Directory) -> int:
+    return int(directory.get(_ORIENTATION, 1))
+
+
+def dpi(directory: Directory) -> tuple[float, float]:
+    """Pixels an inch, across and down, as stored; zeros where they are not known."""
+    unit = _UNITS.get(directory.get(_UNIT, 2), 0.0)
+    return float(directory.get(_ACROSS, 0)) * unit, float(directory.get(_DOWN, 0)) * unit
+
+
+def icc(directory: Directory) -> bytes | None:
+    return directory.get(ICC) or None
+
+
+def metadata(file: IO[bytes], directory: Directory) -> Metadata:
+    header = _header(file)
+    ifds = {int(tag): _read_directory(file, header, directory[tag], tag) for tag in IFDS if tag in directory}
+    xmp = _bytes(directory, XMP)
+    return Metadata(clean_exif(directory, ifds), xmp and clean_xmp(xmp), _bytes(directory, IPTC))
+
+
+def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
+    """The pixels as stored, :math:`(H, W, C)`, of the first page of a file with 16 bits a sample."""
+    tifffile = import_tifffile()
+    file.seek(0)
+    with tifffile.TiffFile(file) as content:
+        page = content.pages[0]
+        check_size(page.imagewidth, page.imagelength)
+        alpha = _check_page(tifffile, page)
+        pixels: NDArray[np.uint16] = page.asarray()
+        if page.axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, 2)
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            pixels = np.iinfo(pixels.dtype).max - pixels
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    return _unmultiplied(pixels) if alpha == tifffile.EXTRASAMPLE.ASSOCALPHA else pixels
+
+
+def _check_page(tifffile: Any, page: Any) -> Any:
+    """The kind of alpha, or None."""
+    kinds = tifffile.PHOTOMETRIC
+    colours = {kinds.MINISBLACK: 1, kinds.MINISWHITE: 1, kinds.RGB: 3}.get(page.photometric)
+    if page.dtype != np.uint16 or page.bitspersample != 16 or colours is None:
+        raise PictureError("neither 8-bit nor 16-bit pixels, grey or RGB; convert it first")
+    alpha = {tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA}
+    extra = page.samplesperpixel - colours
+    if extra > 1 or (extra and page.extrasamples[0] not in alpha):
+        raise PictureError("has channels beside its colours that are no transparency; remove them first")
+    return page.extrasamples[0] if extra else None
+
+
+def _unmultiplied(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    alpha = pixels[..., -1:].astype(np.float64)
+    colours = np.divide(pixels[..., :-1] * 65535.0, alpha, out=np.zeros(pixels[..., :-1].shape), where=alpha > 0)
+    return np.concatenate([np.rint(colours).clip(0, 65535).astype(np.uint16), pixels[..., -1:]], axis=2)
+
+
+def _header(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    header = file.read(8)
+    return header + file.read(8) if _BIG in header[2:4] else header
+
+
+def _read_directory(file: IO[bytes], header: bytes, place: int, group: int | None = None) -> Directory:
+    directory = Directory(header, group=group)
+    file.seek(place)
+    directory.load(file)
+    return directory
+
+
+def _bytes(directory: Directory, tag: int) -> bytes | None:
+    """The bytes of a tag, even where a program wrote them as numbers of 32 bits."""
+    value = directory.get(tag)
+    if isinstance(value, tuple):
+        order = ">" if directory.prefix == b"MM" else "<"
+        return b"".join(part if isinstance(part, bytes) else struct.pack(f"{order}I", part) for part in value)
+    return value or None
