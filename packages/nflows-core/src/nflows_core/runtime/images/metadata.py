@@ -79,7 +79,7 @@ def load_exif(block: bytes) -> Image.Exif:
 def clean_exif(tags: Mapping[int, Any], ifds: Mapping[int, Mapping[int, Any]]) -> bytes | None:
     """A block of ``tags`` and the directories of `IFDS`, without what describes how a file stores the pixels."""
     exif = Image.Exif()
-    exif.update({tag: value for tag, value in tags.items() if tag not in _STORAGE})
+    exif.update({tag: tags[tag] for tag in tags if tag not in _STORAGE})
     for tag, values in ifds.items():
         exif.get_ifd(tag).update({key: value for key, value in values.items() if key != ExifTags.IFD.Interop})
     return exif.tobytes() if exif or any(ifds.values()) else None

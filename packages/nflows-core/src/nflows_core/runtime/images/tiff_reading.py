@@ -18,7 +18,7 @@ Directory = ImageFileDirectory_v2
 XMP, IPTC, ICC = 700, 33723, 34675
 _SUBFILE, _BITS, _ORIENTATION, _ACROSS, _DOWN, _UNIT = 254, 258, 274, 282, 283, 296
 _UNITS = {2: 1.0, 3: 2.54}  # inches, centimetres
-_BIG = 43
+_BIG, _LONG = 43, 4
 
 
 def is_tiff(file: IO[bytes]) -> bool:
@@ -66,8 +66,9 @@ def icc(directory: Directory) -> bytes | None:
 def metadata(file: IO[bytes], directory: Directory) -> Metadata:
     header = _header(file)
     ifds = {int(tag): _read_directory(file, header, directory[tag], tag) for tag in IFDS if tag in directory}
-    xmp = _bytes(directory, XMP)
-    return Metadata(clean_exif(directory, ifds), xmp and clean_xmp(xmp), _bytes(directory, IPTC))
+    first = Directory(header).next
+    xmp, iptc = (_bytes(file, header, first, tag) for tag in (XMP, IPTC))
+    return Metadata(clean_exif(directory, ifds), xmp and clean_xmp(xmp), iptc)
 
 
 def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
@@ -119,10 +120,18 @@ def _read_directory(file: IO[bytes], header: bytes, place: int, group: int | Non
     return directory
 
 
-def _bytes(directory: Directory, tag: int) -> bytes | None:
-    """The bytes of a tag, even where a program wrote them as numbers of 32 bits."""
-    value = directory.get(tag)
-    if isinstance(value, tuple):
-        order = ">" if directory.prefix == b"MM" else "<"
-        return b"".join(part if isinstance(part, bytes) else struct.pack(f"{order}I", part) for part in value)
-    return value or None
+def _bytes(file: IO[bytes], header: bytes, place: int, tag: int) -> bytes | None:
+    """The bytes of a tag as they stand in the file: of IPTC's as numbers of 32 bits, Pillow gives the first."""
+    order, is_big = ">" if header[:1] == b"M" else "<", _BIG in header[2:4]
+    counter, entry = (struct.Struct(f"{order}{format}") for format in (("Q", "HHQ8s") if is_big else ("H", "HHI4s")))
+    file.seek(place)
+    (count,) = counter.unpack(file.read(counter.size))
+    for _ in range(count):
+        number, kind, length, value = entry.unpack(file.read(entry.size))
+        if number == tag:
+            size = length * (4 if kind == _LONG else 1)
+            if size <= len(value):
+                return value[:size] or None
+            file.seek(int.from_bytes(value, "big" if order == ">" else "little"))
+            return file.read(size)
+    return None
