@@ -66,7 +66,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return _system(error), ExitCode.USAGE if isinstance(error, _PATH_ERRORS) else ExitCode.FAILED
         case ValueError() | ModuleNotFoundError():
             return str(error), ExitCode.USAGE
-        case FloatingPointError():
+        case FloatingPointError() | MemoryError():
             return str(error), ExitCode.FAILED
     return f"{type(error).__name__}: {error}; --debug shows where", ExitCode.FAILED
 
