@@ -415,6 +415,17 @@ def test_tiffs_that_are_not_read(tmp_path: Path, pixels: NDArray[Any], options: 
         read_picture(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("second", [[0], []], ids=["as GDAL leaves out a strip", "no second strip"])
+def test_missing_parts_are_not_black(tmp_path: Path, second: list[int]) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise((16, 16), 16), rowsperstrip=8, compression="zlib", metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as content:
+        for name in ("StripByteCounts", "StripOffsets"):
+            tag = content.pages[0].tags[name]
+            tag.overwrite([tag.value[0], *second])
+    with pytest.raises(PictureError, match="parts of its pixels are missing"):
+        read_picture(tmp_path / "a.tif")
+
+
 def test_what_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(PictureError, match=r"a\.png: not a picture that is read: PNG, JPEG"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import IO, Any
 
@@ -95,6 +96,10 @@ def _check_page(tifffile: Any, page: Any) -> Any:
     if page.dtype != np.uint16 or page.bitspersample != 16 or colours is None:
         raise PictureError("neither 8-bit nor 16-bit pixels, grey or RGB; convert it first")
     alpha = {tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA}
+    if (
+        len(page.dataoffsets) != math.prod(page.chunked) or 0 in page.databytecounts
+    ):  # tifffile would take zeros for them
+        raise PictureError("parts of its pixels are missing")
     extra = page.samplesperpixel - colours
     if extra > 1 or (extra and page.extrasamples[0] not in alpha):
         raise PictureError("has channels beside its colours that are no transparency; remove them first")
