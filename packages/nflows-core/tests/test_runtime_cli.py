@@ -45,6 +45,7 @@ def raising(error: BaseException) -> Application:
         (OSError(errno.EIO, "Input/output error", "/o"), 1, "/o: Input/output error"),
         (OSError(errno.EACCES, "Permission denied", "/o"), 2, "/o: Permission denied; change its permissions"),
         (OSError(errno.ENOENT, "No such file or directory", "/i"), 2, "/i: No such file or directory; check the path"),
+        (MemoryError("out of memory at row 3"), 1, "out of memory at row 3"),
         (OSError("odd"), 1, "OSError: odd; --debug shows where"),
         (KeyError("name"), 1, "KeyError: 'name'; --debug shows where"),
         (EOFError("ended early"), 1, "EOFError: ended early; --debug shows where"),
