@@ -122,7 +122,7 @@ def test_any_size_is_kept(
     write_picture(path, Picture(noise(shape, bits)))
     again = read_picture(path)
     assert np.array_equal(again.pixels, noise(shape, bits))
-    assert again == replace(again, icc=None, dpi=None, metadata=Metadata())
+    assert (again.icc, again.dpi, again.metadata) == (None, None, Metadata())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
@@ -303,6 +303,12 @@ def test_cmyk_becomes_srgb_by_its_profile(tmp_path: Path) -> None:
         assert np.abs(picture.pixels.astype(int) - expected).max() <= 2
 
 
+@pytest.mark.parametrize("profile", [srgb(), b"short"])
+def test_a_profile_for_other_channels_is_left_out(tmp_path: Path, profile: bytes) -> None:
+    Image.fromarray(noise((4, 5))).save(tmp_path / "a.jpg", icc_profile=profile)
+    assert read_picture(tmp_path / "a.jpg").icc is None
+
+
 def test_cmyk_without_a_profile(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (255, 0, 0, 0)).save(tmp_path / "a.jpg", quality=100)
     assert np.abs(read_picture(tmp_path / "a.jpg").pixels.astype(int) - [0, 255, 255]).max() <= 2
@@ -467,6 +473,12 @@ def test_pictures_that_a_format_cannot_hold(tmp_path: Path, name: str, picture: 
     with pytest.raises(ValueError, match=message):
         write_picture(tmp_path / name, picture)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("quality", [0, 101])
+def test_quality_has_bounds(tmp_path: Path, quality: int) -> None:
+    with pytest.raises(ValueError, match=f"quality: expected 1 to 100, got {quality}"):
+        write_picture(tmp_path / "a.jpg", Picture(noise((4, 4, 3))), quality)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class PictureError(ValueError):
     """A file that is no picture, is damaged, or holds what is not read or cannot be written."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """The pixels of a picture, upright, and what they need to look right.
 
@@ -44,7 +44,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         _check_pixels(self.pixels)
-        if self.icc is not None and self.channels not in _COLOUR_SPACE.get(self.icc[16:20], ()):
+        if self.icc is not None and not is_profile_for(self.channels, self.icc):
             space = self.icc[16:20].decode("ascii", "replace").strip()
             raise ValueError(f"icc: a profile for {space or 'no'} pixels, but these are {_CHANNELS[self.channels]}")
 
@@ -60,6 +60,10 @@ class Picture:
     @property
     def has_alpha(self) -> bool:
         return self.channels in (2, 4)
+
+
+def is_profile_for(channels: int, icc: bytes) -> bool:
+    return channels in _COLOUR_SPACE.get(icc[16:20], ())
 
 
 def check_size(width: int, height: int) -> None:

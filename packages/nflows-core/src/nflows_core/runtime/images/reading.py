@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from nflows_core.runtime.images import png, tiff_reading
 from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
-from nflows_core.runtime.images.picture import Picture, PictureError, check_size
+from nflows_core.runtime.images.picture import Picture, PictureError, check_size, is_profile_for
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _GREY = ("1", "L", "LA", "La")
@@ -29,7 +29,8 @@ def read_picture(path: str | Path) -> Picture:
     """Reads a PNG, JPEG, TIFF or WebP file of 8 or 16 bits a sample, or a BMP or a still GIF.
 
     The pixels are turned as the file's orientation says, which is then done with. Palettes become RGB. CMYK and Lab
-    become sRGB, by the file's profile where it has one. Of the pictures of an MPO, which phones write, it is the first.
+    become sRGB, by the file's profile where it has one. A profile for other channels than the file's is left out. Of
+    the pictures of an MPO, which phones write, it is the first.
 
     Raises:
         PictureError: The file is no picture, damaged, animated, or of a kind that is not read.
@@ -83,7 +84,8 @@ def _decode(file: IO[bytes]) -> Picture:
         is_deep = image.format == "PNG" and png.bit_depth(file) > 8
         pixels, icc = _deep_pixels(image, file, turn) if is_deep else _pixels(image)
         across, down = image.info.get("dpi", (0, 0))
-        return Picture(pixels, icc or None, _dpi(across, down, turn), _metadata(image, clean_exif(exif, ifds_of(exif))))
+        block = clean_exif(exif, ifds_of(exif)) if exif else None
+        return _picture(pixels, icc, _dpi(across, down, turn), _metadata(image, block))
 
 
 def _decode_tiff(file: IO[bytes]) -> Picture:
@@ -96,7 +98,14 @@ def _decode_tiff(file: IO[bytes]) -> Picture:
     else:
         with _open(file) as image:
             pixels, icc = _pixels(image)
-    return Picture(pixels, icc, _dpi(*tiff_reading.dpi(first), turn), tiff_reading.metadata(file, first))
+    return _picture(pixels, icc, _dpi(*tiff_reading.dpi(first), turn), tiff_reading.metadata(file, first))
+
+
+def _picture(
+    pixels: NDArray[np.uint8 | np.uint16], icc: bytes | None, dpi: tuple[float, float] | None, metadata: Metadata
+) -> Picture:
+    # Programs leave the profile of a colour picture in one that they made grey, where it has no meaning.
+    return Picture(pixels, icc if icc and is_profile_for(pixels.shape[2], icc) else None, dpi, metadata)
 
 
 def _open(file: IO[bytes]) -> Image.Image:
@@ -139,16 +148,13 @@ def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     if image.mode == "CMYK" and icc is None:
         return image.convert("RGB")
+    is_lab = image.mode == "LAB"
     try:
-        profile = (
-            ImageCms.createProfile("LAB") if image.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
-        )
+        profile = ImageCms.createProfile("LAB") if is_lab else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, profile, srgb, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
     except (OSError, ImageCms.PyCMSError) as error:
-        raise PictureError(
-            f"its colour profile does not fit its {image.mode} pixels; convert it to RGB first"
-        ) from error
+        raise PictureError(f"its colour profile does not fit {image.mode} pixels; convert it to RGB first") from error
     assert converted is not None  # not in place
     return converted
 
@@ -171,9 +177,5 @@ def _metadata(image: Image.Image, exif: bytes | None) -> Metadata:
 def _text(image: Image.Image) -> dict[str, str]:
     if image.format == "PNG":
         return {key: str(value) for key, value in image.text.items() if key != "XML:com.adobe.xmp"}  # type: ignore[attr-defined]
-    comment = image.info.get("comment") if image.format == "JPEG" else None
-    return (
-        {}
-        if not comment
-        else {"Comment": comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment}
-    )
+    comment = image.info.get("comment", b"") if image.format == "JPEG" else b""
+    return {"Comment": comment.decode("utf-8", "replace")} if comment else {}

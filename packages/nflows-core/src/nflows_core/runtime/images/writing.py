@@ -39,6 +39,8 @@ def write_picture(path: str | Path, picture: Picture, quality: int | None = None
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise ValueError(f"{path}: no picture is written with the suffix {suffix!r}; use {', '.join(_WRITERS)}")
+    if quality is not None and not 1 <= quality <= 100:
+        raise ValueError(f"quality: expected 1 to 100, got {quality}")
     exif = _exif(picture)
     with atomic_write(path) as file:
         try:
@@ -64,7 +66,16 @@ def _write_jpeg(file: IO[bytes], picture: Picture, exif: bytes | None, quality: 
         raise ValueError("JPEG has no transparency; write PNG, TIFF or WebP, or put it on a background first")
     options = {"extra": _photoshop(picture.metadata.iptc), "comment": picture.metadata.text.get("Comment", "").encode()}
     dpi = {"dpi": tuple(map(round, picture.dpi))} if picture.dpi else {}
-    _save(file, "JPEG", picture, exif, quality=quality or 95, subsampling="4:4:4", **dpi, **_given(options))
+    _save(
+        file,
+        "JPEG",
+        picture,
+        exif,
+        quality=95 if quality is None else quality,
+        subsampling="4:4:4",
+        **dpi,
+        **_given(options),
+    )
     return _lost(picture, *(["text"] if set(picture.metadata.text) - {"Comment"} else []))
 
 
