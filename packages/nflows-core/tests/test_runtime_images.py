@@ -7,6 +7,7 @@ import itertools
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -450,10 +451,13 @@ def test_a_claim_of_too_many_pixels(tmp_path: Path) -> None:
         read_picture(tmp_path / "a.png")
 
 
-def test_scans_that_pillow_refuses_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+def test_scans_that_pillow_refuses_are_read(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / f"a{suffix}", Picture(noise((60, 50, 3))))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    Image.fromarray(noise((6, 5, 3))).save(tmp_path / "a.png")
-    assert read_picture(tmp_path / "a.png").pixels.shape == (6, 5, 3)
+    with ThreadPoolExecutor(4) as threads:
+        pictures = list(threads.map(read_picture, [tmp_path / f"a{suffix}"] * 16))
+    assert {picture.pixels.shape for picture in pictures} == {(60, 50, 3)}
     assert Image.MAX_IMAGE_PIXELS == 10
 
 

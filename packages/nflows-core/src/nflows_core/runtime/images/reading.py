@@ -22,7 +22,10 @@ _GREY = ("1", "L", "LA", "La")
 _COLOUR = ("RGB", "RGBA", "RGBX", "RGBa", "P", "PA", "YCbCr")
 _CONVERTED = ("CMYK", "LAB")
 _IPTC_RESOURCE = 0x0404
-_opening = threading.Lock()
+
+_counting = threading.Lock()
+_readers = 0
+_limit: int | None = None
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -108,17 +111,29 @@ def _picture(
     return Picture(pixels, icc if icc and is_profile_for(pixels.shape[2], icc) else None, dpi, metadata)
 
 
-def _open(file: IO[bytes]) -> Image.Image:
+@contextmanager
+def _open(file: IO[bytes]) -> Iterator[Image.Image]:
     file.seek(0)
-    # Pillow refuses the scans of an archive; its limit is one for the whole process.
-    with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            image = Image.open(file, formats=FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-    check_size(*image.size)
-    return image
+    with _own_limit(), Image.open(file, formats=FORMATS) as image:
+        check_size(*image.size)
+        yield image
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Lifts the limit of Pillow, which refuses an archive's scans; it is the process's, so the last one restores it."""
+    global _readers, _limit
+    with _counting:
+        if _readers == 0:
+            _limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _readers -= 1
+            if _readers == 0:
+                Image.MAX_IMAGE_PIXELS = _limit
 
 
 def _check_count(pictures: int) -> None:
@@ -133,15 +148,14 @@ def _deep_pixels(image: Image.Image, file: IO[bytes], orientation: int) -> tuple
 
 def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
     """The upright pixels, and the profile that they have now."""
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     icc = image.info.get("icc_profile")
     if image.mode in _CONVERTED:
         return np.array(_to_srgb(image, icc)), None
     if image.mode not in _GREY + _COLOUR:
         raise PictureError(f"pixels of mode {image.mode} are neither 8-bit nor 16-bit; convert it first")
-    mode = "L" if image.mode in _GREY else "RGB"
-    alpha = {"L": "LA", "RGB": "RGBA"}
-    pixels = np.array(image.convert(alpha[mode] if image.has_transparency_data else mode))
+    mode = ("L" if image.mode in _GREY else "RGB") + ("A" if image.has_transparency_data else "")
+    pixels = np.array(image if image.mode == mode else image.convert(mode))
     return (pixels[:, :, None] if pixels.ndim == 2 else pixels), icc
 
 
