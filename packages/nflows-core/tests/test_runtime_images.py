@@ -368,6 +368,19 @@ def test_smaller_copies_are_not_other_pictures(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, noise((8, 8, 3)))
 
 
+def test_previews_are_not_the_picture(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.dng") as file:
+        file.write(noise((4, 4, 3)), photometric="rgb", metadata=None, subfiletype=1)
+        file.write(noise((8, 8, 3)), photometric="rgb", metadata=None)
+    with pytest.raises(PictureError, match="begins with a preview, as the raw files of cameras do; develop it first"):
+        read_picture(tmp_path / "a.dng")
+
+
+def test_a_tiff_without_pages() -> None:
+    with pytest.raises(PictureError, match="holds no picture"):
+        decode_picture(io.BytesIO(b"II*\0" + bytes(4)))
+
+
 def several(path: Path) -> None:
     frames = [Image.fromarray(noise((4, 4, 3))), Image.new("RGB", (4, 4))]
     frames[0].save(path, save_all=True, append_images=frames[1:])
@@ -408,7 +421,7 @@ def test_no_part_of_a_file_is_taken_for_the_whole(tmp_path: Path, suffix: str, b
         (np.zeros((4, 5, 3), np.float32), {"photometric": "rgb"}, "neither 8-bit nor 16-bit pixels"),
         (np.zeros((4, 5), np.float32), {}, "neither 8-bit nor 16-bit pixels"),
         (np.zeros((4, 5), np.int16), {}, "neither 8-bit nor 16-bit pixels"),
-        (np.zeros((4, 5, 4), np.uint16), {"photometric": "separated"}, "neither 8-bit nor 16-bit pixels, grey or RGB"),
+        (np.zeros((4, 5, 4), np.uint16), {"photometric": "separated"}, "16-bit pixels that are neither grey nor RGB"),
         (
             np.zeros((4, 5, 5), np.uint16),
             {"photometric": "rgb", "planarconfig": "contig"},
@@ -422,14 +435,15 @@ def test_tiffs_that_are_not_read(tmp_path: Path, pixels: NDArray[Any], options: 
         read_picture(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("second", [[0], []], ids=["as GDAL leaves out a strip", "no second strip"])
-def test_missing_parts_are_not_black(tmp_path: Path, second: list[int]) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", noise((16, 16), 16), rowsperstrip=8, compression="zlib", metadata=None)
+def test_missing_parts_are_not_black(tmp_path: Path, second: list[int], bits: int) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise((16, 16), bits), rowsperstrip=8, compression="zlib", metadata=None)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as content:
         for name in ("StripByteCounts", "StripOffsets"):
             tag = content.pages[0].tags[name]
             tag.overwrite([tag.value[0], *second])
-    with pytest.raises(PictureError, match="parts of its pixels are missing"):
+    with pytest.raises(PictureError, match="parts of its pixels are missing|damaged"):
         read_picture(tmp_path / "a.tif")
 
 

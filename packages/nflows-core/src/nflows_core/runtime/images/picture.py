@@ -66,6 +66,11 @@ def is_profile_for(channels: int, icc: bytes) -> bool:
     return channels in _COLOUR_SPACE.get(icc[16:20], ())
 
 
+def check_count(pictures: int) -> None:
+    if pictures != 1:
+        raise PictureError("holds several pictures; save each in a file of its own" if pictures else "holds no picture")
+
+
 def check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PictureError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}; cut it into parts")

@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from nflows_core.runtime.images import png, tiff_reading
 from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
-from nflows_core.runtime.images.picture import Picture, PictureError, check_size, is_profile_for
+from nflows_core.runtime.images.picture import Picture, PictureError, check_count, check_size, is_profile_for
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _GREY = ("1", "L", "LA", "La")
@@ -80,7 +80,7 @@ def _explaining() -> Iterator[None]:
 def _decode(file: IO[bytes]) -> Picture:
     with _open(file) as image:
         # The further pictures of an MPO are previews, or what the other eye sees.
-        _check_count(1 if image.format == "MPO" else getattr(image, "n_frames", 1))
+        check_count(1 if image.format == "MPO" else getattr(image, "n_frames", 1))
         exif = image.getexif()
         turn = exif.get(ExifTags.Base.Orientation, 1)
         image.load()  # texts may stand behind the pixels
@@ -93,7 +93,7 @@ def _decode(file: IO[bytes]) -> Picture:
 
 def _decode_tiff(file: IO[bytes]) -> Picture:
     directories = tiff_reading.read_directories(file)
-    _check_count(tiff_reading.count_full_pages(directories))
+    tiff_reading.check_pages(directories)
     first = directories[0]
     turn, icc = tiff_reading.orientation(first), tiff_reading.icc(first)
     if tiff_reading.bits(first) > 8:
@@ -134,11 +134,6 @@ def _own_limit() -> Iterator[None]:
             _readers -= 1
             if _readers == 0:
                 Image.MAX_IMAGE_PIXELS = _limit
-
-
-def _check_count(pictures: int) -> None:
-    if pictures > 1:
-        raise PictureError("holds several pictures; save each in a file of its own")
 
 
 def _deep_pixels(image: Image.Image, file: IO[bytes], orientation: int) -> tuple[NDArray[np.uint16], bytes | None]:

@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from nflows_core.runtime.images.codecs import import_tifffile
 from nflows_core.runtime.images.metadata import IFDS, Metadata, clean_exif, clean_xmp
-from nflows_core.runtime.images.picture import PictureError, check_size
+from nflows_core.runtime.images.picture import PictureError, check_count, check_size
 
 Directory = ImageFileDirectory_v2
 
@@ -35,14 +35,15 @@ def read_directories(file: IO[bytes]) -> list[Directory]:
     while place and place not in directories:
         directories[place] = _read_directory(file, header, place)
         place = directories[place].next
-    if not directories:
-        raise PictureError("a TIFF without pages")
     return list(directories.values())
 
 
-def count_full_pages(directories: list[Directory]) -> int:
-    """The pages that are no smaller copies of others, which scanners put behind the first one."""
-    return sum(not directory.get(_SUBFILE, 0) & 1 for directory in directories)
+def check_pages(directories: list[Directory]) -> None:
+    """That one page is no smaller copy of another, and that it is the first: scanners put copies behind it."""
+    full = [directory for directory in directories if not directory.get(_SUBFILE, 0) & 1]
+    if full[:1] != directories[:1]:
+        raise PictureError("begins with a preview, as the raw files of cameras do; develop it first")
+    check_count(len(full))
 
 
 def bits(directory: Directory) -> int:
@@ -91,19 +92,20 @@ def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
 
 def _check_page(tifffile: Any, page: Any) -> Any:
     """The kind of alpha, or None."""
-    kinds = tifffile.PHOTOMETRIC
-    colours = {kinds.MINISBLACK: 1, kinds.MINISWHITE: 1, kinds.RGB: 3}.get(page.photometric)
-    if page.dtype != np.uint16 or page.bitspersample != 16 or colours is None:
-        raise PictureError("neither 8-bit nor 16-bit pixels, grey or RGB; convert it first")
-    alpha = {tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA}
-    if (
-        len(page.dataoffsets) != math.prod(page.chunked) or 0 in page.databytecounts
-    ):  # tifffile would take zeros for them
+    if page.dtype != np.uint16 or page.bitspersample != 16:
+        raise PictureError("neither 8-bit nor 16-bit pixels; convert it first")
+    # tifffile would take zeros for parts that are not there.
+    if len(page.dataoffsets) != math.prod(page.chunked) or 0 in page.databytecounts:
         raise PictureError("parts of its pixels are missing")
-    extra = page.samplesperpixel - colours
-    if extra > 1 or (extra and page.extrasamples[0] not in alpha):
+    kinds, alpha = tifffile.PHOTOMETRIC, tifffile.EXTRASAMPLE
+    colours = {kinds.MINISBLACK: 1, kinds.MINISWHITE: 1, kinds.RGB: 3}.get(page.photometric)
+    if colours is None:
+        raise PictureError("16-bit pixels that are neither grey nor RGB; convert it first")
+    if page.samplesperpixel == colours:
+        return None
+    if page.samplesperpixel > colours + 1 or page.extrasamples[0] not in (alpha.ASSOCALPHA, alpha.UNASSALPHA):
         raise PictureError("has channels beside its colours that are no transparency; remove them first")
-    return page.extrasamples[0] if extra else None
+    return page.extrasamples[0]
 
 
 def _unmultiplied(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
