@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from nflows_core.runtime.images import png, tiff_reading
 from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
@@ -84,11 +84,14 @@ def _decode(file: IO[bytes]) -> Picture:
         exif = image.getexif()
         turn = exif.get(ExifTags.Base.Orientation, 1)
         image.load()  # texts may stand behind the pixels
-        is_deep = image.format == "PNG" and png.bit_depth(file) > 8
-        pixels, icc = _deep_pixels(image, file, turn) if is_deep else _pixels(image)
+        pixels: NDArray[np.uint8 | np.uint16]
+        if image.format == "PNG" and png.bit_depth(file) > 8:  # of which Pillow loses the lower ones, in colour
+            pixels, icc = png.read_deep(file), image.info.get("icc_profile")
+        else:
+            pixels, icc = _pixels(image)
         across, down = image.info.get("dpi", (0, 0))
         block = clean_exif(exif, ifds_of(exif)) if exif else None
-        return _picture(pixels, icc, _dpi(across, down, turn), _metadata(image, block))
+        return _picture(upright(pixels, turn), icc, _dpi(across, down, turn), _metadata(image, block))
 
 
 def _decode_tiff(file: IO[bytes]) -> Picture:
@@ -99,7 +102,7 @@ def _decode_tiff(file: IO[bytes]) -> Picture:
     if tiff_reading.bits(first) > 8:
         pixels = upright(tiff_reading.read_deep(file), turn)
     else:
-        with _open(file) as image:
+        with _open(file) as image:  # which Pillow turns as it loads a TIFF
             pixels, icc = _pixels(image)
     return _picture(pixels, icc, _dpi(*tiff_reading.dpi(first), turn), tiff_reading.metadata(file, first))
 
@@ -136,14 +139,9 @@ def _own_limit() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = _limit
 
 
-def _deep_pixels(image: Image.Image, file: IO[bytes], orientation: int) -> tuple[NDArray[np.uint16], bytes | None]:
-    """What Pillow loses the lower eight bits of, in colour."""
-    return upright(png.read_deep(file), orientation), image.info.get("icc_profile")
-
-
 def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
-    """The upright pixels, and the profile that they have now."""
-    ImageOps.exif_transpose(image, in_place=True)
+    """The pixels of 8 bits as Pillow loads them, and the profile that they have now."""
+    image.load()
     icc = image.info.get("icc_profile")
     if image.mode in _CONVERTED:
         return np.array(_to_srgb(image, icc)), None
