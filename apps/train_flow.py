@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nflows_core import experiment
+from nflows_core.runs import experiment
 from nflows_core.runtime.errors import explain
 from nflows_core.training import StepMetrics, TrainingConfig
 

@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nflows_core import experiment, shipped
+from nflows_core import shipped
 from nflows_core.data import read_images
 from nflows_core.latents import save_directions
 from nflows_core.latents.strips import TRAINING_IMAGES
+from nflows_core.runs import experiment, load_run, read_run, save_run
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
-from nflows_core.training import StepMetrics, TrainingConfig, load_run, read_run, save_run
+from nflows_core.training import StepMetrics, TrainingConfig
 
 NAME = "mnist-inverse-flow"
 MODEL = {"levels": 2, "depth": 4, "width": 64}

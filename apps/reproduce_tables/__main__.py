@@ -22,13 +22,13 @@ from typing import Any
 
 import torch
 
-from nflows_core.comparison import arguments_of, compare, rows_of, time_flows
 from nflows_core.data import read_images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.evaluation import parameters
 from nflows_core.flow import Flow
-from nflows_core.model_choice import ModelChoice
 from nflows_core.models import MODELS
+from nflows_core.models.choice import ModelChoice
+from nflows_core.runs.comparison import arguments_of, compare, rows_of, time_flows
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nflows_core.comparison import arguments_of
-from nflows_core.model_choice import ModelChoice
 from nflows_core.models import MODELS
+from nflows_core.models.choice import ModelChoice
+from nflows_core.runs.comparison import arguments_of
 
 APP = Path(__file__).parents[2] / "apps" / "reproduce_tables" / "__main__.py"
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}

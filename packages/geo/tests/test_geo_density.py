@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstest
 
 from made_up_spectra import made_up_spectra
-from nflows_core.training.checkpoint import CheckpointError, write_tensors
+from nflows_core.runtime.tensors import CheckpointError, write_tensors
 from nflows_core.training.guard import DivergedError
 from nflows_geo import density, density_training
 from nflows_geo.density import SpectralFlow, spectral_flow

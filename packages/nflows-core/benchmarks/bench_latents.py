@@ -24,9 +24,9 @@ from nflows_core.flow import Flow, density_to_bits_per_dim
 from nflows_core.latents import MEASURES, decode_vectors, edit, edit_response, encode_vectors, slerp
 from nflows_core.latents.attributes import spread
 from nflows_core.latents.strips import find_direction
+from nflows_core.runs import load_run, read_run
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.report import machine, versions
-from nflows_core.training import load_run, read_run
 
 AMOUNTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)

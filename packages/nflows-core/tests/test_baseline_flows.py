@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nflows_core.baselines import BASELINES
+from nflows_core.models.baselines import BASELINES
 
 
 def test_self_normalizing_flow_reconstructs_better_when_trained() -> None:

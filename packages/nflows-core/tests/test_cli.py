@@ -23,8 +23,8 @@ from safetensors.torch import save_file
 from nflows_core.bijections import ActNorm
 from nflows_core.cli import nflows
 from nflows_core.data import read_images
+from nflows_core.runs import load_run
 from nflows_core.runtime.cli import run
-from nflows_core.training import load_run
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from nflows_core.cli import nflows
 from nflows_core.data import read_images
-from nflows_core.experiment import remove_run
 from nflows_core.latents import save_directions, stored_directions
+from nflows_core.runs import load_run
+from nflows_core.runs.experiment import remove_run
 from nflows_core.runtime.cli import run
-from nflows_core.training import load_run
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 TILE = 66

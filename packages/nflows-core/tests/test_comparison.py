@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from nflows_core.cli import nflows
-from nflows_core.comparison import rows_of
-from nflows_core.model_choice import ModelChoice
+from nflows_core.models.choice import ModelChoice
+from nflows_core.runs import load_run
+from nflows_core.runs.comparison import rows_of
 from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.training import DivergedError, load_run
+from nflows_core.training import DivergedError
 
 SMALL = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--rounds", "1"]
 
@@ -104,7 +105,7 @@ def test_a_model_that_diverges_stops_no_other(
     def diverge(*arguments: object, **options: object) -> None:
         raise DivergedError("output of layer 3", 7, 0.1, None)
 
-    monkeypatch.setattr("nflows_core.experiment.train", diverge)
+    monkeypatch.setattr("nflows_core.runs.experiment.train", diverge)
     assert bench(compared, "glow:width=5", "glow") == ExitCode.FAILED
     assert [row["model"] for row in rows(compared)] == ["glow"]
     report = json.loads((compared / "report.json").read_text())

@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from nflows_core.cli import nflows
-from nflows_core.conditioning import class_rows, context_of
 from nflows_core.data import DataError, Images, read_images
 from nflows_core.evaluation import bits_per_dim
 from nflows_core.models import Glow
+from nflows_core.runs import Run, read_run
+from nflows_core.runs.conditioning import class_rows, context_of
 from nflows_core.runtime.cli import run
-from nflows_core.training import Run, Trainer, TrainingConfig, read_run
+from nflows_core.training import Trainer, TrainingConfig
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "100"]
 CLASSES = ("ant", "bee", "cat")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nflows_core.graphs import GraphedSampler
+from nflows_core.evaluation.graphs import GraphedSampler
 from nflows_core.models import MODELS, Glow
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -16,8 +16,8 @@ from nflows_core.data import read_images
 from nflows_core.evaluation import bits_per_dim
 from nflows_core.latents import stored_directions
 from nflows_core.latents.attributes import thickness
+from nflows_core.runs import load_run
 from nflows_core.runtime.cli import run
-from nflows_core.training import load_run
 
 MOST_BYTES = 2_500_000
 

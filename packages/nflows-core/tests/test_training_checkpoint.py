@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from nflows_core.runtime.tensors import load_tensors, read_tensors, write_tensors
 from nflows_core.training import CheckpointError
-from nflows_core.training.checkpoint import load_tensors, read_tensors, write_tensors
 
 
 def some_tensors() -> dict[str, torch.Tensor]:

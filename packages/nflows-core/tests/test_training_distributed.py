@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from nflows_core import experiment
 from nflows_core.bijections import ActNorm
 from nflows_core.data import read_images
-from nflows_core.training import CheckpointError, StepMetrics, Trainer, TrainingConfig, load_run, read_run
-from nflows_core.training.checkpoint import read_tensors
+from nflows_core.runs import experiment, load_run, read_run
+from nflows_core.runtime.tensors import read_tensors
+from nflows_core.training import CheckpointError, StepMetrics, Trainer, TrainingConfig
 
 MODEL = {"levels": 1, "depth": 2, "width": 8}
 CONFIG = TrainingConfig(epochs=2, batch_size=100, warmup_steps=4, checkpoint_steps=3, log_steps=1)

@@ -16,8 +16,9 @@ from nflows_core.cli import nflows
 from nflows_core.data import read_images
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
+from nflows_core.runs import load_run, read_run
 from nflows_core.runtime.cli import run
-from nflows_core.training import DivergedError, Trainer, TrainingConfig, load_run, read_run
+from nflows_core.training import DivergedError, Trainer, TrainingConfig
 from nflows_core.training.guard import locate_non_finite
 
 SHAPE = (2, 4, 4)

@@ -14,17 +14,8 @@ from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS
-from nflows_core.training import (
-    CheckpointError,
-    Run,
-    RunError,
-    StepMetrics,
-    Trainer,
-    TrainingConfig,
-    load_run,
-    read_run,
-    save_run,
-)
+from nflows_core.runs import Run, RunError, load_run, read_run, save_run
+from nflows_core.training import CheckpointError, StepMetrics, Trainer, TrainingConfig
 
 RUN = Run(
     model="tiny",

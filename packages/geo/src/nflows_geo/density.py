@@ -16,7 +16,7 @@ from nflows_core.bijections.base import Shape
 from nflows_core.bijections.coupling import ConditionalAffine, halves
 from nflows_core.bijections.coupling_network import zero_initialized
 from nflows_core.flow import Flow
-from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, with_prefix, write_tensors
+from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, with_prefix, write_tensors
 from nflows_geo.density_training import maximize_likelihood
 from nflows_geo.whitening import Whitening, check_spectra
 

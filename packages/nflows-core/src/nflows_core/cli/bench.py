@@ -16,7 +16,7 @@ from nflows_core.runtime.page import shown
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from nflows_core.comparison import Progress
+    from nflows_core.runs.comparison import Progress
     from nflows_core.training import StepMetrics
 
 _MODELS = ("inverse-flow", "finc", "cinc", "glow", "emerging")
@@ -64,8 +64,8 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
 
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
-    from nflows_core.comparison import compare, rows_of
-    from nflows_core.model_choice import ModelChoice
+    from nflows_core.models.choice import ModelChoice
+    from nflows_core.runs.comparison import compare, rows_of
     from nflows_core.training import TrainingConfig
 
     candidates = [ModelChoice.parse(text) for text in models]

@@ -18,9 +18,8 @@ from nflows_core.runtime.errors import ExitCode
 @json_option
 def evaluate(folder: Path, data: str | None, size: int | None) -> None:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
-    from nflows_core import experiment
-    from nflows_core.conditioning import context_of
-    from nflows_core.training import read_run
+    from nflows_core.runs import experiment, read_run
+    from nflows_core.runs.conditioning import context_of
 
     images = test_images(folder, data, size)
     show(experiment.measure(experiment.load(folder), images, context=context_of(read_run(folder), images)))
@@ -37,10 +36,9 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
 @json_option
 def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, size: int | None) -> None:
     """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""
-    from nflows_core import experiment
-    from nflows_core.conditioning import context_of
     from nflows_core.evaluation import reconstruction_error
-    from nflows_core.training import read_run
+    from nflows_core.runs import experiment, read_run
+    from nflows_core.runs.conditioning import context_of
 
     flow, images = experiment.load(folder), test_images(folder, data, size)
     context = context_of(read_run(folder), images)
@@ -54,7 +52,7 @@ def reconstruct(folder: Path, data: str | None, count: int, output: Path | None,
 @json_option
 def doctor() -> ExitCode:
     """Check this installation: versions, solvers, and one exact inverse."""
-    from nflows_core.doctor import examine
+    from nflows_core.runs.doctor import examine
 
     findings = examine()
     show(findings)

@@ -115,8 +115,8 @@ def edit(
 
 
 def _flow(folder: Path) -> Flow:
-    from nflows_core.experiment import load
-    from nflows_core.training import read_run
+    from nflows_core.runs import read_run
+    from nflows_core.runs.experiment import load
 
     if read_run(folder).arguments.get("context_features"):
         raise CommandError(f"{folder} is conditional, and a picture alone has no class; give an unconditional run")
@@ -125,7 +125,7 @@ def _flow(folder: Path) -> Flow:
 
 def _data(folder: Path, split: SplitName, data: str | None) -> Images:
     from nflows_core.data.read import read_images
-    from nflows_core.training import read_run
+    from nflows_core.runs import read_run
 
     run = read_run(folder)
     if data is None and run.data != "digits" and not Path(run.data).exists():
@@ -139,7 +139,7 @@ def _pictures(
     """The pictures as the flow takes them, or else some test images."""
     from nflows_core.data.pictures import read_pictures
     from nflows_core.latents.attributes import spread
-    from nflows_core.training import read_run
+    from nflows_core.runs import read_run
 
     if pictures:
         return read_pictures(pictures, flow.shape, flow.quantization, size or read_run(folder).size)

@@ -39,7 +39,7 @@ seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_def
 def test_images(folder: Path, data: str | None, size: int | None) -> Images:
     """The test images of ``data``, or of the data that the run in the folder was trained on."""
     from nflows_core.data.read import read_images
-    from nflows_core.training import read_run
+    from nflows_core.runs import read_run
 
     trained = read_run(folder)
     return read_images(data or trained.data, "test", size or trained.size)

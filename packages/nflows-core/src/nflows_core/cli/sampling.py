@@ -25,9 +25,8 @@ from nflows_core.runtime.cli import Command
 @seed_option
 def sample(folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], seed: int) -> None:
     """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
-    from nflows_core import experiment
-    from nflows_core.conditioning import class_rows
-    from nflows_core.training import read_run
+    from nflows_core.runs import experiment, read_run
+    from nflows_core.runs.conditioning import class_rows
 
     rows = class_rows(read_run(folder), count, names)
     experiment.save_samples(experiment.load(folder), output, count, temperature=temperature, seed=seed, rows=rows)

@@ -16,7 +16,7 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from nflows_core.model_choice import ModelChoice
+    from nflows_core.models.choice import ModelChoice
     from nflows_core.training import StepMetrics
     from nflows_core.training.loop import Progress
 
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 @json_option
 def train(data: str, folder: Path, model: str, size: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
     """Train a flow on DATA: a folder of images, IDX files (MNIST), a tar archive, a .npy file, or the word digits."""
-    from nflows_core import experiment
-    from nflows_core.model_choice import ModelChoice
-    from nflows_core.training import TrainingConfig, read_run
+    from nflows_core.models.choice import ModelChoice
+    from nflows_core.runs import experiment, read_run
+    from nflows_core.training import TrainingConfig
 
     choice = ModelChoice.parse(model)
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
@@ -84,7 +84,7 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
 @json_option
 def demo(folder: Path) -> None:
     """Train an Inverse-Flow on the embedded handwritten digits, in at most three minutes."""
-    from nflows_core import experiment
+    from nflows_core.runs import experiment
 
     model, config = experiment.DEMO_MODEL, experiment.DEMO
     with _epochs(config.epochs) as progress:
@@ -127,7 +127,7 @@ def _is_main_process() -> bool:
 
 
 def _report(folder: Path, title: str) -> None:
-    from nflows_core import experiment
+    from nflows_core.runs import experiment
 
     if not _is_main_process():
         return

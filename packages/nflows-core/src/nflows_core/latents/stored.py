@@ -8,7 +8,7 @@ from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.latents.attributes import MEASURES, attribute_values
 from nflows_core.latents.directions import AttributeDirection, attribute_direction
-from nflows_core.training.checkpoint import read_tensors, write_tensors
+from nflows_core.runtime.tensors import read_tensors, write_tensors
 
 DIRECTIONS_FILE = "directions.safetensors"
 _KIND = "directions"

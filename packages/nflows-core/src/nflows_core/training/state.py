@@ -8,16 +8,15 @@ from typing import Any
 import torch
 
 from nflows_core.flow import Flow
-from nflows_core.training.checkpoint import (
+from nflows_core.runtime.tensors import (
     CheckpointError,
-    load_optimizer,
     load_tensors,
-    optimizer_tensors,
     read_tensors,
     under_prefix,
     with_prefix,
     write_tensors,
 )
+from nflows_core.training.checkpoint import load_optimizer, optimizer_tensors
 from nflows_core.training.ema import WeightAverage
 
 CHECKPOINT = "checkpoint"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from nflows_core.baselines import BASELINES
 from nflows_core.bijections import (
     ActNorm,
     AffineCoupling,
@@ -29,7 +28,8 @@ from nflows_core.bijections.baselines import (
     WoodburyConv2d,
 )
 from nflows_core.flow import Flow
-from nflows_core.multi_scale import LOGIT_ALPHA, MultiScaleFlow
+from nflows_core.models.baselines import BASELINES
+from nflows_core.models.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")
 MAX_AMPLIFICATION = 10.0

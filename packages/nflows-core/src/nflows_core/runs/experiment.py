@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nflows_core.conditioning import NO_CLASSES, ClassRows, check_labelled, class_rows, context_of
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.read import read_images
 from nflows_core.distributions.dequantization import dequantize
@@ -32,15 +31,17 @@ from nflows_core.evaluation import (
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import MODELS
+from nflows_core.runs import Run, load_run, read_run, save_run
+from nflows_core.runs.conditioning import NO_CLASSES, ClassRows, check_labelled, class_rows, context_of
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
-from nflows_core.training import Run, Trainer, TrainingConfig, load_run, read_run, save_run
+from nflows_core.training import Trainer, TrainingConfig
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
-from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
 SAMPLES_FILE = "samples.png"

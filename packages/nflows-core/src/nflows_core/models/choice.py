@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nflows_core.models import MODELS
+from nflows_core.models.presets import MODELS
 
 
 @dataclass(frozen=True)

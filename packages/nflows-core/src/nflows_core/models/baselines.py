@@ -14,7 +14,7 @@ from nflows_core.bijections.baselines import (
     SelfNormalizingConv2d,
     WoodburyConv2d,
 )
-from nflows_core.multi_scale import MultiScaleFlow
+from nflows_core.models.multi_scale import MultiScaleFlow
 
 Layers = Callable[[Shape], list[Bijection]]
 Step = Callable[[Shape, int, int], list[Bijection]]

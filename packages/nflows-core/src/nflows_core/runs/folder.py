@@ -19,7 +19,7 @@ from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.report import versions
-from nflows_core.training.checkpoint import load_tensors, read_tensors, under_prefix, write_tensors
+from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.processes import processes
 from nflows_core.training.state import CHECKPOINT

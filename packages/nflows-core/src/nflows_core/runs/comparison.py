@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nflows_core import experiment
 from nflows_core.data.images import Images
 from nflows_core.data.read import read_images
 from nflows_core.evaluation import (
@@ -21,13 +20,14 @@ from nflows_core.evaluation import (
     training,
 )
 from nflows_core.flow import Flow
-from nflows_core.model_choice import ModelChoice
+from nflows_core.models.choice import ModelChoice
+from nflows_core.runs import Run, experiment, read_run
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve, Points
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_csv, write_report
-from nflows_core.training import DivergedError, Run, StepMetrics, TrainingConfig, read_run
+from nflows_core.training import DivergedError, StepMetrics, TrainingConfig
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
-from nflows_core.training.run import CONFIG_FILE, WEIGHTS_FILE
 
 TABLE_FILE = "rows.csv"
 Progress = Callable[[str, StepMetrics, int], None]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.training import Run
+from nflows_core.runs import Run
 
 
 class ClassRows(NamedTuple):

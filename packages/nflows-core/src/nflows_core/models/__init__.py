@@ -1,0 +1,16 @@
+"""The presets: flows of the literature, ready to be trained, and the names by which everything finds them."""
+
+from nflows_core.models.choice import ModelChoice
+from nflows_core.models.multi_scale import MultiScaleFlow
+from nflows_core.models.presets import MODELS, CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
+
+__all__ = [
+    "MODELS",
+    "CInCFlow",
+    "FInCFlow",
+    "Glow",
+    "InverseFlow",
+    "ModelChoice",
+    "MultiScaleFlow",
+    "PlanarStack",
+]
