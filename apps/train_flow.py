@@ -34,7 +34,7 @@ def main() -> None:
     # 2. Train. The model's own arguments are those of its class in nflows_core.models.
     def progress(metrics: StepMetrics, total: int) -> None:
         if metrics.step % max(1, total // 20) == 0:
-            print(f"{metrics.step:>6} of {total} updates  {metrics.bits_per_dim:.3f} bits per dimension", flush=True)
+            print(f"{metrics.step:>6} of {total} updates  {metrics.loss:.3f} bits per dimension", flush=True)
 
     model = {"levels": 2, "depth": 4, "width": 64}
     experiment.train(

@@ -40,7 +40,7 @@ def main() -> None:
 
     def progress(metrics: StepMetrics, total: int) -> None:
         if metrics.step * arguments.epochs % total == 0:
-            print(f"epoch {metrics.epoch}  {metrics.bits_per_dim:.3f} bits per dimension", flush=True)
+            print(f"epoch {metrics.epoch}  {metrics.loss:.3f} bits per dimension", flush=True)
 
     run = arguments.output
     if (run / "config.json").exists():

@@ -91,7 +91,7 @@ def train_and_time(
 ) -> None:
     def progress(model: str, metrics: StepMetrics, total: int) -> None:
         if metrics.step * epochs % total == 0:
-            print(f"{table_id}  {model}  epoch {metrics.epoch}  {metrics.bits_per_dim:.3f}", flush=True)
+            print(f"{table_id}  {model}  epoch {metrics.epoch}  {metrics.loss:.3f}", flush=True)
 
     config = TrainingConfig(epochs=epochs, warmup_steps=100, checkpoint_steps=200)
     compare(data, folder, candidates, arguments, config, progress=progress)

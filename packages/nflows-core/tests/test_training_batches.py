@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nflows_core.data.images import Images
-from nflows_core.training import TrainingConfig
-from nflows_core.training.batches import Batches
+from nflows_core.training import Place, TrainingConfig
+from nflows_core.training.batches.images import TrainingImages
 
 CONFIG = TrainingConfig(epochs=1, batch_size=12, seed=3, conditional=True)
 LABELS = torch.arange(40) % 3
@@ -18,9 +18,9 @@ PIXELS = torch.arange(40, dtype=torch.uint8).reshape(40, 1, 1, 1).expand(40, 1, 
 IMAGES = Images(PIXELS, labels=LABELS, classes=("a", "b", "c"))
 
 
-def batches(process: int = 0, processes: int = 1, batch_size: int = 12, accumulation_steps: int = 1) -> Batches:
+def batches(process: int = 0, processes: int = 1, batch_size: int = 12, accumulation_steps: int = 1) -> TrainingImages:
     config = replace(CONFIG, batch_size=batch_size, accumulation_steps=accumulation_steps)
-    return Batches(IMAGES, config, process, processes, torch.device("cpu"), torch.float32)
+    return TrainingImages(IMAGES, config, Place(process, processes, torch.device("cpu")), torch.float32)
 
 
 def update(step: int, processes: int, **shares: int) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,8 @@ def test_noise_is_new_in_every_epoch_and_for_every_image() -> None:
 def test_initialization_is_bounded_and_not_of_the_first_update() -> None:
     many = Images(torch.zeros(2000, 1, 2, 3, dtype=torch.uint8))
     config = TrainingConfig(epochs=1, batch_size=900)
-    assert len(Batches(many, config, 0, 1, torch.device("cpu"), torch.float32).initial().x) == 256
+    place = Place(0, 1, torch.device("cpu"))
+    assert len(TrainingImages(many, config, place, torch.float32).initial().x) == 256
     first = set((update(0, 1)[0][:, 0, 0, 0] * 256).long().tolist())
     initial = set((batches().initial().x[:, 0, 0, 0] * 256).long().tolist())
     assert len(initial) == 12

@@ -23,7 +23,7 @@ def averages(decay: float, weights: list[float]) -> float:
     average = WeightAverage(constant_flow(weights[0]), decay)
     for step, value in enumerate(weights[1:]):
         average.update(constant_flow(value), step)
-    values = {value.item() for parameter in average.flow.parameters() for value in parameter.flatten()}
+    values = {value.item() for parameter in average.model.parameters() for value in parameter.flatten()}
     assert len(values) == 1
     return values.pop()
 
@@ -51,7 +51,7 @@ def test_buffers_are_copied() -> None:
     average = WeightAverage(flow, 0.999)
     flow.count += 7
     average.update(flow, 0)
-    assert average.flow.get_buffer("count").item() == 7
+    assert average.model.get_buffer("count").item() == 7
 
 
 def test_the_average_is_apart_from_the_flow() -> None:
@@ -59,5 +59,5 @@ def test_the_average_is_apart_from_the_flow() -> None:
     average = WeightAverage(flow, 0.5)
     with torch.no_grad():
         next(flow.parameters()).fill_(2.0)
-    assert next(average.flow.parameters()).unique().tolist() == [1.0]
-    assert not any(parameter.requires_grad for parameter in average.flow.parameters())
+    assert next(average.model.parameters()).unique().tolist() == [1.0]
+    assert not any(parameter.requires_grad for parameter in average.model.parameters())

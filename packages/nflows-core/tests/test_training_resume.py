@@ -18,7 +18,9 @@ import torch
 from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
-from nflows_core.training import CheckpointError, StepMetrics, Trainer, TrainingConfig
+from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
+from nflows_core.training.batches.images import ImageBatch
+from nflows_core.training.loop import Progress
 
 SHAPE = (2, 4, 4)
 CONFIG = TrainingConfig(epochs=3, batch_size=8, warmup_steps=3, checkpoint_steps=3, log_steps=1)
@@ -36,8 +38,10 @@ def some_images(n: int = 40) -> Images:
     return Images(torch.randint(40, 200, (n, *SHAPE), generator=generator, dtype=torch.uint8))
 
 
-def trainer(folder: Path, progress: object = None, config: TrainingConfig = CONFIG) -> Trainer:
-    return Trainer(tiny_flow(), some_images(), config, folder, some_images(), progress)  # type: ignore[arg-type]
+def trainer(
+    folder: Path, progress: Progress | None = None, config: TrainingConfig = CONFIG
+) -> Trainer[Flow, ImageBatch]:
+    return Trainer(FlowLikelihood(tiny_flow(), some_images(), config, some_images()), folder, progress)
 
 
 def curve(folder: Path, file: str = "metrics.csv") -> list[tuple[str, str]]:
@@ -175,13 +179,13 @@ def test_other_batches_are_refused(uninterrupted: Path) -> None:
     with pytest.raises(CheckpointError, match=r"seed was 0 and is 3, batch_size x .* processes was 8 and is 4"):
         trainer(uninterrupted, config=config).fit(resume=True)
     with pytest.raises(CheckpointError, match="images was 40 and is 48"):
-        Trainer(tiny_flow(), some_images(48), CONFIG, uninterrupted).fit(resume=True)
+        Trainer(FlowLikelihood(tiny_flow(), some_images(48), CONFIG), uninterrupted).fit(resume=True)
 
 
 def test_another_model_is_refused(uninterrupted: Path) -> None:
     flow = Flow([Composition([ActNorm(SHAPE)])])
     with pytest.raises(CheckpointError, match=r"holds the weights of another model.*unexpected: "):
-        Trainer(flow, some_images(), CONFIG, uninterrupted).fit(resume=True)
+        Trainer(FlowLikelihood(flow, some_images(), CONFIG), uninterrupted).fit(resume=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint at all, but long enough to be taken for one"])

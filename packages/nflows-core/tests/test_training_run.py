@@ -15,7 +15,7 @@ from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS
 from nflows_core.runs import Run, RunError, load_run, read_run, save_run
-from nflows_core.training import CheckpointError, StepMetrics, Trainer, TrainingConfig
+from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
 
 RUN = Run(
     model="tiny",
@@ -48,7 +48,7 @@ def trained(folder: Path, stop_at: int | None = None) -> Flow:
 
     save_run(folder, RUN)
     torch.manual_seed(0)
-    return Trainer(TinyFlow(**RUN.arguments), IMAGES, RUN.training, folder, progress=stop).fit()
+    return Trainer(FlowLikelihood(TinyFlow(**RUN.arguments), IMAGES, RUN.training), folder, stop).fit()
 
 
 def test_a_finished_run_gives_the_flow_back(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _epochs(epochs: int, models: int) -> Iterator[Progress]:
 
         def update(model: str, metrics: StepMetrics, total_steps: int) -> None:
             if metrics.step * epochs % total_steps == 0:
-                advance(f"{model}, {metrics.bits_per_dim:.3f} bits per dimension, {metrics.seconds:.0f} s")
+                advance(f"{model}, {metrics.loss:.3f} bits per dimension, {metrics.seconds:.0f} s")
 
         yield update
 

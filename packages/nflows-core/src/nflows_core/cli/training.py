@@ -115,7 +115,7 @@ def _epochs(total: int) -> Iterator[Progress]:
 
         def update(metrics: StepMetrics, total_steps: int) -> None:
             if metrics.step * total % total_steps == 0:
-                advance(f"{metrics.bits_per_dim:.3f} bits per dimension, {metrics.seconds:.0f} s")
+                advance(f"{metrics.loss:.3f} bits per dimension, {metrics.seconds:.0f} s")
 
         yield update
 

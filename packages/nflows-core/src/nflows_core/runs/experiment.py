@@ -38,7 +38,7 @@ from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
-from nflows_core.training import Trainer, TrainingConfig
+from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
@@ -113,7 +113,7 @@ def train(
     run = Run(model, {**_defaults(model), **arguments, **fitting}, data, size, images.classes, config)
     torch.manual_seed(config.seed)
     flow = build(run)
-    trainer = Trainer(flow, images, config, folder, test, progress)
+    trainer = Trainer(FlowLikelihood(flow, images, config, test), folder, progress)
     _begin_run(folder, run, overwrite)
     flow = trainer.fit()
     save_run(folder, run, flow)
@@ -131,7 +131,8 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     run = replace(read_run(folder), data=data)
     torch.manual_seed(run.training.seed)
     images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
-    flow = Trainer(build(run), images[0], run.training, folder, images[1], progress).fit(resume=True)
+    task = FlowLikelihood(build(run), images[0], run.training, images[1])
+    flow = Trainer(task, folder, progress).fit(resume=True)
     save_run(folder, run, flow)
     return flow
 

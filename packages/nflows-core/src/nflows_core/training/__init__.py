@@ -1,20 +1,44 @@
-"""Training of flows: settings, the trainer, checkpoints."""
+"""Training: one engine, `Trainer`, and tasks that say what is trained on what.
+
+A package that trains something writes a `Task`: the model, the losses of an update with their optimizers, the data, and
+what is tested. Checkpoints, curves, averaged weights, processes, and the exact resumption of a run are the engine's.
+"""
 
 from nflows_core.runtime.tensors import CheckpointError
-from nflows_core.training.config import TrainingConfig
+from nflows_core.training.batches.items import Items, TrainingItems, items_for_test
+from nflows_core.training.batches.vectors import VectorBatches
+from nflows_core.training.config import EngineConfig, TrainingConfig
 from nflows_core.training.curve import StepMetrics, TestMetrics
 from nflows_core.training.ema import WeightAverage
 from nflows_core.training.guard import DivergedError
 from nflows_core.training.schedule import learning_rate
+from nflows_core.training.task import Batches, EarlyStopping, Objective, Place, Task
+from nflows_core.training.tasks.autoencoder import Autoencoder, Reconstruction
+from nflows_core.training.tasks.likelihood import FlowLikelihood
+from nflows_core.training.tasks.vectors import VectorLikelihood
 from nflows_core.training.trainer import Trainer
 
 __all__ = [
+    "Autoencoder",
+    "Batches",
     "CheckpointError",
     "DivergedError",
+    "EarlyStopping",
+    "EngineConfig",
+    "FlowLikelihood",
+    "Items",
+    "Objective",
+    "Place",
+    "Reconstruction",
     "StepMetrics",
+    "Task",
     "TestMetrics",
     "Trainer",
     "TrainingConfig",
+    "TrainingItems",
+    "VectorBatches",
+    "VectorLikelihood",
     "WeightAverage",
+    "items_for_test",
     "learning_rate",
 ]

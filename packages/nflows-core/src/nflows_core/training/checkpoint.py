@@ -1,25 +1,36 @@
-"""The state of an optimizer as tensors with the names of its parameters."""
+"""The state of an optimizer as tensors under the names of its parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
-    """The state of an optimizer as ``parameter.entry``, for parameters of these names in its order."""
-    names = list(names)
-    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
-    return {f"{names[i]}.{key}": value for i, entries in state.items() for key, value in entries.items()}
+def optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """The state of an optimizer as ``parameter.entry``, by the names that its parameters have in a model."""
+    names = _names(optimizer, model)
+    state: dict[int, dict[str, Tensor | None]] = optimizer.state_dict()["state"]
+    entries = {f"{names[i]}.{key}": value for i, own in state.items() for key, value in own.items()}
+    return {name: value for name, value in entries.items() if value is not None}
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, names: Iterable[str], tensors: Mapping[str, Tensor]) -> None:
-    """Undoes `optimizer_tensors`."""
-    index = {name: i for i, name in enumerate(names)}
+def load_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Undoes `optimizer_tensors`; what is of the parameters of other optimizers is left out."""
+    index = {name: i for i, name in enumerate(_names(optimizer, model))}
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parameter, _, entry = name.rpartition(".")
-        state.setdefault(index[parameter], {})[entry] = tensor
+        if parameter in index:
+            state.setdefault(index[parameter], {})[entry] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _names(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+    """The names of an optimizer's parameters, in its order."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if any(parameter not in names for parameter in parameters):
+        raise ValueError("an optimizer has parameters that are not the model's: checkpoints would lose their state")
+    return [names[parameter] for parameter in parameters]

@@ -1,4 +1,4 @@
-"""The settings of a training run."""
+"""The settings of a training."""
 
 from __future__ import annotations
 
@@ -12,32 +12,29 @@ Precision = Literal["no", "bf16"]
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    r"""What decides a training run besides the model and its data.
+class EngineConfig:
+    r"""What decides a training besides the model and its data; each task may add settings of its own.
 
     ``dataclasses.asdict`` gives it as JSON's own types and `from_dict` reads them back.
 
     Arguments:
-        epochs: Passes over the training images.
-        batch_size: Images of one forward pass, on each process.
+        epochs: Passes over the training data.
+        batch_size: Items of one forward pass, on each process.
         accumulation_steps: Forward passes whose gradients are averaged into one update. An update sees
-            ``batch_size * accumulation_steps`` images a process.
-        learning_rate: Adam's rate after the warm-up.
+            ``batch_size * accumulation_steps`` items a process.
+        learning_rate: The optimizers' rate after the warm-up.
         warmup_steps: Updates over which the rate grows linearly to ``learning_rate``.
         schedule: How the rate decays after the warm-up.
         final_fraction: The part of ``learning_rate`` that is left at the end of "cosine" and "exponential".
-        clip_norm: Upper bound of the gradient's Euclidean norm.
-        ema_decay: Decay of the exponential moving average of the weights, in :math:`[0, 1)`; 0 averages
+        clip_norm: The upper bound of each objective's gradient, as a Euclidean norm.
+        ema_decay: The decay of the exponential moving average of the weights, in :math:`[0, 1)`; 0 averages
             nothing.
-        seed: Decides the order of the images and the dequantization noise.
-        mixed_precision: "bf16" runs the networks inside couplings and priors in bfloat16; the flow's own path
-            stays in full precision, so that it remains invertible and its density honest.
-        reversible: Recomputes activations by the inverse in the backward pass instead of keeping them: memory does not
-            grow with depth, an update takes longer; see `recomputed_activations`.
-        conditional: Feeds each image's context to the flow: its vector if it has one, else its label, one-hot.
+        seed: The seed of everything random.
+        mixed_precision: "bf16" runs the networks in bfloat16. The path of a flow stays in full precision, so that it
+            remains invertible and its density honest.
         checkpoint_steps: Updates between two checkpoints; each epoch ends with one besides.
         log_steps: Updates between two rows of ``metrics.csv``; the last update has one besides.
-        tensorboard: Writes the same curves for TensorBoard.
+        tensorboard: Whether the same curves are written for TensorBoard.
 
     Raises:
         TypeError: A setting has the wrong type.
@@ -55,8 +52,6 @@ class TrainingConfig:
     ema_decay: float = 0.999
     seed: int = 0
     mixed_precision: Precision = "no"
-    reversible: bool = False
-    conditional: bool = False
     checkpoint_steps: int = 1000
     log_steps: int = 10
     tensorboard: bool = False
@@ -66,8 +61,7 @@ class TrainingConfig:
             self._check_integer(name, 1)
         for name in ("warmup_steps", "seed"):
             self._check_integer(name, 0)
-        for name in ("reversible", "conditional", "tensorboard"):
-            self._check_type(name, bool, "true or false")
+        self._check_flag("tensorboard")
         self._check_number("learning_rate", "positive and finite", lambda value: 0 < value < math.inf)
         self._check_number("clip_norm", "positive and finite", lambda value: 0 < value < math.inf)
         self._check_number("final_fraction", "in (0, 1]", lambda value: 0 < value <= 1)
@@ -104,3 +98,25 @@ class TrainingConfig:
         value = getattr(self, name)
         if value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+    def _check_flag(self, name: str) -> None:
+        self._check_type(name, bool, "true or false")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(EngineConfig):
+    r"""The settings of a flow's training: those of `EngineConfig`, and two that only a flow has.
+
+    Arguments:
+        reversible: Recomputes activations by the inverse in the backward pass instead of keeping them: memory does not
+            grow with depth, an update takes longer; see `recomputed_activations`.
+        conditional: Feeds each image's context to the flow: its vector if it has one, else its label, one-hot.
+    """
+
+    reversible: bool = False
+    conditional: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_flag("reversible")
+        self._check_flag("conditional")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -22,36 +22,57 @@ class StepMetrics:
 
     Arguments:
         step: Updates made, this one included.
-        epoch: Counted from 1.
-        bits_per_dim: Of the update's images, by the weights before it.
-        gradient_norm: Euclidean, before clipping.
-        learning_rate: Of this update.
-        seconds: Spent in training since the start, time between a stop and its resumption left out.
+        epoch: The epoch of this update, from 1.
+        losses: The loss of each objective by its name, of the update's batches and by the weights before it.
+        gradient_norms: The Euclidean norm of each objective's gradient, before clipping.
+        learning_rate: The learning rate of this update.
+        seconds: The time of training since the start, time between a stop and its resumption left out.
     """
 
     step: int
     epoch: int
-    bits_per_dim: float
-    gradient_norm: float
+    losses: Mapping[str, float]
+    gradient_norms: Mapping[str, float]
     learning_rate: float
     seconds: float
+
+    @property
+    def loss(self) -> float:
+        """The loss of the first objective."""
+        return next(iter(self.losses.values()))
+
+    def row(self) -> dict[str, float]:
+        """The values by column; where there are several objectives, the columns of their norms begin with their names.
+
+        Example:
+            >>> StepMetrics(1, 1, {"bits_per_dim": 8.0}, {"bits_per_dim": 0.5}, 1e-3, 0.1).row()
+            {'step': 1, 'epoch': 1, 'bits_per_dim': 8.0, 'gradient_norm': 0.5, 'learning_rate': 0.001, 'seconds': 0.1}
+        """
+        prefixes = {name: f"{name}_" if len(self.losses) > 1 else "" for name in self.losses}
+        norms = {f"{prefixes[name]}gradient_norm": norm for name, norm in self.gradient_norms.items()}
+        rest = {"learning_rate": self.learning_rate, "seconds": self.seconds}
+        return {"step": self.step, "epoch": self.epoch, **self.losses, **norms, **rest}
 
 
 @dataclass(frozen=True)
 class TestMetrics:
-    """The test images after an epoch: a row of ``metrics_test.csv``.
+    """A test, after an epoch: a row of ``metrics_test.csv``.
 
     Arguments:
         step: Updates made.
         epoch: Epochs done.
-        bits_per_dim: Of the test images, by the averaged weights.
+        values: The mean of each measure over the test data, by the averaged weights.
     """
 
     __test__ = False  # pytest takes every Test* for a test
 
     step: int
     epoch: int
-    bits_per_dim: float
+    values: Mapping[str, float]
+
+    def row(self) -> dict[str, float]:
+        """The values by column."""
+        return {"step": self.step, "epoch": self.epoch, **self.values}
 
 
 class Curve:
@@ -90,31 +111,40 @@ def read_curve(path: Path, column: str) -> list[tuple[float, float]]:
 
 
 class Log:
-    """The curves of a run; processes other than the main one write nothing.
+    """The curves of a run; processes other than the main one write nothing, and none without a folder.
 
     Arguments:
-        accelerator: Of the run.
-        folder: Where the files go.
+        accelerator: The run's.
+        folder: Where the files go, if anything is to be kept.
+        examples: A row of each curve that the run writes, for the names of its columns.
         step: Updates made so far; -1 starts empty curves.
-        tested_step: Updates made when the test images were evaluated last.
+        tested_step: Updates made when the test data were evaluated last.
     """
 
-    def __init__(self, accelerator: Accelerator, folder: Path, step: int, tested_step: int) -> None:
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        folder: Path | None,
+        examples: Sequence[StepMetrics | TestMetrics],
+        step: int,
+        tested_step: int,
+    ) -> None:
         self._accelerator = accelerator
         self._curves: dict[type, Curve] = {}
-        if accelerator.is_main_process:
-            self._open(StepMetrics, folder / METRICS_FILE, step)
-            self._open(TestMetrics, folder / TEST_METRICS_FILE, tested_step)
+        if folder is not None and accelerator.is_main_process:
+            for example in examples:
+                file, last = _FILES[type(example)], step if isinstance(example, StepMetrics) else tested_step
+                self._curves[type(example)] = Curve(folder / file, list(example.row()), last)
         # TensorBoard hides what an earlier process logged from this step on.
         accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": step + 1}})
 
     def write(self, metrics: StepMetrics | TestMetrics) -> None:
         """Adds one row to its curve."""
-        if self._accelerator.is_main_process:
-            self._curves[type(metrics)].append(astuple(metrics))
+        row = metrics.row()
+        if type(metrics) in self._curves:
+            self._curves[type(metrics)].append(list(row.values()))
         group = "train" if isinstance(metrics, StepMetrics) else "test"
-        values = {f"{group}/{name}": value for name, value in asdict(metrics).items() if name != "step"}
-        self._accelerator.log(values, step=metrics.step)
+        self._accelerator.log({f"{group}/{name}": value for name, value in row.items() if name != "step"}, metrics.step)
 
     def sync(self) -> None:
         """Waits until every row is on the disk."""
@@ -128,8 +158,8 @@ class Log:
         for tracker in self._accelerator.trackers:
             tracker.finish()
 
-    def _open(self, row: type[StepMetrics | TestMetrics], path: Path, last_step: int) -> None:
-        self._curves[row] = Curve(path, [field.name for field in fields(row)], last_step)
+
+_FILES = {StepMetrics: METRICS_FILE, TestMetrics: TEST_METRICS_FILE}
 
 
 def _rows(path: Path, width: int, last_step: int) -> list[list[str]]:

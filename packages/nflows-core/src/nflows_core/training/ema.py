@@ -1,17 +1,18 @@
-r"""The exponential moving average of the weights, with which a flow is evaluated and sampled."""
+r"""The exponential moving average of the weights, with which a model is tested and used."""
 
 from __future__ import annotations
 
 import copy
+from typing import Generic
 
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from nflows_core.flow import Flow
+from nflows_core.training.task import M
 
 
-class WeightAverage:
-    r"""The exponential moving average of a flow's parameters.
+class WeightAverage(Generic[M]):
+    r"""The exponential moving average of a model's parameters.
 
     .. math:: \bar w_0 = w_0, \qquad \bar w_{t+1} = d_t \bar w_t + (1 - d_t) w_{t+1},
         \qquad d_t = \min\left(d, \frac{1 + t}{10 + t}\right)
@@ -20,19 +21,19 @@ class WeightAverage:
     some :math:`1 / (1 - d)` updates would mostly average its initial weights. Buffers are copied.
 
     Arguments:
-        flow: Where the average starts.
+        model: The model whose weights the average starts with.
         decay: :math:`d`, in :math:`[0, 1)`.
     """
 
-    def __init__(self, flow: Flow, decay: float) -> None:
-        self.flow = copy.deepcopy(flow).requires_grad_(False).eval()
+    def __init__(self, model: M, decay: float) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, flow: Flow, step: int) -> None:
-        """Takes in the weights of ``flow`` after update ``step``, counted from 0."""
+    def update(self, model: M, step: int) -> None:
+        """Takes in the weights of ``model`` after update ``step``, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average(tuple(self.flow.parameters()), tuple(flow.parameters()), step)
-        for copied, buffer in zip(self.flow.buffers(), flow.buffers(), strict=True):
+        average(tuple(self.model.parameters()), tuple(model.parameters()), step)
+        for copied, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
             copied.copy_(buffer)

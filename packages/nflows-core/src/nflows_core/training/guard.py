@@ -1,6 +1,6 @@
 r"""Names the layer at which a training step stopped being finite.
 
-A good step pays nothing for it: the search repeats the bad step, with hooks on every bijection.
+A good step pays nothing for it: the search repeats the bad step, with hooks on every layer.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import leaf_bijections
+from nflows_core.bijections.base import Bijection
 
 
 class DivergedError(FloatingPointError):
@@ -42,41 +43,56 @@ class _NonFiniteOutput(Exception):  # noqa: N818 - it carries a hook's finding o
 
 @dataclass
 class _Trace:
-    """The leaf bijections in the order of both passes, and those whose input got a bad gradient."""
+    """The layers in the order of both passes, and those whose input got a bad gradient."""
 
     called: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     bad_inputs: set[str] = field(default_factory=set)
 
 
-def locate_non_finite(flow: nn.Module, losses: Iterable[Tensor]) -> str | None:
+def layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The layers of a model with their dotted names: bijections that contain no other, and other modules without parts.
+
+    A coupling is one layer: what is wrong in its network shows in what it gives.
+    """
+    if not any(True for _ in model.children()):
+        yield "", model
+    for name, part in model.named_children():
+        inner = [inside for inside in part.modules() if inside is not part]
+        if not inner or (isinstance(part, Bijection) and not any(isinstance(inside, Bijection) for inside in inner)):
+            yield name, part
+        else:
+            yield from ((f"{name}.{below}", layer) for below, layer in layers(part))
+
+
+def locate_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
     """Says what first was not finite in a step.
 
     Arguments:
-        flow: Its gradients are overwritten.
+        model: The model in training; its gradients are overwritten.
         losses: One loss for each forward pass of the step; the pass runs when the loss is asked for.
 
     Returns:
-        The dotted name and class of the first bijection whose output or log-determinant is not finite; or,
-        where the forward passes are finite, of the first in the backward pass to give a bad gradient. Nothing if
-        the step is finite.
+        The dotted name and class of the first layer whose output or log-determinant is not finite; or, where the
+        forward passes are finite, of the first in the backward pass to give a bad gradient. Nothing if the step is
+        finite.
     """
-    flow.zero_grad()
+    model.zero_grad()
     trace = _Trace()
     try:
-        with _watched(flow, trace):
+        with _watched(model, trace):
             for loss in losses:
                 if not loss.isfinite().item():
-                    return "the density of the latents (every layer's output is finite)"
+                    return "the loss alone (every layer's output is finite)"
                 loss.backward()  # type: ignore[no-untyped-call]
-    except _NonFiniteOutput as found:
-        return str(found)
-    return _first_gradient(flow, trace) or _overflow(flow)
+    except _NonFiniteOutput as output:
+        return str(output)
+    return _first_gradient(model, trace) or _overflow(model)
 
 
 @contextmanager
-def _watched(flow: nn.Module, trace: _Trace) -> Iterator[None]:
-    handles = [module.register_forward_hook(_watch(name, trace)) for name, module in leaf_bijections(flow)]
+def _watched(model: nn.Module, trace: _Trace) -> Iterator[None]:
+    handles = [module.register_forward_hook(_watch(name, trace)) for name, module in layers(model)]
     try:
         yield
     finally:
@@ -90,21 +106,30 @@ def _watch(name: str, trace: _Trace) -> Callable[..., None]:
         if not gradient.isfinite().all():
             trace.bad_inputs.add(name)
 
-    def check_outputs(module: nn.Module, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, Tensor]) -> None:
+    def check_outputs(module: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
         trace.called.append(name)
-        for part, value in zip(("output", "log-determinant"), outputs, strict=True):
+        for part, value in _parts(module, outputs):
             if not value.isfinite().all():
                 raise _NonFiniteOutput(f"{part} of layer {name} ({type(module).__name__})")
-        if inputs[0].requires_grad:
+        if inputs and isinstance(inputs[0], Tensor) and inputs[0].requires_grad:
             inputs[0].register_hook(check_gradient)  # type: ignore[no-untyped-call]
 
     return check_outputs
 
 
-def _first_gradient(flow: nn.Module, trace: _Trace) -> str | None:
-    # The layers at the data get no gradient of their input: the backward pass, from latents to data, ends with them.
+def _parts(module: nn.Module, outputs: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a layer gave, each with what it is."""
+    if isinstance(module, Bijection):
+        yield from zip(("output", "log-determinant"), outputs, strict=True)
+    else:
+        several = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        yield from (("output", output) for output in several if isinstance(output, Tensor))
+
+
+def _first_gradient(model: nn.Module, trace: _Trace) -> str | None:
+    # The layers at the data get no gradient of their input: the backward pass, from the loss to the data, ends there.
     for name in [*trace.passed, *reversed(trace.called)]:
-        module = flow.get_submodule(name)
+        module = model.get_submodule(name)
         bad = [
             parameter
             for parameter, value in module.named_parameters()
@@ -115,25 +140,25 @@ def _first_gradient(flow: nn.Module, trace: _Trace) -> str | None:
     return None
 
 
-def _overflow(flow: nn.Module) -> str | None:
+def _overflow(model: nn.Module) -> str | None:
     """Gradients may all be finite and their norm, by which clipping divides, too large for the type."""
-    norms = _gradient_norms(flow)
+    norms = _gradient_norms(model)
     if not norms or torch.stack(list(norms.values())).norm().isfinite():
         return None
-    return f"norm of the gradient, {largest_gradient(flow)}"
+    return f"norm of the gradient, {largest_gradient(model)}"
 
 
-def largest_gradient(flow: nn.Module) -> str:
-    """Says which layer has the most of a flow's gradient."""
-    norms = _gradient_norms(flow)
+def largest_gradient(model: nn.Module) -> str:
+    """Says which layer has the most of a model's gradient."""
+    norms = _gradient_norms(model)
     largest = max(norms, key=lambda name: norms[name].item())
-    return f"the most of it in layer {largest} ({type(flow.get_submodule(largest)).__name__})"
+    return f"the most of it in layer {largest} ({type(model.get_submodule(largest)).__name__})"
 
 
-def _gradient_norms(flow: nn.Module) -> dict[str, Tensor]:
+def _gradient_norms(model: nn.Module) -> dict[str, Tensor]:
     """The norm of each layer's gradient; layers without parameters have none."""
     return {
         name: torch.stack([p.grad.norm() for p in layer.parameters() if p.grad is not None]).norm()
-        for name, layer in leaf_bijections(flow)
+        for name, layer in layers(model)
         if any(p.grad is not None for p in layer.parameters())
     }

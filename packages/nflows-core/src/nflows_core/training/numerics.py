@@ -15,13 +15,14 @@ from nflows_core.training.config import Precision
 
 
 @contextmanager
-def network_precision(flow: nn.Module, precision: Precision, device: torch.device) -> Iterator[None]:
-    """Runs the networks of a flow in this precision.
+def network_precision(model: nn.Module, precision: Precision, device: torch.device) -> Iterator[None]:
+    """Runs the networks of a model in this precision; what they give is in full precision again.
 
-    Only the networks, where nearly all the work is. An image that is rounded to 8 bits of mantissa between
-    two bijections would no longer be the one whose log-determinants are summed, nor could it be recovered.
+    Of a flow only the networks inside its bijections, where nearly all the work is. An image that is rounded to 8 bits
+    of mantissa between two bijections would no longer be the one whose log-determinants are summed, nor could it be
+    recovered.
     """
-    networks = [] if precision == "no" else list(_networks(flow))
+    networks = [] if precision == "no" else list(_networks(model))
     for network in networks:
         cast = torch.autocast(device.type, dtype=torch.bfloat16)
         network.forward = convert_outputs_to_fp32(cast(network.forward))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from nflows_core.training.config import TrainingConfig
+from nflows_core.training.config import EngineConfig
 
 
-def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
+def learning_rate(step: int, total_steps: int, config: EngineConfig) -> float:
     r"""The learning rate of update ``step``, counted from 0.
 
     .. math::
@@ -27,7 +27,7 @@ def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
     return config.learning_rate * _decay(progress, config)
 
 
-def _decay(progress: float, config: TrainingConfig) -> float:
+def _decay(progress: float, config: EngineConfig) -> float:
     final = config.final_fraction
     if config.schedule == "cosine":
         return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2

@@ -1,13 +1,14 @@
-"""What a training run is made of between two updates, and all that a checkpoint holds."""
+"""What a training is made of between two updates, and all that a checkpoint holds."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
 
-from nflows_core.flow import Flow
 from nflows_core.runtime.tensors import (
     CheckpointError,
     load_tensors,
@@ -18,48 +19,80 @@ from nflows_core.runtime.tensors import (
 )
 from nflows_core.training.checkpoint import load_optimizer, optimizer_tensors
 from nflows_core.training.ema import WeightAverage
+from nflows_core.training.task import EarlyStopping, M
 
 CHECKPOINT = "checkpoint"
 _PROGRESS = ("step", "tested_step", "seconds")
+_STOPPING = ("best_value", "tests_without_better")
 
 
-class TrainingState:
-    """Weights, their average, the optimizer's moments, and how far the run is.
+class TrainingState(Generic[M]):
+    """Weights, their average, the moments of the optimizers, and how far the training is.
 
     Arguments:
-        flow: The flow in training.
-        optimizer: Over the parameters of ``flow``, in their order.
-        ema_decay: As in `WeightAverage`.
+        model: The model in training.
+        optimizers: Over its parameters, each parameter in one of them at most.
+        ema_decay: The decay, as in `WeightAverage`.
+        stopping: When the training ends early, if it may; the best weights are kept then.
     """
 
-    def __init__(self, flow: Flow, optimizer: torch.optim.Optimizer, ema_decay: float) -> None:
-        self.flow = flow
-        self.optimizer = optimizer
-        self.average = WeightAverage(flow, ema_decay)
+    def __init__(
+        self,
+        model: M,
+        optimizers: Sequence[torch.optim.Optimizer],
+        ema_decay: float,
+        stopping: EarlyStopping | None = None,
+    ) -> None:
+        self.model = model
+        self.optimizers = optimizers
+        self.average = WeightAverage(model, ema_decay)
+        self.stopping = stopping
+        self.best = None if stopping is None else copy.deepcopy(self.average.model)
+        self.best_value: float | None = None
+        self.tests_without_better = 0
         self.step = 0
         self.tested_step = -1
         self.seconds = 0.0
 
-    def update(self, learning_rate: float, seconds: float) -> None:
-        """One update by the gradients that the parameters hold, ``seconds`` after the start."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
-        self.average.update(self.flow, self.step)
+    @property
+    def result(self) -> M:
+        """The model with the averaged weights, those of the best test if the training may end early."""
+        return self.average.model if self.best is None else self.best
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the tests have been without a better value for long enough."""
+        return self.stopping is not None and self.tests_without_better >= self.stopping.patience
+
+    def advance(self, seconds: float) -> None:
+        """Takes the weights of one more update into the average, ``seconds`` after the start."""
+        self.average.update(self.model, self.step)
         self.step += 1
         self.seconds = seconds
 
-    def save(self, path: Path, sampling: dict[str, int]) -> None:
-        """Writes the checkpoint; ``sampling`` is what the order of the images depends on."""
-        tensors = {
-            **with_prefix("model", self.flow.state_dict()),
-            **with_prefix("ema", self.average.flow.state_dict()),
-            **with_prefix("optimizer", optimizer_tensors(self.optimizer, self._names())),
-        }
-        progress = {name: getattr(self, name) for name in _PROGRESS}
-        write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=sampling)
+    def tested(self, value: float) -> None:
+        """Takes in what a test of the averaged weights gave."""
+        self.tested_step = self.step
+        if self.stopping is None or self.best is None:
+            return
+        self.tests_without_better += 1
+        if self.stopping.is_better(value, self.best_value):
+            self.best.load_state_dict(self.average.model.state_dict())
+            self.best_value, self.tests_without_better = value, 0
 
-    def load(self, path: Path, sampling: dict[str, int]) -> None:
+    def save(self, path: Path, sampling: Mapping[str, int]) -> None:
+        """Writes the checkpoint; ``sampling`` is what the order of the data depends on."""
+        tensors = {
+            **with_prefix("model", self.model.state_dict()),
+            **with_prefix("ema", self.average.model.state_dict()),
+            **({} if self.best is None else with_prefix("best", self.best.state_dict())),
+        }
+        for optimizer in self.optimizers:
+            tensors |= with_prefix("optimizer", optimizer_tensors(optimizer, self.model))
+        progress = {name: getattr(self, name) for name in self._progress()}
+        write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=dict(sampling))
+
+    def load(self, path: Path, sampling: Mapping[str, int]) -> None:
         """Goes back to a checkpoint.
 
         Raises:
@@ -67,20 +100,23 @@ class TrainingState:
         """
         tensors, header = read_tensors(path, CHECKPOINT)
         _check_sampling(path, header["sampling"], sampling)
-        load_tensors(self.flow, under_prefix("model", tensors), path)
-        load_tensors(self.average.flow, under_prefix("ema", tensors), path)
-        load_optimizer(self.optimizer, self._names(), under_prefix("optimizer", tensors))
-        for name in _PROGRESS:
+        load_tensors(self.model, under_prefix("model", tensors), path)
+        load_tensors(self.average.model, under_prefix("ema", tensors), path)
+        if self.best is not None:
+            load_tensors(self.best, under_prefix("best", tensors), path)
+        for optimizer in self.optimizers:
+            load_optimizer(optimizer, self.model, under_prefix("optimizer", tensors))
+        for name in self._progress():
             setattr(self, name, header["progress"][name])
 
-    def _names(self) -> list[str]:
-        return [name for name, _ in self.flow.named_parameters()]
+    def _progress(self) -> tuple[str, ...]:
+        return _PROGRESS if self.stopping is None else _PROGRESS + _STOPPING
 
 
-def _check_sampling(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+def _check_sampling(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     changed = [f"{name} was {then.get(name)} and is {now[name]}" for name in now if then.get(name) != now[name]]
     if changed:
         raise CheckpointError(
-            f"cannot resume {path}, its updates were made of other images: {', '.join(changed)}. "
+            f"cannot resume {path}, its updates were made of other data: {', '.join(changed)}. "
             "Resume with what it had, or start a new run."
         )

@@ -1,21 +1,17 @@
-"""Maximum-likelihood training of a flow."""
+"""The engine of every training."""
 
 from __future__ import annotations
 
 import errno
 import importlib.util
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Generic
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
 
-from nflows_core.bijections.reversible import check_exact, recomputed_activations
-from nflows_core.data.images import Images
-from nflows_core.flow import Flow
 from nflows_core.runtime.memory import keep_freed_memory
-from nflows_core.training.batches import Batches
-from nflows_core.training.config import TrainingConfig
 from nflows_core.training.loop import Progress, TrainingLoop
 from nflows_core.training.numerics import (
     any_gradient_layout,
@@ -23,62 +19,57 @@ from nflows_core.training.numerics import (
     network_precision,
 )
 from nflows_core.training.processes import on_cpu, processes
+from nflows_core.training.task import B, M, Place, Task
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
 
-class Trainer:
-    r"""Minimizes a flow's bits per dimension on images with Adam (Kingma & Ba 2015).
+class Trainer(Generic[M, B]):
+    r"""Trains what a task describes, on the device and the processes that Accelerate finds.
 
-    Runs on the device and the processes that Accelerate finds: one CPU or GPU in a plain script, many under
-    ``accelerate launch`` or ``torchrun``. Everything random is a pure function of the seed, the epoch and the image:
-    a run that was killed at any moment and resumed on the same machine draws the same curve as one that never was,
-    and processes or accumulation steps that share the images of an update draw it too, but for the order of sums.
+    That is one CPU or GPU in a plain script, many under ``accelerate launch`` or ``torchrun``. Everything random is a
+    pure function of the seed, the epoch and the item: a run that was killed at any moment and resumed on the same
+    machine draws the same curve as one that never was, and processes or accumulation steps that share the items of an
+    update draw it too, but for the order of sums and for what is random inside of a network, such as dropout.
 
-    It leaves ``checkpoint.safetensors``, ``metrics.csv`` and ``metrics_test.csv`` in its folder.
+    In its folder, it leaves ``checkpoint.safetensors``, ``metrics.csv`` and, of a task that is tested,
+    ``metrics_test.csv``.
 
     Arguments:
-        flow: Trained in place.
-        train_images: Of the flow's shape and quantization.
-        config: The settings.
-        folder: Made if it is not there.
-        test_images: Evaluated with the averaged weights at the end of each epoch.
+        task: The model, its losses and its data, with the settings.
+        folder: Where checkpoints and curves go; made if it is missing. Without one, nothing is kept: for trainings of
+            seconds.
         progress: Called after every update with a `StepMetrics` and the number of updates of the whole run.
 
     Raises:
-        ValueError: The images or the flow do not fit the settings, or each other.
         ModuleNotFoundError: TensorBoard is asked for and not installed.
+
+    Example:
+        >>> from nflows_core.data import read_images
+        >>> from nflows_core.models import Glow
+        >>> from nflows_core.training import FlowLikelihood, TrainingConfig
+        >>> images = read_images("digits", "train")[:64]
+        >>> flow = Glow(images.shape, levels=1, depth=1, width=8, quantization=images.quantization)
+        >>> config = TrainingConfig(epochs=1, batch_size=32)
+        >>> trained = Trainer(FlowLikelihood(flow, images, config)).fit()
+        >>> trained.sample(3).shape
+        torch.Size([3, 1, 8, 8])
     """
 
-    def __init__(
-        self,
-        flow: Flow,
-        train_images: Images,
-        config: TrainingConfig,
-        folder: Path,
-        test_images: Images | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        _check_images(flow, train_images, "training")
-        if test_images is not None:
-            _check_images(flow, test_images, "test")
-        if config.reversible:
-            check_exact(flow)
-        if config.tensorboard and not importlib.util.find_spec("tensorboard"):
+    def __init__(self, task: Task[M, B], folder: Path | None = None, progress: Progress | None = None) -> None:
+        if task.config.tensorboard and not importlib.util.find_spec("tensorboard"):
             raise ModuleNotFoundError("tensorboard=True needs TensorBoard: pip install 'nflows-core[tensorboard]'")
-        self.flow = flow
-        self.train_images = train_images
-        self.config = config
+        self.task = task
+        self.config = task.config
         self.folder = folder
-        self.test_images = test_images
         self.progress = progress
 
     @property
-    def checkpoint(self) -> Path:
-        """Where the checkpoint is written."""
-        return self.folder / CHECKPOINT_FILE
+    def checkpoint(self) -> Path | None:
+        """Where the checkpoint is written, if anything is kept."""
+        return None if self.folder is None else self.folder / CHECKPOINT_FILE
 
-    def fit(self, resume: bool = False) -> Flow:
+    def fit(self, resume: bool = False) -> M:
         """Trains to the end.
 
         Arguments:
@@ -86,30 +77,35 @@ class Trainer:
                 first or never started, it starts.
 
         Returns:
-            A flow with the averaged weights, in evaluation mode.
+            A copy of the model with the averaged weights, in evaluation mode.
 
         Raises:
             FileExistsError: The folder has a checkpoint and ``resume`` is false.
             CheckpointError: The checkpoint cannot be resumed.
             DivergedError: The loss or its gradient is not finite, or the loss absurd; the weights are those before.
             KeyboardInterrupt: After a checkpoint was written.
+            ValueError: The data do not fill one update.
         """
+        self._claim_folder(resume)
+        accelerator = self._accelerator()
+        device = accelerator.device
+        if device.type == "cpu":
+            keep_freed_memory()
+        generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+        with deterministic_convolutions(), generators:
+            loop = self._loop(accelerator)
+            precision = network_precision(self.task.model, self.config.mixed_precision, device)
+            with precision, self.task.running(), any_gradient_layout():
+                return loop.run()
+
+    def _claim_folder(self, resume: bool) -> None:
+        if self.folder is None or self.checkpoint is None:
+            return
         if self.checkpoint.exists() and not resume:
             raise FileExistsError(
                 errno.EEXIST, "a run is there; resume it or choose another folder", str(self.checkpoint)
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        accelerator = self._accelerator()
-        if accelerator.device.type == "cpu":
-            keep_freed_memory()
-        with deterministic_convolutions():
-            loop = self._loop(accelerator)
-            precision = network_precision(self.flow, self.config.mixed_precision, accelerator.device)
-            with precision, self._activations(), any_gradient_layout():
-                return loop.run()
-
-    def _activations(self) -> AbstractContextManager[None]:
-        return recomputed_activations(self.flow) if self.config.reversible else nullcontext()
 
     def _accelerator(self) -> Accelerator:
         processes()
@@ -122,35 +118,10 @@ class Trainer:
             project_dir=self.folder,
         )
 
-    def _loop(self, accelerator: Accelerator) -> TrainingLoop:
-        train = self._batches(self.train_images, accelerator)
-        test = None if self.test_images is None else self._batches(self.test_images, accelerator)
-        if train.steps_per_epoch == 0:
-            raise ValueError(
-                f"{len(self.train_images)} training images do not fill one update of {train.update_images} "
-                "(batch_size x accumulation_steps x processes): lower batch_size"
-            )
-        self.flow.to(accelerator.device).train()
-        if not self.checkpoint.exists():
-            self.flow.initialize(*train.initial())
-        return TrainingLoop(accelerator, self.flow, self.config, train, test, self.checkpoint, self.progress)
-
-    def _batches(self, images: Images, accelerator: Accelerator) -> Batches:
-        return Batches(
-            images,
-            self.config,
-            accelerator.process_index,
-            accelerator.num_processes,
-            accelerator.device,
-            next(self.flow.parameters()).dtype,
-        )
-
-
-def _check_images(flow: Flow, images: Images, use: str) -> None:
-    if images.shape != flow.shape:
-        raise ValueError(f"the flow takes images of shape {flow.shape}, the {use} images have {images.shape}")
-    if images.quantization != flow.quantization:
-        raise ValueError(
-            f"the flow is of images with {flow.quantization} values a pixel, "
-            f"the {use} images have {images.quantization}"
-        )
+    def _loop(self, accelerator: Accelerator) -> TrainingLoop[M, B]:
+        place = Place(accelerator.process_index, accelerator.num_processes, accelerator.device)
+        batches = self.task.training_batches(place)
+        self.task.model.to(place.device).train()
+        if self.checkpoint is None or not self.checkpoint.exists():
+            self.task.initialize(place)
+        return TrainingLoop(accelerator, self.task, place, batches, self.checkpoint, self.progress)

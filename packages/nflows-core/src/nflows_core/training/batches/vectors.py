@@ -1,0 +1,45 @@
+r"""Batches of vectors that stay in memory, from indices that were drawn before the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from nflows_core.training.config import EngineConfig
+from nflows_core.training.task import Place
+
+
+class VectorBatches:
+    """Vectors of which each update sees those at given indices; after the last update the first ones come again.
+
+    Arguments:
+        x: All the vectors, :math:`(N, \\dots)`.
+        draws: The indices of each update; the processes share them in order, and leave out what they cannot share.
+        steps_per_epoch: Updates between two tests.
+        config: The settings, for the size of a batch.
+        place: This process.
+    """
+
+    def __init__(
+        self, x: Tensor, draws: Sequence[Tensor], steps_per_epoch: int, config: EngineConfig, place: Place
+    ) -> None:
+        self.x = x.to(place.device)
+        self.draws = draws
+        self.steps_per_epoch = steps_per_epoch
+        self.config = config
+        self.place = place
+
+    @property
+    def sampling(self) -> dict[str, int]:
+        """What decides the batches: a run can only be resumed with the same."""
+        return {"seed": self.config.seed, "vectors": len(self.x), "vectors an update": len(self.draws[0])}
+
+    def training(self, step: int) -> Iterator[Tensor]:
+        """The batches of update ``step`` on this process."""
+        draw = self.draws[step % len(self.draws)]
+        size = len(draw) // self.place.processes
+        share = draw[self.place.process * size :][:size]
+        for indices in torch.split(share, self.config.batch_size):
+            yield self.x[indices.to(self.x.device)]
