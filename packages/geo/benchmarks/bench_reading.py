@@ -26,9 +26,9 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from nflows_core.runtime.report import machine
-from nflows_geo.grid import Grid
-from nflows_geo.raster import write_cog
-from nflows_geo.scene import Scene, open_scene
+from nflows_geo.raster.cog import write_cog
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.scene import Scene, open_scene
 
 BANDS, FINE_BANDS = 10, 4
 FORMATS: dict[str, dict[str, Any]] = {

@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.distance import mahalanobis
 
 from made_up_spectra import made_up_spectra
-from nflows_geo import density_training
-from nflows_geo.anomaly import DETECTORS, RxDetector, threshold
+from nflows_geo.anomaly.detectors import DETECTORS, RxDetector, threshold
+from nflows_geo.spectra import density_training
 
 
 @pytest.fixture(autouse=True)

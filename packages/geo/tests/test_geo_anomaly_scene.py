@@ -17,15 +17,18 @@ from rasterio.warp import transform
 from geo_files import make_grid, numbers, write_raster
 from made_up_spectra import made_up_spectra
 from nflows_core.runtime.cli import run
-from nflows_geo import density_training, map_scene, pictures, planted_check
-from nflows_geo.anomaly import DETECTORS
-from nflows_geo.anomaly_list import ndvi
-from nflows_geo.bands import Band
+from nflows_geo.anomaly import planted_check
+from nflows_geo.anomaly.detectors import DETECTORS
+from nflows_geo.anomaly.listing import ndvi
 from nflows_geo.cli import geo
 from nflows_geo.cli.options import DETECTORS as NAMED
-from nflows_geo.grid import Grid
-from nflows_geo.scene import open_scene
-from nflows_geo.sensors import SENSORS
+from nflows_geo.figures import sheets as pictures
+from nflows_geo.mapping import pipeline as map_scene
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.bands import Band
+from nflows_geo.scene.scene import open_scene
+from nflows_geo.scene.sensors import SENSORS
+from nflows_geo.spectra import density_training
 
 HEIGHT, WIDTH = 40, 50
 STRANGE = (slice(10, 12), slice(20, 23))

@@ -13,7 +13,7 @@ import rasterio
 from geo_files import make_grid, numbers, write_landsat, write_raster
 from nflows_core.runtime.cli import run
 from nflows_geo.cli import geo
-from nflows_geo.scene import open_scene
+from nflows_geo.scene.scene import open_scene
 
 
 def call(*arguments: object) -> int:

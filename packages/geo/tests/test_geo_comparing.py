@@ -14,13 +14,13 @@ from made_up_scenes import shaded_scene
 from nflows_core.runtime.cli import run
 from nflows_geo.cli import geo
 from nflows_geo.cli.options import METHODS as METHODS_OF_THE_COMMAND
-from nflows_geo.comparing import METHODS, Comparison, compare, units_at
-from nflows_geo.comparison_report import BAND_SPACE, INTERVALS, LABELS, OWN_SPACE, READINGS, UNITS, tables
-from nflows_geo.labels import Labels, read_labels
-from nflows_geo.mapping import Recipe, learn
+from nflows_geo.comparison.comparing import METHODS, Comparison, compare, units_at
+from nflows_geo.comparison.report import BAND_SPACE, INTERVALS, LABELS, OWN_SPACE, READINGS, UNITS, tables
+from nflows_geo.evaluation.scores import over_seeds
+from nflows_geo.labels.labels import Labels, read_labels
+from nflows_geo.mapping.learning import Recipe, learn
 from nflows_geo.reductions import DEFAULT
-from nflows_geo.scene import Scene, open_scene
-from nflows_geo.scores import over_seeds
+from nflows_geo.scene.scene import Scene, open_scene
 
 
 def call(*arguments: object) -> int:
@@ -96,7 +96,7 @@ def test_units_at_labels_are_those_of_the_map(planted: tuple[Path, Path], monkey
     scene, labels = opened(planted)
     mapper = learn(scene, Recipe("pca", units=3)).mapper
     whole = mapper.units(next(scene.blocks())[1])
-    monkeypatch.setattr("nflows_geo.comparing._SIDE", 16)
+    monkeypatch.setattr("nflows_geo.comparison.comparing._SIDE", 16)
     np.testing.assert_array_equal(units_at(labels, scene, mapper), labels.at(whole))
 
 

@@ -15,9 +15,9 @@ from scipy.stats import kstest
 from made_up_spectra import made_up_spectra
 from nflows_core.runtime.tensors import CheckpointError, write_tensors
 from nflows_core.training.guard import DivergedError
-from nflows_geo import density, density_training
-from nflows_geo.density import SpectralFlow, spectral_flow
-from nflows_geo.density_training import maximize_likelihood
+from nflows_geo.spectra import density, density_training
+from nflows_geo.spectra.density import SpectralFlow, spectral_flow
+from nflows_geo.spectra.density_training import maximize_likelihood
 
 
 @pytest.fixture(autouse=True)

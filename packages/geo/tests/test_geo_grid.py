@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from geo_files import make_grid
-from nflows_geo.grid import Grid, GridMismatchError, finest
+from nflows_geo.raster.grid import Grid, GridMismatchError, finest
 
 
 @settings(deadline=None)

@@ -9,9 +9,9 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from geo_files import make_grid, write_raster
-from nflows_geo.files import open_raster
-from nflows_geo.grid import GridMismatchError, grid_of
-from nflows_geo.labels import Labels, read_labels
+from nflows_geo.labels.labels import Labels, read_labels
+from nflows_geo.raster.files import open_raster
+from nflows_geo.raster.grid import GridMismatchError, grid_of
 
 GRID = make_grid(30, 20)
 

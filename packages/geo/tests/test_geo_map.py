@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from geo_files import make_grid, numbers, write_landsat, write_raster
 from nflows_core.runtime.cli import run
-from nflows_geo.agreement import adjusted_rand_index
 from nflows_geo.cli import geo
+from nflows_geo.evaluation.agreement import adjusted_rand_index
 
 SIDE, ROCKS, BANDS = 96, 4, 6
 
@@ -124,7 +124,7 @@ def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(
     mapped: Path, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nflows_geo.map_scene.tile_side", lambda *arguments: 32)
+    monkeypatch.setattr("nflows_geo.mapping.pipeline.tile_side", lambda *arguments: 32)
     monkeypatch.setattr("os.cpu_count", lambda: 3)
     assert call("map", scene, "-o", tmp_path) == 0
     assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from made_up_spectra import WAVELENGTHS, made_up_spectra
-from nflows_geo import density_training
-from nflows_geo.detection import detection
-from nflows_geo.planting import MINERALS, Planted, aurocs, mineral_spectrum, plant
+from nflows_geo.anomaly.detection import detection
+from nflows_geo.anomaly.planting import MINERALS, Planted, aurocs, mineral_spectrum, plant
+from nflows_geo.spectra import density_training
 
 OLI = (482.0, 561.0, 655.0, 865.0, 1609.0, 2201.0)
 

@@ -14,9 +14,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from made_up_scenes import shaded_scene
-from nflows_geo import density_training
-from nflows_geo.neighbourhood import Sample, with_surroundings
 from nflows_geo.reductions import DEFAULT, PCA, REDUCTIONS, LocalWhitening, WhitenedPCA
+from nflows_geo.spectra import density_training
+from nflows_geo.spectra.neighbourhood import Sample, with_surroundings
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geo_files import NORTH, WEST, describe, make_grid, numbers, write_raster
-from nflows_geo.grid import Grid
-from nflows_geo.scene import Scene, open_scene
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.scene import Scene, open_scene
 
 
 def whole(scene: Scene) -> NDArray[np.float32]:

@@ -14,8 +14,14 @@ from sklearn.metrics import (
     silhouette_score,
 )
 
-from nflows_geo.agreement import Agreement, accuracy, adjusted_rand_index, normalized_mutual_information, wilson
-from nflows_geo.scores import internal_scores, over_seeds
+from nflows_geo.evaluation.agreement import (
+    Agreement,
+    accuracy,
+    adjusted_rand_index,
+    normalized_mutual_information,
+    wilson,
+)
+from nflows_geo.evaluation.scores import internal_scores, over_seeds
 
 
 def agreement(units: NDArray[np.uint8], classes: NDArray[np.uint8]) -> Agreement:

@@ -9,11 +9,11 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from nflows_geo.agreement import Agreement
 from nflows_geo.clustering import elbow, k_means
-from nflows_geo.neighbourhood import Sample, with_surroundings
+from nflows_geo.evaluation.agreement import Agreement
+from nflows_geo.mapping.smoothing import majority_filter
 from nflows_geo.reductions import DEFAULT, REDUCTIONS
-from nflows_geo.smoothing import majority_filter
+from nflows_geo.spectra.neighbourhood import Sample, with_surroundings
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from nflows_core.runtime.cli import run
 from nflows_geo import clustering
 from nflows_geo.cli import geo, options
 from nflows_geo.clustering import CLUSTERINGS
+from nflows_geo.mapping.smoothing import majority_filter
 from nflows_geo.reductions import DEFAULT, REDUCTIONS
-from nflows_geo.scaling import PercentileScaling
-from nflows_geo.scene import open_scene
-from nflows_geo.smoothing import majority_filter
+from nflows_geo.scene.scene import open_scene
+from nflows_geo.spectra.scaling import PercentileScaling
 
 
 def call(*arguments: object) -> int:
@@ -59,7 +59,7 @@ def test_components_are_those_of_the_whole_scene_whatever_the_tiles(
 ) -> None:
     whole, tiled = tmp_path / "whole.tif", tmp_path / "tiled.tif"
     assert call("reduce", scene, "-o", whole) == 0
-    monkeypatch.setattr("nflows_geo.reduce_scene.tile_side", lambda *arguments: 17)
+    monkeypatch.setattr("nflows_geo.steps.reduce.tile_side", lambda *arguments: 17)
     assert call("reduce", scene, "-o", tiled) == 0
     with rasterio.open(whole) as first, rasterio.open(tiled) as second:
         np.testing.assert_allclose(second.read(), first.read(), atol=1e-5)
@@ -99,7 +99,7 @@ def test_smoothing_in_tiles_keeps_names_and_colours(
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, {1: (10, 20, 30, 255), 2: (40, 50, 60, 255), 3: (70, 80, 90, 255)})
         dataset.update_tags(CLASS_2="dunite")
-    monkeypatch.setattr("nflows_geo.smooth_map._SIDE", 16)
+    monkeypatch.setattr("nflows_geo.steps.smooth._SIDE", 16)
     assert call("smooth", path, "-o", tmp_path / "smoothed.tif", "--json") == 0
     report, expected = json.loads(capsys.readouterr().out), majority_filter(units)
     np.testing.assert_array_equal(read(tmp_path / "smoothed.tif"), expected)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nflows_geo.bands import Band
-from nflows_geo.units import UnitSums, indices_of
+from nflows_geo.mapping.units import UnitSums, indices_of
+from nflows_geo.scene.bands import Band
 
 OLI = {"B2": 482, "B4": 655, "B5": 865, "B6": 1609, "B7": 2201}
 

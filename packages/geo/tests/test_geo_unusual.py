@@ -11,7 +11,7 @@ from rasterio.windows import Window
 from scipy.ndimage import label
 
 from geo_files import make_grid
-from nflows_geo.unusual import Gathered, Unusual, group
+from nflows_geo.anomaly.unusual import Gathered, Unusual, group
 
 
 def scored(seed: int, height: int = 9, width: int = 7) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -11,9 +11,9 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform
 
 from geo_files import make_grid, write_raster
-from nflows_geo.grid import Grid
-from nflows_geo.raster import write_cog
-from nflows_geo.vectors import pixel_area_km2, polygons, vectorize
+from nflows_geo.mapping.polygons import pixel_area_km2, polygons, vectorize
+from nflows_geo.raster.cog import write_cog
+from nflows_geo.raster.grid import Grid
 
 
 def two_units() -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

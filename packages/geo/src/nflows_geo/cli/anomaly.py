@@ -23,7 +23,7 @@ from nflows_geo.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nflows_geo.scene import Scene
+    from nflows_geo.scene.scene import Scene
 
 
 @click.command(cls=Command)
@@ -65,11 +65,11 @@ def anomaly(
     No detector is told what to look for: plants in a desert, roofs and the edges of clouds are rare as well as altered
     rock.
     """
-    from nflows_geo.anomaly_map import AnomalyRecipe
-    from nflows_geo.anomaly_report import HOW_TO_READ
-    from nflows_geo.anomaly_scene import ANOMALIES_FILE, anomaly_scene
-    from nflows_geo.overview import View, composite
-    from nflows_geo.parallel import workers
+    from nflows_geo.anomaly.pipeline import ANOMALIES_FILE, anomaly_scene
+    from nflows_geo.anomaly.report import HOW_TO_READ
+    from nflows_geo.anomaly.scoring import AnomalyRecipe
+    from nflows_geo.figures.overview import View, composite
+    from nflows_geo.tiling.workers import workers
 
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
     found = opened(scene, grid, dask=dask, **options)
@@ -87,7 +87,7 @@ def anomaly(
 
 
 def _check(scene: Scene, seed: int) -> dict[str, list[dict[str, Any]]]:
-    from nflows_geo.planted_check import FRACTIONS, planted_check
+    from nflows_geo.anomaly.planted_check import FRACTIONS, planted_check
 
     with progress("checks", len(FRACTIONS)) as advance:
         return planted_check(scene, seed, advance)

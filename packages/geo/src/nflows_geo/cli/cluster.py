@@ -48,8 +48,8 @@ def cluster(
 
     Nothing is scaled and nothing smoothed. The elbow is that of the components' method.
     """
-    from nflows_geo.cluster_scene import cluster_scene
-    from nflows_geo.parallel import workers
+    from nflows_geo.steps.cluster import cluster_scene
+    from nflows_geo.tiling.workers import workers
 
     found = opened(scene, grid, dask=dask, **options)
     refuse_overwriting(output, found.inputs.values())

@@ -52,8 +52,8 @@ def compare(
 
     A method's number of units is where its elbow is. What fails is reported, and does not stop the others.
     """
-    from nflows_geo import comparing
-    from nflows_geo.comparison_report import INTERVALS, RUNS, write_comparison
+    from nflows_geo.comparison import comparing
+    from nflows_geo.comparison.report import INTERVALS, RUNS, write_comparison
 
     found = opened(scene, grid, **options)
     ground = labels_on(found.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)

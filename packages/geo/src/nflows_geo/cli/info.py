@@ -20,8 +20,8 @@ def info(scene: tuple[Path, ...], grid: Path | None, **options: Any) -> None:
 
     SCENE is a product folder (Landsat 8 or 9 Collection 2, Sentinel-2 SAFE, ASTER L1T as GeoTIFF), or rasters.
     """
-    from nflows_geo.inspection import examine
-    from nflows_geo.scene import BLOCK_SIZE
+    from nflows_geo.scene.inspection import examine
+    from nflows_geo.scene.scene import BLOCK_SIZE
 
     found = opened(scene, grid, **options)
     with progress("rows of blocks", -(-found.grid.height // BLOCK_SIZE)) as advance:

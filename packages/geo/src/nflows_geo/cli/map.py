@@ -47,10 +47,10 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.map_scene import MAP_FILE, map_scene
-    from nflows_geo.mapping import Recipe
-    from nflows_geo.overview import View, composite
-    from nflows_geo.parallel import workers
+    from nflows_geo.figures.overview import View, composite
+    from nflows_geo.mapping.learning import Recipe
+    from nflows_geo.mapping.pipeline import MAP_FILE, map_scene
+    from nflows_geo.tiling.workers import workers
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.windows import Window
 
-    from nflows_geo.grid import Grid, Tile
-    from nflows_geo.labels import Labels
-    from nflows_geo.scene import Scene
+    from nflows_geo.labels.labels import Labels
+    from nflows_geo.raster.grid import Grid, Tile
+    from nflows_geo.scene.scene import Scene
 
 REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow")
 SENSORS = ("landsat-8", "aster", "sentinel-2")
@@ -106,7 +106,7 @@ def labels_options(command: _Function) -> _Function:
 
 def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool, column: str) -> Labels | None:
     """The labels that the arguments of `labels_options` describe."""
-    from nflows_geo.labels import read_labels
+    from nflows_geo.labels.labels import read_labels
 
     return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
 
@@ -164,9 +164,9 @@ seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_def
 
 def opened(scene: Sequence[Path], grid: Path | None, *, dask: str | None = None, **options: Any) -> Scene:
     """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
-    from nflows_geo.files import open_raster
-    from nflows_geo.grid import grid_of
-    from nflows_geo.scene import open_scene
+    from nflows_geo.raster.files import open_raster
+    from nflows_geo.raster.grid import grid_of
+    from nflows_geo.scene.scene import open_scene
 
     scene = [path.absolute() for path in scene] if dask else scene
     if grid is None:

@@ -41,8 +41,8 @@ def reduce(
     **options: Any,
 ) -> None:
     """Write the components of SCENE as one raster: what its spectra are reduced to before they are clustered."""
-    from nflows_geo.parallel import workers
-    from nflows_geo.reduce_scene import reduce_scene
+    from nflows_geo.steps.reduce import reduce_scene
+    from nflows_geo.tiling.workers import workers
 
     found = opened(scene, grid, dask=dask, **options)
     refuse_overwriting(output, found.inputs.values())

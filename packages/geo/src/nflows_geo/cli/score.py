@@ -36,9 +36,9 @@ def score(
     seed: int,
 ) -> None:
     """Score the units of MAP: how compact they are in the space of a scene, and how they agree with labels."""
-    from nflows_geo.agreement import confusion_rows
-    from nflows_geo.maps import open_map
-    from nflows_geo.score_map import score_labels, score_space, score_units
+    from nflows_geo.evaluation.agreement import confusion_rows
+    from nflows_geo.mapping.map_file import open_map
+    from nflows_geo.steps.score import score_labels, score_space, score_units
 
     found = open_map(geological_map)
     units = score_units(found)

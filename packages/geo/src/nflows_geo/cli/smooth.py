@@ -16,7 +16,7 @@ from nflows_geo.cli.options import OutputFile, digests, refuse_overwriting, watc
 @json_option
 def smooth(geological_map: Path, output: Path) -> None:
     """Give every pixel of MAP the unit of the majority of the 7 x 7 pixels around it."""
-    from nflows_geo.smooth_map import smooth_map
+    from nflows_geo.steps.smooth import smooth_map
 
     refuse_overwriting(output, [geological_map])
     counts = smooth_map(geological_map, output, watch=watched_blocks)

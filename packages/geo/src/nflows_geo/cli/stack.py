@@ -21,8 +21,8 @@ def stack(scene: tuple[Path, ...], output: Path, grid: Path | None, **options: A
 
     It is a scene itself, so everything can start from it.
     """
-    from nflows_geo.scene import BLOCK_SIZE
-    from nflows_geo.stack import write_stack
+    from nflows_geo.scene.scene import BLOCK_SIZE
+    from nflows_geo.scene.stack import write_stack
 
     found = opened(scene, grid, **options)
     refuse_overwriting(output, found.inputs.values())

@@ -23,7 +23,7 @@ from nflows_geo.cli.options import OutputFile, digests, refuse_overwriting, tabl
 @json_option
 def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
     """Turn the classes of MAP into polygons with their areas in km²."""
-    from nflows_geo import vectors
+    from nflows_geo.mapping import polygons as vectors
 
     refuse_overwriting(output, [geological_map])
     units = vectors.vectorize(geological_map, output, minimum_pixels=min_pixels)

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.neighbourhood import Sample
 from nflows_geo.reductions.local_whitening import LocalWhitening
 from nflows_geo.reductions.pca import PCA, WhitenedPCA
+from nflows_geo.spectra.neighbourhood import Sample
 
 __all__ = ["DEFAULT", "PCA", "REDUCTIONS", "LocalWhitening", "Method", "Reduction", "WhitenedPCA"]
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.neighbourhood import Sample
 from nflows_geo.reductions.training import EPOCHS, Activation, Encoder, train_autoencoder
-from nflows_geo.scaling import PercentileScaling
+from nflows_geo.spectra.neighbourhood import Sample
+from nflows_geo.spectra.scaling import PercentileScaling
 
 LEVELS = 2
 

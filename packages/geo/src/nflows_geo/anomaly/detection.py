@@ -1,0 +1,62 @@
+r"""How well detectors find minerals planted in a scene: what to know before trusting its anomaly map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.anomaly.detectors import DETECTORS
+from nflows_geo.anomaly.planting import MINERALS, aurocs, mineral_spectrum, plant
+
+
+def detection(
+    spectra: NDArray[np.float32],
+    wavelengths: Sequence[float],
+    *,
+    fractions: tuple[float, float] = (0.2, 0.6),
+    same_brightness: bool = False,
+    detectors: Iterable[str] = tuple(DETECTORS),
+    seeds: Sequence[int] = range(5),
+) -> list[dict[str, Any]]:
+    """Plants 50 spectra of each of `MINERALS`, fits detectors to all spectra with the planted ones, and scores them.
+
+    Arguments:
+        spectra: A sample of a scene, as reflectances, :math:`(N, C)`.
+        wavelengths: Of the bands' centres, in nanometres.
+        fractions: As `plant` takes them.
+        same_brightness: As `plant` takes it.
+        detectors: Names in `DETECTORS`.
+        seeds: At least two; each plants and fits anew.
+
+    Returns:
+        A row for each mineral and detector: the mean of the `aurocs` over the seeds, with a 95 % interval by
+        Student's t.
+
+    Raises:
+        ValueError: As `plant`, `mineral_spectrum` and `Detector.fit` do, or there are too few seeds.
+    """
+    if len(seeds) < 2:
+        raise ValueError(f"an interval takes at least two seeds, got {len(seeds)}")
+    minerals = np.stack([mineral_spectrum(name, wavelengths) for name in MINERALS])
+    found: dict[str, list[list[float]]] = {name: [] for name in detectors}
+    for seed in seeds:
+        planted = plant(spectra, minerals, fractions=fractions, same_brightness=same_brightness, seed=seed)
+        for name, areas in found.items():
+            scores = DETECTORS[name].fit(planted.spectra, seed).score(planted.spectra)
+            areas.append(aurocs(scores, planted))
+    return [
+        {"mineral": mineral, "detector": name, **_mean_and_interval([areas[i] for areas in found[name]])}
+        for i, mineral in enumerate(MINERALS)
+        for name in found
+    ]
+
+
+def _mean_and_interval(areas: Sequence[float]) -> dict[str, Any]:
+    from scipy.stats import t
+
+    mean = float(np.mean(areas))
+    half = float(t.ppf(0.975, len(areas) - 1) * np.std(areas, ddof=1) / np.sqrt(len(areas)))
+    return {"n": len(areas), "auroc": mean, "auroc_interval_95": [mean - half, min(1.0, mean + half)]}

@@ -1,0 +1,205 @@
+"""What an anomaly map tells: where to look, what is unusual there, and how much to trust it, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.curve import Curve
+from nflows_core.runtime.page import Table
+from nflows_core.runtime.report import write_report
+from nflows_geo.anomaly.listing import REACH, VEGETATION, AnomalyList
+from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing
+from nflows_geo.figures.marks import Marks
+from nflows_geo.figures.sheets import Sheet, false_colour
+from nflows_geo.scene.scene import Scene
+from nflows_geo.scene.stack import PACKAGES
+
+SHOWN = 20
+"""Anomalies in the table of the report, and numbered in its pictures."""
+HOW_TO_READ = "How to read this"
+_NOTABLE = 2.0
+"""Standard deviations from its surroundings at which a band is named."""
+_NAMED = 3
+"""Bands that are named at most, so that the table stays one."""
+_BINS = 100
+_DARKEST = 0.01
+"""The part of the scores that gets the darkest colour."""
+
+_MEANINGS = {
+    "flow": "-log p in nats, with the exact density p of this scene's spectra, per unit of reflectance in every band: "
+    "one more is 2.7 times rarer. Only differences count, and only within one scene",
+    "rx": "the squared distance to the mean of the scene in units of its covariance: up to constants, -2 log p of a "
+    "Gaussian. Only differences count, and only within one scene",
+    "isolation-forest": "near 1 where few random cuts isolate a spectrum, and below 0.5 where many are needed",
+}
+
+
+@dataclass(frozen=True)
+class ScoredScene:
+    """The scores of a scene, and all that is known of them.
+
+    Arguments:
+        scene: Of what.
+        recipe: How it was scored.
+        learned: By what.
+        drawing: What was gathered on the way.
+        anomalies: What to look at.
+        areas: Of these, in square metres.
+        planted: What `planted_check` found; nothing if it was not asked for.
+    """
+
+    scene: Scene
+    recipe: AnomalyRecipe
+    learned: LearnedDetector
+    drawing: ScoreDrawing
+    anomalies: AnomalyList
+    areas: NDArray[np.float64]
+    planted: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Writes ``report.json`` and ``report.html``.
+
+    Arguments:
+        scored: The scene.
+        folder: Where to.
+        seconds: How long every step took.
+
+    Returns:
+        The content of ``report.json``.
+    """
+    scene, learned, drawing = scored.scene, scored.learned, scored.drawing
+    report: dict[str, Any] = {
+        "anomalies": scored.anomalies.total,
+        "listed_anomalies": len(scored.anomalies),
+        "pixels_above_threshold": drawing.above,
+        "share_of_valid_pixels": drawing.above / max(1, drawing.valid),
+        "threshold": learned.threshold,
+        "false_alarm_rate": scored.recipe.false_alarm_rate,
+        "score": learned.detector.unit,
+        "seconds": sum(seconds.values()),
+        "seconds_by_step": dict(seconds),
+        "scene": scene.describe() | {"valid_pixels": drawing.valid},
+        "recipe": asdict(scored.recipe) | {"trained_on_pixels": len(learned.spectra), "surroundings_pixels": REACH},
+        "planted_mean_auroc": mean_areas(scored.planted),
+    }
+    return write_report(
+        folder,
+        f"Anomalies of {scene.name}",
+        report,
+        seed=scored.recipe.seed,
+        inputs=scene.inputs,
+        tables=[
+            *_listed(scored),
+            *_planted(scored.planted),
+            _how_to_read(scored.recipe),
+            Table("Bands", scene.table()),
+        ],
+        curves=[histogram(learned)],
+        packages=PACKAGES,
+        pictures=_pictures(scored),
+    )
+
+
+def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
+    """The first of the list: where they are, and which bands differ from what surrounds them."""
+    found, names = scored.anomalies, [band.name for band in scored.scene.bands]
+    digits = 5 if scored.scene.grid.unit == "degree" else 0
+    return [
+        {
+            "rank": i + 1,
+            "score": float(found.groups.scores[i]),
+            # As text: a page shows five digits of a number, and of a place that is too few.
+            "longitude": f"{found.longitude[i]:.5f}",
+            "latitude": f"{found.latitude[i]:.5f}",
+            "x": f"{found.x[i]:.{digits}f}",
+            "y": f"{found.y[i]:.{digits}f}",
+            "pixels": len(found.groups.members[i]),
+            "area_m2": float(scored.areas[i]),
+            "higher_than_around": _notable(found.against_surroundings[i], names, 1),
+            "lower_than_around": _notable(found.against_surroundings[i], names, -1),
+            **_vegetation(found.ndvi, i),
+        }
+        for i in range(min(SHOWN, len(found)))
+    ]
+
+
+def _notable(differences: NDArray[np.float64], names: Sequence[str], sign: int) -> str:
+    """The bands that are far from their surroundings to one side, the furthest first."""
+    order = np.argsort(-sign * differences, kind="stable")
+    far = [i for i in order if sign * differences[i] >= _NOTABLE]
+    return ", ".join(f"{names[i]} {differences[i]:+.1f}" for i in far[:_NAMED]) or "–"
+
+
+def _vegetation(ndvi: NDArray[np.float64] | None, index: int) -> dict[str, Any]:
+    if ndvi is None:
+        return {}
+    value = float(ndvi[index])
+    return {"ndvi": value if np.isfinite(value) else None, "vegetation": value > VEGETATION}
+
+
+def _listed(scored: ScoredScene) -> list[Table]:
+    rows = anomaly_rows(scored)
+    return [Table("What to look at first", rows)] if rows else []
+
+
+def _planted(planted: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
+    return [Table(f"How often planted minerals are found: {caption}", rows) for caption, rows in planted.items()]
+
+
+def mean_areas(planted: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
+    """The mean over the minerals, by how much of them was planted and by detector."""
+    return {
+        caption: {
+            name: float(np.mean([row["auroc"] for row in rows if row["detector"] == name]))
+            for name in dict.fromkeys(row["detector"] for row in rows)
+        }
+        for caption, rows in planted.items()
+    }
+
+
+def _how_to_read(recipe: AnomalyRecipe) -> Table:
+    meanings = {
+        "score": _MEANINGS[recipe.detector],
+        "threshold": f"exceeded by {recipe.false_alarm_rate:g} of random pixels of this very scene, so that about as "
+        "much of any scene is above it, whether it holds something of interest or not",
+        "anomaly": "pixels connected by their sides whose spectra are rare here, for whatever reason: plants in a "
+        "desert, roofs, water, edges of clouds and shadows as well as altered rock. Look at the pictures, and there",
+        "higher, lower": f"bands of its mean spectrum {_NOTABLE:g} or more standard deviations from the mean of what "
+        f"is no anomaly within {REACH} pixels. A spectrum may be rare though no band is: its bands are rare together",
+        "vegetation": f"the NDVI is above {VEGETATION:g}; not known without the wavelengths of the bands",
+    }
+    return Table(HOW_TO_READ, [{"word": word, "meaning": meaning} for word, meaning in meanings.items()])
+
+
+def histogram(learned: LearnedDetector) -> Curve:
+    """How the scores of the sample are distributed, and the threshold."""
+    counts, edges = np.histogram(learned.scores, _BINS)
+    middles, logarithms = (edges[1:] + edges[:-1]) / 2, np.log10(counts.clip(min=0.5))
+    points = [(float(x), float(y)) for x, y in zip(middles, logarithms, strict=True)]
+    line = [(learned.threshold, float(logarithms.min())), (learned.threshold, float(logarithms.max()))]
+    caption = f"Scores of {len(learned.scores):,} random pixels, and the threshold at {learned.threshold:.5g}"
+    return Curve(caption, learned.detector.unit, "log10 of pixels", {"scores": points, "threshold": line})
+
+
+def _pictures(scored: ScoredScene) -> dict[str, bytes]:
+    left, bottom, right, top = scored.scene.grid.bounds
+    sheet = Sheet((left, right, bottom, top), scored.scene.grid.unit)
+    learned, drawing, name = scored.learned, scored.drawing, scored.scene.name
+    marks = Marks(scored.anomalies.x, scored.anomalies.y, SHOWN)
+    span = float(np.quantile(learned.scores, _DARKEST)), learned.threshold
+    shown = [scored.scene.bands[index].name for index in drawing.view.bands]
+    return {
+        "The scores; what is above the threshold has a colour of its own, and what is listed a circle": sheet.of_scores(
+            drawing.scores, f"Anomalies of {name}", learned.detector.unit, span, marks
+        ),
+        "The scene in false colour, with the same anomalies": sheet.of_scene(
+            false_colour(drawing.picture[:3]), f"Bands {', '.join(shown)} as red, green, blue", marks
+        ),
+    }

@@ -1,0 +1,106 @@
+"""The anomalies of a scene as a GeoPackage: their peaks as points, their outlines as polygons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from nflows_geo.anomaly.listing import VEGETATION, AnomalyList
+from nflows_geo.mapping.polygons import equal_area_crs, whole_geopackage
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.bands import Band
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame, GeoSeries
+    from shapely import Polygon
+
+POINTS, OUTLINES = "anomalies", "outlines"
+
+
+def write_anomalies(path: Path, anomalies: AnomalyList, grid: Grid, bands: Sequence[Band]) -> NDArray[np.float64]:
+    """Writes two layers, whole or not at all; the same anomalies give the same bytes.
+
+    Both have a row for each anomaly, by rank: ``anomalies`` a point in its most unusual pixel, with its score, area,
+    coordinates, mean spectrum (``mean_B4``) and how far that is from the scene's and from its surroundings', in
+    standard deviations (``scene_B4``, ``around_B4``); ``outlines`` a polygon of its pixels.
+
+    Arguments:
+        path: The GeoPackage.
+        anomalies: What to write.
+        grid: Of the scene.
+        bands: Of the scene.
+
+    Returns:
+        The area of each on the ellipsoid, in square metres, (N,).
+    """
+    polygons = outlines(anomalies, grid)
+    areas = np.asarray(polygons.to_crs(equal_area_crs(grid)).area, np.float64)
+    with whole_geopackage(path) as file:
+        for layer, frame, kind in (
+            (POINTS, _points(anomalies, areas, grid, bands), "Point"),
+            (OUTLINES, _with_ranks(anomalies, areas, polygons), "Polygon"),
+        ):
+            mode = "a" if file.exists() else "w"
+            frame.to_file(file, layer=layer, driver="GPKG", engine="pyogrio", mode=mode, geometry_type=kind)
+    return areas
+
+
+def outlines(anomalies: AnomalyList, grid: Grid) -> GeoSeries:
+    """The pixels of each anomaly as a polygon, in the scene's CRS."""
+    import geopandas
+
+    figures = [_outline(members, grid) for members in anomalies.groups.members]
+    return geopandas.GeoSeries(figures, crs=grid.crs.to_wkt())
+
+
+def _outline(members: NDArray[np.int64], grid: Grid) -> Polygon:
+    import shapely
+    from rasterio.features import shapes
+
+    rows, columns = np.divmod(members, grid.width)
+    top, left = rows.min(), columns.min()
+    pixels = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), np.uint8)
+    pixels[rows - top, columns - left] = 1
+    place = grid.transform @ Affine.translation(left, top)
+    ((shape, _),) = shapes(pixels, mask=pixels > 0, connectivity=4, transform=place)
+    return shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:])
+
+
+def _with_ranks(anomalies: AnomalyList, areas: NDArray[np.float64], geometry: Any) -> GeoDataFrame:
+    import geopandas
+
+    columns = {
+        "rank": np.arange(1, len(anomalies) + 1),
+        "score": anomalies.groups.scores,
+        "pixels": np.array([len(members) for members in anomalies.groups.members], np.int64),
+        "area_m2": areas,
+    }
+    return geopandas.GeoDataFrame(columns, geometry=geometry)
+
+
+def _points(anomalies: AnomalyList, areas: NDArray[np.float64], grid: Grid, bands: Sequence[Band]) -> GeoDataFrame:
+    import geopandas
+    import pandas
+
+    spectra = {
+        "mean": anomalies.groups.spectra,
+        "scene": anomalies.against_scene,
+        "around": anomalies.against_surroundings,
+    }
+    added: dict[str, NDArray[Any]] = {
+        "x": anomalies.x,
+        "y": anomalies.y,
+        "longitude": anomalies.longitude,
+        "latitude": anomalies.latitude,
+    }
+    if anomalies.ndvi is not None:
+        added |= {"ndvi": anomalies.ndvi, "vegetation": anomalies.ndvi > VEGETATION}
+    added |= {f"{of}_{band.name}": values[:, i] for of, values in spectra.items() for i, band in enumerate(bands)}
+    points = geopandas.GeoSeries.from_xy(anomalies.x, anomalies.y, crs=grid.crs.to_wkt())
+    frame = _with_ranks(anomalies, areas, points)
+    return geopandas.GeoDataFrame(pandas.concat([frame, pandas.DataFrame(added)], axis=1), geometry="geometry")

@@ -1,0 +1,117 @@
+"""Ways to map a scene, each with several seeds, and how good their maps are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
+from nflows_geo.evaluation.agreement import MEASURES, Agreement
+from nflows_geo.labels.labels import Labels
+from nflows_geo.mapping.learning import Learned, Mapper, Recipe, learn
+from nflows_geo.mapping.report import score_rows
+from nflows_geo.reductions import REDUCTIONS
+from nflows_geo.scene.scene import Scene, require_several_bands
+
+METHODS: Mapping[str, tuple[str, str]] = {
+    **{name: (name, DEFAULT_CLUSTERING) for name in REDUCTIONS},
+    # A mixture of Gaussians finds in all whitened components what it finds in the bands: it takes any linear map.
+    "gmm": ("whitened-pca", "gmm"),
+}
+"""Reduction and clustering of what is compared, the default first."""
+
+_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of every method.
+
+    Arguments:
+        runs: The scores of a method with a seed, one after the other, by plain words.
+        failures: What went wrong, by method and seed.
+    """
+
+    runs: list[dict[str, Any]]
+    failures: dict[str, str]
+
+
+def compare(
+    scene: Scene,
+    methods: Sequence[str],
+    seeds: int,
+    labels: Labels | None = None,
+    *,
+    advance: Callable[[str], None] = lambda message: None,
+) -> Comparison:
+    """Maps a scene by every method with every seed, and scores the maps; a run that fails does not stop the others.
+
+    Arguments:
+        scene: With two bands or more.
+        methods: Of `METHODS`.
+        seeds: How many, from 0.
+        labels: Against which the maps are scored; no map is made by them.
+        advance: Called after every run with a few words about it.
+
+    Raises:
+        ValueError: A method is unknown or given twice, the scene has one band, or every run failed.
+    """
+    require_several_bands(scene)
+    if wrong := [name for name in methods if name not in METHODS or methods.count(name) > 1]:
+        raise ValueError(f"{wrong[0]!r} is given twice, or is none of the methods {', '.join(METHODS)}")
+    found = Comparison([], {})
+    for method, seed in product(methods, range(seeds)):
+        try:
+            run = _run(scene, method, seed, labels)
+        except (ValueError, FloatingPointError) as error:
+            found.failures[f"{method}, seed {seed}"] = message = str(error)
+        else:
+            found.runs.append(run)
+            message = f"{run['units']} units, {run['seconds']:.1f} s"
+        advance(f"{method}, seed {seed}: {message}")
+    if not found.runs:
+        raise ValueError(f"no method has made a map; the first failure: {next(iter(found.failures.values()))}")
+    return found
+
+
+def _run(scene: Scene, method: str, seed: int, labels: Labels | None) -> dict[str, Any]:
+    start = time.perf_counter()
+    reduction, clustering = METHODS[method]
+    learned = learn(scene, Recipe(reduction, clustering, seed=seed))
+    seconds = time.perf_counter() - start
+    return {
+        "method": method,
+        "seed": seed,
+        "units": learned.mapper.clustering.classes,
+        "components": learned.sample.features.shape[1],
+        **_internal(learned, seed),
+        **({} if labels is None else _against(labels, units_at(labels, scene, learned.mapper))),
+        "seconds": seconds,
+    }
+
+
+def _internal(learned: Learned, seed: int) -> dict[str, float]:
+    """Scores without labels, in the method's own space and in that of the bands."""
+    names = ("calinski_harabasz", "davies_bouldin", "silhouette")
+    return {f"{row['space']}_{name}": row[name] for row in score_rows(learned.sample, seed) for name in names}
+
+
+def _against(labels: Labels, units: NDArray[np.uint8]) -> dict[str, float]:
+    confusion = Agreement.of_maps(labels.classes, units, 0, labels.polygons).confusion
+    return {name: measure(confusion) for name, measure in MEASURES.items()} | {"labelled_pixels": int(confusion.sum())}
+
+
+def units_at(labels: Labels, scene: Scene, mapper: Mapper) -> NDArray[np.uint8]:
+    """The units of the labelled pixels, :math:`(N,)`; of the scene, only tiles that have labels are mapped."""
+    units = np.zeros(len(labels), np.uint8)
+    for tile in scene.grid.tiles(_SIDE, mapper.margin):
+        here, rows, columns = labels.within(tile.core)
+        if here.any():
+            units[here] = tile.crop(mapper.units(scene.read(tile.padded)))[rows, columns]
+    return units

@@ -1,0 +1,92 @@
+"""A small picture of a scene, gathered while its tiles are worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.bands import Band
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+_SIDE = 1600
+"""Pixels of the longer side at most: what a page shows."""
+
+_COMPOSITES = (("B3N", "B2", "B1"), ("B8", "B4", "B3"), ("B7", "B5", "B3"))
+"""Red, green and blue by the names of bands that only ASTER, Sentinel-2, and Landsat 8 and 9 have together."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Every so many pixels of three bands and of the mean of all.
+
+    Arguments:
+        bands: Indices of the bands for red, green and blue.
+        step: Between the pixels that are kept.
+    """
+
+    bands: tuple[int, int, int]
+    step: int
+
+    @classmethod
+    def of(cls, grid: Grid, bands: tuple[int, int, int]) -> Self:
+        """The view in which a grid has at most 1600 pixels a side."""
+        return cls(bands, -(-max(grid.width, grid.height) // _SIDE))
+
+    def shape(self, grid: Grid) -> tuple[int, int]:
+        """Height and width of the picture of a grid."""
+        return -(-grid.height // self.step), -(-grid.width // self.step)
+
+    def of_block(self, block: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+        """Red, green, blue and brightness of the pixels that are kept, (4, h, w).
+
+        Arguments:
+            block: (bands, H, W).
+            window: Where it is in the scene.
+        """
+        kept = self.kept(block, window)
+        return np.concatenate([kept[list(self.bands)], kept.mean(axis=0, keepdims=True)])
+
+    def kept(self, block: NDArray[_Scalar], window: Window) -> NDArray[_Scalar]:
+        """Those pixels of a block, (..., H, W), that are kept."""
+        return block[..., -window.row_off % self.step :: self.step, -window.col_off % self.step :: self.step]
+
+    def place(self, window: Window) -> tuple[slice, slice]:
+        """Where the kept pixels of a window are in the picture."""
+        return (
+            self._range(window.row_off, window.height),
+            self._range(window.col_off, window.width),
+        )
+
+    def _range(self, start: int, length: int) -> slice:
+        return slice(-(-start // self.step), -(-(start + length) // self.step))
+
+
+def composite(bands: Sequence[Band], names: Sequence[str] = ()) -> tuple[int, int, int]:
+    """The bands that are shown as red, green and blue.
+
+    Arguments:
+        bands: Of the scene.
+        names: Of the three; if not given, the composite of the sensor in which rocks differ most, and of an unknown
+            sensor bands from the last third, the second and the first, as bands come by wavelength.
+
+    Raises:
+        ValueError: There are not three names, or one of them is no band's.
+    """
+    places = {band.name: index for index, band in enumerate(bands)}
+    if names:
+        if len(names) != 3 or not places.keys() >= set(names):
+            raise ValueError(f"false colour needs three of the bands {', '.join(places)}, got {', '.join(names)}")
+        chosen = tuple(names)
+    else:
+        chosen = next((names for names in _COMPOSITES if places.keys() >= set(names)), ())
+    last = len(bands) - 1
+    indices = [places[name] for name in chosen] or [last, last - len(bands) // 3, last - 2 * len(bands) // 3]
+    red, green, blue = indices
+    return red, green, blue

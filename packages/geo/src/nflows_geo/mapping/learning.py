@@ -1,0 +1,165 @@
+"""What tells the units of a scene apart, learned from a part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
+from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
+from nflows_geo.mapping.smoothing import MARGIN, majority_filter
+from nflows_geo.reductions import DEFAULT as DEFAULT_REDUCTION
+from nflows_geo.reductions import REDUCTIONS, Reduction
+from nflows_geo.scene.sampling import SCORED, draw_pixels, draw_sample
+from nflows_geo.scene.scene import Scene
+from nflows_geo.spectra.neighbourhood import blur, margin
+from nflows_geo.tiling.workers import one_thread
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a map is made.
+
+    Arguments:
+        reduction: One of `REDUCTIONS`.
+        clustering: One of `CLUSTERINGS`.
+        units: How many; by the elbow if not given.
+        smooth: Whether every pixel takes the unit of the majority around it.
+        seed: Of everything random.
+
+    Raises:
+        ValueError: A name is unknown, or a number of units makes no map.
+    """
+
+    reduction: str = DEFAULT_REDUCTION
+    clustering: str = DEFAULT_CLUSTERING
+    units: int | None = None
+    smooth: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in ((self.reduction, REDUCTIONS), (self.clustering, CLUSTERINGS)):
+            if name not in known:
+                raise ValueError(f"{name!r} is not known; choose one of {', '.join(known)}")
+        if self.units is not None and not 2 <= self.units <= 255:
+            raise ValueError(f"a map has from 2 to 255 units, not {self.units}")
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """What tells the unit of a pixel from the pixels around it.
+
+    Arguments:
+        blur: Standard deviation in pixels of the blur before the reduction.
+        reduction: Of spectra to features.
+        clustering: Of features.
+        smooth: Whether a majority filter follows.
+        numbers: The unit of each class of the clustering, and 0 for no class.
+    """
+
+    blur: float
+    reduction: Reduction
+    clustering: Clustering
+    smooth: bool
+    numbers: NDArray[np.uint8]
+
+    @property
+    def margin(self) -> int:
+        """How many pixels around a block its units depend on."""
+        return margin(self.blur) + (MARGIN if self.smooth else 0)
+
+    def units(self, block: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The unit of each pixel, (H, W), 0 for nodata.
+
+        Arguments:
+            block: (bands, H, W), NaN for nodata, with the margin where the scene goes on.
+        """
+        return self.units_and_features(block)[0]
+
+    def units_and_features(self, block: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The units, and what the reduction makes of the valid pixels, (N, D)."""
+        valid = np.isfinite(block[0])
+        features = self.reduction.transform(blur(block, self.blur)[:, valid].T)
+        classes = np.zeros(valid.shape, np.uint8)
+        classes[valid] = self.clustering.predict(features)
+        return self.numbers[majority_filter(classes) if self.smooth else classes], features
+
+
+@dataclass(frozen=True)
+class MapSample:
+    """Random pixels of a map, the same ones whatever made it.
+
+    Arguments:
+        spectra: As in the scene, (N, bands).
+        features: What the reduction made of them, (N, D).
+        units: On the map, (N,).
+    """
+
+    spectra: NDArray[np.float32]
+    features: NDArray[np.float32]
+    units: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A mapper, and what it was learned from.
+
+    Arguments:
+        mapper: Its units are numbered by size.
+        pixels: How many reduction and clustering were fitted to.
+        elbow: By which the number of units was chosen; nothing if it was given.
+        sample: Random pixels of the map.
+    """
+
+    mapper: Mapper
+    pixels: int
+    elbow: Elbow | None
+    sample: MapSample
+
+
+def learn(scene: Scene, recipe: Recipe) -> Learned:
+    """Fits reduction and clustering to a sample of a scene.
+
+    Raises:
+        ValueError: The scene has no valid pixel, a constant band, or fewer distinct spectra than units.
+    """
+    # Threads add up sums in any order: with one, the same seed gives the same map.
+    with one_thread():
+        return _learn(scene, recipe)
+
+
+def _learn(scene: Scene, recipe: Recipe) -> Learned:
+    method = REDUCTIONS[recipe.reduction]
+    spectra = draw_sample(scene, method.blur, recipe.seed)
+    reduction = method.fit(spectra, recipe.seed)
+    features = reduction.transform(spectra.spectra)
+    bend = None if recipe.units else elbow(features, recipe.seed, logarithmic=method.log_elbow)
+    clustering = CLUSTERINGS[recipe.clustering](features, recipe.units or bend.k, recipe.seed)  # type: ignore[union-attr]
+    numbers = np.arange(clustering.classes + 1, dtype=np.uint8)
+    mapper = Mapper(method.blur, reduction, clustering, recipe.smooth, numbers)
+    mapper, sample = _by_size(mapper, sample_map(scene, mapper, recipe.seed))
+    return Learned(mapper, len(features), bend, sample)
+
+
+def _by_size(mapper: Mapper, sample: MapSample) -> tuple[Mapper, MapSample]:
+    """Numbers the units by their size after the majority filter, which small ones lose to."""
+    sizes = np.bincount(sample.units, minlength=len(mapper.numbers))[1:]
+    numbers = np.zeros_like(mapper.numbers)
+    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, len(numbers))
+    return replace(mapper, numbers=numbers), replace(sample, units=numbers[sample.units])
+
+
+def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
+    """Draws random pixels of a map."""
+
+    def mapped(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        units, features = mapper.units_and_features(block)
+        layers = np.full((features.shape[1], *units.shape), np.nan, np.float32)
+        layers[:, np.isfinite(block[0])] = features.T
+        return np.concatenate([block, layers, units[None].astype(np.float32)])
+
+    drawn = draw_pixels(scene, SCORED, mapper.margin, seed, mapped)
+    bands = len(scene.bands)
+    return MapSample(drawn[:, :bands], drawn[:, bands:-1], drawn[:, -1].astype(np.uint8))

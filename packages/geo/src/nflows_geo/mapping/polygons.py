@@ -1,0 +1,165 @@
+r"""Polygons of a map's units, with their areas on the ground."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+
+from nflows_core.runtime.files import atomic_write
+from nflows_geo.mapping.map_file import open_map
+from nflows_geo.raster.grid import Grid
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+_LAYER = "units"
+_LONGEST_OUTLINE = 2_000_000
+"""Of polygons in memory, which take some 500 bytes for each of these pixels."""
+
+
+def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names: Mapping[int, str]) -> GeoDataFrame:
+    """Every connected group of pixels of some units as a polygon, with its area.
+
+    Pixels are connected by their sides. The area is that on the ellipsoid, from an equal-area projection centred on the
+    map, to 1e-5: the plane of a UTM zone is up to .1 % off.
+
+    Arguments:
+        classes: :math:`(H, W)`.
+        grid: Of the map.
+        units: The classes whose polygons are wanted.
+        names: Of units; the others are called by their number.
+
+    Returns:
+        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and the largest first, in the map's CRS.
+    """
+    import geopandas
+    import shapely
+    from rasterio.features import shapes
+
+    wanted = np.zeros(256, np.bool_)
+    wanted[list(units)] = True
+    numbers, figures = [], []
+    for shape, unit in shapes(classes, mask=wanted[classes], connectivity=4, transform=grid.transform):
+        numbers.append(int(unit))
+        figures.append(shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]))
+    frame = geopandas.GeoDataFrame(
+        {"unit": numbers, "name": [names.get(unit, str(unit)) for unit in numbers]},
+        geometry=figures,
+        crs=grid.crs.to_wkt(),
+    )
+    frame["area_km2"] = shapely.area(frame.to_crs(equal_area_crs(grid)).geometry.array) / 1e6
+    ordered = frame.sort_values(["unit", "area_km2"], ascending=[True, False], kind="stable", ignore_index=True)
+    return ordered[["unit", "name", "area_km2", "geometry"]]
+
+
+def equal_area_crs(grid: Grid) -> str:
+    """Lambert's azimuthal equal-area projection about the middle of a grid, in metres.
+
+    Source: Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395, 1987), section 24.
+    """
+    from rasterio.warp import transform
+
+    x, y = grid.place(grid.width / 2, grid.height / 2)
+    (longitude,), (latitude,) = transform(grid.crs, CRS.from_epsg(4326), [x], [y])
+    return f"+proj=laea +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m"
+
+
+def pixel_area_km2(grid: Grid) -> float:
+    """The area on the ground of the pixel in the middle of a grid."""
+    import shapely
+    from pyproj import Transformer
+
+    column, row = grid.width // 2, grid.height // 2
+    corners = [grid.place(column + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    project = Transformer.from_crs(grid.crs.to_wkt(), equal_area_crs(grid), always_xy=True).transform
+    return float(shapely.Polygon([project(*corner) for corner in corners]).area / 1e6)
+
+
+def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict[str, Any]]:
+    """Writes the polygons of a map as a GeoPackage, whole or not at all; the same map gives the same bytes.
+
+    Few units are drawn at once where their outlines are long, so that memory holds the polygons of few.
+
+    Arguments:
+        path: A map: a raster with one band of bytes, 0 or its nodata meaning no unit.
+        target: The GeoPackage, with the columns that `polygons` has.
+        minimum_pixels: Smaller groups of pixels become part of their largest neighbour.
+
+    Returns:
+        Of each unit its number, its name, how many polygons it has and their area in square kilometres.
+
+    Raises:
+        ValueError: It is no map, or all of it is nodata.
+    """
+    from rasterio.features import sieve
+
+    found = open_map(path)
+    classes, grid, names = found.read(), found.grid, found.names
+    if minimum_pixels > 1:
+        classes = sieve(classes, minimum_pixels, mask=classes > 0)
+    if not classes.any():
+        raise ValueError(f"{path} is all nodata; there is nothing to draw")
+    with whole_geopackage(target) as path:
+        return [row for units in _batches(classes) for row in _append(path, polygons(classes, grid, units, names))]
+
+
+@contextmanager
+def whole_geopackage(target: Path) -> Iterator[Path]:
+    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
+    with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
+        written = Path(folder, "written.gpkg")
+        yield written
+        with written.open("rb") as source:
+            shutil.copyfileobj(source, file, 2**20)
+
+
+def _batches(classes: NDArray[np.uint8]) -> Iterator[list[int]]:
+    """The units that there are, as many at once as have outlines of at most ``_LONGEST_OUTLINE`` pixels together."""
+    lengths = _outlines(classes)
+    batch: list[int] = []
+    for unit in np.flatnonzero(lengths).tolist():
+        if batch and lengths[[*batch, unit]].sum() > _LONGEST_OUTLINE:
+            yield batch
+            batch = []
+        batch.append(unit)
+    yield batch
+
+
+def _outlines(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each unit begins along the lines of a map, (256,): about half the length of its outline."""
+    lengths = np.bincount(classes[:, 0], minlength=256)
+    for line in classes:
+        lengths += np.bincount(line[1:][line[1:] != line[:-1]], minlength=256)
+    lengths[0] = 0
+    return lengths
+
+
+def _append(path: Path, frame: GeoDataFrame) -> list[dict[str, Any]]:
+    """Writes polygons and says of each unit how many there are."""
+    frame.to_file(path, layer=_LAYER, driver="GPKG", engine="pyogrio", mode="a" if path.exists() else "w")
+    groups = frame.groupby(["unit", "name"], as_index=False)
+    counted = groups.agg(polygons=("area_km2", "size"), area_km2=("area_km2", "sum"))
+    return [
+        {"unit": int(unit), "name": name, "polygons": int(count), "area_km2": float(area)}
+        for unit, name, count, area in counted.itertuples(index=False)
+    ]
+
+
+@contextmanager
+def _no_date() -> Iterator[None]:
+    """A GeoPackage holds the time of its last change; without it the same polygons are the same bytes."""
+    import pyogrio
+
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -1,0 +1,224 @@
+"""What a map tells: areas, spectra and scores of its units, with pictures, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nflows_core.runtime.curve import Curve
+from nflows_core.runtime.page import Table
+from nflows_core.runtime.report import write_report
+from nflows_geo.clustering import Elbow
+from nflows_geo.evaluation.agreement import Agreement, confusion_rows
+from nflows_geo.evaluation.scores import internal_scores
+from nflows_geo.figures.sheets import Sheet, false_colour, shaded_map, signatures
+from nflows_geo.mapping.drawing import Drawing
+from nflows_geo.mapping.learning import Learned, MapSample, Recipe
+from nflows_geo.mapping.polygons import pixel_area_km2
+from nflows_geo.mapping.units import UnitSums, indices_of
+from nflows_geo.reductions import REDUCTIONS
+from nflows_geo.scene.bands import Band
+from nflows_geo.scene.scene import Scene
+from nflows_geo.scene.stack import PACKAGES
+from nflows_geo.spectra.scaling import PercentileScaling
+
+_SCORES = (
+    "Scores without labels. Those in the space of the bands, each scaled to [0, 1], compare methods; those in the "
+    "method's own space do not, since fewer components raise them for the same map."
+)
+
+
+@dataclass(frozen=True)
+class DrawnMap:
+    """A map, and all that is known of it.
+
+    Arguments:
+        scene: Of what.
+        recipe: How it was made.
+        learned: By what.
+        scores: Without labels, as `score_rows` gives them.
+        drawing: What was gathered on the way.
+        polygons: Of each unit, as `vectorize` counts them.
+    """
+
+    scene: Scene
+    recipe: Recipe
+    learned: Learned
+    scores: Sequence[Mapping[str, Any]]
+    drawing: Drawing
+    polygons: Sequence[Mapping[str, Any]]
+
+    @property
+    def bands(self) -> list[Band]:
+        return self.scene.bands
+
+    @property
+    def sums(self) -> UnitSums:
+        return self.drawing.sums
+
+
+def write_map_report(
+    drawn: DrawnMap, folder: Path, seconds: Mapping[str, float], labels: Path | None
+) -> dict[str, Any]:
+    """Writes ``report.json`` and ``report.html``.
+
+    Arguments:
+        drawn: The map.
+        folder: Where to.
+        seconds: How long every step took.
+        labels: The file that the map was compared with.
+
+    Returns:
+        The content of ``report.json``.
+    """
+    pixel_km2 = pixel_area_km2(drawn.scene.grid)
+    units = unit_rows(drawn.sums, pixel_km2, drawn.bands)
+    agreement = _agreement(drawn)
+    mapped = int(drawn.sums.pixels[1:].sum())
+    report: dict[str, Any] = {
+        "units": len(units),
+        "mapped_area_km2": mapped * pixel_km2,
+        "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
+        "polygons": sum(row["polygons"] for row in drawn.polygons),
+        **_headline(agreement),
+        "seconds": sum(seconds.values()),
+        "seconds_by_step": dict(seconds),
+        "scene": drawn.scene.describe(),
+        "recipe": {"why": REDUCTIONS[drawn.recipe.reduction].why}
+        | asdict(drawn.recipe)
+        | {"blur_pixels": drawn.learned.mapper.blur, "trained_on_pixels": drawn.learned.pixels},
+        "reduction": drawn.learned.mapper.reduction.describe(),
+        "number_of_units": {} if drawn.learned.elbow is None else drawn.learned.elbow.describe(),
+        "against_labels": agreement,
+    }
+    spectra = spectra_rows(drawn.sums, drawn.bands)
+    return write_report(
+        folder,
+        f"Geological map of {drawn.scene.name}",
+        report,
+        seed=drawn.recipe.seed,
+        inputs=drawn.scene.inputs | ({} if labels is None else {labels.name: labels}),
+        tables=[
+            Table("Units", units),
+            *_agreement_tables(drawn, agreement),
+            Table(_SCORES, drawn.scores),
+            Table("Mean spectra", spectra),
+            Table("Bands", drawn.scene.table()),
+        ],
+        curves=elbow_curves(drawn.learned.elbow),
+        packages=PACKAGES,
+        pictures=drawn_pictures(drawn, pixel_km2),
+    )
+
+
+def unit_rows(sums: UnitSums, pixel_km2: float, bands: Sequence[Band]) -> list[dict[str, Any]]:
+    """What every unit is: pixels, area, share of the map, and ratios of its mean spectrum."""
+    ratios = indices_of(sums.means, bands)
+    mapped = int(sums.pixels[1:].sum())
+    return [
+        {
+            "unit": unit,
+            "pixels": int(pixels),
+            "area_km2": float(pixels * pixel_km2),
+            "share_of_map": float(pixels / mapped),
+            **{name: float(values[unit - 1]) if pixels else None for name, values in ratios.items()},
+        }
+        for unit, pixels in enumerate(sums.pixels[1:], start=1)
+    ]
+
+
+def spectra_rows(sums: UnitSums, bands: Sequence[Band]) -> list[dict[str, Any]]:
+    """The mean spectrum of every unit that has pixels."""
+    return [
+        {"unit": unit} | {band.name: float(value) for band, value in zip(bands, mean, strict=True)}
+        for unit, mean in enumerate(sums.means, start=1)
+        if sums.pixels[unit]
+    ]
+
+
+def score_rows(sample: MapSample, seed: int) -> list[dict[str, Any]]:
+    """Internal scores of the map in the method's own space and in that of the bands, which all methods share."""
+    scaled = PercentileScaling.fit(sample.spectra).transform(sample.spectra)
+    return [
+        {"space": space, "dimensions": points.shape[1], **internal_scores(points, sample.units, seed)}
+        for space, points in (("own", sample.features), ("bands", scaled))
+    ]
+
+
+def elbow_curves(elbow: Elbow | None) -> list[Curve]:
+    """The curve by which the number of units was chosen."""
+    if elbow is None:
+        return []
+    values = np.log(elbow.sums_of_squares) if elbow.logarithmic else np.asarray(elbow.sums_of_squares)
+    name = "logarithm of the sum of squares" if elbow.logarithmic else "sum of squares"
+    points = [(float(k), float(value)) for k, value in zip(elbow.ks, values, strict=True)]
+    chosen = [(float(elbow.k), float(values.min())), (float(elbow.k), float(values.max()))]
+    weak = "" if elbow.distinct else ", which is not distinct: other numbers are about as good"
+    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}{weak}"
+    return [Curve(caption, "units", name, {name: points, "elbow": chosen})]
+
+
+def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
+    """The map, the scene in false colour, and the signatures of the units, as PNG by caption."""
+    left, bottom, right, top = drawn.scene.grid.bounds
+    sheet = Sheet((left, right, bottom, top), drawn.scene.grid.unit)
+    picture, name = drawn.drawing.picture, drawn.scene.name
+    shown = ", ".join(drawn.bands[index].name for index in drawn.drawing.view.bands)
+    return {
+        "The map, shaded by the brightness of the scene": sheet.of_map(
+            shaded_map(drawn.drawing.units, picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
+        ),
+        f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
+            false_colour(picture[:3]), f"{name}, bands {shown}"
+        ),
+        "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
+    }
+
+
+def _legend(sums: UnitSums, pixel_km2: float) -> list[tuple[int, str]]:
+    mapped = sums.pixels[1:].sum()
+    decimals = 2 if mapped * pixel_km2 < 1000 else 0
+    return [
+        (unit, f"unit {unit}: {pixels * pixel_km2:,.{decimals}f} km², {100 * pixels / mapped:.1f} %")
+        for unit, pixels in enumerate(sums.pixels[1:], start=1)
+        if pixels
+    ]
+
+
+def _signatures(drawn: DrawnMap) -> bytes:
+    present = np.flatnonzero(drawn.sums.pixels[1:])
+    known = [band.wavelength_nm for band in drawn.bands if band.wavelength_nm is not None]
+    return signatures(
+        drawn.sums.means[present],
+        drawn.sums.deviations[present],
+        (present + 1).tolist(),
+        [band.name for band in drawn.bands],
+        known if len(known) == len(drawn.bands) else None,
+        drawn.scene.quantity,
+    )
+
+
+def _agreement(drawn: DrawnMap) -> dict[str, Any]:
+    labels = drawn.drawing.labels
+    if labels is None:
+        return {}
+    found = Agreement.of_maps(labels.classes, drawn.drawing.at_labels, drawn.recipe.seed, labels.polygons)
+    return found.scores()
+
+
+def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores that a person looks for first."""
+    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy")
+    found = {name: agreement[name] for name in names if agreement}
+    return found | {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in found}
+
+
+def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:
+    labels = drawn.drawing.labels
+    if labels is None:
+        return []
+    return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]

@@ -1,0 +1,127 @@
+r"""What the units of a map are: how large, and of what spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.scene.bands import Band
+
+_CHUNK = 4096
+"""Pixels at once, few enough for the cache."""
+
+
+@dataclass(frozen=True)
+class UnitSums:
+    """Sums over the pixels of each unit, which can be added up block by block in any order.
+
+    They are of the units from 0, which is nodata, to k.
+
+    Arguments:
+        pixels: (k + 1,).
+        sums: Of the reflectance, (k + 1, bands).
+        squares: Of its square, (k + 1, bands).
+    """
+
+    pixels: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, count: int, bands: int) -> Self:
+        """Of no pixels."""
+        return cls(np.zeros(count + 1, np.int64), np.zeros((count + 1, bands)), np.zeros((count + 1, bands)))
+
+    @classmethod
+    def of_block(cls, units: NDArray[np.uint8], block: NDArray[np.float32], count: int) -> UnitSums:
+        """The sums over a block.
+
+        Arguments:
+            units: (H, W), 0 for nodata.
+            block: (bands, H, W), NaN for nodata at least where the unit is 0.
+            count: How many units there are, k.
+        """
+        total: UnitSums = cls.none(count, len(block))
+        numbers = np.arange(count + 1, dtype=np.uint8)[:, None]
+        flat, spectra = units.ravel(), block.reshape(len(block), -1)
+        for start in range(0, flat.size, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            members = (flat[part] == numbers).astype(np.float64)
+            values = np.nan_to_num(spectra[:, part]).T.astype(np.float64)
+            total += cls(members.sum(1).astype(np.int64), members @ values, members @ (values * values))
+        return total
+
+    def __add__(self, other: UnitSums) -> UnitSums:
+        return UnitSums(self.pixels + other.pixels, self.sums + other.sums, self.squares + other.squares)
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """The mean spectrum of each unit, (k, bands); of one without pixels, NaN."""
+        return self.sums[1:] / self._counts
+
+    @property
+    def deviations(self) -> NDArray[np.float64]:
+        """The standard deviation of the spectra of each unit, (k, bands)."""
+        variances = self.squares[1:] / self._counts - self.means**2
+        return np.asarray(np.sqrt(variances.clip(min=0)))
+
+    @property
+    def _counts(self) -> NDArray[np.float64]:
+        return np.where(self.pixels[1:] > 0, self.pixels[1:], np.nan)[:, None]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A ratio of two bands in which a group of minerals shows.
+
+    Arguments:
+        name: What a high ratio tells of.
+        numerator: Wavelength in nanometres.
+        denominator: Wavelength in nanometres.
+    """
+
+    name: str
+    numerator: float
+    denominator: float
+
+
+INDICES = (
+    Index("ferric_iron_red_over_blue", 655, 482),
+    Index("ferrous_iron_swir_over_nir", 1609, 865),
+    Index("hydroxyl_and_carbonate_1600_over_2200", 1609, 2201),
+    Index("vegetation_nir_over_red", 865, 655),
+)
+"""The ratios of the field (Sabins 1999), by the wavelengths of Landsat 8."""
+
+_NEAR = 0.06
+"""How far a band's centre may be from an index's wavelength, relative to that."""
+
+
+def indices_of(means: NDArray[np.float64], bands: Sequence[Band]) -> dict[str, NDArray[np.float64]]:
+    """The ratios that the bands allow, of each unit's mean spectrum.
+
+    Arguments:
+        means: (k, bands).
+        bands: Those whose centres are not known count for nothing.
+
+    Returns:
+        (k,) by the name of the index.
+    """
+    found = {}
+    for index in INDICES:
+        above, below = _nearest(bands, index.numerator), _nearest(bands, index.denominator)
+        if above is not None and below is not None:
+            found[index.name] = means[:, above] / means[:, below]
+    return found
+
+
+def _nearest(bands: Sequence[Band], wavelength: float) -> int | None:
+    distances = {
+        i: abs(band.wavelength_nm - wavelength) for i, band in enumerate(bands) if band.wavelength_nm is not None
+    }
+    best = min(distances, key=distances.__getitem__, default=None)
+    return best if best is not None and distances[best] <= _NEAR * wavelength else None

@@ -1,0 +1,109 @@
+"""Rasters written whole or not at all, as cloud-optimised GeoTIFF."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.io import DatasetWriter
+from rasterio.windows import Window
+
+from nflows_core.runtime.files import atomic_write
+from nflows_geo.raster.files import bounded_memory
+from nflows_geo.raster.grid import Grid
+
+Colours = Mapping[int, tuple[int, int, int]]
+"""Red, green and blue, 0 to 255, of every class."""
+
+_BLOCK = 512
+
+
+def write_cog(
+    path: str | Path,
+    grid: Grid,
+    blocks: Iterable[tuple[Window, NDArray[Any]]],
+    *,
+    dtype: str,
+    bands: Sequence[str] = ("",),
+    nodata: float | None = None,
+    colours: Colours | None = None,
+    tags: Mapping[str, object] | None = None,
+    wavelengths_nm: Sequence[float | None] = (),
+) -> None:
+    """Writes a cloud-optimised GeoTIFF with overviews; the same blocks give the same bytes.
+
+    The blocks go into a temporary file beside the target as they come, so memory does not grow with the raster.
+    Overviews take the most frequent value of classes, which are integers, and the mean of measurements.
+
+    Arguments:
+        path: The target.
+        grid: Of the raster.
+        blocks: Windows that cover the grid once, in any order, each with :math:`(H, W)` or :math:`(C, H, W)`.
+        dtype: ``"uint8"`` for classes, ``"float32"`` for measurements.
+        bands: The description of each band.
+        nodata: The value of pixels without one.
+        colours: Of classes, for a raster with one band of bytes; nodata is transparent.
+        tags: Words and numbers about how the raster was made.
+        wavelengths_nm: The centre of each band, if known.
+
+    Raises:
+        ValueError: The blocks do not cover the grid.
+        OSError: The folder is missing or not writable, or the disk is full.
+    """
+    with atomic_write(path) as target, TemporaryDirectory(dir=Path(path).parent, prefix=".nflows-") as folder:
+        plain, optimised = Path(folder, "plain.tif"), Path(folder, "optimised.tif")
+        profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}
+        profile |= {"count": len(bands), "dtype": dtype, "nodata": nodata, "BIGTIFF": "IF_SAFER"}
+        profile |= {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band"}
+        with bounded_memory():
+            with rasterio.open(plain, "w", driver="GTiff", **profile) as dataset:
+                _describe(dataset, bands, colours, tags or {}, wavelengths_nm)
+                _write_blocks(dataset, blocks)
+            rasterio.shutil.copy(plain, optimised, driver="COG", **_options(np.dtype(dtype)))
+        plain.unlink()
+        with optimised.open("rb") as file:
+            shutil.copyfileobj(file, target, 2**20)
+
+
+def _describe(
+    dataset: DatasetWriter,
+    bands: Sequence[str],
+    colours: Colours | None,
+    tags: Mapping[str, object],
+    wavelengths_nm: Sequence[float | None],
+) -> None:
+    dataset.descriptions = tuple(bands)
+    dataset.update_tags(**{name: str(value) for name, value in tags.items()})
+    for index, wavelength in enumerate(wavelengths_nm, 1):
+        if wavelength is not None:
+            dataset.update_tags(index, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=f"{wavelength / 1000:.7g}")
+    if colours is not None:
+        transparent = {} if dataset.nodata is None else {int(dataset.nodata): (0, 0, 0, 0)}
+        dataset.write_colormap(1, {value: (*rgb, 255) for value, rgb in colours.items()} | transparent)
+
+
+def _write_blocks(dataset: DatasetWriter, blocks: Iterable[tuple[Window, NDArray[Any]]]) -> None:
+    written = 0
+    for window, block in blocks:
+        dataset.write(block.reshape(dataset.count, *block.shape[-2:]), window=window)
+        written += window.width * window.height
+    if written != dataset.width * dataset.height:
+        raise ValueError(f"the blocks have {written} pixels, but the raster {dataset.width * dataset.height}")
+
+
+def _options(dtype: np.dtype[Any]) -> dict[str, object]:
+    measured = dtype.kind == "f"
+    return {
+        "BLOCKSIZE": _BLOCK,
+        "COMPRESS": "DEFLATE",
+        "PREDICTOR": "YES" if measured else "NO",
+        "OVERVIEW_RESAMPLING": "AVERAGE" if measured else "MODE",
+        "BIGTIFF": "IF_SAFER",
+    }

@@ -1,0 +1,135 @@
+"""Reading one layer of a file on the grid of a scene."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from nflows_geo.raster.files import reading
+from nflows_geo.raster.grid import Grid
+from nflows_geo.scene.bands import Layer
+
+RESAMPLINGS = ("nearest", "bilinear", "cubic")
+_KERNEL = 4
+"""Pixels of a source that reach beyond a window, at most: half a cubic kernel, and rounding."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer, the grid of its file and how it comes onto another.
+
+    Arguments:
+        layer: The band or mask.
+        grid: Of the file.
+        resampling: One of `RESAMPLINGS`.
+    """
+
+    layer: Layer
+    grid: Grid
+    resampling: str = "nearest"
+
+    def read(self, dataset: DatasetReader, target: Grid, window: Window) -> NDArray[np.float32]:
+        """The values in a window of the target, :math:`(H, W)`, with NaN where there are none."""
+        if self.grid.crs == target.crs and self.resampling == "nearest":
+            return self._nearest(dataset, target, window)
+        return self._warped(dataset, target, window)
+
+    def _nearest(self, dataset: DatasetReader, target: Grid, window: Window) -> NDArray[np.float32]:
+        """For every pixel the one of the file that its centre lies in; the same for any window."""
+        columns, rows = _indices(self.grid, target, window)
+        inside_columns = (columns >= 0) & (columns < self.grid.width)
+        inside_rows = (rows >= 0) & (rows < self.grid.height)
+        if not (inside_columns.any() and inside_rows.any()):
+            return np.full((window.height, window.width), np.nan, np.float32)
+        source = _bounding(columns[inside_columns], rows[inside_rows])
+        values: NDArray[np.float32] = self._decoded(dataset, source)
+        if values.shape == (window.height, window.width) == (np.ptp(rows) + 1, np.ptp(columns) + 1):
+            return values
+        taken: NDArray[np.float32] = values.take(rows[inside_rows] - source.row_off, 0).take(
+            columns[inside_columns] - source.col_off, 1
+        )
+        if taken.shape == (window.height, window.width):
+            return taken
+        block = np.full((window.height, window.width), np.nan, np.float32)
+        block[np.ix_(inside_rows, inside_columns)] = taken
+        return block
+
+    def _warped(self, dataset: DatasetReader, target: Grid, window: Window) -> NDArray[np.float32]:
+        from rasterio.warp import reproject
+
+        block = np.full((window.height, window.width), np.nan, np.float32)
+        part = _part(target, window)
+        source = _reach(self.grid, part)
+        if source.width <= 0 or source.height <= 0:
+            return block
+        reproject(
+            self._decoded(dataset, source),
+            block,
+            src_transform=_part(self.grid, source).transform,
+            src_crs=self.grid.crs,
+            src_nodata=np.nan,
+            dst_transform=part.transform,
+            dst_crs=target.crs,
+            dst_nodata=np.nan,
+            resampling=Resampling[self.resampling],
+        )
+        return block
+
+    def _decoded(self, dataset: DatasetReader, window: Window) -> NDArray[np.float32]:
+        index = self.layer.index
+        with reading(dataset.name):
+            numbers = dataset.read(index, window=window)
+            own = _has_mask(dataset, index)
+            valid = dataset.read_masks(index, window=window) if own else None
+        return self.layer.decode(numbers, valid)
+
+
+def _has_mask(dataset: DatasetReader, index: int) -> bool:
+    """Whether the file has a mask or alpha band; nodata is compared while decoding, which is cheaper."""
+    flags = dataset.mask_flag_enums[index - 1]
+    return MaskFlags.nodata not in flags and MaskFlags.all_valid not in flags
+
+
+def _indices(grid: Grid, target: Grid, window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Columns and rows of the grid in which the centres of the window's pixels lie."""
+    places = (
+        (window.col_off, window.width, target.transform.c, target.transform.a, grid.transform.c, grid.transform.a),
+        (window.row_off, window.height, target.transform.f, target.transform.e, grid.transform.f, grid.transform.e),
+    )
+    columns, rows = (
+        # A centre on an edge belongs to the next pixel, whatever the last bits of the division are.
+        np.floor((origin + (start + 0.5 + np.arange(count)) * step - own_origin) / own_step + 1e-6).astype(np.int64)
+        for start, count, origin, step, own_origin, own_step in places
+    )
+    return columns, rows
+
+
+def _bounding(columns: NDArray[np.int64], rows: NDArray[np.int64]) -> Window:
+    return Window(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+
+
+def _part(grid: Grid, window: Window) -> Grid:
+    """The grid of a window."""
+    a, b, _, d, e, _ = grid.transform[:6]
+    x, y = grid.place(window.col_off, window.row_off)
+    return Grid(grid.crs, type(grid.transform)(a, b, x, d, e, y), window.width, window.height)
+
+
+def _reach(grid: Grid, part: Grid) -> Window:
+    """The pixels of a grid that are needed to interpolate on another; of no size if there are none."""
+    from rasterio.warp import transform_bounds
+
+    left, bottom, right, top = transform_bounds(part.crs, grid.crs, *part.bounds)
+    first, last = grid.position(left, top), grid.position(right, bottom)
+    spans = (last[0] - first[0]) / part.width, (last[1] - first[1]) / part.height
+    margins = [math.ceil(_KERNEL * max(1.0, span)) for span in spans]
+    column, row = (max(0, math.floor(low) - margin) for low, margin in zip(first, margins, strict=True))
+    end_column = min(grid.width, math.ceil(last[0]) + margins[0])
+    end_row = min(grid.height, math.ceil(last[1]) + margins[1])
+    return Window(column, row, max(0, end_column - column), max(0, end_row - row))

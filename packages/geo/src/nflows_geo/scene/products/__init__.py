@@ -1,0 +1,53 @@
+"""What a path is: a product folder of a known sensor, or a raster."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from nflows_geo.scene.bands import Product, ProductError
+from nflows_geo.scene.products import aster, landsat, sentinel2
+from nflows_geo.scene.products.raster import read_raster
+
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z")
+_READERS = (
+    (landsat.find_metadata, landsat.read_landsat),
+    (sentinel2.find_metadata, sentinel2.read_sentinel2),
+    (aster.find_files, aster.read_aster),
+)
+
+
+def read_product(path: Path, mask_clouds: bool = False) -> Product:
+    """The bands at a path.
+
+    Arguments:
+        path: A product folder, its metadata file, or a raster.
+        mask_clouds: Leave out the clouds and shadows that the product's own mask shows.
+
+    Raises:
+        ProductError: It is nothing of the kind, or incomplete, or has no cloud mask.
+        FileNotFoundError: There is nothing.
+    """
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.name.endswith(("_MTL.txt", "_MTL.json")) or path.name.startswith("MTD_MSIL"):
+        path = path.parent
+    if path.is_dir():
+        return _read_folder(path, mask_clouds)
+    if path.suffix.lower() in _ARCHIVES:
+        raise ProductError(f"{path} is an archive; unpack it and give the folder")
+    if mask_clouds:
+        raise ProductError(f"{path} is a single raster without a cloud mask; leave --mask-clouds out")
+    return read_raster(path)
+
+
+def _read_folder(folder: Path, mask_clouds: bool) -> Product:
+    for found, read in _READERS:
+        if found(folder):
+            return read(folder, mask_clouds)
+    content = "is empty" if not any(folder.iterdir()) else "is no product that is known"
+    raise ProductError(
+        f"{folder} {content}; give a folder of Landsat 8 or 9 (*_MTL.txt), Sentinel-2 (MTD_MSIL*.xml) or\n"
+        "ASTER L1T (AST_L1T_*.tif), or the rasters themselves"
+    )
