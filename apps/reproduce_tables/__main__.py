@@ -26,8 +26,7 @@ from nflows_core.data import read_images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.evaluation import parameters
 from nflows_core.flow import Flow
-from nflows_core.models import MODELS
-from nflows_core.models.choice import ModelChoice
+from nflows_core.models import ModelChoice, build
 from nflows_core.runs.comparison import arguments_of, compare, rows_of, time_flows
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
@@ -105,9 +104,9 @@ def time_untrained(
     flows: dict[str, Flow] = {}
     for candidate in candidates:
         torch.manual_seed(0)
-        preset: Any = MODELS[candidate.model]
         own = arguments_of(candidate, arguments)
-        flows[candidate.text] = preset(images.shape, quantization=images.quantization, **own)
+        fitting = {"shape": images.shape, "quantization": images.quantization}
+        flows[candidate.text] = build(candidate.model, {**fitting, **own})
         flows[candidate.text].initialize(batch)
     counts = [{"model": text, "parameters": parameters(flow)} for text, flow in flows.items()]
     tables = [Table("Models", counts), Table("Times, and their ratios to those of the first", time_flows(flows))]

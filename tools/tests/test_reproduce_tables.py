@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from nflows_core.models import MODELS
-from nflows_core.models.choice import ModelChoice
+from nflows_core.models import ModelChoice, build
 from nflows_core.runs.comparison import arguments_of
 
 APP = Path(__file__).parents[2] / "apps" / "reproduce_tables" / "__main__.py"
@@ -52,8 +51,11 @@ def test_its_models_take_images_of_its_data(table: dict[str, Any]) -> None:
         # Two steps tell as much as 32 whether the arguments fit, sooner.
         small = {"depth": 2, "width": 4}
         arguments = arguments_of(choice, table["arguments"])
-        preset: Any = MODELS[choice.model]
-        preset(SHAPES[table["data"]], **{name: small.get(name, value) for name, value in arguments.items()})
+        fitting = {
+            "shape": SHAPES[table["data"]],
+            **{name: small.get(name, value) for name, value in arguments.items()},
+        }
+        build(choice.model, fitting)
 
 
 def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

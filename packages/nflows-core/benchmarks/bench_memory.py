@@ -28,7 +28,7 @@ from torch import Tensor
 import nflows_core
 from nflows_core.bijections.reversible import recomputed_activations
 from nflows_core.flow import Flow
-from nflows_core.models import MODELS
+from nflows_core.models import build
 
 DEPTHS = (2, 4, 8, 16, 32)
 SHAPE = (3, 32, 32)
@@ -114,7 +114,7 @@ def measure(model: str, depth: int, reversible: bool, device: str) -> dict[str, 
     """One row, in this process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    flow = MODELS[model](SHAPE, levels=LEVELS, depth=depth, width=WIDTH).to(device)
+    flow = build(model, {"shape": SHAPE, "levels": LEVELS, "depth": depth, "width": WIDTH}).to(device)
     pixels = images().to(device)
     flow.initialize((pixels.float() + 0.5) / 256)
     for parameter in flow.parameters():

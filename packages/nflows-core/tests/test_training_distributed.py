@@ -18,6 +18,7 @@ import torch
 from nflows_core.bijections import ActNorm
 from nflows_core.data import read_images
 from nflows_core.runs import experiment, load_run, read_run
+from nflows_core.runs.folder import build_run
 from nflows_core.runtime.tensors import read_tensors
 from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
 
@@ -135,6 +136,6 @@ def test_one_process_goes_on_for_two_with_all_images_of_an_update(runs: Path) ->
         experiment.resume("digits", folder)
     config = replace(CONFIG, batch_size=200)
     images, test = read_images("digits", "train"), read_images("digits", "test")
-    task = FlowLikelihood(experiment.build(read_run(folder)), images, config, test)
+    task = FlowLikelihood(build_run(folder, read_run(folder)), images, config, test)
     Trainer(task, folder).fit(resume=True)
     assert numbers(folder) == pytest.approx(numbers(runs / "whole"), abs=1e-4)

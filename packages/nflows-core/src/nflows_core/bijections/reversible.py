@@ -25,15 +25,14 @@ def recomputed_activations(flow: nn.Module) -> Iterator[None]:
     The backward pass goes from the latent :math:`z = x_K` to the data: :math:`x_{k-1} = f_k^{-1}(x_k)` gives back what
     the bijection :math:`f_k` saw, and its Jacobian takes the gradient from :math:`x_k` to :math:`x_{k-1}` and to the
     parameters (Gomez et al. 2017, algorithm 1). Memory grows with the number of chains, not with their lengths; a step
-    costs one inverse and one forward pass more. The gradients are the ordinary ones up to the rounding of the inverse:
-    in float32, those of an Inverse-Flow after an epoch of MNIST differ by 1e-5 of their norm, and the ordinary ones by
-    6e-4 from those in float64. Layers that amplify errors lose more digits, and the backward pass stops where the input
-    of a chain does not come back.
+    costs one inverse and one forward pass more. The gradients are the ordinary ones up to the rounding of the inverse,
+    which is usually below their own (``docs/reproduction.md``). Layers that amplify errors lose more digits, and the
+    backward pass stops where the input of a chain does not come back.
 
     Only the forward pass has to run inside. It can be differentiated once.
 
     Arguments:
-        flow: Whose compositions to change; afterwards they are as before.
+        flow: The flow whose compositions are changed; afterwards they are as before.
 
     Raises:
         ValueError: A bijection has no exact inverse.

@@ -64,7 +64,7 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
 
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
-    from nflows_core.models.choice import ModelChoice
+    from nflows_core.models import ModelChoice
     from nflows_core.runs.comparison import compare, rows_of
     from nflows_core.training import TrainingConfig
 

@@ -16,7 +16,7 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from nflows_core.models.choice import ModelChoice
+    from nflows_core.models import ModelChoice
     from nflows_core.training import StepMetrics
     from nflows_core.training.loop import Progress
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @json_option
 def train(data: str, folder: Path, model: str, size: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
     """Train a flow on DATA: a folder of images, IDX files (MNIST), a tar archive, a .npy file, or the word digits."""
-    from nflows_core.models.choice import ModelChoice
+    from nflows_core.models import ModelChoice
     from nflows_core.runs import experiment, read_run
     from nflows_core.training import TrainingConfig
 

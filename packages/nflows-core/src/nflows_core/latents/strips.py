@@ -21,7 +21,7 @@ from nflows_core.latents.table import AttributeTable
 from nflows_core.runtime.images import Picture, write_picture
 
 TRAINING_IMAGES = 5000
-"""More make a direction no better: on MNIST the norm of that from 20,000 is one percent smaller."""
+"""From how many images a direction is taken at most; more make it no better (``docs/reproduction.md``)."""
 
 _BATCH = 100
 

@@ -1,8 +1,9 @@
 """The presets: flows of the literature, ready to be trained, and the names by which everything finds them."""
 
+from nflows_core.models.building import MODELS, ModelError, argument_names, build, defaults
 from nflows_core.models.choice import ModelChoice
 from nflows_core.models.multi_scale import MultiScaleFlow
-from nflows_core.models.presets import MODELS, CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
+from nflows_core.models.presets import CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
 
 __all__ = [
     "MODELS",
@@ -11,6 +12,10 @@ __all__ = [
     "Glow",
     "InverseFlow",
     "ModelChoice",
+    "ModelError",
     "MultiScaleFlow",
     "PlanarStack",
+    "argument_names",
+    "build",
+    "defaults",
 ]

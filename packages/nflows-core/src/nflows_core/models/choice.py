@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nflows_core.models.presets import MODELS
+from nflows_core.models.building import find_preset
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,9 @@ class ModelChoice:
     """A model with arguments of its own, written ``NAME`` or ``NAME:ARGUMENT=VALUE,...``.
 
     Arguments:
-        text: As it was written.
-        model: A name in `nflows_core.models.MODELS`.
-        arguments: Those of the model.
+        text: The word as it was written.
+        model: The model's name in `nflows_core.models.MODELS`.
+        arguments: The arguments of its own.
 
     Example:
         >>> ModelChoice.parse("cinc:coupling=quad,width=32").arguments
@@ -31,11 +31,11 @@ class ModelChoice:
         """Reads what a person wrote; a value is a number, the word none, or a word.
 
         Raises:
-            ValueError: There is no such model, or the arguments are not written like this.
+            ModelError: There is no such model.
+            ValueError: The arguments are not written like this.
         """
         model, _, rest = text.partition(":")
-        if model not in MODELS:
-            raise ValueError(f"no model is called {model!r}; there are {', '.join(sorted(MODELS))}")
+        find_preset(model)
         pairs = [part.partition("=") for part in rest.split(",")] if rest else []
         if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
             raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")

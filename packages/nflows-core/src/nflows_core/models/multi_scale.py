@@ -2,56 +2,82 @@ r"""The architecture that the presets share: levels of steps, half of the channe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
 from nflows_core.bijections.base import Shape
 from nflows_core.flow import Flow
 
 LOGIT_ALPHA = 1e-4
-"""Small, because black and white are common: on MNIST 0.05 costs more than a bit per dimension at first."""
+"""Small, because black and white are common; ``docs/reproduction.md`` says what a larger one costs."""
 
 
 class MultiScaleFlow(Flow):
     r"""A `Logit`, then ``levels`` times: `Squeeze`, ``depth`` steps, and a `Split` at each level but the last.
 
-    Given a context, it ends in a `ContextAffine`.
+    Given a context, it ends in a `ContextAffine`. What a step is, a subclass says by its method `step`.
 
-    Arguments:
-        shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
-        levels: How often the image is squeezed.
-        step: Makes the bijections of one step: gets the shape of its images, its level and its index in the level.
-        depth: Steps of a level.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
+    Example:
+        >>> from nflows_core.bijections import ActNorm, AffineCoupling, Permutation
+        >>> class RealNVP(MultiScaleFlow):
+        ...     def step(self, index, shape, width, context_features, couplings=1):
+        ...         chosen = [AffineCoupling(shape, width, context_features) for _ in range(couplings)]
+        ...         return [ActNorm(shape), Permutation(shape), *chosen]
+        >>> len(RealNVP((3, 8, 8), depth=2, couplings=2).sample(5))
+        5
     """
 
     def __init__(
         self,
         shape: Shape,
-        levels: int,
-        depth: int,
-        step: Callable[[Shape, int, int], Iterable[Bijection]],
+        levels: int = 2,
+        depth: int = 4,
         *,
+        width: int = 96,
         context_features: int = 0,
         quantization: int = 256,
+        **own: Any,
     ) -> None:
+        r"""Builds the flow.
+
+        Arguments:
+            shape: Channels, height, width of an image. Height and width must be divisible by :math:`2^{levels}`.
+            levels: The number of times that the image is squeezed.
+            depth: The number of steps of a level.
+            width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
+                pixels, has twice as many.
+            context_features: Length of the conditioning vectors; 0 for none.
+            quantization: The number of values that a pixel of the data can take.
+            own: The arguments that the subclass's `step` has a default for.
+        """
         for name, value in (("levels", levels), ("depth", depth)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         chains: list[Bijection] = []
         splits: list[Split] = []
-        first: list[Bijection] = [Logit(shape, LOGIT_ALPHA)]
+        chain: list[Bijection] = [Logit(shape, LOGIT_ALPHA)]
         for level in range(levels):
-            squeeze = Squeeze(shape)
-            shape = squeeze.output_shape
-            steps = [bijection for index in range(depth) for bijection in step(shape, level, index)]
+            chain.append(Squeeze(shape))
+            shape = chain[-1].output_shape
+            for index in range(depth):
+                chain += self.step(index, shape, width * 2**level, context_features, **own)
             if context_features and level == levels - 1:
-                steps.append(ContextAffine(shape, context_features))
-            chains.append(Composition([*first, squeeze, *steps]))
-            first = []
+                chain.append(ContextAffine(shape, context_features))
+            chains.append(Composition(chain))
+            chain = []
             if level < levels - 1:
                 split = Split(shape, context_features)
                 splits.append(split)
                 shape = (split.kept, shape[1], shape[2])
         super().__init__(chains, splits, quantization=quantization)
+
+    def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
+        """The bijections of one step; what a subclass adds here with a default is an argument of the flow.
+
+        Arguments:
+            index: The place of the step in its level, from 0.
+            shape: Channels, height, width of what the step is given.
+            width: Hidden channels of its coupling network.
+            context_features: Length of the conditioning vectors; 0 for none.
+        """
+        raise NotImplementedError

@@ -28,40 +28,18 @@ from nflows_core.bijections.baselines import (
     WoodburyConv2d,
 )
 from nflows_core.flow import Flow
-from nflows_core.models.baselines import BASELINES
 from nflows_core.models.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")
 MAX_AMPLIFICATION = 10.0
-"""Of the presets: generous, since on MNIST a bound of 4 changes an epoch's bits per dimension by 0.001."""
+"""The bound of the presets' inverse convolutions; ``docs/reproduction.md`` says what a tighter one costs."""
 
 
 class Glow(MultiScaleFlow):
-    """Glow: a step is ActNorm, an invertible 1 x 1 convolution and an affine coupling (Kingma & Dhariwal 2018).
+    """Glow: a step is ActNorm, an invertible 1 x 1 convolution and an affine coupling (Kingma & Dhariwal 2018)."""
 
-    Arguments:
-        shape: Channels, height, width of an image.
-        levels: How often the image is squeezed.
-        depth: Steps of a level.
-        width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
-            pixels, has twice as many.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
-    """
-
-    def __init__(
-        self,
-        shape: Shape,
-        levels: int = 2,
-        depth: int = 4,
-        width: int = 96,
-        context_features: int = 0,
-        quantization: int = 256,
-    ) -> None:
-        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
-            return [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width * 2**level, context_features)]
-
-        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+    def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
+        return [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width, context_features)]
 
 
 class CInCFlow(MultiScaleFlow):
@@ -70,75 +48,55 @@ class CInCFlow(MultiScaleFlow):
     A step is ActNorm, an invertible :math:`k \times k` convolution, an invertible 1 x 1 convolution and a coupling. The
     corner of the convolution changes from step to step, so that two steps together see all of the image.
 
-    Arguments:
-        shape: Channels, height, width of an image.
-        levels: How often the image is squeezed.
-        depth: Steps of a level.
-        kernel_size: :math:`k`.
-        width: As in `Glow`.
-        coupling: "affine", or "quad" for `QuadCoupling`, which needs four channels or more.
-        max_amplification: As in `InvertibleConv2d`.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
+    Arguments of its own:
+        kernel_size: :math:`k`, height and width of the kernels.
+        coupling: The class of the coupling: "affine", or "quad" for `QuadCoupling`, which needs four channels or more.
+        max_amplification: The largest amplification of `InvertibleConv2d`, or none for no bound.
     """
 
-    def __init__(
+    def step(
         self,
+        index: int,
         shape: Shape,
-        levels: int = 2,
-        depth: int = 4,
+        width: int,
+        context_features: int,
         kernel_size: int = 3,
-        width: int = 96,
         coupling: str = "affine",
         max_amplification: float | None = MAX_AMPLIFICATION,
-        context_features: int = 0,
-        quantization: int = 256,
-    ) -> None:
-        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
-            return [
-                ActNorm(shape),
-                InvertibleConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)], max_amplification),
-                Conv1x1(shape),
-                _coupling(coupling)(shape, width * 2**level, context_features),
-            ]
-
-        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+    ) -> list[Bijection]:
+        if coupling not in _COUPLINGS:
+            raise ValueError(f"coupling must be one of {', '.join(_COUPLINGS)}, got {coupling!r}")
+        return [
+            ActNorm(shape),
+            InvertibleConv2d(shape, kernel_size, _corner(index), max_amplification),
+            Conv1x1(shape),
+            _COUPLINGS[coupling](shape, width, context_features),
+        ]
 
 
 class FInCFlow(MultiScaleFlow):
     r"""FInC Flow: CInC Flow with a `FInCUnit` as its convolution (Kallappa et al. 2023; Nagar 2025, section 3.2).
 
-    Arguments:
-        shape: Channels, height, width of an image.
-        levels: How often the image is squeezed.
-        depth: Steps of a level.
-        kernel_size: :math:`k`.
-        width: As in `Glow`.
-        max_amplification: As in `InvertibleConv2d`.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
+    Arguments of its own:
+        kernel_size: Height and width of the kernels.
+        max_amplification: The largest amplification of `FInCUnit`, or none for no bound.
     """
 
-    def __init__(
+    def step(
         self,
+        index: int,
         shape: Shape,
-        levels: int = 2,
-        depth: int = 4,
+        width: int,
+        context_features: int,
         kernel_size: int = 3,
-        width: int = 96,
         max_amplification: float | None = MAX_AMPLIFICATION,
-        context_features: int = 0,
-        quantization: int = 256,
-    ) -> None:
-        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
-            return [
-                ActNorm(shape),
-                FInCUnit(shape, kernel_size, max_amplification),
-                Conv1x1(shape),
-                AffineCoupling(shape, width * 2**level, context_features),
-            ]
-
-        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+    ) -> list[Bijection]:
+        return [
+            ActNorm(shape),
+            FInCUnit(shape, kernel_size, max_amplification),
+            Conv1x1(shape),
+            AffineCoupling(shape, width, context_features),
+        ]
 
 
 class InverseFlow(MultiScaleFlow):
@@ -147,41 +105,29 @@ class InverseFlow(MultiScaleFlow):
     A step is the inverse of a :math:`k \times k` convolution, a spline activation, ActNorm, an invertible 1 x 1
     convolution and an affine coupling. The corner of the convolution changes from step to step, so that two steps
     together see all of the image. The splines have 16 bins on [-8, 8], where normalized activations lie; the thesis's 5
-    on [-20, 20] leave nearly all of them in one bin: on MNIST, after 100 updates, 1.64 bits per dimension, and 1.46
-    with 8 bins on [-8, 8].
+    on [-20, 20] leave nearly all of them in one bin (``docs/reproduction.md`` says what that costs).
 
-    Arguments:
-        shape: Channels, height, width of an image.
-        levels: How often the image is squeezed.
-        depth: Steps of a level.
-        kernel_size: :math:`k`.
-        width: As in `Glow`.
-        max_amplification: As in `InverseConv2d`.
-        context_features: Length of the conditioning vectors; 0 for none.
-        quantization: How many values a pixel of the data can take.
+    Arguments of its own:
+        kernel_size: :math:`k`, height and width of the kernels.
+        max_amplification: The largest amplification of `InverseConv2d`, or none for no bound.
     """
 
-    def __init__(
+    def step(
         self,
+        index: int,
         shape: Shape,
-        levels: int = 2,
-        depth: int = 4,
+        width: int,
+        context_features: int,
         kernel_size: int = 3,
-        width: int = 96,
         max_amplification: float | None = MAX_AMPLIFICATION,
-        context_features: int = 0,
-        quantization: int = 256,
-    ) -> None:
-        def step(shape: Shape, level: int, index: int) -> list[Bijection]:
-            return [
-                InverseConv2d(shape, kernel_size, CORNERS[index % len(CORNERS)], max_amplification),
-                SplineActivation(shape, bins=16, tail=8.0),
-                ActNorm(shape),
-                Conv1x1(shape),
-                AffineCoupling(shape, width * 2**level, context_features),
-            ]
-
-        super().__init__(shape, levels, depth, step, context_features=context_features, quantization=quantization)
+    ) -> list[Bijection]:
+        return [
+            InverseConv2d(shape, kernel_size, _corner(index), max_amplification),
+            SplineActivation(shape, bins=16, tail=8.0),
+            ActNorm(shape),
+            Conv1x1(shape),
+            AffineCoupling(shape, width, context_features),
+        ]
 
 
 class PlanarStack(Flow):
@@ -192,11 +138,11 @@ class PlanarStack(Flow):
 
     Arguments:
         shape: Channels, height, width of an image.
-        levels: How often the image is squeezed.
-        depth: Linear layers altogether, at least as many as levels.
+        levels: The number of times that the image is squeezed.
+        depth: The number of linear layers altogether, at least as many as levels.
         kernel_size: Height and width of their kernels.
-        layer: Its name in `LAYERS`.
-        quantization: How many values a pixel of the data can take.
+        layer: The kind of linear layer, a name in `LAYERS`.
+        quantization: The number of values that a pixel of the data can take.
     """
 
     def __init__(
@@ -218,15 +164,13 @@ class PlanarStack(Flow):
             if index in squeezed:
                 chain.append(Squeeze(shape))
                 shape = chain[-1].output_shape
-            linear = LAYERS[layer](shape, kernel_size, CORNERS[index % len(CORNERS)])
+            linear = LAYERS[layer](shape, kernel_size, _corner(index))
             chain += [ActNorm(shape), linear, SplineActivation(shape, bins=16, tail=8.0)]
         super().__init__([Composition(chain)], quantization=quantization)
 
 
-def _coupling(name: str) -> type[AffineCoupling] | type[QuadCoupling]:
-    if name not in _COUPLINGS:
-        raise ValueError(f"coupling must be one of {', '.join(_COUPLINGS)}, got {name!r}")
-    return _COUPLINGS[name]
+def _corner(index: int) -> str:
+    return CORNERS[index % len(CORNERS)]
 
 
 _COUPLINGS: dict[str, type[AffineCoupling] | type[QuadCoupling]] = {"affine": AffineCoupling, "quad": QuadCoupling}
@@ -241,13 +185,3 @@ LAYERS: dict[str, Callable[[Shape, int, str], Bijection]] = {
     "woodbury": lambda shape, kernel_size, corner: WoodburyConv2d(shape),
 }
 """The linear layers that `PlanarStack` compares, made from a shape, a kernel size and a corner."""
-
-MODELS: dict[str, type[Flow]] = {
-    "cinc": CInCFlow,
-    "finc": FInCFlow,
-    "glow": Glow,
-    "inverse-flow": InverseFlow,
-    "planar-stack": PlanarStack,
-    **BASELINES,
-}
-"""The presets by the names that the command line knows."""

@@ -20,7 +20,7 @@ from nflows_core.evaluation import (
     training,
 )
 from nflows_core.flow import Flow
-from nflows_core.models.choice import ModelChoice
+from nflows_core.models import ModelChoice, argument_names
 from nflows_core.runs import Run, experiment, read_run
 from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve, Points
@@ -88,7 +88,7 @@ def rows_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def arguments_of(candidate: ModelChoice, common: Mapping[str, Any]) -> dict[str, Any]:
     """What the candidate's preset is given: what it takes of the common arguments, and its own."""
-    known = experiment.argument_names(candidate.model)
+    known = argument_names(candidate.model)
     return {**{name: value for name, value in common.items() if name in known}, **candidate.arguments}
 
 

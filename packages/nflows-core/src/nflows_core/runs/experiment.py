@@ -3,7 +3,6 @@ r"""What the commands do, as functions: train a flow on a data set, measure it, 
 from __future__ import annotations
 
 import errno
-import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -30,10 +29,10 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
-from nflows_core.models import MODELS
+from nflows_core.models import build, defaults
 from nflows_core.runs import Run, load_run, read_run, save_run
 from nflows_core.runs.conditioning import NO_CLASSES, ClassRows, check_labelled, class_rows, context_of
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, build_run
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown, words
@@ -94,7 +93,7 @@ def train(
 
     Raises:
         DataError: The data cannot be used.
-        ValueError: The model does not take these arguments, or images of this shape.
+        ModelError: There is no such model, or it does not take these arguments, or images of this shape.
         FileExistsError: The folder has a run.
     """
     if not overwrite and (folder / CONFIG_FILE).exists():
@@ -110,9 +109,10 @@ def train(
     if config.conditional:
         check_labelled(data, images, test)
         fitting["context_features"] = images.context_features
-    run = Run(model, {**_defaults(model), **arguments, **fitting}, data, size, images.classes, config)
+    # Defaults are kept with the run, for a later version may choose otherwise.
+    run = Run(model, {**defaults(model), **arguments, **fitting}, data, size, images.classes, config)
     torch.manual_seed(config.seed)
-    flow = build(run)
+    flow = build(run.model, run.arguments)
     trainer = Trainer(FlowLikelihood(flow, images, config, test), folder, progress)
     _begin_run(folder, run, overwrite)
     flow = trainer.fit()
@@ -131,7 +131,7 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     run = replace(read_run(folder), data=data)
     torch.manual_seed(run.training.seed)
     images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
-    task = FlowLikelihood(build(run), images[0], run.training, images[1])
+    task = FlowLikelihood(build_run(folder, run), images[0], run.training, images[1])
     flow = Trainer(task, folder, progress).fit(resume=True)
     save_run(folder, run, flow)
     return flow
@@ -156,26 +156,6 @@ def remove_run(folder: Path) -> None:
     names = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE)
     for name in (*names, *REPORT_FILES):
         (folder / name).unlink(missing_ok=True)
-
-
-def build(run: Run) -> Flow:
-    """The untrained flow of a run."""
-    preset = MODELS[run.model]
-    known = argument_names(run.model)
-    if unknown := [name for name in run.arguments if name not in known]:
-        raise ValueError(f"the model {run.model} takes no {unknown[0]}; it takes {', '.join(known)}")
-    return preset(**run.arguments)
-
-
-def argument_names(model: str) -> list[str]:
-    """What a preset can be given."""
-    return list(inspect.signature(MODELS[model]).parameters)
-
-
-def _defaults(model: str) -> dict[str, Any]:
-    """What the preset takes if nothing is said: kept with the run, for a later version may choose otherwise."""
-    known = inspect.signature(MODELS[model]).parameters.values()
-    return {parameter.name: parameter.default for parameter in known if parameter.default is not parameter.empty}
 
 
 def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = None) -> dict[str, Any]:

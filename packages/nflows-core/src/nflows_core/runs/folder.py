@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nflows_core import shipped
 from nflows_core.flow import Flow
-from nflows_core.models import MODELS
+from nflows_core.models import ModelError, build
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.report import versions
 from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
@@ -96,6 +96,18 @@ def read_run(folder: Path) -> Run:
         raise RunError(f"{path} does not describe a run of this version: {error!r}") from error
 
 
+def build_run(folder: Path, run: Run) -> Flow:
+    """The untrained flow of a run.
+
+    Raises:
+        RunError: This version does not have the run's model, or the model does not take the run's arguments.
+    """
+    try:
+        return build(run.model, run.arguments)
+    except ModelError as error:
+        raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
+
+
 def load_run(folder: Path) -> Flow:
     """The trained flow of a run, on the CPU, in evaluation mode.
 
@@ -105,7 +117,7 @@ def load_run(folder: Path) -> Flow:
         RunError: The folder is no run, its model cannot be built, or nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another model.
     """
-    flow = _build(folder, read_run(folder))
+    flow = build_run(folder, read_run(folder))
     path, weights = _weights(folder)
     load_tensors(flow, weights, path)
     return flow.eval()
@@ -118,16 +130,6 @@ def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     if unfinished.exists():
         return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
     raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
-
-
-def _build(folder: Path, run: Run) -> Flow:
-    if run.model not in MODELS:
-        raise RunError(f"{folder} is a run of model {run.model!r}; known here: {', '.join(sorted(MODELS))}")
-    try:
-        flow: Flow = MODELS[run.model](**run.arguments)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{folder / CONFIG_FILE} has arguments that {run.model} does not take: {error}") from error
-    return flow
 
 
 def _as_tuple(value: Any) -> Any:

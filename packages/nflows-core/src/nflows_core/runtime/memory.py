@@ -15,8 +15,8 @@ def keep_freed_memory() -> None:
     """Lets the C library keep the memory of one update, or tile, for the next one.
 
     glibc gives large blocks back to the system as they are freed, and the next update has every page of them mapped
-    and zeroed again: a third of an update's time on a CPU, and half of a tile's in a Dask worker, which is told to give
-    back all it can.
+    and zeroed again: a large part of an update's time on a CPU, and more of a tile's in a Dask worker, which is told to
+    give back all it can.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

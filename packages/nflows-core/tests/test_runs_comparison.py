@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nflows_core.cli import nflows
-from nflows_core.models.choice import ModelChoice
 from nflows_core.runs import load_run
 from nflows_core.runs.comparison import rows_of
 from nflows_core.runtime.cli import run
@@ -31,6 +31,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bench")
     assert bench(folder, "glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2") == ExitCode.DONE
     return folder
+
+
+@pytest.fixture
+def own(compared: Path, tmp_path: Path) -> Path:
+    """A copy of the folder for a test that changes it."""
+    return shutil.copytree(compared, tmp_path / "own")
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -69,27 +75,27 @@ def test_the_table_is_a_csv_file_too(compared: Path) -> None:
     assert json.loads(table[0]["bits_per_dim_interval_95"]) == rows(compared)[0]["bits_per_dim_interval_95"]
 
 
-def test_trains_no_model_twice(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = compared / "glow" / "model.safetensors"
-    before, bits = weights.stat().st_mtime_ns, rows(compared)[0]["bits_per_dim"]
-    assert bench(compared, "glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2") == ExitCode.DONE
+def test_trains_no_model_twice(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = own / "glow" / "model.safetensors"
+    before, bits = weights.stat().st_mtime_ns, rows(own)[0]["bits_per_dim"]
+    assert bench(own, "glow", "cinc:coupling=quad,width=6", "planar-stack:depth=2") == ExitCode.DONE
     assert weights.stat().st_mtime_ns == before
-    assert rows(compared)[0]["bits_per_dim"] == bits
+    assert rows(own)[0]["bits_per_dim"] == bits
     shown = capsys.readouterr()
     assert "epochs" not in shown.err
-    assert [line.split()[0] for line in shown.out.splitlines()[1:]] == [row["model"] for row in rows(compared)]
+    assert [line.split()[0] for line in shown.out.splitlines()[1:]] == [row["model"] for row in rows(own)]
 
 
-def test_goes_on_with_a_stopped_model(compared: Path) -> None:
-    weights = compared / "glow" / "model.safetensors"
+def test_goes_on_with_a_stopped_model(own: Path) -> None:
+    weights = own / "glow" / "model.safetensors"
     before = weights.read_bytes()
     weights.unlink()
-    assert bench(compared, "glow") == ExitCode.DONE
+    assert bench(own, "glow") == ExitCode.DONE
     assert weights.read_bytes() == before
 
 
-def test_refuses_a_run_with_other_settings(compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench(compared, "glow", extra=("--epochs", "2")) == ExitCode.USAGE
+def test_refuses_a_run_with_other_settings(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(own, "glow", extra=("--epochs", "2")) == ExitCode.USAGE
     assert "glow holds a run with other settings; choose another folder, or remove it" in capsys.readouterr().err
 
 
@@ -100,15 +106,15 @@ def test_says_so_when_every_model_diverges(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_a_model_that_diverges_stops_no_other(
-    compared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def diverge(*arguments: object, **options: object) -> None:
         raise DivergedError("output of layer 3", 7, 0.1, None)
 
     monkeypatch.setattr("nflows_core.runs.experiment.train", diverge)
-    assert bench(compared, "glow:width=5", "glow") == ExitCode.FAILED
-    assert [row["model"] for row in rows(compared)] == ["glow"]
-    report = json.loads((compared / "report.json").read_text())
+    assert bench(own, "glow:width=5", "glow") == ExitCode.FAILED
+    assert [row["model"] for row in rows(own)] == ["glow"]
+    report = json.loads((own / "report.json").read_text())
     assert "output of layer 3" in report["diverged"]["glow:width=5"]
     assert "glow:width=5: diverged after 7 updates" in capsys.readouterr().err
 
@@ -133,8 +139,3 @@ def test_refuses_a_model_that_cannot_be(
 def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(tmp_path, "glow", "glow") == ExitCode.USAGE
     assert "glow is given twice" in capsys.readouterr().err
-
-
-def test_values_are_numbers_or_words() -> None:
-    arguments = ModelChoice.parse("finc:kernel-size=5,max-amplification=2.5,layer=x,corner=none").arguments
-    assert arguments == {"kernel_size": 5, "max_amplification": 2.5, "layer": "x", "corner": None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import pytest
@@ -13,19 +12,17 @@ from torch import Tensor
 
 from nflows_core.bijections import QuadCoupling
 from nflows_core.flow import Flow, log_density
-from nflows_core.models import LAYERS, MODELS, CInCFlow, Glow, InverseFlow, PlanarStack
+from nflows_core.models import MODELS, CInCFlow, Glow, InverseFlow, PlanarStack, argument_names, build
+from nflows_core.models.presets import LAYERS
 
 EXACT = [name for name in MODELS if name != "self-normalizing"]
-
-
-def arguments_of(name: str) -> set[str]:
-    return set(inspect.signature(MODELS[name]).parameters)
 
 
 def make(name: str, shape: tuple[int, int, int], context_features: int = 0, **arguments: object) -> Flow:
     """A preset of little width, each parameter away from where it starts."""
     arguments = {"depth": 3, "width": 4, "context_features": context_features, **arguments}
-    flow = MODELS[name](shape, **{key: arguments[key] for key in arguments.keys() & arguments_of(name)}).double()
+    known = {key: value for key, value in arguments.items() if key in argument_names(name)}
+    flow = build(name, {"shape": shape, **known}).double()
     context = torch.randn(16, context_features, dtype=torch.float64) if context_features else None
     flow.initialize(torch.rand(16, *shape, dtype=torch.float64), context)
     with torch.no_grad():
@@ -83,7 +80,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
         assert parameter.grad.abs().sum() > 0, parameter_name
 
 
-@pytest.mark.parametrize("name", [name for name in EXACT if "context_features" in arguments_of(name)])
+@pytest.mark.parametrize("name", [name for name in EXACT if "context_features" in argument_names(name)])
 def test_context_changes_the_density(name: str) -> None:
     torch.manual_seed(0)
     flow = make(name, (1, 8, 8), levels=2, context_features=3)
@@ -92,7 +89,7 @@ def test_context_changes_the_density(name: str) -> None:
     assert not torch.allclose(flow.log_prob(x, context), flow.log_prob(x, -context))
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "max_amplification" in arguments_of(name)])
+@pytest.mark.parametrize("name", [name for name in MODELS if "max_amplification" in argument_names(name)])
 @settings(max_examples=10, deadline=None)
 @given(scale=st.floats(0.01, 1e6), seed=st.integers(0, 2**16))
 def test_samples_are_finite_with_the_bound_on(name: str, scale: float, seed: int) -> None:
