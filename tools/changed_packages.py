@@ -1,35 +1,21 @@
-"""Which packages a change touches, as a JSON list for the test matrix.
+"""Which packages a change touches, as a JSON list for the matrices of CI.
 
     python tools/changed_packages.py BASE
 
 prints the folders in packages/ to test for the commits after BASE: each package with a changed file, and every package
-that depends on it. A file outside packages/ concerns all of them.
+that depends on it. A file outside packages/ concerns all of them. Without BASE, it prints all.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def read_dependencies(root: Path) -> dict[str, set[str]]:
-    """The folder of every package in `root`/packages, with the folders of those that it requires, extras included."""
-    files = sorted(root.glob("packages/*/pyproject.toml"))
-    projects = {file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files}
-    folders = {_normalized(project["name"]): folder for folder, project in projects.items()}
-    return {
-        folder: {folders[name] for name in _required_names(project) if name in folders} - {folder}
-        for folder, project in projects.items()
-    }
+from workspace import ROOT, direct_dependencies, reachable, read_packages
 
 
 def touched_packages(files: Iterable[str], dependencies: Mapping[str, set[str]]) -> list[str]:
@@ -40,9 +26,8 @@ def touched_packages(files: Iterable[str], dependencies: Mapping[str, set[str]])
         if top != "packages" or rest[0] not in dependencies:
             return sorted(dependencies)
         touched.add(rest[0])
-    while above := {name for name, below in dependencies.items() if below & touched} - touched:
-        touched |= above
-    return sorted(touched)
+    dependents = {name: {above for above, below in dependencies.items() if name in below} for name in dependencies}
+    return sorted(reachable(touched, dependents))
 
 
 def changed_files(base: str, root: Path) -> list[str] | None:
@@ -58,25 +43,16 @@ def changed_files(base: str, root: Path) -> list[str] | None:
     return names.split("\0")[:-1]
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("base", help="the commit before the change")
+    parser.add_argument("base", nargs="?", help="the commit before the change")
     base = parser.parse_args(arguments).base
-    dependencies = read_dependencies(ROOT)
-    files = changed_files(base, ROOT)
-    if files is None:
+    dependencies = direct_dependencies(read_packages(root))
+    files = None if base is None else changed_files(base, root)
+    if base is not None and files is None:
         # The first push of a branch has zeros as its base, and a forced push one that is gone.
         print(f"{base} is no commit of this repository: all packages count as changed", file=sys.stderr)
     print(json.dumps(sorted(dependencies) if files is None else touched_packages(files, dependencies)))
-
-
-def _required_names(project: Mapping[str, Any]) -> set[str]:
-    lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
-    return {_normalized(re.split(r"[^\w.-]", requirement, maxsplit=1)[0]) for names in lists for requirement in names}
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from workspace import ROOT, read_packages
+
 UNRELEASED = "## [Unreleased]"
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -69,10 +70,10 @@ def section(changelog: str, version: str) -> str:
 
 
 def package_folder(package: str, root: Path) -> Path:
-    packages = sorted(file.parent.name for file in root.glob("packages/*/pyproject.toml"))
+    packages = read_packages(root)
     if package not in packages:
         raise ReleaseError(f"no package {package} in {root / 'packages'}; there are {', '.join(packages)}")
-    return root / "packages" / package
+    return packages[package].folder
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:

@@ -1,8 +1,5 @@
-"""The tools are scripts, not a package: their tests import them from the folder above."""
+"""What the tests of the tools share."""
 
-from __future__ import annotations
+from nflows_core.testing import data_folder
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+__all__ = ["data_folder"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from repository import write_house, write_package
 
-from changed_packages import ROOT, changed_files, read_dependencies, touched_packages
+from changed_packages import changed_files, main, touched_packages
 
 # The layers of the house: each package with those below it that it imports.
 HOUSE = {
@@ -39,27 +41,6 @@ def test_a_change_outside_every_package_reaches_all(file: str) -> None:
     assert touched_packages(["packages/heritage/src/a.py", file], HOUSE) == sorted(HOUSE)
 
 
-def write_package(root: Path, folder: str, project: str) -> None:
-    file = root / "packages" / folder / "pyproject.toml"
-    file.parent.mkdir(parents=True)
-    file.write_text(f"[project]\n{project}\n", encoding="utf-8")
-
-
-def test_dependencies_come_from_the_packages_themselves(tmp_path: Path) -> None:
-    write_package(tmp_path, "solver", 'name = "Solver_Kit"\ndependencies = ["numpy>=1.26"]')
-    write_package(
-        tmp_path, "flows", 'name = "flows"\ndependencies = ["torch", "solver.kit[torch]>=0.1; os_name>\'a\'"]'
-    )
-    write_package(tmp_path, "web", 'name = "web-x"\n[project.optional-dependencies]\nall = ["flows (>=1)", "web-x[y]"]')
-    assert read_dependencies(tmp_path) == {"solver": set(), "flows": {"solver"}, "web": {"flows"}}
-
-
-def test_this_repository_is_layered() -> None:
-    dependencies = read_dependencies(ROOT)
-    assert dependencies["invconv"] == set()
-    assert dependencies["nflows-core"] == {"invconv"}
-
-
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     return subprocess.check_output(["git", *identity, *arguments], cwd=folder, encoding="utf-8").strip()
@@ -83,3 +64,30 @@ def test_changed_files_are_those_since_the_base(tmp_path: Path) -> None:
     assert names is not None
     assert sorted(names) == ["elsewhere.txt", "moved.txt", "packages/sr/mit Leerzeichen ü.py"]
     assert changed_files("0" * 40, tmp_path) is None
+
+
+def test_without_a_base_every_package_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_house(tmp_path)
+    write_package(tmp_path, "hello", '[project]\nname = "hello"')
+    main([], tmp_path)
+    assert json.loads(capsys.readouterr().out) == ["flows", "geo", "hello", "heritage", "solver", "sr"]
+
+
+def test_a_base_that_is_gone_touches_every_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_house(tmp_path)
+    git(tmp_path, "init", "--quiet")
+    main(["0" * 40], tmp_path)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == ["flows", "geo", "heritage", "solver", "sr"]
+    assert "0000 is no commit of this repository" in printed.err
+
+
+def test_a_change_since_the_base_touches_its_package_and_those_above(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_house(tmp_path)
+    git(tmp_path, "init", "--quiet")
+    base = commit(tmp_path, "README.md")
+    commit(tmp_path, "packages/sr/src/nflows_sr/a.py")
+    main([base], tmp_path)
+    assert json.loads(capsys.readouterr().out) == ["heritage", "sr"]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import download_data
-from changed_packages import ROOT
 from download_data import DataSet, download, is_right, main, read_sets, repack
 
 IMAGE = bytes(range(256)) * 40
@@ -221,9 +219,6 @@ def test_the_list_of_sets_is_sound() -> None:
 
 
 @pytest.mark.real_data
-def test_the_data_at_hand_is_what_the_list_says() -> None:
-    folder = Path(os.environ.get("NFLOWS_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no real data at {folder}; name its folder by NFLOWS_DATA")
-    expected = {folder / one.folder / name: digest for one in read_sets() for name, digest in one.sha256.items()}
+def test_the_data_at_hand_is_what_the_list_says(data_folder: Path) -> None:
+    expected = {data_folder / one.folder / name: digest for one in read_sets() for name, digest in one.sha256.items()}
     assert [file for file, digest in expected.items() if file.exists() and not is_right(file, digest)] == []

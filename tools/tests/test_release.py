@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from changed_packages import ROOT
 from release import ReleaseError, bump, check, main, section
+from workspace import ROOT
 
 DAY = datetime.date(2026, 11, 21)
 CHANGELOG = """# Changelog

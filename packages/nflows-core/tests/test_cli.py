@@ -7,11 +7,10 @@ import errno
 import gzip
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +23,12 @@ from nflows_core.bijections import ActNorm
 from nflows_core.cli import nflows
 from nflows_core.data import read_images
 from nflows_core.runs import load_run
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command, kill_at_call
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 
 
-def call(*arguments: object) -> int:
-    return run(nflows, [str(argument) for argument in arguments])
+call = partial(call_command, nflows)
 
 
 def picture(path: Path, height: int = 8, width: int = 8) -> None:
@@ -107,34 +105,20 @@ def test_commands_start_without_torch() -> None:
 
 def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path) -> None:
     settings = ["train", "digits", *TINY, "--epochs", "3", "--checkpoint-steps", "7", "--seed", "3"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def command(folder: Path, *more: str) -> list[str]:
-        return [sys.executable, "-m", "nflows_core.cli", *settings, "-o", str(folder), *more]
 
     def curve(folder: Path, name: str) -> list[list[str]]:
         with (folder / name).open(newline="") as file:
             return [[row["step"], row["bits_per_dim"]] for row in csv.DictReader(file)]
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(whole), check=True, capture_output=True, env=environment)
-    with subprocess.Popen(command(killed), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment) as p:
-        wait_for_rows(killed / "metrics.csv", 3)
-        p.send_signal(signal.SIGKILL)
+    assert call(*settings, "-o", whole) == 0
+    kill_at_call("os.replace", 5, "nflows_core.cli", *settings, "-o", killed)
     assert not (killed / "model.safetensors").exists()
-    resumed = subprocess.run(command(killed, "--resume"), check=False, capture_output=True, env=environment)
-    assert resumed.returncode == 0, resumed.stderr.decode()
+    assert call(*settings, "-o", killed, "--resume") == 0
     for name in ("metrics.csv", "metrics_test.csv"):
         assert curve(killed, name) == curve(whole, name)
     for name, tensor in load_run(whole).state_dict().items():
         assert torch.equal(tensor, load_run(killed).state_dict()[name]), name
-
-
-def wait_for_rows(path: Path, count: int) -> None:
-    end = time.monotonic() + 120
-    while not path.exists() or path.read_text().count("\n") <= count:
-        assert time.monotonic() < end, "no progress"
-        time.sleep(0.01)
 
 
 def test_resume_refuses_other_settings(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,98 @@
+"""The packages of this repository, as their own folders describe them: the one list from which all others come.
+
+A folder in packages/ with a pyproject.toml is a package. Its `[project]` names what it requires, its
+`[dependency-groups]` what its tests require besides, and `[[tool.importlinter.contracts]]` which floors it has.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A distribution's normalized name, and the extras asked of it."""
+
+    name: str
+    extras: frozenset[str]
+
+    @classmethod
+    def parse(cls, text: str) -> Requirement:
+        """From the text of PEP 508; versions and markers are left to the installer."""
+        name, extras = re.fullmatch(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?.*", text).groups()  # type: ignore[union-attr]
+        return cls(normalized(name), frozenset(extra.strip() for extra in (extras or "").split(",") if extra.strip()))
+
+
+@dataclass(frozen=True)
+class Package:
+    """A folder in packages/ and the tables of its pyproject.toml."""
+
+    folder: Path
+    tables: Mapping[str, Any]
+
+    @property
+    def distribution(self) -> str:
+        """The normalized name by which other packages require it."""
+        return normalized(self.tables["project"]["name"])
+
+    @property
+    def modules(self) -> list[str]:
+        """What can be imported of it: the folders in src/."""
+        return sorted(file.parent.name for file in self.folder.glob("src/*/__init__.py"))
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """Everything that it requires, extras included."""
+        project = self.tables["project"]
+        texts = [*project.get("dependencies", [])]
+        for extra in project.get("optional-dependencies", {}).values():
+            texts += extra
+        return [Requirement.parse(text) for text in texts]
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """What tests require besides, by the name of the environment they run in."""
+        groups: Mapping[str, list[str]] = self.tables.get("dependency-groups", {})
+        return {name: list(group) for name, group in groups.items() if name == "test" or name.startswith("test-")}
+
+    @property
+    def contracts(self) -> list[dict[str, Any]]:
+        """The import contracts between its own modules, in import-linter's words."""
+        contracts: list[dict[str, Any]] = self.tables.get("tool", {}).get("importlinter", {}).get("contracts", [])
+        return contracts
+
+
+def read_packages(root: Path = ROOT) -> dict[str, Package]:
+    """Every package in `root`/packages, by the name of its folder."""
+    files = sorted(root.glob("packages/*/pyproject.toml"))
+    return {file.parent.name: Package(file.parent, tomllib.loads(file.read_text(encoding="utf-8"))) for file in files}
+
+
+def direct_dependencies(packages: Mapping[str, Package]) -> dict[str, set[str]]:
+    """The folders of the packages that each requires itself."""
+    folders = {package.distribution: folder for folder, package in packages.items()}
+    return {
+        folder: {folders[needed.name] for needed in package.requirements if needed.name in folders} - {folder}
+        for folder, package in packages.items()
+    }
+
+
+def reachable(start: Iterable[str], arrows: Mapping[str, set[str]]) -> set[str]:
+    """What can be reached from `start` along the arrows, `start` included."""
+    reached, ahead = set[str](), set(start)
+    while ahead:
+        reached |= ahead
+        ahead = {target for name in ahead for target in arrows[name]} - reached
+    return reached
+
+
+def normalized(name: str) -> str:
+    """The one spelling of a distribution's name, as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
