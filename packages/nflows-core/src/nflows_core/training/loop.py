@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic
 
 import torch
 from accelerate import Accelerator
@@ -36,13 +36,11 @@ class Player(Generic[B]):
         index: Its place among the task's objectives.
         objective: What it lowers.
         module: Its module as it is distributed over the processes.
-        optimizer: Its optimizer as Accelerate runs it.
     """
 
     index: int
     objective: Objective[B]
     module: nn.Module
-    optimizer: Any
 
     @property
     def name(self) -> str:
@@ -51,9 +49,9 @@ class Player(Generic[B]):
 
     def step(self, learning_rate: float) -> None:
         """One update by the gradients that the parameters hold."""
-        for group in self.optimizer.param_groups:
+        for group in self.objective.optimizer.param_groups:
             group["lr"] = learning_rate * self.objective.relative_rate
-        self.optimizer.step()
+        self.objective.optimizer.step()
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class TrainingLoop(Generic[M, B]):
         self.progress = progress
         self.total_steps = self.config.epochs * batches.steps_per_epoch
         self.players = [_player(accelerator, i, objective) for i, objective in enumerate(task.objectives())]
-        optimizers = [player.optimizer for player in self.players]
+        optimizers = [player.objective.optimizer for player in self.players]
         self.state = TrainingState(task.model, optimizers, self.config.ema_decay, task.early_stopping)
         resumed = checkpoint is not None and checkpoint.exists()
         if checkpoint is not None and resumed:
@@ -151,7 +149,7 @@ class TrainingLoop(Generic[M, B]):
     def _gradient(self, player: Player[B], drawn: Sequence[B]) -> Gradient:
         """Leaves a player's clipped gradient of the next update."""
         self._seed(player)
-        player.optimizer.zero_grad()
+        player.objective.optimizer.zero_grad()
         losses = []
         with _alone(player, self.players):
             for batch in drawn:
@@ -172,7 +170,11 @@ class TrainingLoop(Generic[M, B]):
     def _seed(self, player: Player[B]) -> None:
         """Makes what is random in a loss, such as dropout, a function of the update: a kill does not change it."""
         key = (self.config.seed, Purpose.UPDATE, self.state.step, player.index, self.place.process)
-        torch.manual_seed(seeds(1, *key)[0])
+        (seed,) = seeds(1, *key)
+        # Not torch.manual_seed: it also notes the seed for every accelerator that is not there, with a stack trace.
+        torch.default_generator.manual_seed(seed)
+        if self.place.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _locate(self, player: Player[B], drawn: Sequence[B]) -> str:
         self._seed(player)
@@ -229,7 +231,8 @@ class TrainingLoop(Generic[M, B]):
 
 
 def _player(accelerator: Accelerator, index: int, objective: Objective[B]) -> Player[B]:
-    return Player(index, objective, *accelerator.prepare(objective.module, objective.optimizer))
+    # The optimizer stays as it is: nothing is scaled, and Accelerate's own looks for packages on the disk in each step.
+    return Player(index, objective, accelerator.prepare_model(objective.module))
 
 
 @contextmanager
