@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.flow import Flow
+from nflows_core.runtime.intervals import normal
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class BitsPerDim:
     """The mean of bits per dimension over images, and how sure it is.
 
     Arguments:
-        mean: In bits.
-        standard_error: Of the mean, from the spread among the images.
-        n: How many images.
+        mean: The mean, in bits.
+        standard_error: The standard error of the mean, from the spread among the images.
+        n: The number of images.
     """
 
     mean: float
@@ -31,8 +32,7 @@ class BitsPerDim:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean, by the normal approximation."""
-        margin = 1.959964 * self.standard_error
-        return self.mean - margin, self.mean + margin
+        return normal(self.mean, self.standard_error)
 
     @classmethod
     def of(cls, values: Tensor) -> BitsPerDim:
@@ -58,10 +58,10 @@ def bits_per_dim(
     r"""Bits per dimension of a flow, one draw of dequantization noise an image; see `Flow.bits_per_dim`.
 
     Arguments:
-        flow: The model.
-        images: Quantized as the flow expects.
-        batch_size: Images at a time.
-        seed: Of the noise.
+        flow: The flow that is measured.
+        images: The images, quantized as the flow expects.
+        batch_size: The number of images at a time.
+        seed: The seed of the noise.
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
     """
     _check(flow, images)
@@ -85,11 +85,11 @@ def reconstruction_error(
     r"""The largest :math:`|f^{-1}(f(x)) - x|` of any pixel of the first ``n`` images, dequantized to [0, 1).
 
     Arguments:
-        flow: The model.
-        images: Quantized as the flow expects.
-        n: How many images to take.
-        batch_size: Images at a time.
-        seed: Of the dequantization noise.
+        flow: The flow that is measured.
+        images: The images, quantized as the flow expects.
+        n: The number of images to take.
+        batch_size: The number of images at a time.
+        seed: The seed of the dequantization noise.
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
 
     Raises:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from nflows_core.distributions.dequantization import quantize
 from nflows_core.latents.attributes import Measure
-
-_NORMAL_95 = 1.959964
+from nflows_core.runtime.intervals import normal, wilson
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +19,7 @@ class EditResponse:
     """An attribute measured on edited images.
 
     Arguments:
-        amounts: Of the edits, in standard deviations of the attribute.
+        amounts: The amounts of the edits, in standard deviations of the attribute.
         values: The attribute of each image at each amount, :math:`(B, A)`.
     """
 
@@ -35,8 +34,8 @@ class EditResponse:
     @property
     def intervals(self) -> list[tuple[float, float]]:
         """The 95 % interval of each mean, by the normal approximation; of two images or more."""
-        margins = _NORMAL_95 * self.values.std(0) / math.sqrt(len(self.values))
-        return [(mean - float(margin), mean + float(margin)) for mean, margin in zip(self.means, margins, strict=True)]
+        errors = self.values.std(0) / math.sqrt(len(self.values))
+        return [normal(mean, float(error)) for mean, error in zip(self.means, errors, strict=True)]
 
     @property
     def increasing(self) -> float:
@@ -46,23 +45,18 @@ class EditResponse:
 
     @property
     def increasing_interval(self) -> tuple[float, float]:
-        r"""The 95 % interval of that fraction :math:`p` (Wilson 1927).
-
-        .. math:: \frac{p + c^2 / 2n \pm c \sqrt{p (1 - p) / n + c^2 / 4 n^2}}{1 + c^2 / n}, \qquad c = 1.96
-        """
-        p, ratio = self.increasing, _NORMAL_95**2 / len(self.values)
-        margin = math.sqrt(ratio * p * (1 - p) + ratio**2 / 4)
-        return (p + ratio / 2 - margin) / (1 + ratio), (p + ratio / 2 + margin) / (1 + ratio)
+        """The 95 % interval of that fraction (Wilson 1927)."""
+        return wilson(self.increasing * len(self.values), len(self.values))
 
 
 def edit_response(edited: Tensor, amounts: Sequence[float], measure: Measure, quantization: int = 256) -> EditResponse:
     """Measures an attribute on what files of the edited images would hold.
 
     Arguments:
-        edited: As `edit` returns it, :math:`(B, A, C, H, W)`.
-        amounts: Of the edits.
-        measure: One of `MEASURES`, or your own.
-        quantization: How many values a pixel can take.
+        edited: The edited images that `edit` returned, :math:`(B, A, C, H, W)`.
+        amounts: The amounts of the edits, in standard deviations of the attribute.
+        measure: The measure of the attribute: one of `MEASURES`, or your own.
+        quantization: The number of values that a pixel can take.
     """
     pixels = quantize(edited.flatten(0, 1), quantization).double() / (quantization - 1)
     return EditResponse(tuple(amounts), measure(pixels).reshape(edited.shape[:2]))

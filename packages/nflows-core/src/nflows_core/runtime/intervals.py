@@ -1,0 +1,94 @@
+r"""95 % intervals of the numbers that reports give."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+Z95 = 1.959964
+"""The 97.5 % quantile of the standard normal distribution."""
+
+
+def normal(mean: float, standard_error: float) -> tuple[float, float]:
+    r"""The interval of a mean of many values, :math:`\bar x \pm z s`, by the normal approximation.
+
+    Arguments:
+        mean: The mean :math:`\bar x`.
+        standard_error: The standard error :math:`s` of the mean.
+
+    Returns:
+        Its lower and upper end.
+    """
+    margin = Z95 * standard_error
+    return mean - margin, mean + margin
+
+
+def wilson(successes: float, n: int) -> tuple[float, float]:
+    r"""The interval of a rate :math:`p` (Wilson 1927).
+
+    .. math:: \frac{p + z^2 / 2n \pm z \sqrt{p (1 - p) / n + z^2 / 4 n^2}}{1 + z^2 / n}
+
+    Arguments:
+        successes: How often it happened, :math:`p n`.
+        n: How often it could have.
+
+    Returns:
+        Its lower and upper end.
+
+    Raises:
+        ValueError: ``n`` is below 1, or ``successes`` is not between 0 and ``n``.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"a rate is of 1 or more, and of 0 successes to all of them; got {successes} of {n}")
+    rate, ratio = successes / n, Z95**2 / n
+    margin = math.sqrt(ratio * rate * (1 - rate) + ratio**2 / 4)
+    return (rate + ratio / 2 - margin) / (1 + ratio), (rate + ratio / 2 + margin) / (1 + ratio)
+
+
+def student(values: Sequence[float]) -> tuple[float, float, float]:
+    r"""The mean of few values and its interval by Student's t (1908), :math:`\bar x \pm t_{n - 1} s / \sqrt{n}`.
+
+    Arguments:
+        values: Independent values, as one of each seed.
+
+    Returns:
+        The mean, and the interval's lower and upper end.
+
+    Raises:
+        ValueError: There are fewer than two.
+
+    Example:
+        >>> mean, low, high = student([1.0, 2.0, 3.0])
+        >>> f"{mean} ({low:.3f} to {high:.3f})"
+        '2.0 (-0.484 to 4.484)'
+    """
+    if len(values) < 2:
+        raise ValueError(f"an interval needs 2 values or more, got {len(values)}")
+    mean = statistics.fmean(values)
+    margin = t_quantile(len(values) - 1) * statistics.stdev(values, mean) / math.sqrt(len(values))
+    return mean, mean - margin, mean + margin
+
+
+def t_quantile(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t distribution, by bisection of `_within`."""
+    low, high = 1.0, 16.0
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
+    return high
+
+
+def _within(t: float, degrees: int) -> float:
+    r"""The probability of an absolute value up to ``t`` (Abramowitz & Stegun 1964, 26.7.3 and 26.7.4).
+
+    With :math:`\theta = \arctan(t / \sqrt{\nu})` a sum of powers of :math:`\cos \theta`, odd or even as :math:`\nu` is.
+    """
+    angle = math.atan(t / math.sqrt(degrees))
+    odd = degrees % 2
+    term, total = math.cos(angle) ** odd, 0.0
+    for power in range(odd, degrees - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
+    if odd:
+        return 2 / math.pi * (angle + math.sin(angle) * total)
+    return math.sin(angle) * total
