@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from nflows_core.runs import experiment
+from nflows_core.runs.report import headlines, report_run
 from nflows_core.runtime.errors import explain
 from nflows_core.training import StepMetrics, TrainingConfig
 
@@ -49,8 +50,8 @@ def main() -> None:
     )
 
     # 3. Measure on held-out images, draw samples and reconstructions, write report.json and report.html.
-    report = experiment.report(arguments.output, f"Inverse-Flow on {Path(arguments.data).name}")
-    print(experiment.headlines(report))
+    report = report_run(arguments.output, f"Inverse-Flow on {Path(arguments.data).name}")
+    print(headlines(report))
     print(f"{'report':<32} {arguments.output / 'report.html'}")
 
 

@@ -20,6 +20,7 @@ from nflows_core.data import read_images
 from nflows_core.latents import save_directions
 from nflows_core.latents.strips import TRAINING_IMAGES
 from nflows_core.runs import experiment, load_run, read_run, save_run
+from nflows_core.runs.report import headlines, report_run
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig
@@ -48,8 +49,8 @@ def main() -> None:
     else:
         config = TrainingConfig(epochs=arguments.epochs, warmup_steps=300, checkpoint_steps=200)
         experiment.train(arguments.data, run, "inverse-flow", MODEL, config, progress=progress)
-    report = experiment.report(run, "Inverse-Flow on MNIST")
-    print(experiment.headlines(report))
+    report = report_run(run, "Inverse-Flow on MNIST")
+    print(headlines(report))
     print(f"shipped in {ship(run, report)}")
 
 

@@ -202,7 +202,7 @@ def nan_pixels(folder: Path) -> Path:
     [
         (missing_folder, "missing: no such file or folder"),
         (truncated_idx, "train-images-idx3-ubyte.gz"),
-        (mixed_sizes, "give one size for all by --size"),
+        (mixed_sizes, "; give one size for all"),
         (text_named_png, "note.png: not a picture"),
         (odd_sizes, "height and width must be even, got 7 x 8"),
         (nan_pixels, "image 7 has the pixel nan"),

@@ -162,7 +162,7 @@ def test_data_that_moved(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     (run_folder / "model.safetensors").write_bytes((faces / "run" / "model.safetensors").read_bytes())
     command = ["edit", run_folder, "--attribute", "brightness", "-o", tmp_path / "e.png"]
     assert call(*command) == 2
-    assert "gone, which is not there; say by --data where it is now" in capsys.readouterr().err
+    assert "gone, which is not there; give as data where it is now" in capsys.readouterr().err
     assert call(*command, "--data", faces / "data") == 0
 
 
@@ -216,7 +216,7 @@ def test_pictures_that_do_not_fit(
 ) -> None:
     (tmp_path / "text.png").write_text("text")
     cases = {
-        "8x9 pixels, but the flow takes 8x8; give --size 8": save(tmp_path / "tall.png", np.zeros((9, 8))),
+        "8x9 pixels, but the flow takes 8x8; give size 8": save(tmp_path / "tall.png", np.zeros((9, 8))),
         "is in colour, but the flow takes greyscale": save(tmp_path / "colour.png", np.zeros((8, 8, 3))),
         "not a picture": tmp_path / "text.png",
         "does not exist": tmp_path / "missing.png",

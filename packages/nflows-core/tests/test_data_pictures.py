@@ -42,7 +42,7 @@ def test_size_scales_and_crops(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "size", "message"),
     [
-        ((6, 4), None, "a.png: 4x6 pixels, but the flow takes 4x4; give --size 4$"),
+        ((6, 4), None, "a.png: 4x6 pixels, but the flow takes 4x4; give size 4$"),
         ((6, 4), 8, "a.png: 8x8 pixels, but the flow takes 4x4$"),
         ((4, 4, 3), None, "a.png: is in colour, but the flow takes greyscale"),
     ],

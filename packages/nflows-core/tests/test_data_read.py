@@ -113,6 +113,6 @@ def test_cifar_from_its_archive(data_folder: Path) -> None:
 @pytest.mark.real_data
 def test_photographs_of_many_sizes(data_folder: Path) -> None:
     photographs = data_folder / "sr" / "Set5" / "HR"
-    with pytest.raises(DataError, match=r"bird.png is 288x288, but .*--size"):
+    with pytest.raises(DataError, match=r"bird.png is 288x288, but .*; give one size for all"):
         read_images(photographs, "train")
     assert read_images(photographs, "train", size=64).shape == (3, 64, 64)

@@ -202,7 +202,7 @@ def test_classes_of_a_run_without_any_are_refused(
     settings["training"]["conditional"] = False
     (tmp_path / "config.json").write_text(json.dumps(settings))
     assert call("sample", tmp_path, "-o", tmp_path / "s.png", "--class", "3") == 2
-    assert "it was not trained with --conditional" in capsys.readouterr().err
+    assert "it was not trained with conditional=True" in capsys.readouterr().err
 
 
 def test_unlabelled_images_cannot_be_conditioned_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ import click
 from nflows_core.cli.options import MODEL_METAVAR, FolderPath, seed_option, size_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.runtime.page import shown
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.text_table import table
 
 if TYPE_CHECKING:
     from nflows_core.runs.comparison import Progress
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _MODELS = ("inverse-flow", "finc", "cinc", "glow", "emerging")
 _COLUMNS = {
     "model": "model",
-    "bits_per_dim": "bits per dim",
+    "bits per dim": "bits_per_dim",
     "parameters": "parameters",
-    "sampling_ms_per_100": "sampling, ms",
-    "sampling_ratio": "ratio",
-    "forward_ms_per_100": "density, ms",
-    "forward_ratio": "ratio",
-    "training_ms_per_100": "training, ms",
-    "training_ratio": "ratio",
+    "sampling, ms": "sampling_ms_per_100",
+    "sampling ratio": "sampling_ratio",
+    "density, ms": "forward_ms_per_100",
+    "density ratio": "forward_ratio",
+    "training, ms": "training_ms_per_100",
+    "training ratio": "training_ratio",
 }
 
 
@@ -73,7 +73,7 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:
         report = compare(data, folder, candidates, arguments, config, size=size, rounds=rounds, progress=advance)
-    click.echo(_table(rows_of(report)))
+    click.echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows_of(report)]))
     for model, problem in report["diverged"].items():
         click.echo(f"{model}: {problem}", err=True)
     print_report(report)
@@ -89,15 +89,3 @@ def _epochs(epochs: int, models: int) -> Iterator[Progress]:
                 advance(f"{model}, {metrics.loss:.3f} bits per dimension, {metrics.seconds:.0f} s")
 
         yield update
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    cells = [list(_COLUMNS.values()), *([_shown(row[key]) for key in _COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in cells
-    )
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else shown(value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath, show, size_option, test_images
+from nflows_core.cli.options import FilePath, RunPath, show, size_option
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
 
@@ -18,11 +18,9 @@ from nflows_core.runtime.errors import ExitCode
 @json_option
 def evaluate(folder: Path, data: str | None, size: int | None) -> None:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
-    from nflows_core.runs import experiment, read_run
-    from nflows_core.runs.conditioning import context_of
+    from nflows_core.runs.report import measure_run
 
-    images = test_images(folder, data, size)
-    show(experiment.measure(experiment.load(folder), images, context=context_of(read_run(folder), images)))
+    show(measure_run(folder, data, size))
 
 
 @click.command(cls=Command)
@@ -36,16 +34,9 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
 @json_option
 def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, size: int | None) -> None:
     """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""
-    from nflows_core.evaluation import reconstruction_error
-    from nflows_core.runs import experiment, read_run
-    from nflows_core.runs.conditioning import context_of
+    from nflows_core.runs.report import reconstruct_run
 
-    flow, images = experiment.load(folder), test_images(folder, data, size)
-    context = context_of(read_run(folder), images)
-    error = reconstruction_error(flow, images, count, context=context)
-    if output is not None:
-        experiment.save_reconstruction(flow, images, output, context=context)
-    show({"images": min(count, len(images)), "max_reconstruction_error": error})
+    show(reconstruct_run(folder, data, size, n=count, path=output))
 
 
 @click.command(cls=Command)

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nflows_core.cli.options import FilePath, RunPath, show, size_option
 from nflows_core.runtime.cli import Command, json_option
-from nflows_core.runtime.errors import CommandError
-
-if TYPE_CHECKING:
-    from nflows_core.data.images import Images
-    from nflows_core.data.split import SplitName
-    from nflows_core.flow import Flow
 
 _PicturePath = click.Path(exists=True, dir_okay=False, path_type=Path)
 _output_option = click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
@@ -53,14 +45,9 @@ def interpolate(
 
     Without pictures, between test images of RUN's own data.
     """
-    from nflows_core.latents.strips import save_interpolation
+    from nflows_core.runs.edits import interpolate_pictures
 
-    if len(pictures) == 1:
-        raise CommandError(f"{pictures[0]} alone: give two pictures or more, or none for test images")
-    flow = _flow(folder)
-    images = _pictures(folder, flow, pictures, size, data, 2 * count)
-    ends = list(pairwise(range(len(images))))
-    save_interpolation(flow, images, ends if pictures else ends[::2], steps, output)
+    interpolate_pictures(folder, pictures, output, steps=steps, n=count, size=size, data=data)
     click.echo(output)
 
 
@@ -100,52 +87,11 @@ def edit(
     One picture and one amount give the edited picture in its own size; more give a row for each picture. Without
     pictures, test images of RUN's own data are edited. The direction is kept with RUN, or that of its training images.
     """
-    from nflows_core.latents.stored import stored_directions
-    from nflows_core.latents.strips import find_direction, save_edit
-    from nflows_core.latents.table import read_attributes
+    from nflows_core.runs.edits import edit_pictures
 
-    flow = _flow(folder)
-    images = _pictures(folder, flow, pictures, size, data, count)
-    attributes = None if table is None else read_attributes(table)
-    stored = stored_directions(folder) if data is None and attributes is None else {}
-    direction = stored.get(attribute) or find_direction(flow, attribute, _data(folder, "train", data), attributes)
-    result = save_edit(flow, images, attribute, direction, amounts, output)
+    result = edit_pictures(folder, pictures, attribute, amounts, output, table=table, n=count, size=size, data=data)
     _show_measured(result.get("measured", {}))
     show(result)
-
-
-def _flow(folder: Path) -> Flow:
-    from nflows_core.runs import read_run
-    from nflows_core.runs.experiment import load
-
-    if read_run(folder).arguments.get("context_features"):
-        raise CommandError(f"{folder} is conditional, and a picture alone has no class; give an unconditional run")
-    return load(folder)
-
-
-def _data(folder: Path, split: SplitName, data: str | None) -> Images:
-    from nflows_core.data.read import read_images
-    from nflows_core.runs import read_run
-
-    run = read_run(folder)
-    if data is None and run.data != "digits" and not Path(run.data).exists():
-        raise CommandError(f"{folder} was trained on {run.data}, which is not there; say by --data where it is now")
-    return read_images(data or run.data, split, run.size)
-
-
-def _pictures(
-    folder: Path, flow: Flow, pictures: Sequence[Path], size: int | None, data: str | None, count: int
-) -> Images:
-    """The pictures as the flow takes them, or else some test images."""
-    from nflows_core.data.pictures import read_pictures
-    from nflows_core.latents.attributes import spread
-    from nflows_core.runs import read_run
-
-    if pictures:
-        return read_pictures(pictures, flow.shape, flow.quantization, size or read_run(folder).size)
-    test = _data(folder, "test", data)
-    names = test.names or [f"test image {i}" for i in range(len(test))]
-    return replace(test, names=tuple(names))[spread(len(test), count)]
 
 
 def _show_measured(measured: Mapping[str, Mapping[str, Any]]) -> None:

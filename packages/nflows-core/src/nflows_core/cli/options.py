@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.page import shown, words
 from nflows_core.shipped import find_run
-
-if TYPE_CHECKING:
-    from nflows_core.data.images import Images
 
 MODEL_METAVAR = "NAME[:ARGUMENT=VALUE,...]"
 FolderPath = click.Path(file_okay=False, path_type=Path)
@@ -34,15 +31,6 @@ size_option = click.option(
     "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
-
-
-def test_images(folder: Path, data: str | None, size: int | None) -> Images:
-    """The test images of ``data``, or of the data that the run in the folder was trained on."""
-    from nflows_core.data.read import read_images
-    from nflows_core.runs import read_run
-
-    trained = read_run(folder)
-    return read_images(data or trained.data, "test", size or trained.size)
 
 
 def show(result: Mapping[str, Any]) -> None:

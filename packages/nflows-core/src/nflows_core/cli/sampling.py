@@ -25,9 +25,10 @@ from nflows_core.runtime.cli import Command
 @seed_option
 def sample(folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], seed: int) -> None:
     """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
-    from nflows_core.runs import experiment, read_run
     from nflows_core.runs.conditioning import class_rows
+    from nflows_core.runs.folder import load_on_device, read_run
+    from nflows_core.runs.pictures import save_samples
 
     rows = class_rows(read_run(folder), count, names)
-    experiment.save_samples(experiment.load(folder), output, count, temperature=temperature, seed=seed, rows=rows)
+    save_samples(load_on_device(folder), output, count, temperature=temperature, seed=seed, rows=rows)
     click.echo(output)

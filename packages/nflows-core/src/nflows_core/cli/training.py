@@ -127,11 +127,11 @@ def _is_main_process() -> bool:
 
 
 def _report(folder: Path, title: str) -> None:
-    from nflows_core.runs import experiment
+    from nflows_core.runs.report import headlines, report_run
 
     if not _is_main_process():
         return
-    report = experiment.report(folder, title)
-    click.echo(experiment.headlines(report))
+    report = report_run(folder, title)
+    click.echo(headlines(report))
     click.echo(f"{'report':<32} {folder / 'report.html'}")
     print_report(report)

@@ -26,7 +26,7 @@ def read_layout(place: object, layout: Layout, open_file: Opener, size: int | No
     Arguments:
         place: The data set, named in errors.
         layout: The names to decode, and their classes.
-        open_file: How to open one.
+        open_file: The function that opens the file of a name.
         size: Side of the square that `fit_square` makes of each image, or nothing.
 
     Raises:
@@ -47,7 +47,7 @@ def read_pictures(paths: Sequence[Path], like: tuple[int, int, int], quantizatio
     Arguments:
         paths: The files; they become the names of the images.
         like: Channels, height and width that the model takes; a greyscale picture becomes RGB where it takes that.
-        quantization: How many values a pixel of its data can take; the 256 of a picture are mapped to as many.
+        quantization: The number of values that a pixel of its data can take; the 256 of a picture become as many.
         size: Side of the square that `fit_square` makes of each picture, or nothing.
 
     Raises:
@@ -64,7 +64,7 @@ def _picture(path: Path, like: tuple[int, int, int], size: int | None) -> Tensor
         pixels = fit_square(pixels[None], size)[0]
     if pixels.shape[1:] != like[1:]:
         wanted = f"{like[2]}x{like[1]}"
-        advice = f"; give --size {like[1]}" if like[1] == like[2] and size is None else ""
+        advice = f"; give size {like[1]}" if like[1] == like[2] and size is None else ""
         raise DataError(f"{path}: {_size(pixels)} pixels, but the flow takes {wanted}{advice}")
     if len(pixels) > like[0]:
         raise DataError(f"{path}: is in colour, but the flow takes greyscale; convert it first")
@@ -120,7 +120,7 @@ def _check_size(place: object, name: str, decoded: dict[str, Tensor]) -> None:
     if decoded[name].shape[1:] != decoded[first].shape[1:]:
         raise DataError(
             f"{place}: {first} is {_size(decoded[first])}, but {name} is {_size(decoded[name])} pixels; "
-            "give one size for all by --size"
+            "give one size for all"
         )
 
 

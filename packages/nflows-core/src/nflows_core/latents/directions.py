@@ -100,7 +100,7 @@ def _check(flow: Flow, images: Images, values: Tensor) -> None:
     if (images.shape, images.quantization) != (flow.shape, flow.quantization):
         raise ValueError(
             f"the flow takes images of shape {flow.shape} with {flow.quantization} values a pixel, these have "
-            f"{images.shape} with {images.quantization}; give --size, or others"
+            f"{images.shape} with {images.quantization}; give others"
         )
     if values.shape != (len(images),):
         raise ValueError(f"{len(images)} images need one value each, got values of shape {tuple(values.shape)}")

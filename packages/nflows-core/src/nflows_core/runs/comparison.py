@@ -21,8 +21,9 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.models import ModelChoice, argument_names
-from nflows_core.runs import Run, experiment, read_run
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs import experiment
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, load_on_device, read_run
+from nflows_core.runs.report import RECONSTRUCTED_IMAGES
 from nflows_core.runtime.curve import Curve, Points
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_csv, write_report
@@ -51,14 +52,14 @@ def compare(
     diverges is left out of the rows and named in the report.
 
     Arguments:
-        data: As `read_images` takes it.
-        folder: For the report, and a run folder for each candidate.
-        candidates: At least one; times are related to those of the first.
-        arguments: Of every model that takes them; a candidate's own come first.
-        config: The settings.
-        size: As `read_images` takes it.
-        rounds: How often the times are measured.
-        progress: See `Progress`.
+        data: The data set, as `read_images` takes it.
+        folder: The folder for the report, and for a run folder of each candidate.
+        candidates: The models, at least one; times are related to those of the first.
+        arguments: The arguments of every model that takes them; a candidate's own come first.
+        config: The settings of every training.
+        size: The side of the square that every image is scaled and cropped to; unchanged if not given.
+        rounds: The number of times that everything is timed.
+        progress: The function that is called after every update.
 
     Raises:
         ValueError: Two candidates are the same, or a run in the folder was trained otherwise.
@@ -73,7 +74,7 @@ def compare(
             _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
         except DivergedError as error:
             failures[candidate.text] = str(error)
-    trained = {text: experiment.load(folder / _slug(text)) for text in texts if text not in failures}
+    trained = {text: load_on_device(folder / _slug(text)) for text in texts if text not in failures}
     if not trained:
         raise ValueError(f"every candidate diverged: {'; '.join(failures.values())}")
     rows = _rows(folder, trained, read_images(data, "test", size), rounds, config.seed)
@@ -128,7 +129,7 @@ def _quality(flow: Flow, test: Images, seed: int) -> dict[str, Any]:
         "bits_per_dim_interval_95": list(bits.interval),
         "nats_per_image": bits.mean * math.prod(flow.shape) * math.log(2),
         "parameters": parameters(flow),
-        "max_reconstruction_error": reconstruction_error(flow, test, experiment.RECONSTRUCTED_IMAGES, seed=seed),
+        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed),
     }
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.runs import Run
+from nflows_core.runs.folder import Run
 
 
 class ClassRows(NamedTuple):
@@ -54,8 +54,9 @@ def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
     """The context of about ``n`` samples, as many of each class: a row of the picture for each.
 
     Arguments:
-        run: Where the samples are from.
-        n: Rounded up to a multiple of the number of classes; if it is lower, only the first ``n`` classes are drawn.
+        run: The run whose flow draws the samples.
+        n: The number of samples, rounded up to a multiple of that of the classes; if it is lower, only the first ``n``
+            classes are drawn.
         names: The classes in order; all of them if not given.
 
     Raises:
@@ -63,7 +64,7 @@ def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
     """
     if not run.training.conditional:
         if names:
-            raise DataError("the flow of this run knows no classes: it was not trained with --conditional")
+            raise DataError("the flow of this run knows no classes: it was not trained with conditional=True")
         return NO_CLASSES
     numbers = torch.tensor(_numbers(run.classes, names or run.classes))[:n]
     count = math.ceil(n / len(numbers))

@@ -39,12 +39,12 @@ class Run:
     """How a model was built and trained.
 
     Arguments:
-        model: Its name in `nflows_core.models.MODELS`.
-        arguments: Its keyword arguments, as JSON's own types and tuples.
-        data: Where the training images are from, as `read_images` takes it.
-        size: To which they were scaled, as `read_images` takes it.
+        model: The model's name in `nflows_core.models.MODELS`.
+        arguments: The model's arguments, as JSON's own types and tuples.
+        data: The data set of the training images, as `read_images` takes it.
+        size: The side that the images were scaled to, or nothing.
         classes: The names of their classes.
-        training: The settings.
+        training: The settings of the training.
     """
 
     model: str
@@ -121,6 +121,11 @@ def load_run(folder: Path) -> Flow:
     path, weights = _weights(folder)
     load_tensors(flow, weights, path)
     return flow.eval()
+
+
+def load_on_device(folder: Path) -> Flow:
+    """The flow of a run, as `load_run` gives it, on the GPU if there is one."""
+    return load_run(folder).to(processes().device)
 
 
 def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
