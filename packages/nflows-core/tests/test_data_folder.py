@@ -191,6 +191,13 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert len(read_images(tmp_path / "data", "train")) == len(read_images(tmp_path / "real", "train")) == 3
 
 
+def test_a_circle_of_links_ends(tmp_path: Path) -> None:
+    splits(tmp_path)
+    before = read_images(tmp_path, "train").names
+    (tmp_path / "train" / "loop").symlink_to(tmp_path)
+    assert read_images(tmp_path, "train").names == before
+
+
 # What is refused
 
 
@@ -313,8 +320,9 @@ def test_too_few_images_to_hold_one_out(tmp_path: Path) -> None:
         read_images(tmp_path, "test")
 
 
-def test_circle_of_links(tmp_path: Path) -> None:
-    save(tmp_path / "cat" / "0.png")
-    (tmp_path / "cat" / "loop").symlink_to(tmp_path)
-    with pytest.raises(DataError, match="a link leads to a folder that is read already"):
+def test_a_folder_that_is_there_twice(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        save(tmp_path / split / "cat" / "0.png")
+    (tmp_path / "train" / "dog").symlink_to(tmp_path / "test" / "cat")
+    with pytest.raises(DataError, match="train/dog: a link leads to a folder that is read already; remove it"):
         read_images(tmp_path, "train")

@@ -76,10 +76,11 @@ def run_batch(
     """Runs a function over every job; shows progress and writes ``status.jsonl`` as it goes.
 
     Arguments:
-        batch: See `nflows_core.runtime.jobs.plan_batch`.
-        process: See `Process`. An error of it is that file's, and the next file follows.
-        what: What the files are, for the progress.
-        skip_existing: Leave out jobs whose result is there. A result that is a folder must be done by the log.
+        batch: The jobs, as `nflows_core.runtime.jobs.plan_batch` plans them.
+        process: The function. An error of it is that file's, and the next file follows.
+        what: The word for the files in the progress.
+        skip_existing: Whether jobs whose result is there are left out. A result that is a folder must be done by the
+            log.
         dask: The address of a scheduler whose workers run the function, else this process.
 
     Raises:
@@ -98,7 +99,7 @@ def run_batch(
                 advance(_told(outcome))
         except KeyboardInterrupt as error:
             raise CommandError(
-                f"interrupted after {len(outcomes)} of {len(jobs)}; --skip-existing goes on with the rest",
+                f"interrupted after {len(outcomes)} of {len(jobs)}; skip_existing goes on with the rest",
                 ExitCode.INTERRUPTED,
             ) from error
     return BatchResult([outcomes[index] for index in range(len(jobs))])

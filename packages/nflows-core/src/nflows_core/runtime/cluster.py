@@ -26,9 +26,9 @@ def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job
     A job whose worker dies is run again elsewhere, and fails when that has happened several times.
 
     Arguments:
-        address: Of the scheduler, as ``tcp://host:8786``.
+        address: The address of the scheduler, as ``tcp://host:8786``.
         process: The function.
-        jobs: Taken as the cluster has room for them.
+        jobs: The jobs with their numbers, taken as the cluster has room for them.
 
     Returns:
         The outcomes as they come, each with the number of its job.
@@ -42,7 +42,7 @@ def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job
             yield from _run(client, process, jobs)
         except CancelledError as error:
             raise CommandError(
-                f"{address}: the Dask scheduler is gone; start it again and go on with --skip-existing", ExitCode.FAILED
+                f"{address}: the Dask scheduler is gone; start it again and go on with skip_existing", ExitCode.FAILED
             ) from error
 
 
@@ -73,7 +73,7 @@ def connect(address: str) -> Client:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("--dask needs Dask; run: pip install 'nflows-core[dask]'") from error
+        raise ModuleNotFoundError("a cluster needs Dask; run: pip install 'nflows-core[dask]'") from error
     try:
         return Client(address)
     except (OSError, ValueError) as error:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nflows_core.runtime.files import LEFT_BEHIND, is_junk
+from nflows_core.runtime.files import LEFT_BEHIND
+from nflows_core.runtime.folders import walk
 
 TakesFolder = Callable[[Path], bool]
 """Whether a folder is one input as a whole, as the product of a satellite is."""
@@ -19,8 +20,8 @@ class Job:
     """One input and the place of its result.
 
     Arguments:
-        source: A file, or a folder that is one input.
-        target: What is written for it.
+        source: The input: a file, or a folder that is one input.
+        target: The file or folder of its result.
     """
 
     source: Path
@@ -32,8 +33,8 @@ class Batch:
     """Jobs that can be run: no result of theirs replaces an input or the result of another one.
 
     Arguments:
-        jobs: At least one, in the order of the command line, each folder's in the order of names.
-        folder: Where all results go; nothing for one input whose result has a name of its own.
+        jobs: The jobs, at least one, in the order of the command line, each folder's in the order of names.
+        folder: The folder of all results; nothing for one input whose result has a name of its own.
     """
 
     jobs: Sequence[Job]
@@ -51,17 +52,17 @@ def plan_batch(
     """Finds the inputs, and says where each result goes.
 
     A folder is searched with the folders in it, and its structure is kept below ``output``; what `is_junk` names is
-    skipped, and so is the output folder. Links are followed, but not around. A file of the command line is taken
+    skipped, and so is the output folder; links are followed as `walk` says. A file of the command line is taken
     whatever its suffix. If there is one input, which is no folder to search, and ``output`` has the suffix of a result,
     ``output`` is the result's name.
 
     Arguments:
-        inputs: Files and folders.
-        output: A folder, which need not exist, or the name of the only result.
-        suffixes: Of the files that folders are searched for, as ``.png``, in small letters.
-        target_suffix: Replaces that of an input if it is one of ``suffixes``, else follows its name; unchanged if not
-            given. Empty where results are folders.
-        takes_folder: See `TakesFolder`.
+        inputs: The files and folders that a person gave.
+        output: The folder of the results, which need not exist, or the name of the only result.
+        suffixes: The suffixes of the files that folders are searched for, as ``.png``, in small letters.
+        target_suffix: The suffix of a result: it replaces that of an input if it is one of ``suffixes``, else follows
+            its name; unchanged if not given. Empty where results are folders.
+        takes_folder: The function that says whether a folder is one input as a whole.
 
     Raises:
         OSError: An input is missing, or a folder cannot be read.
@@ -73,8 +74,8 @@ def plan_batch(
     if _is_one_result(inputs, output, wanted, takes_folder):
         jobs = [Job(inputs[0], output)]
     else:
-        found = _find(inputs, output, suffixes, takes_folder)
-        jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in found))
+        named = _inputs(inputs, output, suffixes, takes_folder)
+        jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
     _check(jobs, inputs, output, suffixes)
     return Batch(jobs, None if jobs[0].target == output else output)
 
@@ -88,7 +89,7 @@ def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[st
     return False
 
 
-def _find(
+def _inputs(
     inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder
 ) -> Iterator[tuple[Path, Path]]:
     """Every input and its path below the folder that was given."""
@@ -100,24 +101,16 @@ def _find(
         if not path.is_dir() or takes_folder(path):
             yield path, Path((path.resolve() if path.name in ("", "..") else path).name)
         else:
-            yield from ((inner, inner.relative_to(path)) for inner in _walk(path, closed, suffixes, takes_folder))
+            yield from ((inner, inner.relative_to(path)) for inner in _below(path, closed, suffixes, takes_folder))
 
 
-def _walk(root: Path, closed: str, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
+def _below(root: Path, closed: str, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
     """Every input below a folder but those in the folder ``closed``."""
-    for top, folders, names in os.walk(root, followlinks=True, onerror=_fail):
-        inner = [Path(top, name) for name in sorted(folders) if not is_junk(name)]
-        inner = [folder for folder in inner if os.path.realpath(folder) != closed and not _leads_back(folder, root)]
+    for folders, files in walk(root):
+        inner = [folder for folder in folders if os.path.realpath(folder) != closed]
         whole = {folder for folder in inner if takes_folder(folder)}
-        folders[:] = [folder.name for folder in inner if folder not in whole]
-        files = (Path(top, name) for name in names if not is_junk(name))
+        folders[:] = [folder for folder in inner if folder not in whole]
         yield from sorted(whole.union(file for file in files if file.suffix.lower() in suffixes))
-
-
-def _leads_back(folder: Path, root: Path) -> bool:
-    """Whether a link leads to a folder that it is in, where the walk would go on until the path is too long."""
-    above = folder.parents[: len(folder.parents) - len(root.parents)]
-    return folder.is_symlink() and os.path.realpath(folder) in map(os.path.realpath, above)
 
 
 def _rename(name: Path, suffixes: Collection[str], target_suffix: str | None) -> Path:
@@ -161,7 +154,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _fail(error: OSError) -> None:
-    raise error

@@ -39,7 +39,7 @@ def render_page(
     curves: Sequence[Curve],
     pictures: Mapping[str, str | Path | bytes],
 ) -> str:
-    """The HTML of a report: its numbers and tables, the curves, the then every setting.
+    """The HTML of a report: its numbers, the pictures, the tables, the curves, and at last every setting.
 
     Arguments:
         report: The content of ``report.json``; a mapping in it is a group of settings.
