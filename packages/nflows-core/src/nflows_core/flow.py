@@ -26,8 +26,8 @@ class Flow(nn.Module):
 
     Arguments:
         levels: The bijections, from the data on.
-        splits: One for each level but the last.
-        quantization: How many values a pixel of the data can take; 256 for 8-bit images.
+        splits: The splits, one for each level but the last.
+        quantization: The number of values that a pixel of the data can take; 256 for 8-bit images.
     """
 
     def __init__(self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256) -> None:
@@ -138,7 +138,7 @@ class Flow(nn.Module):
         """Draws ``n`` images, :math:`(n, C, H, W)`, with values about :math:`[0, 1]`.
 
         Arguments:
-            n: How many.
+            n: The number of images.
             temperature: Standard deviation of the latents; below 1 the samples are likelier and less varied.
             context: Conditioning vectors, :math:`(n, D)`, or one for all of them, :math:`(1, D)`, or nothing.
             generator: The source of the noise, on the device of the flow.

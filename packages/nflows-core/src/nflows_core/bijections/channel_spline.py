@@ -17,8 +17,8 @@ def channel_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tenso
 
     Arguments:
         x: Images, :math:`(B, C, H, W)`.
-        knots: Where they are, and the values there, :math:`(2, C, K + 1)`, both increasing along the last dimension.
-        derivatives: Positive, :math:`(C, K + 1)`; one at the ends, for a continuous derivative.
+        knots: Places and values of the knots, :math:`(2, C, K + 1)`, both increasing along the last dimension.
+        derivatives: The derivatives at the knots, positive, :math:`(C, K + 1)`; one at the ends, for a continuous one.
 
     Returns:
         The images of the spline, :math:`(B, C, H, W)`, and the sum of :math:`\log dy/dx` over each, :math:`(B,)`.

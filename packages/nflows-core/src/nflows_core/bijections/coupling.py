@@ -22,7 +22,7 @@ class ConditionalAffine(Bijection):
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kept: Channels of :math:`x_1`.
-        network: Maps :math:`x_1` and the context to :math:`t` and :math:`r`, one after the other.
+        network: The network that maps :math:`x_1` and the context to :math:`t` and :math:`r`, one after the other.
     """
 
     def __init__(self, shape: Shape, kept: int, network: nn.Module) -> None:

@@ -36,7 +36,7 @@ class ContextConv2d(nn.Module):
     Arguments:
         in_channels: Channels in.
         out_channels: Channels out.
-        kernel_size: Odd; zero padding keeps height and width.
+        kernel_size: Height and width of the kernel, odd; zero padding keeps height and width.
         context_features: Entries :math:`D` of a context vector; 0 for a layer that ignores the context.
     """
 
@@ -58,7 +58,7 @@ class CouplingNetwork(nn.Module):
 
     Arguments:
         in_channels: Channels that condition.
-        out_channels: Parameters of the coupling at each pixel.
+        out_channels: The number of parameters of the coupling at each pixel.
         width: Channels of the hidden layers.
         context_features: Entries :math:`D` of a context vector; 0 without one.
     """

@@ -23,7 +23,7 @@ class FInCUnit(Bijection):
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernels.
-        max_amplification: As in `InvertibleConv2d`.
+        max_amplification: The bound of `InvertibleConv2d` on the inverse.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3, max_amplification: float | None = None) -> None:

@@ -33,8 +33,8 @@ class InvertibleConv2d(_Convolution):
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
         corner: The corner of the image where the zeros stand and the recursion starts.
-        max_amplification: No value of an image grows more than so many times in the inverse, whatever the parameters
-            are; without one, the inverse of a large kernel can be as large as the image's size lets it.
+        max_amplification: The bound on how much a value of an image grows in the inverse, whatever the parameters are;
+            without one, the inverse of a large kernel can be as large as the image's size lets it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class InverseConv2d(_Convolution):
         shape: The event shape :math:`(C, H, W)`.
         kernel_size: Height and width of the kernel.
         corner: The corner of the image where the zeros stand and the recursion starts.
-        max_amplification: As in `InvertibleConv2d`, here of the forward direction.
+        max_amplification: The bound of `InvertibleConv2d`, here on the forward direction.
     """
 
     def __init__(

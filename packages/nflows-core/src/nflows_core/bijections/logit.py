@@ -17,7 +17,7 @@ class Logit(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)` of images with values in :math:`[0, 1]`.
-        alpha: In :math:`(0, 1/2)`; the larger, the smaller are the slopes at black and white.
+        alpha: The margin :math:`\alpha` in :math:`(0, 1/2)`; the larger, the smaller are the slopes at black and white.
     """
 
     def __init__(self, shape: Shape, alpha: float = 0.05) -> None:

@@ -19,7 +19,8 @@ class Permutation(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        order: :math:`\pi`, each channel once, as in ``torch.randperm(C).tolist()``; the reverse order unless given.
+        order: The order :math:`\pi`, each channel once, as in ``torch.randperm(C).tolist()``; the
+            reverse order unless given.
     """
 
     order: Tensor

@@ -79,10 +79,10 @@ def knots_and_derivatives(widths: Tensor, heights: Tensor, derivatives: Tensor, 
     section 3.1); zeros stand for the identity.
 
     Arguments:
-        widths: :math:`(N, K, *)`, a softmax of which are the :math:`K` widths.
-        heights: :math:`(N, K, *)`, likewise.
-        derivatives: :math:`(N, K - 1, *)`; the derivatives at the ends are one, as outside.
-        tail: Where the identity begins.
+        widths: The raw widths, :math:`(N, K, *)`, a softmax of which are the :math:`K` widths.
+        heights: The raw heights, :math:`(N, K, *)`, likewise.
+        derivatives: The raw derivatives, :math:`(N, K - 1, *)`; the derivatives at the ends are one, as outside.
+        tail: The absolute value from which on it is the identity.
 
     Returns:
         Where the knots are and the values there, :math:`(2, N, K + 1, *)`, and the derivatives, :math:`(N, K + 1, *)`.

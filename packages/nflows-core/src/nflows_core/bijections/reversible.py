@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from nflows_core.bijections.base import Bijection, Composition
 
 _LARGEST_ERROR = 1e-2
-"""Of a recovered input, relative to its largest value; see `recomputed_activations` for what is usual."""
+"""The largest error of a recovered input, relative to its largest value."""
 
 
 @contextmanager

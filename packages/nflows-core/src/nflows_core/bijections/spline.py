@@ -18,8 +18,8 @@ class SplineActivation(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        bins: How many, :math:`K`, at least two.
-        tail: Where the identity begins.
+        bins: The number of bins, :math:`K`, at least two.
+        tail: The absolute value from which on it is the identity.
     """
 
     def __init__(self, shape: Shape, bins: int = 5, tail: float = 20.0) -> None:

@@ -25,9 +25,9 @@ class SplineCoupling(Bijection):
         shape: The event shape :math:`(C, H, W)`, with at least two channels.
         width: Channels of the network's hidden layers.
         context_features: Entries of a context vector; 0 without one.
-        bins: How many, :math:`K`, at least two; the network gives :math:`3 K - 1` numbers for each entry.
-        tail: Where the identity begins; by default at four standard deviations of what `ActNorm` normalized, so that
-            each of eight bins is one standard deviation wide at first.
+        bins: The number of bins, :math:`K`, at least two; the network gives :math:`3 K - 1` numbers for each entry.
+        tail: The absolute value from which on it is the identity; by default four standard deviations of what `ActNorm`
+            normalized, so that each of eight bins is one standard deviation wide at first.
     """
 
     def __init__(
@@ -61,9 +61,10 @@ def entry_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tensor,
 
     Arguments:
         x: The entries, :math:`(B, *)`.
-        knots: Where they are, and the values there, :math:`(2, B, K + 1, *)`, both increasing along the third dimension
-            and with the same ends.
-        derivatives: Positive, :math:`(B, K + 1, *)`; one at the ends, for a continuous derivative.
+        knots: Places and values of the knots, :math:`(2, B, K + 1, *)`, both increasing along the third dimension and
+            with the same ends.
+        derivatives: The derivatives at the knots, positive, :math:`(B, K + 1, *)`; one at the ends, for a continuous
+            derivative.
 
     Returns:
         The values of the splines, and :math:`\log dy/dx`, both :math:`(B, *)`.

@@ -69,13 +69,13 @@ def parse_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
 
 def _image_file(folder: Path, split: str) -> Path | None:
     for prefix in _PREFIXES[split]:
-        found = sorted(folder.glob(f"*{prefix}-images*idx3*"))
-        if len({file.name.removesuffix(".gz") for file in found}) > 1:
+        files = sorted(folder.glob(f"*{prefix}-images*idx3*"))
+        if len({file.name.removesuffix(".gz") for file in files}) > 1:
             raise DataError(
-                f"{folder}: both {found[0].name} and {found[-1].name} hold {split} images; leave one of them"
+                f"{folder}: both {files[0].name} and {files[-1].name} hold {split} images; leave one of them"
             )
-        if found:
-            return found[0]
+        if files:
+            return files[0]
     return None
 
 

@@ -25,7 +25,7 @@ class Images:
         labels: The index of each image's class as int64, :math:`(N,)`, or nothing.
         classes: The names of the classes.
         names: The path of each image inside its data set, if it has one.
-        vectors: What a conditional flow is given instead of the class, such as attributes: floats, :math:`(N, D)`.
+        vectors: The conditioning vectors that stand in for the classes, such as attributes: floats, :math:`(N, D)`.
 
     Example:
         >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))

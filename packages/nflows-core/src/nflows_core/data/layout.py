@@ -36,7 +36,7 @@ def lay_out(place: object, names: Iterable[str], folders: Iterable[str], split: 
         place: The data set, named in errors.
         names: Paths of the files, with slashes; their order is kept.
         folders: Paths of the folders, empty ones too.
-        split: The split to find, or nothing for every image.
+        split: The split that is wanted, or nothing for every image.
 
     Raises:
         DataError: The split or a class is empty, a class is not in the training split, or only some images

@@ -22,7 +22,8 @@ def read_images(path: str | Path, split: SplitName, size: int | None = None) -> 
         path: A folder of pictures, a tar archive of them, a folder of IDX files (MNIST), one such file, a
             ``.npy`` file, a folder of ``train.tar`` and ``test.tar`` (or ``.npy``), or the word ``digits``
             for the embedded demo set.
-        split: ``train`` or ``test``. A data set without the two is split by a hash that holds out a tenth.
+        split: The part to read, ``train`` or ``test``. A data set without the two is split by a hash that holds out
+            a tenth.
         size: Side of the square that every image is scaled and cropped to; unchanged if not given.
 
     Raises:

@@ -14,7 +14,7 @@ def fit_square(pixels: Tensor, size: int) -> Tensor:
     """Scales the shorter side to ``size`` pixels and keeps the central square.
 
     Arguments:
-        pixels: uint8, :math:`(N, C, H, W)`.
+        pixels: The images as uint8, :math:`(N, C, H, W)`.
         size: Side of the square.
 
     Returns:

@@ -26,9 +26,9 @@ def gaussian_bits_per_dim(train: Images, test: Images, seed: int = 0) -> BitsPer
     `Flow.bits_per_dim`.
 
     Arguments:
-        train: Images to fit, more than :math:`D = CHW` of them.
-        test: Images to measure.
-        seed: Of the dequantization noise.
+        train: The images to fit, more than :math:`D = CHW` of them.
+        test: The images to measure.
+        seed: The seed of the dequantization noise.
 
     Raises:
         ValueError: The images differ in shape or quantization, or the covariance is singular.

@@ -18,8 +18,8 @@ class GraphedSampler:
     where they are: updated in place, they are the ones that count; moved to another device or type, they are not.
 
     Arguments:
-        flow: On a CUDA device.
-        n: Images of every call.
+        flow: The flow to sample, on a CUDA device.
+        n: The number of images of every call.
         context: An example of the conditioning vectors, :math:`(n, D)`, or nothing if the flow takes none.
 
     Raises:

@@ -21,7 +21,7 @@ class ReconstructionGrid:
 
     Arguments:
         pixels: The picture, uint8, :math:`(H, W, C)`.
-        amplification: What the differences are multiplied with.
+        amplification: The factor by which the differences are multiplied.
     """
 
     pixels: NDArray[np.uint8]
@@ -39,8 +39,9 @@ def image_grid(images: Tensor, columns: int | None = None) -> NDArray[np.uint8]:
     Images below 64 pixels are enlarged by a whole factor without smoothing, so that every pixel can be seen.
 
     Arguments:
-        images: Values in :math:`[0, 1]`, :math:`(N, C, H, W)` with one or three channels; others are clamped.
-        columns: Images in a row; about as many as rows if not given.
+        images: The images, with values in :math:`[0, 1]`, :math:`(N, C, H, W)` with one or three channels; other values
+            are clamped.
+        columns: The number of images in a row; about as many as rows if not given.
 
     Returns:
         The picture as uint8, :math:`(H', W', C)`. A value :math:`x` is shown as
@@ -68,8 +69,8 @@ def reconstruction_grid(images: Tensor, reconstructions: Tensor) -> Reconstructi
     The largest power of ten that leaves every absolute difference below one amplifies the differences.
 
     Arguments:
-        images: Values in :math:`[0, 1]`, :math:`(N, C, H, W)`.
-        reconstructions: Of the same shape.
+        images: The images, with values in :math:`[0, 1]`, :math:`(N, C, H, W)`.
+        reconstructions: Their reconstructions, of the same shape.
 
     Raises:
         ValueError: The shapes differ; and what `image_grid` raises.

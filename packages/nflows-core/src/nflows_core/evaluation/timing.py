@@ -17,7 +17,15 @@ TIMED_IMAGES = 100
 
 
 def median_milliseconds(works: Sequence[Work], runs: int = 5) -> list[float]:
-    """Milliseconds of each work: the median of ``runs``, the works taking turns, after a turn that does not count."""
+    """Times several pieces of work, which take turns, after a turn that does not count.
+
+    Arguments:
+        works: The pieces of work.
+        runs: The number of turns.
+
+    Returns:
+        The median of each work, in milliseconds.
+    """
     for work in works:
         work()
     turns = [[_milliseconds(work) for work in works] for _ in range(runs)]

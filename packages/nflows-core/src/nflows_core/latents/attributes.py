@@ -87,11 +87,11 @@ def attribute_values(
     """The images that have an attribute, and its values.
 
     Arguments:
-        name: A column of the table; or else the name of a class, whose images have 1 and all others 0; or else a
-            name in `MEASURES`.
-        images: The images.
-        table: Values from a file.
-        most: To how many images to keep, evenly spaced, or all of them.
+        name: The attribute: a column of the table; or else the name of a class, whose images have 1 and all others 0;
+            or else a name in `MEASURES`.
+        images: The images that may have it.
+        table: The attributes of a file, if there is one.
+        most: The largest number of images to take, evenly spaced; all of them if not given.
 
     Returns:
         Those images, and the values, :math:`(N,)` in float64.

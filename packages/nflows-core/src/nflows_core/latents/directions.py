@@ -25,9 +25,9 @@ class AttributeDirection:
 
     Arguments:
         vector: The change for one standard deviation of the attribute, :math:`(CHW,)`.
-        mean: Of the attribute.
-        standard_deviation: Of the attribute, in its own unit.
-        images: From how many images.
+        mean: The mean of the attribute.
+        standard_deviation: The standard deviation of the attribute, in its own unit.
+        images: The number of images that it is from.
     """
 
     vector: Tensor
@@ -51,11 +51,11 @@ def attribute_direction(
     entry of :math:`d` has a standard error of about :math:`1 / \sqrt{N}`.
 
     Arguments:
-        flow: The model.
-        images: Quantized as the flow expects, at least `MINIMUM_IMAGES`.
+        flow: The flow that encodes the images.
+        images: The images, quantized as the flow expects, at least `MINIMUM_IMAGES`.
         values: The attribute of each image, :math:`(N,)`.
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
-        seed: Of the dequantization noise.
+        seed: The seed of the dequantization noise.
 
     Raises:
         ValueError: The images do not fit the flow or are too few, or the values are constant, not finite, or of
@@ -83,10 +83,10 @@ def edit(
     r"""Moves images along an attribute: :math:`f^{-1}(f(x) + \alpha d)` for each amount :math:`\alpha`.
 
     Arguments:
-        flow: The model.
+        flow: The flow that encodes and decodes.
         x: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
-        direction: That of the attribute, from the same flow.
-        amounts: In standard deviations of the attribute; 0 gives ``x`` back.
+        direction: The direction of the attribute, from the same flow.
+        amounts: The amounts of the edits, in standard deviations of the attribute; 0 gives ``x`` back.
         context: Conditioning vectors, :math:`(B, D)`, or nothing.
 
     Returns:

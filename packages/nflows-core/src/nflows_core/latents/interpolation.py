@@ -20,9 +20,9 @@ def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
     way or no one way between them, the interpolation is linear.
 
     Arguments:
-        start: :math:`a`, :math:`(B, D)`.
-        end: :math:`b`, :math:`(B, D)`.
-        weight: :math:`t`; 0 gives ``start``, 1 gives ``end``.
+        start: The vectors :math:`a`, :math:`(B, D)`.
+        end: The vectors :math:`b`, :math:`(B, D)`.
+        weight: The place :math:`t` between them; 0 gives ``start``, 1 gives ``end``.
 
     Returns:
         :math:`z_t`, :math:`(B, D)`.
@@ -47,10 +47,10 @@ def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Ten
     :math:`\sqrt{D / 2}`, that of a sample at temperature 0.7, likelier than images are. `slerp` stays where they are.
 
     Arguments:
-        flow: The model.
+        flow: The flow that encodes and decodes.
         start: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
         end: Their partners, of the same shape.
-        steps: Images from ``start`` to ``end``, both included.
+        steps: The number of images from ``start`` to ``end``, both included.
         context: Conditioning vectors of the pairs, :math:`(B, D)`, or nothing.
 
     Returns:

@@ -18,10 +18,10 @@ def save_directions(folder: Path, flow: Flow, training: Images, most: int | None
     """Writes the directions of every attribute that the images have without a table: measures and classes.
 
     Arguments:
-        folder: Of the run.
+        folder: The folder of the run.
         flow: The flow of the run.
-        training: Its training images.
-        most: From how many of them, or from all.
+        training: The training images of the run.
+        most: The largest number of them to take; all of them if not given.
     """
     classes = training.classes if training.labels is not None else ()
     directions = {

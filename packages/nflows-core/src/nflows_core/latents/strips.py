@@ -1,4 +1,4 @@
-r"""What ``nflows interpolate`` and ``nflows edit`` do, as functions."""
+r"""Interpolations and edits as picture files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ _BATCH = 100
 
 
 def save_interpolation(flow: Flow, images: Images, pairs: Sequence[tuple[int, int]], steps: int, path: Path) -> None:
-    """Writes one PNG with a row for each pair of images, given by their indices; see `interpolate`."""
+    """Writes one PNG with a row for each pair of images; see `interpolate`.
+
+    Arguments:
+        flow: The flow that encodes and decodes.
+        images: The images, quantized as the flow expects.
+        pairs: The indices of the two images of each row.
+        steps: The number of images of a row, with its ends.
+        path: The file to write.
+    """
     x = _dequantized(flow, images)
     starts, ends = (torch.split(x[list(side)], _BATCH) for side in zip(*pairs, strict=True))
     rows = torch.cat([interpolate(flow, start, end, steps) for start, end in zip(starts, ends, strict=True)])
@@ -44,6 +52,14 @@ def save_edit(
     flow: Flow, images: Images, name: str, direction: AttributeDirection, amounts: Sequence[float], path: Path
 ) -> dict[str, Any]:
     """Edits images into one file: a grid with a row for each, or one image edited by one amount in its own size.
+
+    Arguments:
+        flow: The flow that encodes and decodes.
+        images: The images, with names, quantized as the flow expects.
+        name: The name of the attribute.
+        direction: The direction of the attribute, from the same flow.
+        amounts: The amounts of the edits, in standard deviations of the attribute.
+        path: The file to write.
 
     Returns:
         What was done, and for an attribute in `MEASURES` its values before and after.

@@ -19,7 +19,7 @@ class AttributeTable:
     """Attributes by image, as text until one is asked for.
 
     Arguments:
-        path: The file, named in errors.
+        path: The file of the table, named in errors.
         columns: The names of the attributes.
         rows: The cells of each image in the order of the columns, by the image's path or file name.
     """
@@ -47,15 +47,15 @@ class AttributeTable:
         """The name in the table of each image that it has, by the image's index."""
         if not images.names:
             raise DataError(f"{self.path}: the images of this data set have no names; give a folder or a tar archive")
-        found: dict[str, int] = {}
+        indices: dict[str, int] = {}
         for i, name in enumerate(images.names):
             row = next((end for end in _ends(name) if end in self.rows), None)
-            if row is not None and found.setdefault(row, i) != i:
-                raise DataError(f"{self.path}: {row} is both {images.names[found[row]]} and {name}; give their paths")
-        if not found:
+            if row is not None and indices.setdefault(row, i) != i:
+                raise DataError(f"{self.path}: {row} is both {images.names[indices[row]]} and {name}; give their paths")
+        if not indices:
             example = next(iter(self.rows), "nothing")
             raise DataError(f"{self.path}: has {example}, but no image of the data, such as {images.names[0]}")
-        return {i: row for row, i in found.items()}
+        return {i: row for row, i in indices.items()}
 
     def _number(self, name: str, cell: str) -> float:
         try:

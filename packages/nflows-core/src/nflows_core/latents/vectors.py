@@ -14,7 +14,7 @@ def encode_vectors(flow: Flow, x: Tensor, context: Tensor | None = None) -> Tens
     r"""Every latent of the images, those factored out first, in one vector each.
 
     Arguments:
-        flow: The model.
+        flow: The flow that encodes.
         x: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
         context: Conditioning vectors, :math:`(B, D)`, or nothing.
 

@@ -76,7 +76,7 @@ class MultiScaleFlow(Flow):
 
         Arguments:
             index: The place of the step in its level, from 0.
-            shape: Channels, height, width of what the step is given.
+            shape: Channels, height, width of the images that the step is given.
             width: Hidden channels of its coupling network.
             context_features: Length of the conditioning vectors; 0 for none.
         """

@@ -49,7 +49,7 @@ class CInCFlow(MultiScaleFlow):
     corner of the convolution changes from step to step, so that two steps together see all of the image.
 
     Arguments of its own:
-        kernel_size: :math:`k`, height and width of the kernels.
+        kernel_size: Height and width :math:`k` of the kernels.
         coupling: The class of the coupling: "affine", or "quad" for `QuadCoupling`, which needs four channels or more.
         max_amplification: The largest amplification of `InvertibleConv2d`, or none for no bound.
     """
@@ -108,7 +108,7 @@ class InverseFlow(MultiScaleFlow):
     on [-20, 20] leave nearly all of them in one bin (``docs/reproduction.md`` says what that costs).
 
     Arguments of its own:
-        kernel_size: :math:`k`, height and width of the kernels.
+        kernel_size: Height and width :math:`k` of the kernels.
         max_amplification: The largest amplification of `InverseConv2d`, or none for no bound.
     """
 

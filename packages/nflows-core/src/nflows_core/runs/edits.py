@@ -39,7 +39,7 @@ def interpolate_pictures(
         steps: The number of images of a row, with its ends.
         n: The number of pairs of test images.
         size: The side that pictures are scaled to; that of the run if not given.
-        data: Where the run's data set is, if it has moved.
+        data: The place of the run's data set, if it has moved.
 
     Raises:
         ValueError: There is one picture.
@@ -79,7 +79,7 @@ def edit_pictures(
         table: A CSV file of attributes, as `read_attributes` takes it.
         n: The number of test images.
         size: The side that pictures are scaled to; that of the run if not given.
-        data: Where the run's data set is, if it has moved.
+        data: The place of the run's data set, if it has moved.
 
     Returns:
         What was done, as `save_edit` says it.

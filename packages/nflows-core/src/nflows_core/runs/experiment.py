@@ -85,7 +85,7 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
 
     Arguments:
-        data: Where the run's data set is now.
+        data: The place of the run's data set now.
         folder: The folder of the run.
         progress: The function that the `Trainer` calls after every update.
     """

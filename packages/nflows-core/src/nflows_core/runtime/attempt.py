@@ -15,7 +15,7 @@ from nflows_core.runtime.errors import explain
 from nflows_core.runtime.jobs import Job
 
 Process = Callable[[Path, Path], Mapping[str, Any] | None]
-"""Reads the first path and writes the second one, whole or not at all; its folder is there. Returns what it found out.
+"""Reads the first path and writes the second one, whole or not at all; its folder is there. Returns its result.
 
 For Dask it must be importable by the workers, which call it in threads, and small: let it load a model when it is
 called first.
@@ -37,11 +37,11 @@ class Outcome:
 
     Arguments:
         job: The job.
-        status: How it ended.
-        seconds: What it took.
-        result: What the process found out, as JSON's own types; of a skipped job, what an earlier run found out.
-        error: Why it failed, in a line or two.
-        traceback: Where it failed, for ``--debug``.
+        status: The way it ended.
+        seconds: The time that it took.
+        result: The result of the process, as JSON's own types; of a skipped job, that of an earlier run.
+        error: The reason of a failure, in a line or two.
+        traceback: The traceback of a failure, shown on request.
     """
 
     job: Job

@@ -50,7 +50,7 @@ class BatchResult:
     """What became of a batch.
 
     Arguments:
-        outcomes: One a job, in the order of the jobs.
+        outcomes: The outcome of each job, in the order of the jobs.
     """
 
     outcomes: Sequence[Outcome]
@@ -131,7 +131,7 @@ def _outcomes(
 
 
 def _show_traceback(outcome: Outcome) -> None:
-    """As ``--debug`` asks for."""
+    """Where the person asked to debug."""
     context = click.get_current_context(silent=True)
     if outcome.traceback and context is not None and context.ensure_object(Invocation).debug:
         click.echo(outcome.traceback, err=True)

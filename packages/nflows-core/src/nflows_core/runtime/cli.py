@@ -128,8 +128,8 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
     """Runs the command that the arguments ask for, and turns every error into a message on standard error.
 
     Arguments:
-        application: The commands.
-        arguments: Those of the command line if not given.
+        application: The group of all commands.
+        arguments: The words after the program's name; those of the command line if not given.
 
     Returns:
         The exit code: what the command returned, or what its error says; see `ExitCode`.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 640, 260
-"""Of the plotted area, in the units of the SVG."""
+"""The size of the plotted area, in the units of the SVG."""
 
 _MOST_POINTS = 500
 _TICKS = 8
@@ -20,9 +20,9 @@ class Curve:
     """Lines to be drawn in one chart.
 
     Arguments:
-        caption: What the chart shows.
-        x_label: What is counted to the right, with its unit.
-        y_label: What is measured upwards, with its unit.
+        caption: The words under the chart.
+        x_label: The quantity to the right, with its unit.
+        y_label: The quantity upwards, with its unit.
         lines: The points of each line, by its name.
     """
 
@@ -37,10 +37,10 @@ class Chart:
     """A curve in the coordinates of its SVG: x to the right, y downwards.
 
     Arguments:
-        curve: What is drawn.
+        curve: The curve that is drawn.
         lines: Name, points as an SVG attribute, and last point of each line.
         x_ticks: Place and text of each mark on the x axis.
-        y_ticks: Those of the y axis.
+        y_ticks: Place and text of each mark on the y axis.
         ceiling: The value above which lines are cut off, or nothing.
     """
 

@@ -37,10 +37,11 @@ def download(url: str, target: Path, sha256: str, size: int | None = None) -> No
     Several processes may do so at once: each writes a file of its own and then renames it.
 
     Arguments:
-        url: ``https:``, ``file:``, or ``http:`` on this machine; redirections must stay with these.
-        target: The file, replaced if it is there.
-        sha256: What the file must have; until it is checked there is no file of that name.
-        size: In bytes, for the progress where the server does not say.
+        url: The place of the file: ``https:``, ``file:``, or ``http:`` on this machine; redirections must stay with
+            these.
+        target: The file to write, replaced if it is there.
+        sha256: The SHA-256 that the file must have; until it is checked there is no file of that name.
+        size: The size in bytes, for the progress where the server does not say.
 
     Raises:
         DownloadError: The mirror does not answer, stops half way, or sends another file.

@@ -25,8 +25,8 @@ class CommandError(Exception):
     """Ends a command with a message and an exit code.
 
     Arguments:
-        message: What is wrong, where, and what to do, in one or two lines.
-        exit_code: See `ExitCode`.
+        message: One or two lines that say what is wrong, where, and what to do.
+        exit_code: The exit code of the command.
     """
 
     def __init__(self, message: str, exit_code: int = ExitCode.USAGE) -> None:

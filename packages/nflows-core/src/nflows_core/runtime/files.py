@@ -26,8 +26,8 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
     and ``path`` stays as it was; after a power cut it is either the old file or the new one.
 
     Arguments:
-        path: The target; a link stays a link, and what it points to is replaced.
-        mode: For text, which is UTF-8 with line ends as they are, or for bytes.
+        path: The file to write; a link stays a link, and what it points to is replaced.
+        mode: The mode: ``"w"`` for text, which is UTF-8 with line ends as they are, or ``"wb"`` for bytes.
 
     Raises:
         OSError: The folder is missing or not writable, or the disk is full; it names the target.

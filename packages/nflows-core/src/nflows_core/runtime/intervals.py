@@ -30,8 +30,8 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     .. math:: \frac{p + z^2 / 2n \pm z \sqrt{p (1 - p) / n + z^2 / 4 n^2}}{1 + z^2 / n}
 
     Arguments:
-        successes: How often it happened, :math:`p n`.
-        n: How often it could have.
+        successes: The number of times that it happened, :math:`p n`.
+        n: The number of times that it could have.
 
     Returns:
         Its lower and upper end.
@@ -50,7 +50,7 @@ def student(values: Sequence[float]) -> tuple[float, float, float]:
     r"""The mean of few values and its interval by Student's t (1908), :math:`\bar x \pm t_{n - 1} s / \sqrt{n}`.
 
     Arguments:
-        values: Independent values, as one of each seed.
+        values: The values, independent, as one of each seed.
 
     Returns:
         The mean, and the interval's lower and upper end.

@@ -21,8 +21,8 @@ class Table:
     """Rows to compare.
 
     Arguments:
-        caption: What the table shows.
-        rows: Numbers and words by column, the same columns in each row.
+        caption: The words over the table.
+        rows: The numbers and words by column, the same columns in each row.
     """
 
     caption: str
@@ -43,8 +43,8 @@ def render_page(
 
     Arguments:
         report: The content of ``report.json``; a mapping in it is a group of settings.
-        tables: Comparisons.
-        curves: To be drawn.
+        tables: The tables, in their order.
+        curves: The charts, in their order.
         pictures: PNG files, or their bytes, by caption.
 
     Raises:

@@ -14,7 +14,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
     """Shows progress on standard error: a bar on a terminal, otherwise a line for each step.
 
     Arguments:
-        what: What is going on, as "epochs".
+        what: The word for the steps, as "epochs".
         total: The number of steps.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a command found out: one file for programs, one for people."""
+"""The report of a command: one file for programs, one for people."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def write_report(
     """Writes ``report.json`` and ``report.html`` into a folder, which is made if it is missing.
 
     Arguments:
-        folder: Where to.
+        folder: The folder of both files.
         title: The headline for people.
-        report: Numbers by plain words with units; mappings in it hold settings.
-        seed: Of everything random in what is reported.
-        inputs: Files and folders that the numbers depend on, by name; their SHA-256 goes into the report.
-        tables: Comparisons, written to both files.
-        curves: Drawn for people only.
+        report: The numbers by plain words with units; mappings in it hold settings.
+        seed: The seed of everything random in what is reported.
+        inputs: The files and folders that the numbers depend on, by name; their SHA-256 goes into the report.
+        tables: The tables, written to both files.
+        curves: The charts, for people only.
         pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
-        packages: Others whose versions decide the numbers, as they are installed.
+        packages: The further packages whose versions decide the numbers, by the names of their distributions.
 
     Returns:
         The content of ``report.json``: ``report`` with title, seed, tables, inputs, versions and machine.
@@ -81,11 +81,12 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Writes a table for programs, whole or not at all.
 
     Arguments:
-        path: The target.
-        rows: At least one, with the same columns; a list in a cell is written as JSON, nothing as an empty cell.
+        path: The file to write.
+        rows: The rows, at least one, with the same columns; a list in a cell is written as JSON, nothing as an empty
+            cell.
 
     Raises:
-        OSError: See `atomic_write`.
+        OSError: The file cannot be written.
     """
     with atomic_write(path, "w") as file:
         table = csv.DictWriter(file, rows[0], lineterminator="\n")

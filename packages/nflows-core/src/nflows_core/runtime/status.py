@@ -19,7 +19,7 @@ class StatusLog:
     Each line is written as one piece when its file is done. What a kill cut short is removed.
 
     Arguments:
-        folder: Made if it is missing; without one there is no log.
+        folder: The folder of the log, made if it is missing; without one there is no log.
 
     Raises:
         OSError: The folder or the file cannot be written.
@@ -70,7 +70,7 @@ class StatusLog:
         }
 
     def _results(self) -> dict[str, Any]:
-        """What the finished jobs of earlier runs found out, by the names of their outputs."""
+        """The results of the finished jobs of earlier runs, by the names of their outputs."""
         results: dict[str, Any] = {}
         for number, text in enumerate(self._lines(), 1):
             try:

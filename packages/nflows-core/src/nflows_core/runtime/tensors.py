@@ -29,10 +29,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], kind: str, **descri
     """Writes a file that `read_tensors` reads; until that is done, a previous file stays as it was.
 
     Arguments:
-        path: The file.
-        tensors: By name, on any device.
-        kind: What the file is.
-        description: What else its header says, as JSON's own types.
+        path: The file to write.
+        tensors: The tensors by name, on any device.
+        kind: A word for what the file is, which `read_tensors` asks for.
+        description: The further entries of its header, as JSON's own types.
 
     Raises:
         OSError: The file could not be written.
@@ -64,7 +64,12 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 
 
 def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Loads the parameters and buffers of a module; ``path`` is where the tensors are from.
+    """Loads the parameters and buffers of a module.
+
+    Arguments:
+        module: The module, which is changed.
+        tensors: Its tensors by name.
+        path: The file that they are from, named in errors.
 
     Raises:
         CheckpointError: Some are missing, unexpected or of another shape; the message names them.

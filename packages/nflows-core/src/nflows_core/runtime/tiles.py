@@ -49,11 +49,11 @@ class Tiling:
     give the same bytes.
 
     Arguments:
-        side: Of a tile, in pixels of the picture. All tiles have it, the last ones of a row or column moved inwards;
-            along an axis on which the picture is shorter, they are as long as the picture.
-        overlap: Of two tiles, in pixels of the picture. The side is never halved to this or less.
-        scale: Of the function: 2 doubles the sides, ``Fraction(1, 8)`` is that of an autoencoder's encoder.
-        margin: How far the function's receptive field reaches, in pixels of the picture.
+        side: The side of a tile, in pixels of the picture. All tiles have it, the last ones of a row or column moved
+            inwards; along an axis on which the picture is shorter, they are as long as the picture.
+        overlap: The overlap of two tiles, in pixels of the picture. The side is never halved to this or less.
+        scale: The scale of the function: 2 doubles the sides, ``Fraction(1, 8)`` is that of an autoencoder's encoder.
+        margin: The reach of the function's receptive field, in pixels of the picture.
 
     Raises:
         ValueError: The side is not above the overlap, or the overlap below twice the margin; or one is no multiple of
@@ -78,8 +78,8 @@ class Tiling:
         """Finished rows from top to bottom, without gradients.
 
         Arguments:
-            function: See `Function`. It may be called again for a part of the picture that it failed on.
-            image: A picture or a latent, :math:`(C, H, W)`, of any type; a tile is a view of it.
+            function: The function of a tile. It may be called again for a part of the picture that it failed on.
+            image: The picture or latent, :math:`(C, H, W)`, of any type; a tile is a view of it.
 
         Returns:
             Tensors :math:`(C', h, sW)`, float32, on the picture's device.
@@ -159,7 +159,7 @@ class Tiling:
         return length if start + side >= length else min(start + side - self.overlap, length - side)
 
     def _weights(self, start: int, length: int, side: int, device: torch.device) -> Tensor:
-        """Of a tile's pixels along one axis, in pixels of the result."""
+        """The weights of a tile's pixels along one axis, for each pixel of the result."""
         margin, overlap = int(self.margin * self.scale), int(self.overlap * self.scale)
         pixel = torch.arange(int(min(side, length) * self.scale), device=device, dtype=torch.float32) + 0.5
         before = pixel if start > 0 else torch.full_like(pixel, torch.inf)

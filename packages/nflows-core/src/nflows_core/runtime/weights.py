@@ -20,12 +20,12 @@ class Weights:
     """A file of weights that is published somewhere.
 
     Arguments:
-        name: What a person calls the model.
-        file: What the file is called on a person's disk; of all weights, it alone has this name.
-        revision: Of what was published.
-        sha256: Of the file, in small letters.
-        mirrors: Where it is published, as ``https:`` or ``file:``, the first one first.
-        size: In bytes, if it is known.
+        name: The name by which a person asks for the model.
+        file: The name of the file on a person's disk; of all weights, it alone has this name.
+        revision: The version of what was published.
+        sha256: The SHA-256 of the file, in small letters.
+        mirrors: The places where it is published, as ``https:`` or ``file:``, the first one first.
+        size: The size of the file in bytes, if it is known.
 
     Raises:
         ValueError: A name is no name of a file, or the hash is none.
@@ -52,7 +52,11 @@ class Weights:
 
 
 def choose_weights(text: str, known: Iterable[Weights]) -> Weights | Path:
-    """What a person means by an option ``--weights``: a file or folder of that path, or else weights of that name.
+    """The weights that a person names: a file or folder of that path, or else weights of that name.
+
+    Arguments:
+        text: The word that the person wrote.
+        known: The weights that have names.
 
     Raises:
         CommandError: There is neither; exit code 3.

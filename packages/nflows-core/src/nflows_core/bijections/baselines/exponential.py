@@ -24,7 +24,7 @@ class ConvExponential(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        kernel_size: :math:`k`, odd.
+        kernel_size: Height and width :math:`k` of the kernel, odd.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3) -> None:

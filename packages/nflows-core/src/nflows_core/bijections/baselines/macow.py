@@ -32,8 +32,9 @@ class MaCowConv2d(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        kernel_size: :math:`k`, odd.
-        direction: "down" goes from the top row to the bottom, "right" from the left column to the right.
+        kernel_size: Height and width :math:`k` of the kernel, odd.
+        direction: The direction of the recursion: "down" from the top row to the bottom, "right" from the left
+            column to the right.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3, direction: Direction = "down") -> None:
@@ -85,7 +86,7 @@ class MaCowUnit(Composition):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        kernel_size: As for `MaCowConv2d`.
+        kernel_size: Height and width of the kernels of the four `MaCowConv2d`.
     """
 
     def __init__(self, shape: Shape, kernel_size: int = 3) -> None:

@@ -22,7 +22,7 @@ class PeriodicConv2d(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        kernel_size: :math:`k`, odd.
+        kernel_size: Height and width :math:`k` of the kernel, odd.
     """
 
     places: Tensor

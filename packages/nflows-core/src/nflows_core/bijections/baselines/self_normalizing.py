@@ -29,7 +29,7 @@ class SelfNormalizingConv2d(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        kernel_size: :math:`k`, odd.
+        kernel_size: Height and width :math:`k` of the kernel, odd.
         penalty: The weight :math:`\lambda` of an inexact inverse, in nats for a squared error of 1; the authors' code
             takes 100, and ``docs/reproduction.md`` compares.
     """

@@ -21,7 +21,7 @@ class WoodburyConv2d(Bijection):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        rank: :math:`d`; as many as there are channels, or pixels, where they are fewer.
+        rank: The rank :math:`d`; as many as there are channels, or pixels, where they are fewer.
     """
 
     def __init__(self, shape: Shape, rank: int = 16) -> None:
@@ -44,7 +44,7 @@ class LowRankUpdate(nn.Module):
 
     Arguments:
         size: Entries :math:`n` of a vector.
-        rank: Columns of :math:`U`, at most :math:`n`.
+        rank: The number of columns of :math:`U`, at most :math:`n`.
     """
 
     def __init__(self, size: int, rank: int) -> None:

@@ -21,7 +21,7 @@ def zero_padded_logdet(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     In float64, because blocks are not exchanged for better pivots.
 
     Arguments:
-        kernel: :math:`(C, C, k, k)`.
+        kernel: The kernel, :math:`(C, C, k, k)`.
         size: Height and width of the images.
 
     Returns:

@@ -27,11 +27,11 @@ class Picture:
     """The pixels of a picture, upright, and what they need to look right.
 
     Arguments:
-        pixels: :math:`(H, W, C)`, uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha. Alpha is straight:
-            colours are not multiplied by it.
+        pixels: The pixels, :math:`(H, W, C)`, uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha.
+            Alpha is straight: colours are not multiplied by it.
         icc: The colour profile; without one, colours are sRGB by convention.
         dpi: Pixels an inch, across and down.
-        metadata: What the file says about the picture.
+        metadata: The file's words about the picture: EXIF, XMP, IPTC and texts.
 
     Raises:
         ValueError: Pixels of another shape or type, or a profile for other channels.

@@ -23,17 +23,17 @@ def write_picture(path: str | Path, picture: Picture, quality: int | None = None
     """Writes a picture; the suffix says how: ``.png``, ``.jpg``, ``.tif`` or ``.webp``.
 
     Arguments:
-        path: The target.
-        picture: What to write; a size in its EXIF becomes that of the pixels.
-        quality: 1 to 100, for JPEG, where it is 95 by default, and for WebP, which is exact without one. JPEG keeps the
-            colours of all pixels (4:4:4).
+        path: The file to write.
+        picture: The picture; a size in its EXIF becomes that of the pixels.
+        quality: The quality, 1 to 100, for JPEG, where it is 95 by default, and for WebP, which is exact without one.
+            JPEG keeps the colours of all pixels (4:4:4).
 
     Returns:
         What the format has no place for, such as ``["iptc", "text"]``.
 
     Raises:
         ValueError: The format is not known, or cannot hold such pixels.
-        OSError: See `atomic_write`.
+        OSError: The file cannot be written.
         ModuleNotFoundError: 16 bits, or TIFF, and ``imagecodecs`` and ``tifffile`` are not installed.
     """
     suffix = Path(path).suffix.lower()
