@@ -22,6 +22,13 @@ sys.path += [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Each test draws the same numbers in any order of the tests; NumPy's tests draw from generators of their own."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.hookimpl(optionalhook=True)  # the wheels are tested without xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """No workers for a few tests, which would wait longer for them than they take; else xdist counts the cores."""

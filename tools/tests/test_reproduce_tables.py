@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from nflows_core.models import ModelChoice, build
 from nflows_core.runs.comparison import arguments_of
@@ -51,11 +53,11 @@ def test_its_models_take_images_of_its_data(table: dict[str, Any]) -> None:
         # Two steps tell as much as 32 whether the arguments fit, sooner.
         small = {"depth": 2, "width": 4}
         arguments = arguments_of(choice, table["arguments"])
-        fitting = {
-            "shape": SHAPES[table["data"]],
-            **{name: small.get(name, value) for name, value in arguments.items()},
-        }
-        build(choice.model, fitting)
+        shape = SHAPES[table["data"]]
+        fitting = {name: small.get(name, value) for name, value in arguments.items()}
+        flow = build(choice.model, {"shape": shape, **fitting})
+        latents = flow.encode(torch.rand(2, *shape))
+        assert sum(latent[0].numel() for latent in latents) == math.prod(shape), text
 
 
 def test_a_table_without_its_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

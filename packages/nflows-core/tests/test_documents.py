@@ -19,4 +19,13 @@ def test_its_python_runs(document: Path) -> None:
     torch.manual_seed(0)
     blocks = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks
-    exec(compile("\n".join(blocks), document.name, "exec"), {})
+    names: dict[str, object] = {}
+    exec(compile("\n".join(blocks), document.name, "exec"), names)
+    _check_what_it_claims("\n".join(blocks), names)
+
+
+def _check_what_it_claims(code: str, names: dict[str, object]) -> None:
+    """A comment that gives the shape of what the line defines is right; other claims are asserted by the code itself."""
+    claims = re.findall(r"^(\w+) = .*# (\([\d, ]+\))", code, flags=re.MULTILINE)
+    assert claims or "assert " in code
+    assert [(name, str(tuple(names[name].shape))) for name, _ in claims] == claims  # type: ignore[attr-defined]

@@ -174,14 +174,20 @@ def test_a_broken_package_says_so(installed: Application, capsys: pytest.Capture
     assert "geo is broken: missing:command cannot be imported: No module named 'missing'" in capsys.readouterr().err
 
 
-def test_own_commands_come_first(installed: Application) -> None:
+def test_own_commands_come_first(installed: Application, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(installed, ["act"]) == 0
+    assert capsys.readouterr().out == "for people\nfor people, too\n"
 
 
-def test_packages_are_imported_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_imported_when_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     entry_points = EntryPoints([Loaded("sleepy", "asleep:command", cli.ENTRY_POINTS)])
     monkeypatch.setattr(cli, "entry_points", entry_points.select)
     assert run(reporting(), ["act"]) == 0
+    assert capsys.readouterr().out == "for people\nfor people, too\n"
+    assert run(reporting(), ["sleepy"]) == 1
+    assert "was imported without need" in capsys.readouterr().err
 
 
 def test_of_several_processes_the_others_give_their_number(

@@ -176,7 +176,7 @@ def test_offline_no_server_is_asked(mirror: Mirror, monkeypatch: pytest.MonkeyPa
     refused(of(f"{mirror.url}/good"))
     assert mirror.asked == []
     monkeypatch.setenv("NFLOWS_OFFLINE", "0")
-    assert find_weights(of(f"{mirror.url}/good")).exists()
+    assert find_weights(of(f"{mirror.url}/good")).read_bytes() == CONTENT
 
 
 def test_a_cached_file_that_was_damaged(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_a_cache_that_is_read_only(mirror: Mirror, cache: Path) -> None:
     weights = of(f"{mirror.url}/good")
     find_weights(weights)
     (cache / "weights").chmod(0o555)
-    assert find_weights(weights).exists()
+    assert find_weights(weights).read_bytes() == CONTENT
     assert "Permission denied; set NFLOWS_CACHE" in refused(replace(weights, name="ears"))
 
 
