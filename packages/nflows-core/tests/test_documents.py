@@ -25,7 +25,7 @@ def test_its_python_runs(document: Path) -> None:
 
 
 def _check_what_it_claims(code: str, names: dict[str, object]) -> None:
-    """A comment that gives the shape of what the line defines is right; other claims are asserted by the code itself."""
+    """A comment that gives the shape of what the line defines is right; the code asserts its other claims itself."""
     claims = re.findall(r"^(\w+) = .*# (\([\d, ]+\))", code, flags=re.MULTILINE)
     assert claims or "assert " in code
     assert [(name, str(tuple(names[name].shape))) for name, _ in claims] == claims  # type: ignore[attr-defined]
