@@ -2,7 +2,8 @@
 
 With a package are installed those below it and its dependency group `test`. An entry of the group that names a package
 of this repository, such as `nflows-core[images]`, asks for that package's extras. A further group `test-KIND` of
-packages/NAME makes the environment NAME-KIND.
+packages/NAME makes the environment NAME-KIND; the kind `lowest` is installed without constraints.txt, whose versions are
+the newest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def package_environments(packages: Mapping[str, Package]) -> dict[str, dict[str,
         for group, texts in {"test": [], **package.groups}.items():
             test = ["compile", f"tests packages/{folder} {{args}}"]
             environment = _environment(packages, below, texts)
+            if group == "test-lowest":
+                environment["env-vars"] = {"PIP_CONSTRAINT": ""}
             environments[folder + group.removeprefix("test")] = {**environment, "scripts": {"test": test}}
     return environments
 

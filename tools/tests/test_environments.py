@@ -44,6 +44,15 @@ def test_each_further_group_of_tests_is_an_environment(house: dict[str, Package]
     assert environments["solver-numpy"]["scripts"] == environments["solver"]["scripts"]
 
 
+def test_the_lowest_versions_are_not_held_by_the_tested_ones(tmp_path: Path) -> None:
+    groups = '[dependency-groups]\ntest = ["requests"]\ntest-lowest = ["requests==2.*"]'
+    write_package(tmp_path, "hello", f'[project]\nname = "hello"\n{groups}')
+    environments = package_environments(read_packages(tmp_path))
+    assert environments["hello-lowest"]["env-vars"] == {"PIP_CONSTRAINT": ""}
+    assert environments["hello-lowest"]["extra-dependencies"] == ["requests==2.*"]
+    assert "env-vars" not in environments["hello"]
+
+
 def test_the_whole_has_every_package_and_what_the_tests_of_all_need(tmp_path: Path) -> None:
     write_house(tmp_path)
     group = 'test = ["nflows-flows[web]", "zuko", "requests>=2"]'

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from invconv import CORNERS
 from invconv.geometry import anchor_index
-from random_problems import random_kernel
+from random_kernels import random_kernel
 
 # Upper limits of images, groups, channels a group, size and kernel size: each makes another part of the solver work.
 LIMITS = {

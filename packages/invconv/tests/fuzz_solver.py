@@ -16,7 +16,7 @@ import numpy as np
 import invconv
 from fuzz_calls import Call, draw_bad_call, draw_call
 from invconv import numpy_ops
-from random_problems import dense_matrix
+from random_kernels import dense_matrix
 
 try:
     import torch

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 import invconv  # noqa: E402
 from invconv import CORNERS, cuda_ops, geometry  # noqa: E402
-from random_problems import random_kernel  # noqa: E402
+from random_kernels import random_kernel  # noqa: E402
 
 CSRC = Path(__file__).parents[1] / "csrc"
 ARCHITECTURES = ("80", "90", "100")
@@ -218,6 +218,18 @@ def test_the_convolution_has_the_precision_of_its_inverse(rng, method):
     x = invconv.inverse_conv2d(y, weight, "tl", method=method)
     torch.testing.assert_close(invconv.conv2d(x, weight, "tl"), y, rtol=2e-5, atol=2e-5)
     assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+@pytest.mark.cuda
+@needs_device
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # forward mode's own doing
+def test_transforms_do_not_cost_the_convolution_its_precision(rng):
+    y, weight = problem(rng, dtype=torch.float32, batch=8, channels=16, size=(16, 16))
+    exact = invconv.conv2d(y.double(), weight.double()).float()
+    mapped = torch.func.vmap(invconv.conv2d, (0, None))(y[None], weight)[0]
+    _, change = torch.func.jvp(lambda y: invconv.conv2d(y, weight), (y,), (y,))
+    for computed in (mapped, change):
+        torch.testing.assert_close(computed, exact, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.cuda

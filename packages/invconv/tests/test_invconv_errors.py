@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import invconv
-from random_problems import random_kernel
+from random_kernels import random_kernel
 
 GOOD = random_kernel(np.random.default_rng(0), ("tl",), 4, (3, 3))
 IMAGES = np.zeros((2, 4, 5, 5))

@@ -13,7 +13,8 @@ from hypothesis import given, settings  # noqa: E402
 
 import invconv  # noqa: E402
 from invconv import CORNERS, impulse_ops, series  # noqa: E402
-from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
+from random_kernels import dense_matrix, random_kernel  # noqa: E402
+from random_problems import problems  # noqa: E402
 
 RESPONSES = [
     (invconv.impulse_response, np.asarray),

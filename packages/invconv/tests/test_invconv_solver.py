@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import invconv
 from invconv import CORNERS, numpy_ops
-from random_problems import dense_matrix, problems, random_kernel, with_layout
+from random_kernels import dense_matrix, random_kernel
+from random_problems import problems, with_layout
 
 SETTINGS = settings(max_examples=150, deadline=None)
 

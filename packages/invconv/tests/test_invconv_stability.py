@@ -13,7 +13,8 @@ from hypothesis import strategies as st  # noqa: E402
 import invconv  # noqa: E402
 from invconv import CORNERS, impulse_ops, numpy_ops, torch_ops  # noqa: E402
 from invconv.nn import BoundedTaps, InverseConv2d, InvertibleConv2d  # noqa: E402
-from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
+from random_kernels import dense_matrix, random_kernel  # noqa: E402
+from random_problems import problems  # noqa: E402
 
 
 @settings(max_examples=80, deadline=None)

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 import invconv  # noqa: E402
 from invconv import CORNERS  # noqa: E402
-from random_problems import dense_matrix, random_kernel  # noqa: E402
+from random_kernels import dense_matrix, random_kernel  # noqa: E402
 
 
 def kernel(rng, channels=3, corner="tl"):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st  # noqa: E402
 
 import invconv  # noqa: E402
 from invconv import CORNERS, cuda_ops  # noqa: E402
-from random_problems import dense_matrix, problems, random_kernel  # noqa: E402
+from random_kernels import dense_matrix, random_kernel  # noqa: E402
+from random_problems import problems  # noqa: E402
 
 METHODS = ("wavefront", "impulse", "fixed_point", "dense")
 KERNELS = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (2, 3)]

@@ -11,7 +11,7 @@ from torch.autograd import forward_ad  # noqa: E402
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap  # noqa: E402
 
 import invconv  # noqa: E402
-from random_problems import random_kernel  # noqa: E402
+from random_kernels import random_kernel  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # forward mode's own doing
 METHODS = ("wavefront", "impulse", "fixed_point", "auto")

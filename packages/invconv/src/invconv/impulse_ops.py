@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from invconv import geometry, series
 from invconv.anchor_ops import anchor_inverses
+from invconv.torch_internals import version
 
 MEMORY = 256 * 2**20
 """Bytes of transformed impulse responses that are kept at most."""
@@ -39,18 +40,18 @@ class _Kernel:
     """A frozen kernel as it was when it was met first, and the responses computed for it since."""
 
     weight: Tensor  # shares the memory, so that no other tensor can come to lie there
-    version: int
+    version: int | None
     values: Tensor | None
     responses: dict[_Place, Response] = field(default_factory=dict)
 
     @classmethod
     def of(cls, weight: Tensor) -> _Kernel:
         values = weight.detach().clone() if weight.device.type == "cpu" else None
-        return cls(weight.detach(), weight._version, values)
+        return cls(weight.detach(), version(weight), values)
 
     def is_still(self, weight: Tensor) -> bool:
         same_memory = (
-            self.version == weight._version
+            self.version == version(weight)
             and self.weight.data_ptr() == weight.data_ptr()
             and self.weight.shape == weight.shape
             and self.weight.stride() == weight.stride()
@@ -66,8 +67,9 @@ _lock = threading.RLock()
 
 def can_be_kept(weight: Tensor) -> bool:
     """Whether a response may be kept for this tensor: it is frozen, and a change of it can be noticed."""
-    plain = type(weight) in (Tensor, torch.nn.Parameter) and not torch._C._functorch.is_functorch_wrapped_tensor(weight)
-    if not plain or weight.requires_grad or weight.is_inference() or weight.dtype not in (torch.float32, torch.float64):
+    if type(weight) not in (Tensor, torch.nn.Parameter) or weight.dtype not in (torch.float32, torch.float64):
+        return False
+    if weight.requires_grad or weight.is_inference() or version(weight) is None:
         return False
     # A captured graph would read the kept memory for ever.
     return not (weight.is_cuda and torch.cuda.is_current_stream_capturing())
@@ -90,9 +92,9 @@ def response(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) ->
         kernel = _known(weight) or _Kernel.of(weight)
         if (size, corners) in kernel.responses:
             return kernel.responses[size, corners]
-    found = _transform(weight if kernel.values is None else kernel.values, size, corners)
-    _keep(weight, kernel, {(size, corners): found})
-    return found
+    transformed = _transform(weight if kernel.values is None else kernel.values, size, corners)
+    _keep(weight, kernel, {(size, corners): transformed})
+    return transformed
 
 
 def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
@@ -166,7 +168,7 @@ def _known(weight: Tensor) -> _Kernel | None:
 
 
 def _keep(weight: Tensor, kernel: _Kernel, responses: dict[_Place, Response]) -> None:
-    if any(found.spectrum.nbytes > MEMORY for found in responses.values()):
+    if any(response.spectrum.nbytes > MEMORY for response in responses.values()):
         return
     with _lock:
         kernel.responses.update(responses)
@@ -179,4 +181,4 @@ def _keep(weight: Tensor, kernel: _Kernel, responses: dict[_Place, Response]) ->
 
 def kept_bytes() -> int:
     """The memory of all kept responses."""
-    return sum(found.spectrum.nbytes for kernel in _kernels.values() for found in kernel.responses.values())
+    return sum(response.spectrum.nbytes for kernel in _kernels.values() for response in kernel.responses.values())

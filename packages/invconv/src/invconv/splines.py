@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from invconv import numpy_ops
-from invconv.torch_ops import is_plain
+from invconv.torch_internals import is_plain
 
 
 def is_compiled_for(*tensors: Tensor) -> bool:

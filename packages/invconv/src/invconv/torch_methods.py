@@ -6,8 +6,6 @@ Each writes the x with :math:`T x = y`, or with :math:`T^T x = y`, into ``x``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
-from invconv import cuda_ops, geometry, impulse_ops, numpy_ops
+from invconv import cuda_ops, geometry, impulse_ops, numpy_ops, torch_internals
 from invconv.anchor_ops import anchor_inverses, folded
 
 
@@ -46,24 +44,38 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
 
 
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
-    with _full_precision() if x.is_cuda and not torch.compiler.is_compiling() else nullcontext():
-        parts = [
-            F.conv2d(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], groups=run.groups)
-            for run in geometry.runs(corners, weight.shape[1])
-        ]
+    parts = [
+        _convolve(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], run.groups)
+        for run in geometry.runs(corners, weight.shape[1])
+    ]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keeps cuDNN from TF32, PyTorch's default for float32: with its ten bits an inverse would be good to 1e-3."""
-    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # set up at import
-    before = convolutions.fp32_precision
-    convolutions.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        convolutions.fp32_precision = before
+def _convolve(x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    """``F.conv2d``, kept from TF32, cuDNN's default for float32: with its ten bits an inverse would be good to 1e-3."""
+    # torch's setting for that is one for the process. Changed for a call and back, it slows the networks of other
+    # threads, is changed back by one of them while this one still computes, and makes torch raise an error where it is
+    # read meanwhile. Hence the operator with an argument for it; and where torch.func, forward mode or a mode asks for
+    # rules that it lacks, float64, which no setting rounds.
+    if not _may_be_rounded(x):
+        return F.conv2d(x, weight, groups=groups)
+    cudnn, convolution = torch.backends.cudnn, torch_internals.cudnn_convolution
+    if convolution is None or torch_internals.is_transformed() or not torch_internals.is_plain(x, weight):
+        return F.conv2d(x.double(), weight.double(), groups=groups).to(x.dtype)
+    deterministic = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    return convolution(x, weight, (0, 0), (1, 1), (1, 1), groups, cudnn.benchmark, deterministic, False)
+
+
+def _may_be_rounded(x: Tensor) -> bool:
+    """Whether cuDNN computes with these images, in float32, for somebody else than a compiler."""
+    return (
+        x.is_cuda
+        and x.dtype == torch.float32
+        and x.numel() > 0
+        and torch.version.cuda is not None
+        and not torch.compiler.is_compiling()
+        and torch.backends.cudnn.is_acceptable(x)  # type: ignore[no-untyped-call]
+    )
 
 
 def pad(x: Tensor, weight_shape: tuple[int, ...], corner: str) -> Tensor:

@@ -7,18 +7,17 @@ gradient of :math:`y` is :math:`v` and that of :math:`K_t` is :math:`-\sum_p v_p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from invconv import cuda_ops, torch_methods
 from invconv.anchor_ops import anchors
 from invconv.geometry import CORNERS, corner_numbers
 from invconv.method_choice import choose_method
 from invconv.series import impulse_response
+from invconv.torch_internals import is_plain, is_transformed
 
 __all__ = ["anchors", "choose_method", "conv2d", "impulse_response", "inverse_conv2d", "logabsdet"]
 
@@ -77,7 +76,7 @@ def _names(corners: Sequence[int] | Sequence[str] | str) -> tuple[str, ...]:
 
 
 def _inverse(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool) -> Tensor:
-    if _is_transformed():
+    if is_transformed():
         # In one string, because transforms take a tuple for that many arguments.
         return _TransformableInverse.apply(y, weight, ",".join(corners), method, transposed)  # type: ignore[no-any-return]
     if torch.is_grad_enabled() and (y.requires_grad or weight.requires_grad) and not torch.compiler.is_compiling():
@@ -94,7 +93,7 @@ def _inverse_without_derivative(
 
 
 def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]) -> Tensor:
-    if _is_transformed() or (torch.is_grad_enabled() and (v.requires_grad or x.requires_grad)):
+    if is_transformed() or (torch.is_grad_enabled() and (v.requires_grad or x.requires_grad)):
         return _WeightGradient.apply(v, x, ",".join(corners), *weight_shape)  # type: ignore[no-any-return]
     return _weight_gradient_without_derivative(v, x, weight_shape, corners)
 
@@ -105,28 +104,6 @@ def _weight_gradient_without_derivative(
     if is_plain(v, x):
         return torch_methods.weight_gradient(v, x, tuple(weight_shape), corners)
     return torch.ops.invconv.weight_gradient(v, x, weight_shape, corner_numbers(corners))  # type: ignore[no-any-return]
-
-
-def _is_transformed() -> bool:
-    if torch.compiler.is_compiling():
-        return False
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-
-
-def is_plain(*tensors: Tensor) -> bool:
-    """Whether the tensors are just memory, and no compiler, mode or transform has to see what is done to them."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._get_tracing_state() is not None
-        or any(torch._C._dispatch_keys(t).raw_repr() != _plain_keys(t.device.type, t.is_inference()) for t in tensors)
-    )
-
-
-@cache
-def _plain_keys(device: str, is_inference: bool) -> int:
-    with torch.inference_mode(is_inference):
-        return torch._C._dispatch_keys(torch.empty(0, device=device)).raw_repr()
 
 
 # The operators.
