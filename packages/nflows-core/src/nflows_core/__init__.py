@@ -25,13 +25,11 @@ Every preset is a `Flow`: `Glow`, `CInCFlow`, `FInCFlow`, `InverseFlow`, `Planar
     >>> len(random), random.shape
     (10, (3, 8, 8))
 
-`Trainer` minimizes bits per dimension with the settings of a `TrainingConfig`, and leaves checkpoints and curves:
+`Trainer` trains what a task describes. `FlowLikelihood` minimizes bits per dimension with the settings of a `TrainingConfig`:
 
-    >>> import pathlib, tempfile
     >>> config = nflows_core.TrainingConfig(epochs=1, batch_size=50, ema_decay=0.9)
     >>> before = nflows_core.bits_per_dim(flow, images[:200]).mean
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     averaged = nflows_core.Trainer(flow, images, config, pathlib.Path(folder)).fit()
+    >>> averaged = nflows_core.Trainer(nflows_core.FlowLikelihood(flow, images, config)).fit()
     >>> nflows_core.bits_per_dim(averaged, images[:200]).mean < before
     True
 
@@ -55,7 +53,7 @@ if TYPE_CHECKING:
     from nflows_core.models import MODELS, CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
     from nflows_core.runs import load_run
     from nflows_core.shipped import find_run
-    from nflows_core.training import Trainer, TrainingConfig
+    from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
 
 __version__ = "0.1.0"
 
@@ -64,6 +62,7 @@ __all__ = [
     "CInCFlow",
     "FInCFlow",
     "Flow",
+    "FlowLikelihood",
     "Glow",
     "Images",
     "InverseFlow",
@@ -84,7 +83,7 @@ _HOMES = {
     "models": ("MODELS", "CInCFlow", "FInCFlow", "Glow", "InverseFlow", "PlanarStack"),
     "runs": ("load_run",),
     "shipped": ("find_run",),
-    "training": ("Trainer", "TrainingConfig"),
+    "training": ("FlowLikelihood", "Trainer", "TrainingConfig"),
 }
 
 
