@@ -131,9 +131,11 @@ class Classifier(Task[nn.Sequential, Pair]):
 
     measures = ("accuracy", "cross_entropy")
 
-    def __init__(self, config: EngineConfig, folder: Path, *, dropout: float, workers: int, patience: int = 99) -> None:
+    def __init__(
+        self, config: EngineConfig, folder: Path, *extra: nn.Module, workers: int = 0, patience: int = 99
+    ) -> None:
         torch.manual_seed(config.seed)
-        layers = nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Dropout(dropout)
+        layers = nn.Conv2d(1, 8, 3, padding=1), *extra, nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten()
         super().__init__(nn.Sequential(*layers, nn.Linear(128, 2)), config)
         self.train, self.test = Stripes(folder / "train", 128), Stripes(folder / "test", 64)
         self.workers = workers
@@ -195,17 +197,18 @@ def adversaries(batch_size: int, folder: Path) -> Adversaries:
     return Adversaries(EngineConfig(epochs=1, batch_size=32 * batch_size, checkpoint_steps=3, log_steps=1))
 
 
-def classifier(batch_size: int, folder: Path, dropout: float = 0.0) -> Classifier:
+def classifier(batch_size: int, folder: Path, *extra: nn.Module) -> Classifier:
     config = EngineConfig(epochs=2, batch_size=2 * batch_size, checkpoint_steps=3, log_steps=1)
-    return Classifier(config, folder / "pictures", dropout=dropout, workers=1)
+    return Classifier(config, folder / "pictures", *extra, workers=1)
 
 
-def classifier_with_dropout(batch_size: int, folder: Path) -> Classifier:
-    return classifier(batch_size, folder, dropout=0.5)
+def noisy_classifier(batch_size: int, folder: Path) -> Classifier:
+    """With what a resumption may spoil: random numbers in the network, and buffers that each pass changes."""
+    return classifier(batch_size, folder, nn.BatchNorm2d(8), nn.Dropout(0.5))
 
 
 TASKS: Mapping[str, Callable[[int, Path], Task[Any, Any]]] = {
-    task.__name__: task for task in (images, vectors, autoencoder, adversaries, classifier, classifier_with_dropout)
+    task.__name__: task for task in (images, vectors, autoencoder, adversaries, classifier, noisy_classifier)
 }
 KILLED_AFTER = 10
 

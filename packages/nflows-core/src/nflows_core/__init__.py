@@ -25,7 +25,7 @@ Every preset is a `Flow`: `Glow`, `CInCFlow`, `FInCFlow`, `InverseFlow`, `Planar
     >>> len(random), random.shape
     (10, (3, 8, 8))
 
-`Trainer` trains what a task describes. `FlowLikelihood` minimizes bits per dimension with the settings of a `TrainingConfig`:
+`Trainer` trains what a task describes, `FlowLikelihood` that a flow's bits per dimension fall:
 
     >>> config = nflows_core.TrainingConfig(epochs=1, batch_size=50, ema_decay=0.9)
     >>> before = nflows_core.bits_per_dim(flow, images[:200]).mean

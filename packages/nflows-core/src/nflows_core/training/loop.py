@@ -149,7 +149,7 @@ class TrainingLoop(Generic[M, B]):
     def _gradient(self, player: Player[B], drawn: Sequence[B]) -> Gradient:
         """Leaves a player's clipped gradient of the next update."""
         self._seed(player)
-        player.objective.optimizer.zero_grad()
+        self.task.model.zero_grad()
         losses = []
         with _alone(player, self.players):
             for batch in drawn:
@@ -163,7 +163,7 @@ class TrainingLoop(Generic[M, B]):
         if not (math.isfinite(mean) and math.isfinite(norm)):
             self._stop(f"not finite: {self._locate(player, drawn)}", player)
         if mean > player.objective.limit:
-            largest = largest_gradient(player.objective.module)
+            largest = largest_gradient(self.task.model)
             self._stop(f"{mean:,.0f} {words(player.name)}; of their gradient, {largest}", player)
         return Gradient(mean, norm)
 
@@ -178,8 +178,8 @@ class TrainingLoop(Generic[M, B]):
 
     def _locate(self, player: Player[B], drawn: Sequence[B]) -> str:
         self._seed(player)
-        module = player.objective.module
-        where = locate_non_finite(module, (player.objective.loss(module, batch) for batch in drawn))
+        losses = (player.objective.loss(player.objective.module, batch) for batch in drawn)
+        where = locate_non_finite(self.task.model, losses)
         # One process may have met it alone; all of them stop, and any of them may be the one that is heard.
         return next(filter(None, gather_object([where])), "something that repeating the update does not show")
 

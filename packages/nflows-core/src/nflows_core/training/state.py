@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 import torch
+from torch import Tensor
 
 from nflows_core.runtime.tensors import (
     CheckpointError,
@@ -83,7 +84,7 @@ class TrainingState(Generic[M]):
     def save(self, path: Path, sampling: Mapping[str, int]) -> None:
         """Writes the checkpoint; ``sampling`` is what the order of the data depends on."""
         tensors = {
-            **with_prefix("model", self.model.state_dict()),
+            **with_prefix("model", self.model.state_dict() | self._buffers()),
             **with_prefix("ema", self.average.model.state_dict()),
             **({} if self.best is None else with_prefix("best", self.best.state_dict())),
         }
@@ -108,6 +109,14 @@ class TrainingState(Generic[M]):
             load_optimizer(optimizer, self.model, under_prefix("optimizer", tensors))
         for name in self._progress():
             setattr(self, name, header["progress"][name])
+
+    def _buffers(self) -> dict[str, Tensor]:
+        """The model's buffers after the last update, which the average has copied.
+
+        The next gradient is computed before a checkpoint is written, and moves those of a batch normalization.
+        """
+        kept = self.model.state_dict().keys()
+        return {name: buffer for name, buffer in self.average.model.named_buffers() if name in kept}
 
     def _progress(self) -> tuple[str, ...]:
         return _PROGRESS if self.stopping is None else _PROGRESS + _STOPPING
