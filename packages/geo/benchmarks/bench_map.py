@@ -28,9 +28,8 @@ from rasterio.windows import Window
 
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.report import machine, versions
-from nflows_geo.mapping.pipeline import MAP_FILE
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.raster.grid import grid_of
+from nflows_geo.mapping import MAP_FILE
+from nflows_geo.raster import grid_of, write_cog
 
 BANDS, UNITS = 10, 8
 _MAIN = "import sys; from nflows_core.runtime.cli import run; from nflows_geo.cli import geo; sys.exit(run(geo))"

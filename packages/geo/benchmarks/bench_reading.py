@@ -13,7 +13,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,9 +25,8 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from nflows_core.runtime.report import machine
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.raster.grid import Grid
-from nflows_geo.scene.scene import Scene, open_scene
+from nflows_geo.raster import Grid, write_cog
+from nflows_geo.scene import Scene, open_scene, sample_pixels
 
 BANDS, FINE_BANDS = 10, 4
 FORMATS: dict[str, dict[str, Any]] = {
@@ -87,15 +85,13 @@ def read_numbers(scene: Scene) -> None:
 
 
 def measure(name: str, scene: Scene) -> dict[str, Any]:
-    # A copy opens its files anew, so that none finds blocks that another has decoded.
+    # Each opens its files anew, so that none finds blocks that another has decoded.
     works: dict[str, Callable[[Scene], object]] = {
         "read": read_all,
         "floor": read_numbers,
-        "sample": lambda one: one.sample(100_000, 0),
+        "sample": lambda one: sample_pixels(one.blocks(), one.grid.width, 100_000, 0),
     }
-    rates = {
-        key: megapixels_per_second(partial(work, replace(scene)), scene.grid.pixels) for key, work in works.items()
-    }
+    rates = {key: megapixels_per_second(partial(work, scene), scene.grid.pixels) for key, work in works.items()}
     return {"format": name, **rates, "ratio": rates["read"] / rates["floor"]}
 
 

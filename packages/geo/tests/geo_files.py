@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from nflows_geo.raster.grid import Grid
+from nflows_geo.raster import Grid
 from nflows_geo.scene.products import aster, landsat, sentinel2
 
 WEST, NORTH = 300_000.0, 3_200_040.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import geopandas
@@ -17,18 +18,16 @@ from rasterio.warp import transform
 from geo_files import make_grid, numbers, write_raster
 from made_up_spectra import made_up_spectra
 from nflows_core.runtime.cli import run
-from nflows_geo.anomaly import planted_check
-from nflows_geo.anomaly.detectors import DETECTORS
-from nflows_geo.anomaly.listing import ndvi
+from nflows_geo.anomaly import DETECTORS, FRACTIONS, AnomalyRecipe, anomaly_scene
+from nflows_geo.anomaly.detection import detection
+from nflows_geo.anomaly.planted_check import plantable_bands
+from nflows_geo.anomaly.planting import MINERALS
 from nflows_geo.cli import geo
 from nflows_geo.cli.options import DETECTORS as NAMED
-from nflows_geo.figures import sheets as pictures
-from nflows_geo.mapping import pipeline as map_scene
-from nflows_geo.raster.grid import Grid
-from nflows_geo.scene.bands import Band
-from nflows_geo.scene.scene import open_scene
-from nflows_geo.scene.sensors import SENSORS
+from nflows_geo.raster import Grid
+from nflows_geo.scene import open_scene, sample_spectra
 from nflows_geo.spectra import density_training
+from nflows_geo.tiling import Tiling
 
 HEIGHT, WIDTH = 40, 50
 STRANGE = (slice(10, 12), slice(20, 23))
@@ -37,7 +36,6 @@ SENTINEL = ("--sensor", "sentinel-2")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_DOTS_PER_INCH", 20)
     monkeypatch.setattr(density_training, "UPDATES", 20)
     monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
 
@@ -106,11 +104,10 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_tiles_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene, arguments = write_scene(tmp_path / "a.tif"), ("--detector", "rx", "--false-alarm-rate", 0.02)
-    assert call(scene, "-o", tmp_path / "one", *arguments) == 0
-    monkeypatch.setattr(map_scene, "_SIDES", (16,))
-    assert call(scene, "-o", tmp_path / "two", *arguments) == 0
+def test_tiles_leave_no_trace(tmp_path: Path) -> None:
+    scene, recipe = open_scene(write_scene(tmp_path / "a.tif")), AnomalyRecipe("rx", 0.02)
+    for name, side in (("one", None), ("two", 16)):
+        anomaly_scene(scene, recipe, tmp_path / name, tiling=Tiling(side=side))
     one, two = (layers(tmp_path / name)[0] for name in ("one", "two"))
     assert one["pixels"].tolist() == two["pixels"].tolist()
     np.testing.assert_allclose(one["score"], two["score"], rtol=1e-5)
@@ -131,36 +128,31 @@ def test_a_scene_without_anomalies(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [len(layer) for layer in layers(tmp_path)] == [0, 0]
 
 
-@pytest.mark.parametrize(("sensor", "red", "infrared"), [("landsat-8", 3, 4), ("aster", 1, 2), ("sentinel-2", 2, 7)])
-def test_vegetation_is_known_by_the_wavelengths(sensor: str, red: int, infrared: int) -> None:
-    bands = [Band(name, Path(), wavelength_nm=centre) for name, (_, centre) in SENSORS[sensor].items()]
-    spectra = np.full((2, len(bands)), 0.2)
-    spectra[0, red], spectra[0, infrared], spectra[1] = 0.05, 0.45, 0
-    found = ndvi(spectra, bands)
-    assert found is not None
-    assert found[0] == pytest.approx(0.8)
-    assert np.isnan(found[1])
-    assert ndvi(spectra, [replace(band, wavelength_nm=None) for band in bands]) is None
-
-
 # Planted minerals
 
 
-def test_planted_minerals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(planted_check, "SEEDS", range(2))
-    scene = write_scene(tmp_path / "a.tif")
-    assert call(scene, "-o", tmp_path, "--detector", "rx", "--planted", *SENTINEL, "--json") == 0
+def test_planted_minerals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_scene(tmp_path / "a.tif")
+    assert call(path, "-o", tmp_path, "--detector", "rx", "--planted", *SENTINEL, "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    rows = report["tables"]["How often planted minerals are found: 20 to 60 % of a pixel"]
-    assert {row["detector"] for row in rows} == set(DETECTORS)
-    assert all(row["n"] == 2 and row["auroc_interval_95_low"] <= row["auroc"] for row in rows)
-    means = report["planted_mean_auroc"]
-    assert means["20 to 60 % of a pixel"]["rx"] > means["5 to 20 % of a pixel"]["rx"] > 0.4
+    assert set(report["planted_mean_auroc"]) == set(FRACTIONS)
+    scene = open_scene(path, sensor="sentinel-2")
+    spectra = sample_spectra(scene, 0)
+    for caption, fractions in FRACTIONS.items():
+        rows = report["tables"][f"How often planted minerals are found: {caption}"]
+        assert [(row["mineral"], row["detector"]) for row in rows] == list(product(MINERALS, DETECTORS))
+        assert all(row["n"] == 5 and row["auroc_interval_95_low"] <= row["auroc"] for row in rows)
+        # What `detection` measures of the same spectra.
+        alone = [row["auroc"] for row in detection(spectra, scene.wavelengths, fractions=fractions, detectors=["rx"])]
+        assert [row["auroc"] for row in rows if row["detector"] == "rx"] == pytest.approx(alone)
+        assert report["planted_mean_auroc"][caption]["rx"] == pytest.approx(np.mean(alone))
+    much, little = (report["planted_mean_auroc"][caption] for caption in FRACTIONS)
+    assert all(much[name] > little[name] for name in DETECTORS)
 
 
 def test_bands_in_which_minerals_are_not_known_are_left_out(tmp_path: Path) -> None:
     scene = open_scene(write_raster(tmp_path / "a.tif", numbers(9)), sensor="aster")
-    assert planted_check.plantable_bands(scene) == [0, 1, 2, 3, 4, 5]
+    assert plantable_bands(scene) == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nflows_geo.reductions.autoencoder import Autoencoder
 from nflows_geo.reductions.stacked import NOTEBOOK, PAPER, StackedAutoencoder
 from nflows_geo.reductions.training import Activation, Encoder, train_autoencoder
-from nflows_geo.spectra.neighbourhood import Sample
+from nflows_geo.spectra import Sample
 
 
 def make_sample(bands: int = 6, n: int = 1500) -> Sample:

@@ -7,7 +7,7 @@ import rasterio
 from rasterio.windows import Window
 
 from geo_files import numbers, write_raster
-from nflows_geo.scene.scene import open_scene, require_several_bands
+from nflows_geo.scene import open_scene, require_several_bands
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import rasterio
 from geo_files import make_grid, numbers, write_landsat, write_raster
 from nflows_core.runtime.cli import run
 from nflows_geo.cli import geo
-from nflows_geo.scene.scene import open_scene
+from nflows_geo.scene import open_scene
 
 
 def call(*arguments: object) -> int:
@@ -113,7 +113,9 @@ def test_grids_that_do_not_match_are_refused(tmp_path: Path, capsys: pytest.Capt
     assert "a.tif: EPSG:32641" in error
     assert not target.exists()
     assert call("stack", *paths, "-o", target, "--align") == 0
-    assert target.exists()
+    aligned = open_scene(target)
+    # The centre of every pixel lies in the same pixel of the raster that is metres off.
+    np.testing.assert_array_equal(aligned.read(aligned.grid.window), numbers(1).repeat(2, 0))
 
 
 def test_a_scene_of_nodata_makes_no_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ from nflows_geo.cli import geo
 from nflows_geo.cli.options import METHODS as METHODS_OF_THE_COMMAND
 from nflows_geo.comparison.comparing import METHODS, Comparison, compare, units_at
 from nflows_geo.comparison.report import BAND_SPACE, INTERVALS, LABELS, OWN_SPACE, READINGS, UNITS, tables
-from nflows_geo.evaluation.scores import over_seeds
-from nflows_geo.labels.labels import Labels, read_labels
-from nflows_geo.mapping.learning import Recipe, learn
+from nflows_geo.evaluation import over_seeds
+from nflows_geo.labels import Labels, read_labels
+from nflows_geo.mapping import Recipe, learn
 from nflows_geo.reductions import DEFAULT
-from nflows_geo.scene.scene import Scene, open_scene
+from nflows_geo.scene import Scene, open_scene
 
 
 def call(*arguments: object) -> int:
@@ -86,18 +87,18 @@ def test_a_method_that_fails_is_reported_and_stops_no_other(tmp_path: Path, caps
     path = write_raster(tmp_path / "a.tif", pixels[[0, 1, 2, 2]])
     arguments = ["-o", tmp_path / "out", "--seeds", 1, "--method", "flow", "--method", "pca"]
     assert call("compare", path, *arguments) == 1
-    assert "flow, seed 0: band 4 is determined by the others" in capsys.readouterr().err.replace("band 3", "band 4")
+    # Bands 3 and 4 are the same: which of them depends on the other is for rounding to say.
+    assert re.search("flow, seed 0: band [34] is determined by the others", capsys.readouterr().err)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert list(report["failures"]) == ["flow, seed 0"]
     assert [row["method"] for row in report["tables"][UNITS]] == ["pca"]
 
 
-def test_units_at_labels_are_those_of_the_map(planted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_at_labels_are_those_of_the_map(planted: tuple[Path, Path]) -> None:
     scene, labels = opened(planted)
     mapper = learn(scene, Recipe("pca", units=3)).mapper
     whole = mapper.units(next(scene.blocks())[1])
-    monkeypatch.setattr("nflows_geo.comparison.comparing._SIDE", 16)
-    np.testing.assert_array_equal(units_at(labels, scene, mapper), labels.at(whole))
+    np.testing.assert_array_equal(units_at(labels, scene, mapper, side=16), labels.at(whole))
 
 
 def test_runs_with_other_numbers_of_units_are_summed_up() -> None:

@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from geo_files import make_grid
-from nflows_geo.raster.grid import Grid, GridMismatchError, finest
+from nflows_geo.raster import Grid, GridMismatchError, finest
 
 
 @settings(deadline=None)
@@ -74,7 +74,7 @@ def test_the_finest_is_that_with_the_smallest_pixels_on_the_ground() -> None:
 def test_a_mismatch_shows_both_grids_and_the_offset() -> None:
     message = str(GridMismatchError("labels.tif", make_grid(east=2.283, south=-2.844), "the scene", make_grid()))
     assert "2.28 m east, 2.84 m north" in message
-    assert "--align resamples it" in message
+    assert "`align` resamples it" in message
     assert "labels.tif: EPSG:32641, 30 x 20 pixels of 30 m from (300002.283, 3200042.844)" in message
     assert "the scene: EPSG:32641, 30 x 20 pixels of 30 m from (300000, 3200040)" in message
     assert len(message.splitlines()) == 2

@@ -9,9 +9,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from geo_files import make_grid, write_raster
-from nflows_geo.labels.labels import Labels, read_labels
-from nflows_geo.raster.files import open_raster
-from nflows_geo.raster.grid import GridMismatchError, grid_of
+from nflows_geo.labels import Labels, read_labels
+from nflows_geo.raster import GridMismatchError, grid_of, open_raster
 
 GRID = make_grid(30, 20)
 
@@ -66,7 +65,7 @@ def test_labels_metres_off_are_refused_unless_aligned(tmp_path: Path) -> None:
 
 def test_a_label_raster_without_a_crs_is_refused_unless_assumed(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "l.tif", label_array(), GRID, nodata=255, crs=None)
-    with pytest.raises(ValueError, match=r"l\.tif has no CRS.*--assume-crs"):
+    with pytest.raises(ValueError, match=r"l\.tif has no CRS.*`assume_crs`"):
         read_labels(path, GRID)
     assert len(read_labels(path, GRID, assume_crs=True)) == 3
 
@@ -107,7 +106,7 @@ def test_sistan(data_folder: Path) -> None:
 def test_points_of_a_table(tmp_path: Path) -> None:
     (a, b), (c, d), (e, f) = points([(3.5, 2.1), (3.9, 2.9), (29.9, 19.9)])
     path = write_csv(tmp_path / "p.csv", "Class,X,Y", [("granite", a, b), ("basalt", c, d), ("granite", e, f)])
-    with pytest.raises(ValueError, match=r"p\.csv has no CRS; --assume-crs"):
+    with pytest.raises(ValueError, match=r"p\.csv has no CRS; `assume_crs`"):
         read_labels(path, GRID)
     labels = read_labels(path, GRID, assume_crs=True)
     assert labels.names == {1: "basalt", 2: "granite"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from nflows_geo.spectra.neighbourhood import SURROUNDINGS, Sample, blur, margin, with_surroundings
+from nflows_geo.spectra import SURROUNDINGS, Sample, blur, margin, with_surroundings
 
 
 def make_block(seed: int, shape: tuple[int, int, int] = (3, 20, 31), missing: float = 0.2) -> NDArray[np.float32]:

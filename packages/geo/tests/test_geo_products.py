@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from geo_files import numbers, write_aster, write_jp2, write_landsat, write_raster, write_sentinel2
+from nflows_geo.scene import open_scene
 from nflows_geo.scene.products import read_product
 from nflows_geo.scene.products.aster import sun_distance
-from nflows_geo.scene.scene import open_scene
 
 GAINS = {"GAIN.1": "01, HGH", "GAIN.2": "02, NOR", "GAIN.3N": "3N, LOW", "SOLARDIRECTION": "157.5, 30.0"}
 GAINS |= {f"GAIN.{band}": f"{band:02}, NOR" for band in range(4, 10)}

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from geo_files import make_grid
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.raster.grid import Grid
+from nflows_geo.raster import Grid, write_cog
 
 COLOURS = {1: (200, 30, 40), 2: (20, 130, 90), 3: (30, 60, 180)}
 
@@ -121,8 +120,8 @@ KILLED = """
     import numpy as np
     from rasterio.crs import CRS
     from rasterio.transform import from_origin
-    from nflows_geo.raster.grid import Grid
-    from nflows_geo.raster.cog import write_cog
+    from nflows_geo.raster import Grid
+    from nflows_geo.raster import write_cog
 
     grid = Grid(CRS.from_epsg(32641), from_origin(0, 2000, 1, 1), 2000, 2000)
     tiles = list(grid.tiles(500))

@@ -15,8 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from made_up_scenes import shaded_scene
 from nflows_geo.reductions import DEFAULT, PCA, REDUCTIONS, LocalWhitening, WhitenedPCA
-from nflows_geo.spectra import density_training
-from nflows_geo.spectra.neighbourhood import Sample, with_surroundings
+from nflows_geo.spectra import Sample, density_training, with_surroundings
 
 
 @pytest.fixture(autouse=True)

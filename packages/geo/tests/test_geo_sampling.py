@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geo_files import make_grid
-from nflows_geo.raster.grid import Tile
+from nflows_geo.raster import Tile
 from nflows_geo.scene.random_pixels import sample_pixels
 
 WIDTH, HEIGHT = 37, 23

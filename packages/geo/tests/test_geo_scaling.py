@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nflows_geo.spectra.scaling import PercentileScaling
+from nflows_geo.spectra import PercentileScaling
 
 
 def test_percentiles_become_zero_and_one() -> None:

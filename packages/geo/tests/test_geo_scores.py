@@ -14,73 +14,74 @@ from sklearn.metrics import (
     silhouette_score,
 )
 
-from nflows_geo.evaluation.agreement import (
-    Agreement,
-    accuracy,
-    adjusted_rand_index,
-    normalized_mutual_information,
-    wilson,
-)
-from nflows_geo.evaluation.scores import internal_scores, over_seeds
+from nflows_geo.evaluation import Agreement, confusion_rows, internal_scores, over_seeds, score_rows
+from nflows_geo.evaluation.agreement import accuracy, adjusted_rand_index, normalized_mutual_information
+from nflows_geo.evaluation.intervals import wilson
+from nflows_geo.spectra import PercentileScaling
 
 
-def agreement(units: NDArray[np.uint8], classes: NDArray[np.uint8]) -> Agreement:
+def agreement(labels: NDArray[np.uint8], units: NDArray[np.uint8]) -> Agreement:
     """Of pixels each of which stands for itself."""
-    return Agreement.of_maps(units, classes, 0, np.arange(units.size).reshape(units.shape))
+    return Agreement.of_maps(labels, units, np.arange(labels.size).reshape(labels.shape))
 
 
-LABELS = arrays(np.uint8, 40, elements=st.integers(0, 5))
+MAPS = arrays(np.uint8, 40, elements=st.integers(0, 5))
 
 
 @settings(deadline=None)
-@given(LABELS, LABELS)
-def test_scores_against_labels_are_those_of_scikit_learn(units: NDArray[np.uint8], classes: NDArray[np.uint8]) -> None:
-    both = (units > 0) & (classes > 0)
+@given(MAPS, MAPS)
+def test_scores_against_labels_are_those_of_scikit_learn(labels: NDArray[np.uint8], units: NDArray[np.uint8]) -> None:
+    both = (labels > 0) & (units > 0)
     if not both.any():
         return
-    confusion = agreement(units, classes).confusion
-    truth, found = units[both], classes[both]
+    confusion = agreement(labels, units).confusion
+    truth, mapped = labels[both], units[both]
     assert confusion.sum() == both.sum()
-    assert adjusted_rand_index(confusion) == pytest.approx(adjusted_rand_score(truth, found), abs=1e-9)
+    assert adjusted_rand_index(confusion) == pytest.approx(adjusted_rand_score(truth, mapped), abs=1e-9)
     assert normalized_mutual_information(confusion) == pytest.approx(
-        normalized_mutual_info_score(truth, found), abs=1e-9
+        normalized_mutual_info_score(truth, mapped), abs=1e-9
     )
 
 
 @settings(deadline=None)
-@given(LABELS, st.permutations(range(1, 6)), st.permutations(range(1, 6)))
-def test_names_do_not_matter(units: NDArray[np.uint8], unit_names: list[int], class_names: list[int]) -> None:
-    units[0] = 1
-    classes = np.random.default_rng(0).integers(1, 6, 40).astype(np.uint8)
-    first = agreement(units, classes).confusion
-    renamed_units = np.array([0, *unit_names], np.uint8)[units]
-    again = agreement(renamed_units, np.array([0, *class_names], np.uint8)[classes]).confusion
+@given(MAPS, st.permutations(range(1, 6)), st.permutations(range(1, 6)))
+def test_names_do_not_matter(labels: NDArray[np.uint8], label_names: list[int], unit_names: list[int]) -> None:
+    labels[0] = 1
+    units = np.random.default_rng(0).integers(1, 6, 40).astype(np.uint8)
+    first = agreement(labels, units).confusion
+    renamed_labels = np.array([0, *label_names], np.uint8)[labels]
+    again = agreement(renamed_labels, np.array([0, *unit_names], np.uint8)[units]).confusion
     for measure in (accuracy, adjusted_rand_index, normalized_mutual_information):
         assert measure(again) == pytest.approx(measure(first), abs=1e-12)
 
 
-def test_each_class_goes_to_the_unit_that_most_pixels_have() -> None:
-    units = np.array([1] * 6 + [2] * 4 + [7] * 2, np.uint8)
-    classes = np.array([3] * 5 + [1] + [1] * 4 + [2, 3], np.uint8)
-    found = agreement(units, classes)
-    assert found.assignment == {3: 1, 1: 2, 2: 7}
-    scores = found.scores()
+def test_each_unit_goes_to_the_label_that_most_pixels_have() -> None:
+    labels = np.array([1] * 6 + [2] * 4 + [7] * 2, np.uint8)
+    units = np.array([3] * 5 + [1] + [1] * 4 + [2, 3], np.uint8)
+    compared = agreement(labels, units)
+    assert compared.label_of_unit == {3: 1, 1: 2, 2: 7}
+    scores = compared.scores()
     assert scores["overall_accuracy"] == pytest.approx(10 / 12)
+    assert scores["label_of_unit"] == {"1": 2, "2": 7, "3": 1}
+    assert (scores["labels"], scores["units"]) == ([1, 2, 7], [1, 2, 3])
     assert scores["confusion"] == [[1, 0, 5], [4, 0, 0], [0, 1, 1]]
+    assert confusion_rows({1: "granite", 2: "gabbro", 7: "basalt"}, scores)[2] == {
+        "label": "basalt", "unit 1": 0, "unit 2": 1, "unit 3": 1
+    }  # fmt: skip
 
 
-def test_a_class_too_many_has_no_unit() -> None:
-    found = agreement(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8))
-    assert found.assignment == {1: 1}
-    assert found.scores()["overall_accuracy"] == pytest.approx(2 / 3)
+def test_a_unit_too_many_has_no_label() -> None:
+    compared = agreement(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8))
+    assert compared.label_of_unit == {1: 1}
+    assert compared.scores()["overall_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_polygons_are_resampled_as_a_whole() -> None:
-    units = np.zeros((20, 40), np.uint8)
-    units[:, :18], units[:, 22:] = 1, 2
-    classes = np.where(np.arange(40) < 20, 1, 2).astype(np.uint8)[None].repeat(20, axis=0)
-    classes[:2] = 1
-    scores = Agreement.of_maps(units, classes, 0, units).scores()
+    labels = np.zeros((20, 40), np.uint8)
+    labels[:, :18], labels[:, 22:] = 1, 2
+    units = np.where(np.arange(40) < 20, 1, 2).astype(np.uint8)[None].repeat(20, axis=0)
+    units[:2] = 1
+    scores = Agreement.of_maps(labels, units, labels).scores()
     assert scores["groups"] == 2
     low, high = scores["overall_accuracy_interval_95_by_groups"]
     assert (low, high) == (pytest.approx(0.9), 1.0)
@@ -89,7 +90,7 @@ def test_polygons_are_resampled_as_a_whole() -> None:
 
 
 def test_one_group_has_no_interval() -> None:
-    scores = Agreement.of_maps(*np.ones((2, 3, 3), np.uint8), 0, np.ones((3, 3), np.uint8)).scores()
+    scores = Agreement.of_maps(*np.ones((3, 3, 3), np.uint8)).scores()
     assert scores["adjusted_rand_index_interval_95_by_groups"] is None
     assert scores["adjusted_rand_index"] == 1
 
@@ -121,7 +122,18 @@ def test_scores_without_labels_are_those_of_scikit_learn() -> None:
     assert low < scores["silhouette"] < high
 
 
-def test_one_class_has_no_scores() -> None:
+def test_rows_are_of_the_method_s_own_space_and_of_the_scaled_bands() -> None:
+    rng = np.random.default_rng(0)
+    units = rng.integers(1, 4, 300).astype(np.uint8)
+    spectra = rng.random((300, 4), np.float32) + units[:, None]
+    own, bands = score_rows(spectra, spectra[:, :2], units, 0)
+    assert (own["space"], own["dimensions"], bands["space"], bands["dimensions"]) == ("own", 2, "bands", 4)
+    assert own["davies_bouldin"] == pytest.approx(davies_bouldin_score(spectra[:, :2], units))
+    scaled = PercentileScaling.fit(spectra).transform(spectra)
+    assert bands["davies_bouldin"] == pytest.approx(davies_bouldin_score(scaled, units))
+
+
+def test_one_unit_has_no_scores() -> None:
     with pytest.raises(ValueError, match="only one"):
         internal_scores(np.eye(4, dtype=np.float32), np.array([1, 1, 1, 0], np.uint8), 0)
 

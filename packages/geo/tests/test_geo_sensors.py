@@ -9,8 +9,7 @@ import pytest
 from geo_files import numbers, write_landsat, write_raster
 from nflows_core.runtime.cli import run
 from nflows_geo.cli import geo, options
-from nflows_geo.scene.scene import open_scene
-from nflows_geo.scene.sensors import SENSORS
+from nflows_geo.scene import SENSORS, open_scene
 
 
 @pytest.mark.parametrize("name", ["landsat-8", "aster", "sentinel-2"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from nflows_geo.mapping.smoothing import MARGIN, majority_filter
+from nflows_geo.mapping import MARGIN, majority_filter
 
 
 def slow_majority(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:

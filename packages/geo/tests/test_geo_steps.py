@@ -17,10 +17,12 @@ from nflows_core.runtime.cli import run
 from nflows_geo import clustering
 from nflows_geo.cli import geo, options
 from nflows_geo.clustering import CLUSTERINGS
-from nflows_geo.mapping.smoothing import majority_filter
+from nflows_geo.mapping import majority_filter
 from nflows_geo.reductions import DEFAULT, REDUCTIONS
-from nflows_geo.scene.scene import open_scene
-from nflows_geo.spectra.scaling import PercentileScaling
+from nflows_geo.scene import open_scene
+from nflows_geo.spectra import PercentileScaling
+from nflows_geo.steps import reduce_scene, smooth_map
+from nflows_geo.tiling import Tiling
 
 
 def call(*arguments: object) -> int:
@@ -54,13 +56,10 @@ def test_the_steps_make_the_units_of_a_map_under_other_numbers(tmp_path: Path, s
         assert (second.crs, second.transform, second.nodata) == (first.crs, first.transform, 0)
 
 
-def test_components_are_those_of_the_whole_scene_whatever_the_tiles(
-    tmp_path: Path, scene: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_components_are_those_of_the_whole_scene_whatever_the_tiles(tmp_path: Path, scene: Path) -> None:
     whole, tiled = tmp_path / "whole.tif", tmp_path / "tiled.tif"
     assert call("reduce", scene, "-o", whole) == 0
-    monkeypatch.setattr("nflows_geo.steps.reduce.tile_side", lambda *arguments: 17)
-    assert call("reduce", scene, "-o", tiled) == 0
+    reduce_scene(open_scene(scene), tiled, tiling=Tiling(side=17))
     with rasterio.open(whole) as first, rasterio.open(tiled) as second:
         np.testing.assert_allclose(second.read(), first.read(), atol=1e-5)
         assert first.descriptions == ("component 1", "component 2", "component 3", "component 4")
@@ -91,17 +90,14 @@ def test_the_elbow_is_that_of_the_reduction(
     assert json.loads(capsys.readouterr().out)["number_of_units"]["elbow_of"].startswith(elbow)
 
 
-def test_smoothing_in_tiles_keeps_names_and_colours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_smoothing_in_tiles_keeps_names_and_colours(tmp_path: Path) -> None:
     units = np.random.default_rng(0).integers(0, 4, (40, 50)).astype(np.uint8)
     path = write_raster(tmp_path / "map.tif", units, nodata=0)
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, {1: (10, 20, 30, 255), 2: (40, 50, 60, 255), 3: (70, 80, 90, 255)})
         dataset.update_tags(CLASS_2="dunite")
-    monkeypatch.setattr("nflows_geo.steps.smooth._SIDE", 16)
-    assert call("smooth", path, "-o", tmp_path / "smoothed.tif", "--json") == 0
-    report, expected = json.loads(capsys.readouterr().out), majority_filter(units)
+    report = smooth_map(path, tmp_path / "smoothed.tif", tiling=Tiling(side=16))
+    expected = majority_filter(units)
     np.testing.assert_array_equal(read(tmp_path / "smoothed.tif"), expected)
     assert (report["mapped_pixels"], report["changed_pixels"]) == ((units > 0).sum(), (units != expected).sum())
     with rasterio.open(tmp_path / "smoothed.tif") as dataset:
@@ -161,7 +157,7 @@ def test_components_are_scored_as_they_are(tmp_path: Path, scene: Path, capsys: 
         (["score", "map.tif", "--labels", "elsewhere.tif"], "elsewhere.tif does not lie on the grid"),
         (["score", "map.tif", "--scene", "elsewhere.tif"], "elsewhere.tif does not lie on the grid of map.tif"),
         (["score", "nothing.tif"], "is all nodata; there is nothing to score"),
-        (["score", "map.tif", "--scene", "two.tif"], "scores compare classes, and there is only one"),
+        (["score", "map.tif", "--scene", "two.tif"], "scores compare units, and there is only one"),
     ],
 )
 def test_bad_input(
@@ -187,13 +183,17 @@ def test_bad_input(
     assert sorted(Path().iterdir()) == before
 
 
-def test_labels_metres_off_are_aligned_on_request(tmp_path: Path) -> None:
-    path = write_raster(tmp_path / "map.tif", np.repeat([1, 2], 300).reshape(20, 30).astype(np.uint8))
-    labels = write_raster(
-        tmp_path / "l.tif", np.repeat([1, 2], 300).reshape(20, 30).astype(np.uint8), make_grid(east=2.283)
-    )
+def test_labels_metres_off_are_aligned_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    halves = np.repeat([1, 2], 300).reshape(20, 30).astype(np.uint8)
+    path = write_raster(tmp_path / "map.tif", halves)
+    labels = write_raster(tmp_path / "l.tif", halves, make_grid(east=2.283))
     assert call("score", path, "--labels", labels) == 2
-    assert call("score", path, "--labels", labels, "--align") == 0
+    assert "2.28 m east, 0.00 m north" in (error := capsys.readouterr().err)
+    assert "--align resamples it" in error
+    assert call("score", path, "--labels", labels, "--align", "--json") == 0
+    scores = json.loads(capsys.readouterr().out)["against_labels"]
+    assert (scores["n"], scores["overall_accuracy"]) == (600, 1)
+    assert (scores["labels"], scores["units"], scores["confusion"]) == ([1, 2], [1, 2], [[300, 0], [0, 300]])
 
 
 def test_the_commands_know_every_method_and_begin_with_the_default() -> None:

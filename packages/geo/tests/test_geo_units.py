@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nflows_geo.mapping.units import UnitSums, indices_of
-from nflows_geo.scene.bands import Band
-
-OLI = {"B2": 482, "B4": 655, "B5": 865, "B6": 1609, "B7": 2201}
+from nflows_geo.mapping.unit_sums import UnitSums
 
 
 def made_up(seed: int, size: int = 12, count: int = 4):
@@ -43,13 +37,3 @@ def test_a_unit_without_pixels_has_no_spectrum():
     sums = UnitSums.of_block(np.ones((2, 2), np.uint8), np.ones((3, 2, 2), np.float32), 2)
     assert np.isnan(sums.means[1]).all()
     assert sums.pixels.tolist() == [0, 4, 0]
-
-
-def test_indices_need_bands_near_their_wavelengths():
-    means = np.array([[0.1, 0.2, 0.3, 0.6, 0.4]])
-    bands = [Band(name, Path(), wavelength_nm=wavelength) for name, wavelength in OLI.items()]
-    indices = indices_of(means, bands)
-    assert indices["ferric_iron_red_over_blue"] == pytest.approx(2.0)
-    assert indices["hydroxyl_and_carbonate_1600_over_2200"] == pytest.approx(1.5)
-    assert set(indices_of(means[:, 1:3], bands[1:3])) == {"vegetation_nir_over_red"}
-    assert indices_of(means, [Band(str(i), Path()) for i in range(5)]) == {}

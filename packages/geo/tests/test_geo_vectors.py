@@ -11,9 +11,8 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform
 
 from geo_files import make_grid, write_raster
-from nflows_geo.mapping.polygons import pixel_area_km2, polygons, vectorize
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.raster.grid import Grid
+from nflows_geo.mapping.polygons import polygons, vectorize
+from nflows_geo.raster import Grid, pixel_area_km2, write_cog
 
 
 def two_units() -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

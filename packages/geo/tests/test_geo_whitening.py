@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nflows_geo.spectra.whitening import Whitening
+from nflows_geo.spectra import Whitening
 
 
 def correlated(count: int, bands: int) -> NDArray[np.float32]:

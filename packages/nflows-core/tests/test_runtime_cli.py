@@ -67,6 +67,13 @@ def test_an_error_has_two_lines_at_most(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "nflows: error: one\ntwo\n"
 
 
+def test_an_argument_that_a_library_names_is_shown_as_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    command = raising(ValueError("`depth` must be 1 or `more`; `other` is no option"))
+    command.commands["act"].params.append(click.Option(["-d", "--depth"], expose_value=False))
+    assert run(command, ["act"]) == 2
+    assert capsys.readouterr().err == "nflows: error: --depth must be 1 or `more`; `other` is no option\n"
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(raising(ValueError("wrong")), ["act", "--debug"]) == 2
     error = capsys.readouterr().err

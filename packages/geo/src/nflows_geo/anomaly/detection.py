@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nflows_geo.anomaly.detectors import DETECTORS
 from nflows_geo.anomaly.planting import MINERALS, aurocs, mineral_spectrum, plant
+from nflows_geo.evaluation import student
 
 
 def detection(
@@ -25,11 +26,11 @@ def detection(
 
     Arguments:
         spectra: A sample of a scene, as reflectances, :math:`(N, C)`.
-        wavelengths: Of the bands' centres, in nanometres.
-        fractions: As `plant` takes them.
-        same_brightness: As `plant` takes it.
+        wavelengths: The bands' centres in nanometres.
+        fractions: The least and the greatest area fraction of a mineral; see `plant`.
+        same_brightness: Whether a mineral is dimmed to the pixel's own brightness; see `plant`.
         detectors: Names in `DETECTORS`.
-        seeds: At least two; each plants and fits anew.
+        seeds: Two seeds or more; with each one, minerals are planted and detectors fitted anew.
 
     Returns:
         A row for each mineral and detector: the mean of the `aurocs` over the seeds, with a 95 % interval by
@@ -41,22 +42,19 @@ def detection(
     if len(seeds) < 2:
         raise ValueError(f"an interval takes at least two seeds, got {len(seeds)}")
     minerals = np.stack([mineral_spectrum(name, wavelengths) for name in MINERALS])
-    found: dict[str, list[list[float]]] = {name: [] for name in detectors}
+    areas: dict[str, list[list[float]]] = {name: [] for name in detectors}
     for seed in seeds:
         planted = plant(spectra, minerals, fractions=fractions, same_brightness=same_brightness, seed=seed)
-        for name, areas in found.items():
+        for name, by_seed in areas.items():
             scores = DETECTORS[name].fit(planted.spectra, seed).score(planted.spectra)
-            areas.append(aurocs(scores, planted))
+            by_seed.append(aurocs(scores, planted))
     return [
-        {"mineral": mineral, "detector": name, **_mean_and_interval([areas[i] for areas in found[name]])}
+        {"mineral": mineral, "detector": name, **_mean_and_interval([by_mineral[i] for by_mineral in areas[name]])}
         for i, mineral in enumerate(MINERALS)
-        for name in found
+        for name in areas
     ]
 
 
 def _mean_and_interval(areas: Sequence[float]) -> dict[str, Any]:
-    from scipy.stats import t
-
-    mean = float(np.mean(areas))
-    half = float(t.ppf(0.975, len(areas) - 1) * np.std(areas, ddof=1) / np.sqrt(len(areas)))
-    return {"n": len(areas), "auroc": mean, "auroc_interval_95": [mean - half, min(1.0, mean + half)]}
+    mean, low, high = student(areas)
+    return {"n": len(areas), "auroc": mean, "auroc_interval_95": [low, min(1.0, high)]}

@@ -2,7 +2,6 @@ r"""What to look at in the field: where the anomalies of a scene are, and how th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +10,16 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from nflows_geo.anomaly.unusual import Groups, Unusual, group
-from nflows_geo.scene.bands import Band
-from nflows_geo.scene.scene import BLOCK_SIZE, Scene
+from nflows_geo.scene import BLOCK_SIZE, OpenScene, Scene
+from nflows_geo.spectra import ndvi, spectra_at, valid_pixels
 
 MOST = 1000
 """Anomalies that are listed at most."""
 REACH = 15
 """Pixels to each side of an anomaly's peak that are its surroundings."""
-VEGETATION = 0.2
-"""The NDVI above which an anomaly is taken for vegetation: rock and sand lie below 0.1, shrubs and grass from 0.2 up
-(USGS, NDVI, the Foundation for Remote Sensing Phenology)."""
 
 _ENOUGH = 20
 """Pixels that surroundings need, for a mean and a standard deviation that tell something."""
-_RED, _NEAR_INFRARED = (620.0, 690.0), (770.0, 900.0)
-"""Where the centres of these bands lie, in nanometres."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +29,10 @@ class AnomalyList:
     Arguments:
         groups: What they are, N of them.
         total: How many there are with those that are not listed.
-        x: Of the middle of each one's most unusual pixel, in units of the scene's CRS, (N,).
-        y: The same.
-        longitude: In degrees, WGS 84, (N,).
-        latitude: The same.
+        x: The easting of the middle of each one's most unusual pixel, in units of the scene's CRS, (N,).
+        y: Its northing, (N,).
+        longitude: The same place in degrees, WGS 84, (N,).
+        latitude: The same, (N,).
         against_scene: How far each one's mean spectrum is from the mean of the scene, in its standard deviations,
             (N, bands).
         against_surroundings: The same for the pixels around it; NaN where there are too few.
@@ -63,9 +57,9 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
     """Groups the unusual pixels of a scene and describes them.
 
     Arguments:
-        scene: It is read again around each.
+        scene: The scene, which is read again around each.
         unusual: Its pixels above the threshold.
-        sample: Of its spectra, (N, bands).
+        sample: A sample of its spectra, (N, bands).
         most: How many groups are listed at most.
     """
     groups, total = group(unusual, scene.grid.width, most)
@@ -82,33 +76,8 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
         latitude,
         (groups.spectra - sample.mean(0, dtype=np.float64)) / deviation,
         _against_surroundings(scene, groups, np.sort(unusual.places)),
-        ndvi(groups.spectra, scene.bands),
+        ndvi(groups.spectra, scene.wavelengths),
     )
-
-
-def ndvi(spectra: NDArray[np.float64], bands: Sequence[Band]) -> NDArray[np.float64] | None:
-    r"""The normalized difference vegetation index (Rouse et al. 1974), near infrared :math:`n` and red :math:`r`.
-
-    .. math:: \frac{n - r}{n + r}
-
-    Arguments:
-        spectra: (N, bands).
-        bands: Those whose centres are not known count for nothing.
-
-    Returns:
-        (N,), NaN where both are zero; or nothing, if there is no such band.
-    """
-    red, infrared = _band_within(bands, *_RED), _band_within(bands, *_NEAR_INFRARED)
-    if red is None or infrared is None:
-        return None
-    total = spectra[:, infrared] + spectra[:, red]
-    return np.asarray((spectra[:, infrared] - spectra[:, red]) / np.where(total == 0, np.nan, total))
-
-
-def _band_within(bands: Sequence[Band], low: float, high: float) -> int | None:
-    """The last band with its centre there: Sentinel-2 has its narrow near infrared after the broad one."""
-    within = [i for i, band in enumerate(bands) if band.wavelength_nm is not None and low <= band.wavelength_nm <= high]
-    return within[-1] if within else None
 
 
 def _degrees(
@@ -123,22 +92,23 @@ def _degrees(
 def _against_surroundings(scene: Scene, groups: Groups, unusual: NDArray[np.int64]) -> NDArray[np.float64]:
     rows, columns = np.divmod(groups.peaks, scene.grid.width)
     differences = np.full(groups.spectra.shape, np.nan)
-    # Anomalies in one block of a file one after the other, so that it is decoded once.
-    for index in np.lexsort((columns // BLOCK_SIZE, rows // BLOCK_SIZE)):
-        around = _surroundings(scene, int(rows[index]), int(columns[index]), unusual)
-        if len(around) >= _ENOUGH:
-            deviation = around.std(0, dtype=np.float64)
-            mean = around.mean(0, dtype=np.float64)
-            differences[index] = (groups.spectra[index] - mean) / np.where(deviation > 0, deviation, np.nan)
+    with scene.opened() as opened:
+        # Anomalies in one block of a file one after the other, so that it is decoded once.
+        for index in np.lexsort((columns // BLOCK_SIZE, rows // BLOCK_SIZE)):
+            around = _surroundings(opened, int(rows[index]), int(columns[index]), unusual)
+            if len(around) >= _ENOUGH:
+                deviation = around.std(0, dtype=np.float64)
+                mean = around.mean(0, dtype=np.float64)
+                differences[index] = (groups.spectra[index] - mean) / np.where(deviation > 0, deviation, np.nan)
     return differences
 
 
-def _surroundings(scene: Scene, row: int, column: int, unusual: NDArray[np.int64]) -> NDArray[np.float32]:
+def _surroundings(opened: OpenScene, row: int, column: int, unusual: NDArray[np.int64]) -> NDArray[np.float32]:
     """Valid spectra around a pixel that are not unusual themselves, (N, bands)."""
+    grid = opened.scene.grid
     top, left = max(0, row - REACH), max(0, column - REACH)
-    height = min(scene.grid.height, row + REACH + 1) - top
-    width = min(scene.grid.width, column + REACH + 1) - left
-    block = scene.read(Window(left, top, width, height))
-    places = (top + np.arange(height))[:, None] * scene.grid.width + left + np.arange(width)
-    found = np.searchsorted(unusual, places).clip(max=max(0, len(unusual) - 1))
-    return block[:, np.isfinite(block[0]) & (unusual[found] != places)].T
+    height, width = min(grid.height, row + REACH + 1) - top, min(grid.width, column + REACH + 1) - left
+    block = opened.read(Window(left, top, width, height))
+    places = (top + np.arange(height))[:, None] * grid.width + left + np.arange(width)
+    nearest = np.searchsorted(unusual, places).clip(max=max(0, len(unusual) - 1))
+    return spectra_at(block, valid_pixels(block) & (unusual[nearest] != places))

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rasterio.windows import Window
 
+from nflows_core.runtime.clock import Clock
 from nflows_geo.anomaly.listing import list_anomalies
 from nflows_geo.anomaly.report import ScoredScene, write_anomaly_report
-from nflows_geo.anomaly.scoring import (
-    AnomalyRecipe,
-    LearnedDetector,
-    ScoredPart,
-    ScoreDrawing,
-    draw_scores,
-    learn_detector,
-)
+from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing, Scorer, learn_detector
 from nflows_geo.anomaly.vectors import write_anomalies
-from nflows_geo.figures.overview import View
-from nflows_geo.mapping.pipeline import tile_side
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.scene.scene import Scene, require_several_bands
-from nflows_geo.scene.stack import provenance
-from nflows_geo.tiling.clock import Clock
-from nflows_geo.tiling.workers import Workers
+from nflows_geo.figures import View
+from nflows_geo.raster import write_cog
+from nflows_geo.scene import Scene, provenance, require_several_bands
+from nflows_geo.tiling import Tiling, gathered
 
 SCORES_FILE, ANOMALIES_FILE = "anomaly.tif", "anomalies.gpkg"
-
-Watch = Callable[[Iterable[ScoredPart], int], Iterator[ScoredPart]]
-"""Passes the parts on, of which there are so many, to see how far it is."""
 
 
 def anomaly_scene(
@@ -40,23 +26,19 @@ def anomaly_scene(
     recipe: AnomalyRecipe,
     folder: Path,
     *,
-    view: View,
-    workers: Workers,
-    memory: int,
+    tiling: Tiling | None = None,
+    view: View | None = None,
     planted: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    watch: Watch = lambda parts, total: iter(parts),
 ) -> dict[str, Any]:
     """Scores a scene and writes ``anomaly.tif``, ``anomalies.gpkg`` and the report.
 
     Arguments:
-        scene: With two bands or more.
-        recipe: How.
-        folder: For the results; it is made if it is missing.
-        view: How the pictures of the report are gathered.
-        workers: Who scores the tiles.
-        memory: Bytes that a process of theirs may take.
-        planted: What `planted_check` found in it, for the report.
-        watch: See `Watch`.
+        scene: A scene with two bands or more.
+        recipe: How anomalies are found.
+        folder: Where the results go; it is made if it is missing.
+        tiling: How the scene is worked on; on the threads of this machine, if not given.
+        view: How the pictures of the report are gathered; in the sensor's own false colour, if not given.
+        planted: What `planted_check` says of the scene, for the report.
 
     Returns:
         The content of ``report.json``.
@@ -64,17 +46,34 @@ def anomaly_scene(
     Raises:
         ValueError: The scene has one band, too few valid pixels or a band that tells nothing; or the memory is too
             little.
+
+    Example:
+        >>> from nflows_geo import AnomalyRecipe, anomaly_scene, open_scene
+        >>> scene, recipe = open_scene(Path("scene.tif")), AnomalyRecipe("rx", false_alarm_rate=0.01)
+        >>> report = anomaly_scene(scene, recipe, Path("out"))
+        >>> report["pixels_above_threshold"], report["scene"]["valid_pixels"]
+        (35, 3600)
     """
     require_several_bands(scene)
+    view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()
-    learned = learn_detector(scene, recipe)
-    side = tile_side(memory, len(scene.bands), workers.sharing)
-    clock.stop("learn")
-    drawing = ScoreDrawing(scene.grid, len(scene.bands), view)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = watch(draw_scores(scene, learned, view, side, workers), scene.grid.tile_count(side))
-    _write(folder / SCORES_FILE, scene, recipe, learned, drawing.gather(parts))
-    clock.stop("score")
+    with (tiling or Tiling()).started() as run:
+        learned = learn_detector(scene, recipe)
+        scorer = Scorer(learned.detector, learned.threshold, scene.grid.width, view)
+        parts = run.parts(scene, scorer.draw_tile, layers=len(scene.bands))
+        clock.stop("learn")
+        drawing = ScoreDrawing(scene, view)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_cog(
+            folder / SCORES_FILE,
+            scene.grid,
+            gathered(parts, drawing.add),
+            dtype="float32",
+            bands=["anomaly score"],
+            nodata=np.nan,
+            tags=_tags(scene, recipe, learned),
+        )
+        clock.stop("score")
     anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra)
     areas = write_anomalies(folder / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
     clock.stop("list")
@@ -82,24 +81,9 @@ def anomaly_scene(
     return write_anomaly_report(scored, folder, clock.seconds)
 
 
-def _write(
-    path: Path,
-    scene: Scene,
-    recipe: AnomalyRecipe,
-    learned: LearnedDetector,
-    blocks: Iterable[tuple[Window, NDArray[np.float32]]],
-) -> None:
-    tags = {
+def _tags(scene: Scene, recipe: AnomalyRecipe, learned: LearnedDetector) -> dict[str, str]:
+    return provenance(scene, f"anomaly, {recipe.detector}", recipe.seed) | {
         "SCORE": learned.detector.unit,
         "THRESHOLD": f"{learned.threshold:.9g}",
         "FALSE_ALARM_RATE": f"{recipe.false_alarm_rate:g}",
     }
-    write_cog(
-        path,
-        scene.grid,
-        blocks,
-        dtype="float32",
-        bands=["anomaly score"],
-        nodata=np.nan,
-        tags=provenance(scene, f"anomaly, {recipe.detector}", recipe.seed) | tags,
-    )

@@ -9,18 +9,14 @@ import numpy as np
 
 from nflows_geo.anomaly.detection import detection
 from nflows_geo.anomaly.planting import is_known
-from nflows_geo.scene.sampling import sample_spectra
-from nflows_geo.scene.scene import Scene
-from nflows_geo.tiling.workers import one_thread
+from nflows_geo.scene import Scene, sample_spectra
+from nflows_geo.tiling import one_thread
 
 FRACTIONS: Mapping[str, tuple[float, float]] = {
     "20 to 60 % of a pixel": (0.2, 0.6),
     "5 to 20 % of a pixel": (0.05, 0.2),
 }
 """How much of a planted pixel the mineral covers."""
-
-SEEDS: Sequence[int] = range(5)
-"""Of what is planted where, and of the fits."""
 
 _BRIGHTEST = 2.0
 """The reflectance above which no scene's median is."""
@@ -34,25 +30,26 @@ def plantable_bands(scene: Scene) -> list[int]:
     """
     if unknown := [band.name for band in scene.bands if band.wavelength_nm is None]:
         raise ValueError(
-            f"{scene.name}: --planted needs the wavelength of band {', '.join(unknown)}; "
-            "say by --sensor and --bands what the bands are"
+            f"{scene.name}: planting minerals needs the wavelength of band {', '.join(unknown)}; "
+            "say by `sensor` and `bands` what the bands are"
         )
     known = [i for i, band in enumerate(scene.bands) if is_known(band.wavelength_nm or 0)]
     if len(known) < 2:
         raise ValueError(
-            f"{scene.name}: --planted needs two bands between 422 and 2261 nm, got {len(known)}; leave it out"
+            f"{scene.name}: planting minerals needs two bands between 422 and 2261 nm, got {len(known)}; leave it out"
         )
     return known
 
 
 def planted_check(
-    scene: Scene, seed: int, advance: Callable[[str], None] = lambda message: None
+    scene: Scene, seed: int, *, seeds: Sequence[int] = range(5), advance: Callable[[str], None] = lambda message: None
 ) -> dict[str, list[dict[str, Any]]]:
-    """The areas that `detection` finds, for much and for little of a mineral in a pixel.
+    """The areas of `detection`, for much and for little of a mineral in a pixel.
 
     Arguments:
-        scene: Of reflectances, with bands whose wavelengths are known.
-        seed: Chooses the sample of the scene; what is planted in it has `SEEDS` of its own.
+        scene: A scene of reflectances, with bands whose wavelengths are known.
+        seed: Chooses the sample of the scene.
+        seeds: The seeds of what is planted where, and of the fits.
         advance: Is told after each of `FRACTIONS`.
 
     Returns:
@@ -66,14 +63,14 @@ def planted_check(
     median = float(np.median(spectra))
     if not 0 < median < _BRIGHTEST:
         raise ValueError(
-            f"{scene.name}: --planted needs reflectances from 0 to 1, but half of the values exceed {median:g}; "
-            "give the product folder, or scale the raster"
+            f"{scene.name}: planting minerals needs reflectances from 0 to 1, but half of the values exceed "
+            f"{median:g}; give the product folder, or scale the raster"
         )
     wavelengths = [scene.bands[i].wavelength_nm or 0 for i in known]
     checked = {}
     for caption, fractions in FRACTIONS.items():
         with one_thread():
-            rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=SEEDS)
+            rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=seeds)
         checked[caption] = [_row(row) for row in rows]
         advance(f"minerals in {caption}")
     return checked

@@ -38,9 +38,9 @@ class Planted:
 
     Arguments:
         spectra: All of them, :math:`(N, C)`.
-        positions: Which were replaced, :math:`(n,)`.
-        minerals: With which of the minerals, counted from 0, :math:`(n,)`.
-        fractions: Of the mineral in each of those, :math:`(n,)`.
+        positions: The rows that were replaced, :math:`(n,)`.
+        minerals: The mineral in each of them, counted from 0, :math:`(n,)`.
+        fractions: How much of each the mineral covers, :math:`(n,)`.
     """
 
     spectra: NDArray[np.float32]
@@ -58,8 +58,8 @@ def mineral_spectrum(name: str, wavelengths: Sequence[float]) -> NDArray[np.floa
     """A mineral's reflectance in broad bands, interpolated between `WAVELENGTHS`; :math:`(C,)`.
 
     Arguments:
-        name: In `MINERALS`.
-        wavelengths: Of the bands' centres, in nanometres.
+        name: One of `MINERALS`.
+        wavelengths: The bands' centres in nanometres.
 
     Raises:
         ValueError: The mineral is unknown, or a band lies outside of what is known of it.
@@ -123,8 +123,8 @@ def aurocs(scores: NDArray[np.float32], planted: Planted) -> list[float]:
     """For each mineral, how often a planted spectrum scores higher than one of the scene (Fawcett 2006, section 7).
 
     Arguments:
-        scores: Of all spectra, :math:`(N,)`, higher where they are more unusual.
-        planted: Which are planted.
+        scores: The scores of all spectra, :math:`(N,)`, higher where they are more unusual.
+        planted: The spectra, and which of them are planted.
 
     Returns:
         Areas under the receiver operating characteristic: 0.5 by chance, 1 where every planted spectrum is found first.
@@ -132,9 +132,10 @@ def aurocs(scores: NDArray[np.float32], planted: Planted) -> list[float]:
     from sklearn.metrics import roc_auc_score
 
     usual = np.delete(scores, planted.positions)
-    found = [scores[planted.positions[planted.minerals == kind]] for kind in np.unique(planted.minerals)]
+    of_minerals = [scores[planted.positions[planted.minerals == kind]] for kind in np.unique(planted.minerals)]
     return [
-        float(roc_auc_score(np.repeat([1, 0], [len(own), len(usual)]), np.concatenate([own, usual]))) for own in found
+        float(roc_auc_score(np.repeat([1, 0], [len(own), len(usual)]), np.concatenate([own, usual])))
+        for own in of_minerals
     ]
 
 

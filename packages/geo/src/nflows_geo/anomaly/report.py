@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_geo.anomaly.listing import REACH, VEGETATION, AnomalyList
+from nflows_geo.anomaly.listing import REACH, AnomalyList
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing
-from nflows_geo.figures.marks import Marks
-from nflows_geo.figures.sheets import Sheet, false_colour
-from nflows_geo.scene.scene import Scene
-from nflows_geo.scene.stack import PACKAGES
+from nflows_geo.figures import Marks, Sheet, false_colour
+from nflows_geo.scene import PACKAGES, Scene
+from nflows_geo.spectra import VEGETATION
 
 SHOWN = 20
 """Anomalies in the table of the report, and numbered in its pictures."""
@@ -45,13 +44,13 @@ class ScoredScene:
     """The scores of a scene, and all that is known of them.
 
     Arguments:
-        scene: Of what.
+        scene: The scene that was scored.
         recipe: How it was scored.
-        learned: By what.
+        learned: The detector, and what it was learned from.
         drawing: What was gathered on the way.
         anomalies: What to look at.
-        areas: Of these, in square metres.
-        planted: What `planted_check` found; nothing if it was not asked for.
+        areas: Their areas in square metres, (N,).
+        planted: What `planted_check` says; nothing if it was not asked for.
     """
 
     scene: Scene
@@ -68,7 +67,7 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
 
     Arguments:
         scored: The scene.
-        folder: Where to.
+        folder: Where they go.
         seconds: How long every step took.
 
     Returns:
@@ -95,6 +94,7 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
         report,
         seed=scored.recipe.seed,
         inputs=scene.inputs,
+        digests=scene.digests,
         tables=[
             *_listed(scored),
             *_planted(scored.planted),
@@ -109,24 +109,24 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
 
 def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
     """The first of the list: where they are, and which bands differ from what surrounds them."""
-    found, names = scored.anomalies, [band.name for band in scored.scene.bands]
+    anomalies, names = scored.anomalies, [band.name for band in scored.scene.bands]
     digits = 5 if scored.scene.grid.unit == "degree" else 0
     return [
         {
             "rank": i + 1,
-            "score": float(found.groups.scores[i]),
+            "score": float(anomalies.groups.scores[i]),
             # As text: a page shows five digits of a number, and of a place that is too few.
-            "longitude": f"{found.longitude[i]:.5f}",
-            "latitude": f"{found.latitude[i]:.5f}",
-            "x": f"{found.x[i]:.{digits}f}",
-            "y": f"{found.y[i]:.{digits}f}",
-            "pixels": len(found.groups.members[i]),
+            "longitude": f"{anomalies.longitude[i]:.5f}",
+            "latitude": f"{anomalies.latitude[i]:.5f}",
+            "x": f"{anomalies.x[i]:.{digits}f}",
+            "y": f"{anomalies.y[i]:.{digits}f}",
+            "pixels": len(anomalies.groups.members[i]),
             "area_m2": float(scored.areas[i]),
-            "higher_than_around": _notable(found.against_surroundings[i], names, 1),
-            "lower_than_around": _notable(found.against_surroundings[i], names, -1),
-            **_vegetation(found.ndvi, i),
+            "higher_than_around": _notable(anomalies.against_surroundings[i], names, 1),
+            "lower_than_around": _notable(anomalies.against_surroundings[i], names, -1),
+            **_vegetation(anomalies.ndvi, i),
         }
-        for i in range(min(SHOWN, len(found)))
+        for i in range(min(SHOWN, len(anomalies)))
     ]
 
 
@@ -194,12 +194,12 @@ def _pictures(scored: ScoredScene) -> dict[str, bytes]:
     learned, drawing, name = scored.learned, scored.drawing, scored.scene.name
     marks = Marks(scored.anomalies.x, scored.anomalies.y, SHOWN)
     span = float(np.quantile(learned.scores, _DARKEST)), learned.threshold
-    shown = [scored.scene.bands[index].name for index in drawing.view.bands]
+    shown = [scored.scene.bands[index].name for index in drawing.overview.view.bands]
     return {
         "The scores; what is above the threshold has a colour of its own, and what is listed a circle": sheet.of_scores(
-            drawing.scores, f"Anomalies of {name}", learned.detector.unit, span, marks
+            drawing.overview.drawn, f"Anomalies of {name}", learned.detector.unit, span, marks
         ),
         "The scene in false colour, with the same anomalies": sheet.of_scene(
-            false_colour(drawing.picture[:3]), f"Bands {', '.join(shown)} as red, green, blue", marks
+            false_colour(drawing.overview.picture[:3]), f"Bands {', '.join(shown)} as red, green, blue", marks
         ),
     }

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from nflows_geo.anomaly.detectors import DETECTORS, Detector, check_rate, threshold
 from nflows_geo.anomaly.unusual import MOST_PIXELS, Gathered, Unusual
-from nflows_geo.figures.overview import View
-from nflows_geo.raster.grid import Grid, Tile
-from nflows_geo.scene.sampling import sample_spectra
-from nflows_geo.scene.scene import Scene
-from nflows_geo.tiling.workers import Workers, one_thread
+from nflows_geo.figures import Overview, View
+from nflows_geo.raster import Tile
+from nflows_geo.scene import Scene, sample_spectra
+from nflows_geo.spectra import as_block, spectra_at, valid_pixels
+from nflows_geo.tiling import Part, one_thread
 
 _BATCH = 2**16
 """Spectra scored at once, so that what a detector computes on the way takes little memory."""
@@ -29,10 +26,15 @@ class AnomalyRecipe:
     Arguments:
         detector: One of `DETECTORS`.
         false_alarm_rate: The part of the scene that is above the threshold, in (0, 1); see `threshold`.
-        seed: Of everything random.
+        seed: The seed of everything random.
 
     Raises:
         ValueError: The detector is unknown.
+
+    Example:
+        >>> from nflows_geo import AnomalyRecipe
+        >>> AnomalyRecipe("rx", false_alarm_rate=0.01)
+        AnomalyRecipe(detector='rx', false_alarm_rate=0.01, seed=0)
     """
 
     detector: str = "flow"
@@ -49,10 +51,10 @@ class LearnedDetector:
     """A detector, and the sample of the scene that it was learned from.
 
     Arguments:
-        detector: Fitted to the sample.
-        threshold: Exceeded by the false-alarm rate of the sample.
-        spectra: Of the sample, (N, bands).
-        scores: Of the sample, (N,).
+        detector: The detector, fitted to the sample.
+        threshold: The score that the false-alarm rate of the sample exceeds.
+        spectra: The sample, (N, bands).
+        scores: Its scores, (N,).
     """
 
     detector: Detector
@@ -77,46 +79,43 @@ def learn_detector(scene: Scene, recipe: AnomalyRecipe) -> LearnedDetector:
 
 
 @dataclass(frozen=True)
-class ScoredPart:
-    """The scores of a tile.
+class OfTile:
+    """What the scores of a tile tell beside themselves.
 
     Arguments:
-        window: The tile.
-        scores: (H, W), NaN for nodata.
-        above: How many exceed the threshold.
-        unusual: The highest of those.
-        picture: Of the scene there, see `View.of_block`.
+        above: How many pixels exceed the threshold.
+        unusual: Those of them with the highest scores.
+        picture: The scene there, see `View.of_block`.
     """
 
-    window: Window
-    scores: NDArray[np.float32]
     above: int
     unusual: Unusual
     picture: NDArray[np.float32]
 
 
-def draw_scores(
-    scene: Scene, learned: LearnedDetector, view: View, side: int, workers: Workers
-) -> Iterator[ScoredPart]:
-    """The scores in tiles, in the order of the scene; see `mapping.draw`."""
-    part = partial(_part, scene, learned.detector, learned.threshold, view)
-    with one_thread():
-        yield from workers.map(part, scene.grid.tiles(side))
+@dataclass(frozen=True)
+class Scorer:
+    """Scores the tiles of a scene.
 
+    Arguments:
+        detector: What scores spectra.
+        threshold: The score above which a pixel is unusual.
+        width: The width of the scene in pixels.
+        view: How pictures are gathered.
+    """
 
-def _part(scene: Scene, detector: Detector, threshold: float, view: View, tile: Tile) -> ScoredPart:
-    block = scene.read(tile.core)
-    scores = score_block(detector, block)
-    unusual = Unusual.of_block(scores, block, tile.core, scene.grid.width, threshold)
-    return ScoredPart(tile.core, scores, len(unusual), unusual.most(MOST_PIXELS), view.of_block(block, tile.core))
+    detector: Detector
+    threshold: float
+    width: int
+    view: View
 
-
-def score_block(detector: Detector, block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scores of a block, (bands, H, W), with NaN for nodata; (H, W)."""
-    scores = np.full(block.shape[1:], np.nan, np.float32)
-    valid = np.isfinite(block[0])
-    scores[valid] = _in_batches(detector, block[:, valid].T)
-    return scores
+    def draw_tile(self, tile: Tile, block: NDArray[np.float32]) -> Part[OfTile]:
+        """The scores of a tile, :math:`(H, W)`, NaN for nodata."""
+        valid = valid_pixels(block)
+        scores = as_block(_in_batches(self.detector, spectra_at(block, valid)), valid, np.nan)
+        unusual = Unusual.of_block(scores, block, tile.core, self.width, self.threshold)
+        picture = self.view.of_block(block, tile.core)
+        return Part(tile.core, scores, OfTile(len(unusual), unusual.most(MOST_PIXELS), picture))
 
 
 def _in_batches(detector: Detector, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,25 +129,18 @@ class ScoreDrawing:
     """Gathers the unusual pixels and small pictures while the scores go to the disk.
 
     Arguments:
-        grid: Of the scene.
-        bands: Of the scene.
+        scene: What is scored.
         view: How pictures are gathered.
     """
 
-    def __init__(self, grid: Grid, bands: int, view: View) -> None:
-        self.view = view
-        self.picture = np.full((4, *view.shape(grid)), np.nan, np.float32)
-        self.scores = np.full(view.shape(grid), np.nan, np.float32)
+    def __init__(self, scene: Scene, view: View) -> None:
+        self.overview = Overview(view, scene.grid, np.float32(np.nan))
         self.valid = self.above = 0
-        self.unusual = Gathered(bands)
+        self.unusual = Gathered(len(scene.bands))
 
-    def gather(self, parts: Iterable[ScoredPart]) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-        """The scores of the parts, for the disk."""
-        for part in parts:
-            place = self.view.place(part.window)
-            self.picture[:, *place] = part.picture
-            self.scores[place] = self.view.kept(part.scores, part.window)
-            self.valid += int(np.isfinite(part.scores).sum())
-            self.above += part.above
-            self.unusual.add(part.unusual)
-            yield part.window, part.scores
+    def add(self, part: Part[OfTile]) -> None:
+        """Adds a tile."""
+        self.overview.add(part.window, part.block, part.told.picture)
+        self.valid += int(np.isfinite(part.block).sum())
+        self.above += part.told.above
+        self.unusual.add(part.told.unusual)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 MOST_PIXELS = 2**20
-"""Unusual pixels that are kept at most: a thousand megapixels' at a rate of 0.001, in some 50 MB."""
+"""Unusual pixels that are kept at most: a thousand megapixels' at a rate of 0.001, each some 50 bytes of ten bands."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Unusual:
     """Pixels above a threshold.
 
     Arguments:
-        places: Row times the width of the scene, plus column, (N,).
-        scores: (N,).
-        spectra: (N, bands).
+        places: Their row times the width of the scene, plus their column, (N,).
+        scores: Their scores, (N,).
+        spectra: Their spectra, (N, bands).
     """
 
     places: NDArray[np.int64]
@@ -36,14 +36,14 @@ class Unusual:
     def of_block(
         cls, scores: NDArray[np.float32], block: NDArray[np.float32], window: Window, width: int, threshold: float
     ) -> Self:
-        """Those of a block.
+        """The unusual pixels of a block.
 
         Arguments:
             scores: (H, W), NaN for nodata.
             block: (bands, H, W).
             window: Where it is in the scene.
-            width: Of the scene.
-            threshold: What their scores exceed.
+            width: The width of the scene in pixels.
+            threshold: The score that theirs exceed.
         """
         rows, columns = np.nonzero(scores > threshold)
         places = (rows + window.row_off) * width + columns + window.col_off
@@ -121,13 +121,13 @@ def group(unusual: Unusual, width: int, most: int) -> tuple[Groups, int]:
     ranked = np.argsort(-scores[peaks], kind="stable")[:most]
     members = [np.sort(by_group[starts[index] : ends[index]]) for index in ranked]
     means = [spectra[member].mean(0, dtype=np.float64) for member in members]
-    found = Groups(
+    groups = Groups(
         places[peaks[ranked]],
         scores[peaks[ranked]],
         np.reshape(means, (len(members), spectra.shape[1])),
         [places[member] for member in members],
     )
-    return found, len(starts)
+    return groups, len(starts)
 
 
 def _connected(places: NDArray[np.int64], width: int) -> NDArray[np.int32]:
@@ -145,7 +145,7 @@ def _neighbours(places: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64
     """Pairs of indices of places beside or below each other."""
     pairs = []
     for step, possible in ((1, places % width < width - 1), (width, np.ones(len(places), bool))):
-        found = np.searchsorted(places, places + step).clip(max=max(0, len(places) - 1))
-        pairs.append(np.stack([np.arange(len(places)), found])[:, possible & (places[found] == places + step)])
+        next_to = np.searchsorted(places, places + step).clip(max=max(0, len(places) - 1))
+        pairs.append(np.stack([np.arange(len(places)), next_to])[:, possible & (places[next_to] == places + step)])
     first, second = np.concatenate(pairs, axis=1)
     return first, second

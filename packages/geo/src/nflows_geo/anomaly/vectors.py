@@ -10,10 +10,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from nflows_geo.anomaly.listing import VEGETATION, AnomalyList
-from nflows_geo.mapping.polygons import equal_area_crs, whole_geopackage
-from nflows_geo.raster.grid import Grid
-from nflows_geo.scene.bands import Band
+from nflows_geo.anomaly.listing import AnomalyList
+from nflows_geo.raster import Grid, equal_area_crs, whole_geopackage
+from nflows_geo.scene import Band
+from nflows_geo.spectra import VEGETATION
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
@@ -32,8 +32,8 @@ def write_anomalies(path: Path, anomalies: AnomalyList, grid: Grid, bands: Seque
     Arguments:
         path: The GeoPackage.
         anomalies: What to write.
-        grid: Of the scene.
-        bands: Of the scene.
+        grid: The grid of the scene.
+        bands: The bands of the scene.
 
     Returns:
         The area of each on the ellipsoid, in square metres, (N,).

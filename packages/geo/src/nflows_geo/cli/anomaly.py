@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nflows_core.runtime.batch import dask_option
-from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.cli import json_option, print_report
+from nflows_core.runtime.options import memory_option, output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     DETECTORS,
-    memory_option,
+    GeoCommand,
     opened,
-    output_folder_option,
     rgb_option,
     scene_options,
-    seed_option,
-    table,
-    watched_tiles,
+    watched,
 )
 
 if TYPE_CHECKING:
-    from nflows_geo.scene.scene import Scene
+    from nflows_geo.scene import Scene
 
 
-@click.command(cls=Command)
+@click.command(cls=GeoCommand)
 @scene_options
 @output_folder_option
 @click.option(
@@ -48,14 +47,14 @@ if TYPE_CHECKING:
 @dask_option
 @json_option
 def anomaly(
-    scene: tuple[Path, ...],
+    paths: tuple[Path, ...],
     grid: Path | None,
     folder: Path,
     detector: str,
     false_alarm_rate: float,
     seed: int,
     planted: bool,
-    rgb: str | None,
+    rgb: tuple[str, ...],
     memory: int,
     dask: str | None,
     **options: Any,
@@ -65,20 +64,21 @@ def anomaly(
     No detector is told what to look for: plants in a desert, roofs and the edges of clouds are rare as well as altered
     rock.
     """
-    from nflows_geo.anomaly.pipeline import ANOMALIES_FILE, anomaly_scene
-    from nflows_geo.anomaly.report import HOW_TO_READ
-    from nflows_geo.anomaly.scoring import AnomalyRecipe
-    from nflows_geo.figures.overview import View, composite
-    from nflows_geo.tiling.workers import workers
+    from nflows_geo.anomaly import ANOMALIES_FILE, HOW_TO_READ, AnomalyRecipe, anomaly_scene
+    from nflows_geo.figures import View
+    from nflows_geo.tiling import Tiling
 
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
-    found = opened(scene, grid, dask=dask, **options)
-    view = View.of(found.grid, composite(found.bands, () if rgb is None else rgb.split(",")))
-    checked = _check(found, seed) if planted else {}
-    with workers(dask) as staff:
-        report = anomaly_scene(
-            found, recipe, folder, view=view, workers=staff, memory=memory, planted=checked, watch=watched_tiles
-        )
+    scene = opened(paths, grid, dask=dask, **options)
+    view = View.of(scene.grid, [band.name for band in scene.bands], rgb)
+    report = anomaly_scene(
+        scene,
+        recipe,
+        folder,
+        tiling=Tiling(memory, dask=dask, watch=watched),
+        view=view,
+        planted=_check(scene, seed) if planted else {},
+    )
     for caption, rows in report["tables"].items():
         if caption not in (HOW_TO_READ, "Bands"):
             click.echo(f"{caption}\n{table(rows)}\n")
@@ -87,7 +87,7 @@ def anomaly(
 
 
 def _check(scene: Scene, seed: int) -> dict[str, list[dict[str, Any]]]:
-    from nflows_geo.anomaly.planted_check import FRACTIONS, planted_check
+    from nflows_geo.anomaly import FRACTIONS, planted_check
 
     with progress("checks", len(FRACTIONS)) as advance:
-        return planted_check(scene, seed, advance)
+        return planted_check(scene, seed, advance=advance)

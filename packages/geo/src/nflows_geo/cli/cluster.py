@@ -8,23 +8,13 @@ from typing import Any
 import click
 
 from nflows_core.runtime.batch import dask_option
-from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_geo.cli.options import (
-    OutputFile,
-    clustering_option,
-    digests,
-    memory_option,
-    opened,
-    refuse_overwriting,
-    scene_options,
-    seed_option,
-    table,
-    units_option,
-    watched_blocks,
-)
+from nflows_core.runtime.cli import json_option, print_report
+from nflows_core.runtime.options import OutputFile, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.text_table import table
+from nflows_geo.cli.options import GeoCommand, clustering_option, opened, scene_options, units_option, watched
 
 
-@click.command(cls=Command)
+@click.command(cls=GeoCommand)
 @scene_options
 @click.option("-o", "--output", type=OutputFile(".tif", ".tiff"), required=True, help="A GeoTIFF.")
 @clustering_option
@@ -34,7 +24,7 @@ from nflows_geo.cli.options import (
 @dask_option
 @json_option
 def cluster(
-    scene: tuple[Path, ...],
+    paths: tuple[Path, ...],
     output: Path,
     grid: Path | None,
     clustering: str,
@@ -48,23 +38,13 @@ def cluster(
 
     Nothing is scaled and nothing smoothed. The elbow is that of the components' method.
     """
-    from nflows_geo.steps.cluster import cluster_scene
-    from nflows_geo.tiling.workers import workers
+    from nflows_geo.steps import cluster_scene
+    from nflows_geo.tiling import Tiling
 
-    found = opened(scene, grid, dask=dask, **options)
-    refuse_overwriting(output, found.inputs.values())
-    with workers(dask) as staff:
-        mapped = cluster_scene(
-            found, clustering, output, units=units, seed=seed, memory=memory, workers=staff, watch=watched_blocks
-        )
-    report = {
-        "scene": found.name,
-        "method": clustering,
-        "seed": seed,
-        **mapped,
-        "inputs": digests(found.inputs),
-        "outputs": digests({output.name: output}),
-    }
-    click.echo(table(mapped["units"]))
-    click.echo(f"\n{output}: {len(mapped['units'])} units by {clustering}")
+    scene = opened(paths, grid, dask=dask, **options)
+    refuse_overwriting(output, scene.inputs.values())
+    tiling = Tiling(memory, dask=dask, watch=watched)
+    report = cluster_scene(scene, output, clustering, units=units, seed=seed, tiling=tiling)
+    click.echo(table(report["units"]))
+    click.echo(f"\n{output}: {len(report['units'])} units by {clustering}")
     print_report(report)

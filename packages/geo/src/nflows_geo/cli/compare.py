@@ -8,22 +8,15 @@ from typing import Any
 
 import click
 
-from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.options import output_folder_option
 from nflows_core.runtime.progress import progress
-from nflows_geo.cli.options import (
-    METHODS,
-    cell,
-    labels_on,
-    labels_options,
-    opened,
-    output_folder_option,
-    scene_options,
-    table,
-)
+from nflows_core.runtime.text_table import cell, table
+from nflows_geo.cli.options import METHODS, GeoCommand, labels_on, labels_options, opened, scene_options
 
 
-@click.command(cls=Command)
+@click.command(cls=GeoCommand)
 @scene_options
 @output_folder_option
 @labels_options
@@ -38,7 +31,7 @@ from nflows_geo.cli.options import (
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="How many maps of each method.")
 @json_option
 def compare(
-    scene: tuple[Path, ...],
+    paths: tuple[Path, ...],
     grid: Path | None,
     folder: Path,
     labels: Path | None,
@@ -52,18 +45,17 @@ def compare(
 
     A method's number of units is where its elbow is. What fails is reported, and does not stop the others.
     """
-    from nflows_geo.comparison import comparing
-    from nflows_geo.comparison.report import INTERVALS, RUNS, write_comparison
+    from nflows_geo import comparison as compared
 
-    found = opened(scene, grid, **options)
-    ground = labels_on(found.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
+    scene = opened(paths, grid, **options)
+    ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
     with progress("maps", len(methods) * seeds) as advance:
-        comparison = comparing.compare(found, methods, seeds, ground, advance=advance)
-    report = write_comparison(comparison, folder, found, ground, labels)
+        comparison = compared.compare(scene, methods, seeds, ground, advance=advance)
+    report = compared.write_comparison(comparison, folder, scene, ground, labels)
     for caption, rows in report["tables"].items():
-        if caption != RUNS:
+        if caption != compared.RUNS:
             click.echo(f"{caption}\n{report['readings'][caption]}\n\n{table(with_intervals(rows))}\n")
-    click.echo(INTERVALS)
+    click.echo(compared.INTERVALS)
     for run, problem in comparison.failures.items():
         click.echo(f"{run}: {problem}", err=True)
     print_report(report)

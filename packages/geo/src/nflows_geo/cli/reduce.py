@@ -8,21 +8,12 @@ from typing import Any
 import click
 
 from nflows_core.runtime.batch import dask_option
-from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_geo.cli.options import (
-    OutputFile,
-    digests,
-    memory_option,
-    opened,
-    reduction_option,
-    refuse_overwriting,
-    scene_options,
-    seed_option,
-    watched_blocks,
-)
+from nflows_core.runtime.cli import json_option, print_report
+from nflows_core.runtime.options import OutputFile, memory_option, refuse_overwriting, seed_option
+from nflows_geo.cli.options import GeoCommand, opened, reduction_option, scene_options, watched
 
 
-@click.command(cls=Command)
+@click.command(cls=GeoCommand)
 @scene_options
 @click.option("-o", "--output", type=OutputFile(".tif", ".tiff"), required=True, help="A GeoTIFF.")
 @reduction_option
@@ -31,7 +22,7 @@ from nflows_geo.cli.options import (
 @dask_option
 @json_option
 def reduce(
-    scene: tuple[Path, ...],
+    paths: tuple[Path, ...],
     output: Path,
     grid: Path | None,
     reduction: str,
@@ -41,21 +32,11 @@ def reduce(
     **options: Any,
 ) -> None:
     """Write the components of SCENE as one raster: what its spectra are reduced to before they are clustered."""
-    from nflows_geo.steps.reduce import reduce_scene
-    from nflows_geo.tiling.workers import workers
+    from nflows_geo.steps import reduce_scene
+    from nflows_geo.tiling import Tiling
 
-    found = opened(scene, grid, dask=dask, **options)
-    refuse_overwriting(output, found.inputs.values())
-    with workers(dask) as staff:
-        fitted = reduce_scene(found, reduction, output, seed=seed, memory=memory, workers=staff, watch=watched_blocks)
-    report = {
-        "scene": found.name,
-        "method": reduction,
-        "seed": seed,
-        "components": fitted["components"],
-        "reduction": fitted,
-        "inputs": digests(found.inputs),
-        "outputs": digests({output.name: output}),
-    }
-    click.echo(f"{output}: components by {reduction}, {fitted['components']} of them")
+    scene = opened(paths, grid, dask=dask, **options)
+    refuse_overwriting(output, scene.inputs.values())
+    report = reduce_scene(scene, output, reduction, seed=seed, tiling=Tiling(memory, dask=dask, watch=watched))
+    click.echo(f"{output}: components by {reduction}, {report['components']} of them")
     print_report(report)

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_geo.cli.options import digests, labels_on, labels_options, opened, seed_option, table
+from nflows_core.runtime.cli import json_option, print_report
+from nflows_core.runtime.options import seed_option
+from nflows_core.runtime.text_table import table
+from nflows_geo.cli.options import GeoCommand, labels_on, labels_options, opened
 
 _HEADLINE = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_information")
 
 
-@click.command(cls=Command)
+@click.command(cls=GeoCommand)
 @click.argument("geological_map", metavar="MAP", type=click.Path(path_type=Path))
 @click.option(
     "--scene",
@@ -36,27 +38,21 @@ def score(
     seed: int,
 ) -> None:
     """Score the units of MAP: how compact they are in the space of a scene, and how they agree with labels."""
-    from nflows_geo.evaluation.agreement import confusion_rows
-    from nflows_geo.mapping.map_file import open_map
-    from nflows_geo.steps.score import score_labels, score_space, score_units
+    from nflows_geo.evaluation import confusion_rows
+    from nflows_geo.mapping import open_map
+    from nflows_geo.steps import score_map
 
-    found = open_map(geological_map)
-    units = score_units(found)
-    click.echo(table(units))
-    report: dict[str, Any] = {"units": units, "seed": seed}
-    inputs = {geological_map.name: geological_map}
-    if scenes:
-        scene = opened(scenes, geological_map if align else None, align=align)
-        report["without_labels"] = score_space(found, scene, seed)
-        inputs |= scene.inputs
+    source = open_map(geological_map)
+    scene = opened(scenes, geological_map if align else None, align=align) if scenes else None
+    ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
+    report = score_map(source, scene, ground, labels_file=labels, seed=seed)
+    click.echo(table(report["units"]))
+    if scene is not None:
         click.echo(f"\n{table([report['without_labels']])}")
-    ground = labels_on(found.grid, labels, align=align, assume_crs=assume_crs, column=column)
-    if ground is not None and labels is not None:
-        agreement = score_labels(found, ground, seed)
-        report["against_labels"] = agreement
-        inputs |= {labels.name: labels}
+    if ground is not None:
+        agreement = report["against_labels"]
         click.echo(f"\n{table(_agreement_rows(agreement))}\n\n{table(confusion_rows(ground.names, agreement))}")
-    print_report(report | {"inputs": digests(inputs)})
+    print_report(report)
 
 
 def _agreement_rows(agreement: dict[str, Any]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Clustering(Protocol):
-    """Classes that were found in a sample; the first is the largest there."""
+    """Classes of a sample; the first is the largest there."""
 
     @property
     def classes(self) -> int:

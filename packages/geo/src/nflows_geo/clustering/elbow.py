@@ -92,9 +92,9 @@ def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> tupl
     from kneed import KneeLocator
 
     if len(ks) >= _LEAST_POINTS:
-        found = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
-        if found is not None:
-            return int(found), True
+        sure = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
+        if sure is not None:
+            return int(sure), True
         depths = _depths(np.asarray(values))
         if depths.max() > _LEAST_DEPTH:
             return ks[int(depths.argmax())], False

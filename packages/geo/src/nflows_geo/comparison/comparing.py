@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
-from nflows_geo.evaluation.agreement import MEASURES, Agreement
-from nflows_geo.labels.labels import Labels
-from nflows_geo.mapping.learning import Learned, Mapper, Recipe, learn
-from nflows_geo.mapping.report import score_rows
+from nflows_geo.evaluation import MEASURES, Agreement, score_rows
+from nflows_geo.labels import Labels
+from nflows_geo.mapping import Learned, Mapper, Recipe, learn
 from nflows_geo.reductions import REDUCTIONS
-from nflows_geo.scene.scene import Scene, require_several_bands
+from nflows_geo.scene import BLOCK_SIZE, Scene, require_several_bands
 
 METHODS: Mapping[str, tuple[str, str]] = {
     **{name: (name, DEFAULT_CLUSTERING) for name in REDUCTIONS},
@@ -25,8 +24,6 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "gmm": ("whitened-pca", "gmm"),
 }
 """Reduction and clustering of what is compared, the default first."""
-
-_SIDE = 1024
 
 
 @dataclass(frozen=True)
@@ -53,31 +50,37 @@ def compare(
     """Maps a scene by every method with every seed, and scores the maps; a run that fails does not stop the others.
 
     Arguments:
-        scene: With two bands or more.
-        methods: Of `METHODS`.
-        seeds: How many, from 0.
-        labels: Against which the maps are scored; no map is made by them.
+        scene: A scene with two bands or more.
+        methods: Some of `METHODS`.
+        seeds: How many seeds each method has, from 0.
+        labels: What the maps are scored against; no map is made by them.
         advance: Called after every run with a few words about it.
 
     Raises:
         ValueError: A method is unknown or given twice, the scene has one band, or every run failed.
+
+    Example:
+        >>> from nflows_geo import compare, open_scene
+        >>> comparison = compare(open_scene(Path("scene.tif")), ["pca", "local-whitening"], seeds=1)
+        >>> [(run["method"], run["seed"]) for run in comparison.runs], comparison.failures
+        ([('pca', 0), ('local-whitening', 0)], {})
     """
     require_several_bands(scene)
     if wrong := [name for name in methods if name not in METHODS or methods.count(name) > 1]:
         raise ValueError(f"{wrong[0]!r} is given twice, or is none of the methods {', '.join(METHODS)}")
-    found = Comparison([], {})
+    comparison = Comparison([], {})
     for method, seed in product(methods, range(seeds)):
         try:
             run = _run(scene, method, seed, labels)
         except (ValueError, FloatingPointError) as error:
-            found.failures[f"{method}, seed {seed}"] = message = str(error)
+            comparison.failures[f"{method}, seed {seed}"] = message = str(error)
         else:
-            found.runs.append(run)
+            comparison.runs.append(run)
             message = f"{run['units']} units, {run['seconds']:.1f} s"
         advance(f"{method}, seed {seed}: {message}")
-    if not found.runs:
-        raise ValueError(f"no method has made a map; the first failure: {next(iter(found.failures.values()))}")
-    return found
+    if not comparison.runs:
+        raise ValueError(f"no method has made a map; the first failure: {next(iter(comparison.failures.values()))}")
+    return comparison
 
 
 def _run(scene: Scene, method: str, seed: int, labels: Labels | None) -> dict[str, Any]:
@@ -99,19 +102,29 @@ def _run(scene: Scene, method: str, seed: int, labels: Labels | None) -> dict[st
 def _internal(learned: Learned, seed: int) -> dict[str, float]:
     """Scores without labels, in the method's own space and in that of the bands."""
     names = ("calinski_harabasz", "davies_bouldin", "silhouette")
-    return {f"{row['space']}_{name}": row[name] for row in score_rows(learned.sample, seed) for name in names}
+    sample = learned.sample
+    rows = score_rows(sample.spectra, sample.features, sample.units, seed)
+    return {f"{row['space']}_{name}": row[name] for row in rows for name in names}
 
 
 def _against(labels: Labels, units: NDArray[np.uint8]) -> dict[str, float]:
-    confusion = Agreement.of_maps(labels.classes, units, 0, labels.polygons).confusion
+    confusion = Agreement.of_maps(labels.classes, units, labels.polygons).confusion
     return {name: measure(confusion) for name, measure in MEASURES.items()} | {"labelled_pixels": int(confusion.sum())}
 
 
-def units_at(labels: Labels, scene: Scene, mapper: Mapper) -> NDArray[np.uint8]:
-    """The units of the labelled pixels, :math:`(N,)`; of the scene, only tiles that have labels are mapped."""
+def units_at(labels: Labels, scene: Scene, mapper: Mapper, side: int = BLOCK_SIZE) -> NDArray[np.uint8]:
+    """The units of the labelled pixels, :math:`(N,)`; of the scene, only tiles that have labels are mapped.
+
+    Arguments:
+        labels: What is known of the ground.
+        scene: The scene.
+        mapper: What maps it.
+        side: The side of a tile in pixels; the units do not depend on it.
+    """
     units = np.zeros(len(labels), np.uint8)
-    for tile in scene.grid.tiles(_SIDE, mapper.margin):
-        here, rows, columns = labels.within(tile.core)
-        if here.any():
-            units[here] = tile.crop(mapper.units(scene.read(tile.padded)))[rows, columns]
+    with scene.opened() as opened:
+        for tile in scene.grid.tiles(side, mapper.margin):
+            here, rows, columns = labels.within(tile.core)
+            if here.any():
+                units[here] = tile.crop(mapper.units(opened.read(tile.padded)))[rows, columns]
     return units

@@ -9,11 +9,10 @@ from typing import Any
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_csv, write_report
 from nflows_geo.comparison.comparing import METHODS, Comparison
-from nflows_geo.evaluation.scores import over_seeds
-from nflows_geo.labels.labels import Labels
+from nflows_geo.evaluation import over_seeds
+from nflows_geo.labels import Labels
 from nflows_geo.reductions import REDUCTIONS
-from nflows_geo.scene.scene import Scene
-from nflows_geo.scene.stack import PACKAGES
+from nflows_geo.scene import PACKAGES, Scene
 
 UNITS = "Table 7.1: units by the elbow"
 OWN_SPACE = "Table 7.2: scores without labels, in each method's own space"
@@ -33,8 +32,8 @@ READINGS = {
 """What must be said wherever the numbers are shown."""
 
 INTERVALS = (
-    "95 % intervals are over seeds: of the randomness of the method. That of the labels is larger: `nflows geo score` "
-    "gives it for a map, by resampling their polygons."
+    "95 % intervals are over seeds: of the randomness of the method. That of the labels is larger: the scores of a map "
+    "give it, by resampling their polygons."
 )
 
 FILES = {UNITS: "table-7.1.csv", OWN_SPACE: "table-7.2-own.csv", BAND_SPACE: "table-7.2-bands.csv",
@@ -51,10 +50,10 @@ def write_comparison(
 
     Arguments:
         comparison: The scores.
-        folder: Where to; it is made if it is missing.
-        scene: What was mapped.
-        labels: Against which.
-        labels_file: Where they are from.
+        folder: Where they go; it is made if it is missing.
+        scene: The scene that was mapped.
+        labels: What the maps were scored against.
+        labels_file: The file of the labels.
 
     Returns:
         The content of ``report.json``.
@@ -75,6 +74,7 @@ def write_comparison(
         packages=PACKAGES,
         seed=0,
         inputs=scene.inputs | ({} if labels_file is None else {labels_file.name: labels_file}),
+        digests=scene.digests,
         tables=shown,
     )
     for table in shown:
@@ -85,14 +85,14 @@ def write_comparison(
 def tables(comparison: Comparison) -> list[Table]:
     """Tables 7.1 and 7.2, with labels 7.3, and that of all runs."""
     methods = list(_by_method(comparison))
-    found = [
+    captioned = [
         Table(UNITS, [_units(method, runs) for method, runs in methods]),
         Table(OWN_SPACE, [_scores(method, runs, "own") for method, runs in methods]),
         Table(BAND_SPACE, [_scores(method, runs, "bands") for method, runs in methods]),
     ]
     if "labelled_pixels" in comparison.runs[0]:
-        found.append(Table(LABELS, [{"method": name, **_means(runs, _AGREEMENT)} for name, runs in methods]))
-    return [*found, Table(RUNS, comparison.runs)]
+        captioned.append(Table(LABELS, [{"method": name, **_means(runs, _AGREEMENT)} for name, runs in methods]))
+    return [*captioned, Table(RUNS, comparison.runs)]
 
 
 def _by_method(comparison: Comparison) -> Iterator[tuple[str, list[dict[str, Any]]]]:

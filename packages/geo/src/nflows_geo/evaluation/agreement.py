@@ -1,8 +1,7 @@
-r"""How well classes agree with mapped units."""
+r"""How well the units of a map agree with the labels of what is known of the ground."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,58 +9,69 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_geo.evaluation.intervals import wilson
+
 RESAMPLINGS = 1000
 
 
 @dataclass(frozen=True)
 class Agreement:
-    r"""Classes against units, pixel by pixel, of the pixels that have both.
+    r"""Labels against units, pixel by pixel, of the pixels that have both.
 
     Arguments:
-        confusion: Pixels of each unit and class, :math:`(U, K)`.
-        units: The labels of the rows.
-        classes: Those of the columns.
-        by_group: As ``confusion``, of each group of pixels that are not independent, :math:`(G, U, K)`.
-        seed: Of the resampling.
+        confusion: Pixels of each label and unit, :math:`(L, U)`.
+        labels: The label of each row.
+        units: The unit of each column.
+        by_group: As ``confusion``, of each group of pixels that are not independent, :math:`(G, L, U)`.
+        seed: The seed of the resampling.
+
+    Example:
+        >>> from nflows_geo import Agreement
+        >>> labels, units = np.array([1, 1, 1, 2, 2, 0]), np.array([2, 2, 1, 1, 1, 1])
+        >>> agreement = Agreement.of_maps(labels, units, groups=np.arange(6))
+        >>> agreement.label_of_unit
+        {2: 1, 1: 2}
+        >>> agreement.scores()["overall_accuracy"]
+        0.8
     """
 
     confusion: NDArray[np.int64]
+    labels: NDArray[np.integer]
     units: NDArray[np.integer]
-    classes: NDArray[np.integer]
     by_group: NDArray[np.int64]
     seed: int
 
     @classmethod
     def of_maps(
-        cls, units: NDArray[np.uint8], classes: NDArray[np.uint8], seed: int, groups: NDArray[np.integer]
+        cls, labels: NDArray[np.integer], units: NDArray[np.integer], groups: NDArray[np.integer], seed: int = 0
     ) -> Agreement:
-        """Counts the pixels of two maps of one grid.
+        """Counts the pixels that have a label and a unit.
 
         Arguments:
-            units: Labels, zero where there are none; of any shape.
-            classes: A class map of the same shape, zero where there are no data.
-            seed: Of the resampling.
+            labels: What is known of the ground, zero where nothing is; of any shape.
+            units: What a map says, of the same shape, zero where there are no data.
             groups: What is resampled as a whole, of the same shape, as `Labels.polygons`: a polygon is one observation
-                of a unit rather than as many as it has pixels.
+                of a label rather than as many as it has pixels.
+            seed: The seed of the resampling.
 
         Raises:
-            ValueError: The shapes differ, or no pixel has both a label and a class.
+            ValueError: The shapes differ, or no pixel has both a label and a unit.
         """
-        if units.shape != classes.shape:
-            raise ValueError(f"labels {units.shape} and classes {classes.shape} differ in shape; align the labels")
-        both = (units > 0) & (classes > 0)
+        if labels.shape != units.shape:
+            raise ValueError(f"labels {labels.shape} and units {units.shape} differ in shape; align the labels")
+        both = (labels > 0) & (units > 0)
         if not both.any():
-            raise ValueError("no pixel has both a label and a class; check that the labels lie in the scene")
-        found = [np.unique(labels[both], return_inverse=True) for labels in (groups, units, classes)]
-        counts = np.zeros([len(values) for values, _ in found], np.int64)
-        np.add.at(counts, tuple(index for _, index in found), 1)
-        return cls(counts.sum(0), found[1][0], found[2][0], counts, seed)
+            raise ValueError("no pixel has both a label and a unit; check that the labels lie in the scene")
+        numbered = [np.unique(values[both], return_inverse=True) for values in (groups, labels, units)]
+        counts = np.zeros([len(values) for values, _ in numbered], np.int64)
+        np.add.at(counts, tuple(index for _, index in numbered), 1)
+        return cls(counts.sum(0), numbered[1][0], numbered[2][0], counts, seed)
 
     @property
-    def assignment(self) -> dict[int, int]:
-        """The unit of each class so that most pixels agree, one class a unit; classes beyond the units have none."""
+    def label_of_unit(self) -> dict[int, int]:
+        """The label of each unit so that most pixels agree, one unit a label; units beyond the labels have none."""
         rows, columns = _best_assignment(self.confusion)
-        return {int(self.classes[c]): int(self.units[r]) for r, c in zip(rows, columns, strict=True)}
+        return {int(self.units[c]): int(self.labels[r]) for r, c in zip(rows, columns, strict=True)}
 
     def scores(self) -> dict[str, Any]:
         """Accuracy with the best assignment, adjusted Rand index and normalized mutual information, with intervals.
@@ -80,9 +90,9 @@ class Agreement:
             scores[f"{name}_interval_95_by_groups"] = self._interval(measure)
         scores["overall_accuracy_interval_95_wilson"] = list(wilson(scores["overall_accuracy"] * n, n))
         return scores | {
-            "unit_of_class": {str(label): unit for label, unit in sorted(self.assignment.items())},
+            "label_of_unit": {str(unit): label for unit, label in sorted(self.label_of_unit.items())},
+            "labels": self.labels.tolist(),
             "units": self.units.tolist(),
-            "classes": self.classes.tolist(),
             "confusion": self.confusion.tolist(),
         }
 
@@ -98,30 +108,30 @@ class Agreement:
 def confusion_rows(names: Mapping[int, str], scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The labelled pixels of each label, unit by unit: the confusion of `Agreement.scores` with the labels' names."""
     return [
-        {"label": names[label]} | {f"unit {unit}": count for unit, count in zip(scores["classes"], counts, strict=True)}
-        for label, counts in zip(scores["units"], scores["confusion"], strict=True)
+        {"label": names[label]} | {f"unit {unit}": count for unit, count in zip(scores["units"], counts, strict=True)}
+        for label, counts in zip(scores["labels"], scores["confusion"], strict=True)
     ]
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:
-    """The fraction of pixels whose class is assigned to their unit, by the best assignment."""
+    """The fraction of pixels whose unit is assigned to their label, by the best assignment."""
     return float(confusion[_best_assignment(confusion)].sum() / confusion.sum())
 
 
 def adjusted_rand_index(confusion: NDArray[np.int64]) -> float:
     """How many pairs of pixels are together in both maps, 1 if all, 0 on average by chance."""
-    pairs, of_units, of_classes = (_pairs(c) for c in (confusion, confusion.sum(1), confusion.sum(0)))
-    expected = of_units * of_classes / max(_pairs(confusion.sum()), 1)
-    most = (of_units + of_classes) / 2
+    pairs, of_labels, of_units = (_pairs(c) for c in (confusion, confusion.sum(1), confusion.sum(0)))
+    expected = of_labels * of_units / max(_pairs(confusion.sum()), 1)
+    most = (of_labels + of_units) / 2
     return 1.0 if most == expected else (pairs - expected) / (most - expected)
 
 
 def normalized_mutual_information(confusion: NDArray[np.int64]) -> float:
     """The information that each map gives about the other, in that of their mean entropy."""
     joint = confusion / confusion.sum()
-    of_units, of_classes, both = _entropy(joint.sum(1)), _entropy(joint.sum(0)), _entropy(joint)
-    mean = (of_units + of_classes) / 2
-    return 1.0 if mean == 0 else (of_units + of_classes - both) / mean
+    of_labels, of_units, both = _entropy(joint.sum(1)), _entropy(joint.sum(0)), _entropy(joint)
+    mean = (of_labels + of_units) / 2
+    return 1.0 if mean == 0 else (of_labels + of_units - both) / mean
 
 
 MEASURES: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
@@ -129,14 +139,7 @@ MEASURES: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
     "adjusted_rand_index": adjusted_rand_index,
     "normalized_mutual_information": normalized_mutual_information,
 }
-"""Of a confusion matrix, by their names in reports."""
-
-
-def wilson(successes: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927)."""
-    z, rate = 1.959964, successes / n
-    center, half = rate + z**2 / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return (center - half) / (1 + z**2 / n), (center + half) / (1 + z**2 / n)
+"""The measures of a confusion matrix by their names in reports."""
 
 
 def _best_assignment(confusion: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

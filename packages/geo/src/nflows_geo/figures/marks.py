@@ -17,8 +17,8 @@ class Marks:
     """Places on a picture, each a circle; the first have their number beside it.
 
     Arguments:
-        x: In units of the coordinate reference system, (N,).
-        y: The same.
+        x: Eastings or longitudes in units of the coordinate reference system, (N,).
+        y: Northings or latitudes, (N,).
         numbered: How many have their number.
     """
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from nflows_geo.raster.grid import Grid
-from nflows_geo.scene.bands import Band
+from nflows_geo.raster import Grid
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -27,17 +26,26 @@ class View:
     """Every so many pixels of three bands and of the mean of all.
 
     Arguments:
-        bands: Indices of the bands for red, green and blue.
-        step: Between the pixels that are kept.
+        bands: The indices of the bands for red, green and blue.
+        step: The distance between the pixels that are kept.
     """
 
     bands: tuple[int, int, int]
     step: int
 
     @classmethod
-    def of(cls, grid: Grid, bands: tuple[int, int, int]) -> Self:
-        """The view in which a grid has at most 1600 pixels a side."""
-        return cls(bands, -(-max(grid.width, grid.height) // _SIDE))
+    def of(cls, grid: Grid, bands: Sequence[str], shown: Sequence[str] = ()) -> Self:
+        """The view in which a grid has at most 1600 pixels a side.
+
+        Arguments:
+            grid: The grid of the scene.
+            bands: The names of its bands.
+            shown: Those that are red, green and blue; see `composite`.
+
+        Raises:
+            ValueError: There are not three of them, or one is no band's.
+        """
+        return cls(composite(bands, shown), -(-max(grid.width, grid.height) // _SIDE))
 
     def shape(self, grid: Grid) -> tuple[int, int]:
         """Height and width of the picture of a grid."""
@@ -68,24 +76,46 @@ class View:
         return slice(-(-start // self.step), -(-(start + length) // self.step))
 
 
-def composite(bands: Sequence[Band], names: Sequence[str] = ()) -> tuple[int, int, int]:
-    """The bands that are shown as red, green and blue.
+class Overview:
+    """Small pictures of a scene and of what is drawn of it, put together from those of its tiles.
 
     Arguments:
-        bands: Of the scene.
-        names: Of the three; if not given, the composite of the sensor in which rocks differ most, and of an unknown
-            sensor bands from the last third, the second and the first, as bands come by wavelength.
+        view: Which pixels are kept.
+        grid: The grid of the scene.
+        nodata: What is drawn where nothing is known, of the type that is drawn.
+    """
+
+    def __init__(self, view: View, grid: Grid, nodata: np.generic) -> None:
+        self.view = view
+        self.picture = np.full((4, *view.shape(grid)), np.nan, np.float32)
+        self.drawn = np.full(view.shape(grid), nodata)
+
+    def add(self, window: Window, block: NDArray[Any], picture: NDArray[np.float32]) -> None:
+        """Adds what was drawn in a window, :math:`(H, W)`, and what `View.of_block` gave for it."""
+        place = self.view.place(window)
+        self.picture[:, *place] = picture
+        self.drawn[place] = self.view.kept(block, window)
+
+
+def composite(bands: Sequence[str], shown: Sequence[str] = ()) -> tuple[int, int, int]:
+    """The indices of the bands that are shown as red, green and blue.
+
+    Arguments:
+        bands: The names of a scene's bands.
+        shown: The names of the three; if not given, the composite of the sensor in which rocks differ most, and of an
+            unknown sensor bands from the last third, the second and the first, as bands come by wavelength.
 
     Raises:
         ValueError: There are not three names, or one of them is no band's.
+
+    Example:
+        >>> composite(["B2", "B3", "B4", "B8"]), composite(["1", "2", "3"], ["3", "1", "2"])
+        ((3, 2, 1), (2, 0, 1))
     """
-    places = {band.name: index for index, band in enumerate(bands)}
-    if names:
-        if len(names) != 3 or not places.keys() >= set(names):
-            raise ValueError(f"false colour needs three of the bands {', '.join(places)}, got {', '.join(names)}")
-        chosen = tuple(names)
-    else:
-        chosen = next((names for names in _COMPOSITES if places.keys() >= set(names)), ())
+    places = {name: index for index, name in enumerate(bands)}
+    if shown and (len(shown) != 3 or not places.keys() >= set(shown)):
+        raise ValueError(f"false colour needs three of the bands {', '.join(places)}, got {', '.join(shown)}")
+    chosen = shown or next((names for names in _COMPOSITES if places.keys() >= set(names)), ())
     last = len(bands) - 1
     indices = [places[name] for name in chosen] or [last, last - len(bands) // 3, last - 2 * len(bands) // 3]
     red, green, blue = indices

@@ -1,8 +1,7 @@
-"""The pictures of a report: false colour, the map as one would print it, the signatures of the units."""
+"""Pictures with coordinates, a scale bar and an arrow to the north, as one would print them."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,60 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.figures.colours import unit_colour
+from nflows_geo.figures.drawing import BESIDE, png, rgb
 from nflows_geo.figures.marks import Marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DOTS_PER_INCH = 160
-_STRETCH = (1.0, 99.0)
-_RELIEF = 0.35
 _ABOVE = "#3ff5dc"
 """What no colour of the bar is like."""
-_BESIDE: dict[str, Any] = {
-    "loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0, "frameon": False, "fontsize": 9,
-}  # fmt: skip
-
-
-def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Three bands as red, green and blue, each stretched from its first to its 99th percentile.
-
-    Arguments:
-        bands: (3, H, W), NaN where nothing is known; there the picture is white.
-
-    Returns:
-        (H, W, 3).
-    """
-    valid = np.isfinite(bands).all(axis=0)
-    picture = np.full((*valid.shape, 3), 255, np.uint8)
-    for channel, band in enumerate(bands):
-        low, high = np.percentile(band[valid], _STRETCH)
-        scaled = (band[valid] - low) / max(high - low, np.finfo(np.float32).tiny)
-        picture[valid, channel] = (scaled.clip(0, 1) * 255).round()
-    return picture
-
-
-def shaded_map(units: NDArray[np.uint8], brightness: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The units in their colours, with the relief of the scene shining through as on a printed map.
-
-    Arguments:
-        units: (H, W), 0 where nothing is known.
-        brightness: (H, W), NaN where nothing is known.
-
-    Returns:
-        (H, W, 3).
-    """
-    colours = np.full((256, 3), 255.0)
-    for unit in np.unique(units[units > 0]):
-        colours[unit] = unit_colour(int(unit))
-    valid = (units > 0) & np.isfinite(brightness)
-    shade = np.ones(units.shape)
-    low, high = np.percentile(brightness[valid], _STRETCH) if valid.any() else (0, 1)
-    relief = ((brightness[valid] - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
-    shade[valid] = 1 + _RELIEF * (relief - np.median(relief))
-    return (colours[units] * shade[..., None]).clip(0, 255).round().astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -84,7 +38,7 @@ class Sheet:
         figure, axes = self._drawn(picture, title)
         if marks is not None:
             marks.draw(axes)
-        return _png(figure)
+        return png(figure)
 
     def of_scores(
         self, scores: NDArray[np.float32], title: str, label: str, span: tuple[float, float], marks: Marks
@@ -108,7 +62,7 @@ class Sheet:
         bar = figure.colorbar(colours, cax=axes.inset_axes((1.02, 0.4, 0.03, 0.55)), extend="max")
         bar.set_label(label, fontsize=9)
         marks.draw(axes)
-        return _png(figure)
+        return png(figure)
 
     def of_map(self, picture: NDArray[np.uint8], title: str, legend: Sequence[tuple[int, str]]) -> bytes:
         """A map as one would print it, as a PNG file.
@@ -121,9 +75,9 @@ class Sheet:
         from matplotlib.patches import Patch
 
         figure, axes = self._drawn(picture, title)
-        patches = [Patch(facecolor=_rgb(unit), edgecolor="#444444", linewidth=0.5, label=text) for unit, text in legend]
-        axes.legend(handles=patches, handlelength=2.2, handleheight=1.3, labelspacing=0.7, **_BESIDE)
-        return _png(figure)
+        patches = [Patch(facecolor=rgb(unit), edgecolor="#444444", linewidth=0.5, label=text) for unit, text in legend]
+        axes.legend(handles=patches, handlelength=2.2, handleheight=1.3, labelspacing=0.7, **BESIDE)
+        return png(figure)
 
     def _drawn(self, picture: NDArray[np.uint8], title: str) -> tuple[Figure, Axes]:
         from matplotlib.figure import Figure
@@ -151,47 +105,6 @@ class Sheet:
         axes.grid(color="white", linewidth=0.4, alpha=0.6)
         axes.set_xlabel({"metre": "easting, m", "degree": "longitude, °"}.get(self.unit, self.unit), fontsize=8)
         axes.set_ylabel({"metre": "northing, m", "degree": "latitude, °"}.get(self.unit, self.unit), fontsize=8)
-
-
-def signatures(
-    means: NDArray[np.float64],
-    deviations: NDArray[np.float64],
-    units: Sequence[int],
-    bands: Sequence[str],
-    wavelengths: Sequence[float] | None,
-    quantity: str,
-) -> bytes:
-    """The mean spectrum of each unit, with one standard deviation on either side.
-
-    Arguments:
-        means: (units, bands).
-        deviations: (units, bands).
-        units: Their numbers.
-        bands: Their names.
-        wavelengths: Their centres in nanometres, where they are known.
-        quantity: What is measured, as "surface reflectance".
-
-    Returns:
-        A PNG file.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axes = figure.subplots()
-    places = np.arange(len(bands)) if wavelengths is None else np.asarray(wavelengths)
-    order = np.argsort(places)
-    for unit, mean, deviation in zip(units, means[:, order], deviations[:, order], strict=True):
-        colour = _rgb(unit)
-        axes.plot(places[order], mean, "o-", color=colour, linewidth=2, markersize=4, label=f"unit {unit}")
-        axes.fill_between(places[order], mean - deviation, mean + deviation, color=colour, alpha=0.1, linewidth=0)
-    if wavelengths is None:
-        axes.set_xticks(places, bands)
-    axes.set_xlabel("band" if wavelengths is None else "wavelength, nm")
-    axes.set_ylabel(quantity)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.legend(**_BESIDE)
-    return _png(figure)
 
 
 def _draw_scale_bar(axes: Axes, width: float) -> None:
@@ -222,15 +135,3 @@ def _draw_north(axes: Axes) -> None:
         arrowprops={"arrowstyle": "<|-", "color": "black", "linewidth": 1.2},
         annotation_clip=False,
     )
-
-
-def _rgb(unit: int) -> tuple[float, float, float]:
-    red, green, blue = unit_colour(unit)
-    return red / 255, green / 255, blue / 255
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    # Without the version of matplotlib in the file, the same picture is the same bytes.
-    figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
-    return file.getvalue()

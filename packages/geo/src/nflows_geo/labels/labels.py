@@ -11,10 +11,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from nflows_geo.labels.points import POINT_SUFFIXES, Points, read_points
-from nflows_geo.raster.files import open_raster
-from nflows_geo.raster.grid import Grid, GridMismatchError, grid_of
-from nflows_geo.scene.bands import Band
-from nflows_geo.scene.layers import Placed
+from nflows_geo.raster import Grid, GridMismatchError, grid_of, open_raster
+from nflows_geo.scene import Band, Placed
 
 _STRIP = 1024
 _MOST_CLASSES = 255
@@ -26,9 +24,9 @@ class Labels:
     """The labelled pixels of a scene, nine bytes each.
 
     Arguments:
-        rows: Of each labelled pixel, :math:`(N,)`; two points may lie in one pixel.
-        columns: The same.
-        classes: From 1, :math:`(N,)`.
+        rows: The row of each labelled pixel, :math:`(N,)`; two points may lie in one pixel.
+        columns: Its column, :math:`(N,)`.
+        classes: Its class, from 1, :math:`(N,)`.
         names: The name of each class.
     """
 
@@ -89,14 +87,20 @@ def read_labels(
     Arguments:
         path: A raster of classes, where 0 and nodata mean unlabelled, or points: GeoPackage, GeoJSON, Shapefile, or
             CSV with columns x and y, or lon and lat.
-        grid: Of the scene.
+        grid: The grid of the scene.
         align: Take a raster that lies elsewhere by the nearest pixel.
         assume_crs: Take the scene's CRS where the file has none.
-        column: Of points, with their class.
+        column: The column of points with their class.
 
     Raises:
         GridMismatchError: A raster does not lie on the grid.
         ValueError: There is no CRS, there are points outside the scene, no labels, or more than 255 classes.
+
+    Example:
+        >>> from nflows_geo import open_scene, read_labels
+        >>> labels = read_labels(Path("labels.tif"), open_scene(Path("scene.tif")).grid)
+        >>> len(labels), labels.names
+        (1200, {1: '1', 2: '2', 3: '3'})
     """
     if path.suffix.lower() in POINT_SUFFIXES:
         return _of_points(path, read_points(path, grid.crs, assume_crs, column), grid)
@@ -144,11 +148,11 @@ def _of_points(path: Path, points: Points, grid: Grid) -> Labels:
 
 def _numbered(path: Path, rows: NDArray[np.int32], columns: NDArray[np.int32], values: NDArray[np.int32]) -> Labels:
     """With the file's own numbers as names, and as classes where a byte holds them."""
-    found, numbers = np.unique(values, return_inverse=True)
-    _check_count(path, len(found), len(values))
-    if found.min() > 0 and found.max() <= _MOST_CLASSES:
-        return Labels(rows, columns, values.astype(np.uint8), {int(value): str(value) for value in found})
-    names = {number: str(value) for number, value in enumerate(found, 1)}
+    distinct, numbers = np.unique(values, return_inverse=True)
+    _check_count(path, len(distinct), len(values))
+    if distinct.min() > 0 and distinct.max() <= _MOST_CLASSES:
+        return Labels(rows, columns, values.astype(np.uint8), {int(value): str(value) for value in distinct})
+    names = {number: str(value) for number, value in enumerate(distinct, 1)}
     return Labels(rows, columns, (numbers + 1).astype(np.uint8), names)
 
 

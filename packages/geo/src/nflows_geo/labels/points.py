@@ -29,17 +29,16 @@ def read_points(path: Path, crs: CRS, assume_crs: bool, column: str) -> Points:
 
     Arguments:
         path: GeoPackage, GeoJSON, Shapefile or CSV; columns lon and lat of a CSV are degrees of WGS 84.
-        crs: Of what is returned.
+        crs: The CRS of the points that are returned.
         assume_crs: Take the points to be in it where the file does not say.
-        column: With the classes.
+        column: The column with the classes.
 
     Raises:
         ValueError: No CRS, no such column, no points, or other geometries.
     """
-    found = _read_table(path, column) if path.suffix.lower() == ".csv" else _read_vectors(path, column)
-    points, own = found
+    points, own = (_read_table if path.suffix.lower() == ".csv" else _read_vectors)(path, column)
     if own is None and not assume_crs:
-        raise ValueError(f"{path} has no CRS; --assume-crs takes that of the scene, or name the columns lon and lat")
+        raise ValueError(f"{path} has no CRS; `assume_crs` takes that of the scene, or name the columns lon and lat")
     return points if own is None else _transformed(points, own, crs)
 
 

@@ -1,0 +1,23 @@
+"""A scene made into a map: learned from a part of it, drawn tile by tile; a raster, polygons and a report."""
+
+from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, learn
+from nflows_geo.mapping.map_file import MapFile, open_map, write_map
+from nflows_geo.mapping.pipeline import MAP_FILE, map_scene
+from nflows_geo.mapping.polygons import vectorize
+from nflows_geo.mapping.smoothing import MARGIN, majority_filter
+
+__all__ = [
+    "MAP_FILE",
+    "MARGIN",
+    "Learned",
+    "MapFile",
+    "MapSample",
+    "Mapper",
+    "Recipe",
+    "learn",
+    "majority_filter",
+    "map_scene",
+    "open_map",
+    "vectorize",
+    "write_map",
+]

@@ -12,10 +12,9 @@ from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
 from nflows_geo.mapping.smoothing import MARGIN, majority_filter
 from nflows_geo.reductions import DEFAULT as DEFAULT_REDUCTION
 from nflows_geo.reductions import REDUCTIONS, Reduction
-from nflows_geo.scene.sampling import SCORED, draw_pixels, draw_sample
-from nflows_geo.scene.scene import Scene
-from nflows_geo.spectra.neighbourhood import blur, margin
-from nflows_geo.tiling.workers import one_thread
+from nflows_geo.scene import SCORED, Scene, draw_pixels, draw_sample
+from nflows_geo.spectra import as_block, blur, margin, spectra_at, valid_pixels
+from nflows_geo.tiling import one_thread
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,17 @@ class Recipe:
     Arguments:
         reduction: One of `REDUCTIONS`.
         clustering: One of `CLUSTERINGS`.
-        units: How many; by the elbow if not given.
+        units: How many units the map has; by the elbow if not given.
         smooth: Whether every pixel takes the unit of the majority around it.
-        seed: Of everything random.
+        seed: The seed of everything random.
 
     Raises:
         ValueError: A name is unknown, or a number of units makes no map.
+
+    Example:
+        >>> from nflows_geo import Recipe
+        >>> Recipe(reduction="pca", units=8)
+        Recipe(reduction='pca', clustering='k-means', units=8, smooth=True, seed=0)
     """
 
     reduction: str = DEFAULT_REDUCTION
@@ -53,8 +57,8 @@ class Mapper:
 
     Arguments:
         blur: Standard deviation in pixels of the blur before the reduction.
-        reduction: Of spectra to features.
-        clustering: Of features.
+        reduction: What makes features of spectra.
+        clustering: What makes classes of features.
         smooth: Whether a majority filter follows.
         numbers: The unit of each class of the clustering, and 0 for no class.
     """
@@ -80,10 +84,9 @@ class Mapper:
 
     def units_and_features(self, block: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The units, and what the reduction makes of the valid pixels, (N, D)."""
-        valid = np.isfinite(block[0])
-        features = self.reduction.transform(blur(block, self.blur)[:, valid].T)
-        classes = np.zeros(valid.shape, np.uint8)
-        classes[valid] = self.clustering.predict(features)
+        valid = valid_pixels(block)
+        features = self.reduction.transform(spectra_at(blur(block, self.blur), valid))
+        classes = as_block(self.clustering.predict(features), valid, 0)
         return self.numbers[majority_filter(classes) if self.smooth else classes], features
 
 
@@ -92,9 +95,9 @@ class MapSample:
     """Random pixels of a map, the same ones whatever made it.
 
     Arguments:
-        spectra: As in the scene, (N, bands).
-        features: What the reduction made of them, (N, D).
-        units: On the map, (N,).
+        spectra: Their spectra in the scene, (N, bands).
+        features: What the reduction made of these, (N, D).
+        units: Their units on the map, (N,).
     """
 
     spectra: NDArray[np.float32]
@@ -124,6 +127,13 @@ def learn(scene: Scene, recipe: Recipe) -> Learned:
 
     Raises:
         ValueError: The scene has no valid pixel, a constant band, or fewer distinct spectra than units.
+
+    Example:
+        >>> from nflows_geo import Recipe, learn, open_scene
+        >>> scene = open_scene(Path("scene.tif"))
+        >>> mapper = learn(scene, Recipe(units=3)).mapper
+        >>> np.unique(mapper.units(scene.read(scene.grid.window)))
+        array([1, 2, 3], dtype=uint8)
     """
     # Threads add up sums in any order: with one, the same seed gives the same map.
     with one_thread():
@@ -156,8 +166,7 @@ def sample_map(scene: Scene, mapper: Mapper, seed: int) -> MapSample:
 
     def mapped(block: NDArray[np.float32]) -> NDArray[np.float32]:
         units, features = mapper.units_and_features(block)
-        layers = np.full((features.shape[1], *units.shape), np.nan, np.float32)
-        layers[:, np.isfinite(block[0])] = features.T
+        layers = as_block(features, valid_pixels(block), np.nan)
         return np.concatenate([block, layers, units[None].astype(np.float32)])
 
     drawn = draw_pixels(scene, SCORED, mapper.margin, seed, mapped)

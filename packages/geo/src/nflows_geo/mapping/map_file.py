@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,8 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from nflows_geo.figures.colours import Colour, colour_table
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.raster.files import open_raster, reading
-from nflows_geo.raster.grid import Grid, Tile, grid_of
+from nflows_geo.figures import Colour, colour_table
+from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, reading, write_cog
 
 _MOST_UNITS = 255
 
@@ -24,10 +23,10 @@ class MapFile:
     """A map on the disk.
 
     Arguments:
-        path: Of the file.
-        grid: Of its pixels.
-        tags: That say how it was made.
-        colours: Of every unit; ours where the file has none.
+        path: The file.
+        grid: Where its pixels lie.
+        tags: What the file says about how it was made.
+        colours: The colour of every unit; ours where the file has none.
     """
 
     path: Path
@@ -37,20 +36,48 @@ class MapFile:
 
     @property
     def names(self) -> dict[int, str]:
-        """Those of the units that the tags ``CLASS_1``, ... give."""
+        """The names that the tags ``CLASS_1``, ... give to units."""
         numbers = {key.removeprefix("CLASS_"): text for key, text in self.tags.items() if key.startswith("CLASS_")}
         return {int(number): text for number, text in numbers.items() if number.isdecimal()}
 
+    @contextmanager
+    def opened(self) -> Iterator[OpenMap]:
+        """The map with its file open, for many windows; it is closed when the block ends."""
+        with OpenRasters() as files:
+            yield OpenMap(self.path, files)
+
     def read(self) -> NDArray[np.uint8]:
         """All units, :math:`(H, W)`, with 0 for nodata."""
-        with open_raster(self.path) as dataset:
-            return _read(dataset, Window(0, 0, self.grid.width, self.grid.height))
+        with self.opened() as opened:
+            return opened.read(self.grid.window)
 
-    def tiles(self, side: int, margin: int = 0) -> Iterator[tuple[Tile, NDArray[np.uint8]]]:
-        """The map in tiles, each with the units of its padded window; see `Grid.tiles`."""
-        with open_raster(self.path) as dataset:
-            for tile in self.grid.tiles(side, margin):
-                yield tile, _read(dataset, tile.padded)
+    def tiles(self, side: int) -> Iterator[tuple[Tile, NDArray[np.uint8]]]:
+        """The map in tiles of a side, each with its units; see `Grid.tiles`."""
+        with self.opened() as opened:
+            for tile in self.grid.tiles(side):
+                yield tile, opened.read(tile.core)
+
+
+@dataclass(frozen=True)
+class OpenMap:
+    """A map whose file is open; several threads may read it at once.
+
+    Arguments:
+        path: The file.
+        files: Its handles.
+    """
+
+    path: Path
+    files: OpenRasters
+
+    def read(self, window: Window) -> NDArray[np.uint8]:
+        """The units in a window, :math:`(H, W)`, with 0 for nodata."""
+        dataset = self.files.dataset(self.path)
+        with reading(dataset.name):
+            units: NDArray[np.uint8] = dataset.read(1, window=window)
+        if dataset.nodata is not None:
+            units[units == dataset.nodata] = 0
+        return units
 
 
 def open_map(path: Path) -> MapFile:
@@ -79,14 +106,6 @@ def write_map(
         colours=colour_table(units),
         tags={**tags, **{f"CLASS_{unit}": f"unit {unit}" for unit in range(1, units + 1)}},
     )
-
-
-def _read(dataset: DatasetReader, window: Window) -> NDArray[np.uint8]:
-    with reading(dataset.name):
-        units: NDArray[np.uint8] = dataset.read(1, window=window)
-    if dataset.nodata is not None:
-        units[units == dataset.nodata] = 0
-    return units
 
 
 def _colours(dataset: DatasetReader) -> dict[int, Colour]:

@@ -2,27 +2,23 @@ r"""Polygons of a map's units, with their areas on the ground."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 
-from nflows_core.runtime.files import atomic_write
 from nflows_geo.mapping.map_file import open_map
-from nflows_geo.raster.grid import Grid
+from nflows_geo.raster import Grid, equal_area_crs, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 _LAYER = "units"
 _LONGEST_OUTLINE = 2_000_000
-"""Of polygons in memory, which take some 500 bytes for each of these pixels."""
+"""Pixels of outlines in memory at once; they are what takes most of the memory of a large map's polygons, part of the
+peak that ``benchmarks/bench_map.py`` measures."""
 
 
 def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names: Mapping[int, str]) -> GeoDataFrame:
@@ -33,9 +29,9 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
 
     Arguments:
         classes: :math:`(H, W)`.
-        grid: Of the map.
+        grid: The grid of the map.
         units: The classes whose polygons are wanted.
-        names: Of units; the others are called by their number.
+        names: The names of units; the others are called by their number.
 
     Returns:
         Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and the largest first, in the map's CRS.
@@ -60,29 +56,6 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
     return ordered[["unit", "name", "area_km2", "geometry"]]
 
 
-def equal_area_crs(grid: Grid) -> str:
-    """Lambert's azimuthal equal-area projection about the middle of a grid, in metres.
-
-    Source: Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395, 1987), section 24.
-    """
-    from rasterio.warp import transform
-
-    x, y = grid.place(grid.width / 2, grid.height / 2)
-    (longitude,), (latitude,) = transform(grid.crs, CRS.from_epsg(4326), [x], [y])
-    return f"+proj=laea +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m"
-
-
-def pixel_area_km2(grid: Grid) -> float:
-    """The area on the ground of the pixel in the middle of a grid."""
-    import shapely
-    from pyproj import Transformer
-
-    column, row = grid.width // 2, grid.height // 2
-    corners = [grid.place(column + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    project = Transformer.from_crs(grid.crs.to_wkt(), equal_area_crs(grid), always_xy=True).transform
-    return float(shapely.Polygon([project(*corner) for corner in corners]).area / 1e6)
-
-
 def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict[str, Any]]:
     """Writes the polygons of a map as a GeoPackage, whole or not at all; the same map gives the same bytes.
 
@@ -101,24 +74,14 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     """
     from rasterio.features import sieve
 
-    found = open_map(path)
-    classes, grid, names = found.read(), found.grid, found.names
+    source = open_map(path)
+    classes, grid, names = source.read(), source.grid, source.names
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
     if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
     with whole_geopackage(target) as path:
         return [row for units in _batches(classes) for row in _append(path, polygons(classes, grid, units, names))]
-
-
-@contextmanager
-def whole_geopackage(target: Path) -> Iterator[Path]:
-    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
-    with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
-        written = Path(folder, "written.gpkg")
-        yield written
-        with written.open("rb") as source:
-            shutil.copyfileobj(source, file, 2**20)
 
 
 def _batches(classes: NDArray[np.uint8]) -> Iterator[list[int]]:
@@ -151,15 +114,3 @@ def _append(path: Path, frame: GeoDataFrame) -> list[dict[str, Any]]:
         {"unit": int(unit), "name": name, "polygons": int(count), "area_km2": float(area)}
         for unit, name, count, area in counted.itertuples(index=False)
     ]
-
-
-@contextmanager
-def _no_date() -> Iterator[None]:
-    """A GeoPackage holds the time of its last change; without it the same polygons are the same bytes."""
-    import pyogrio
-
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -13,18 +13,15 @@ from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
 from nflows_geo.clustering import Elbow
-from nflows_geo.evaluation.agreement import Agreement, confusion_rows
-from nflows_geo.evaluation.scores import internal_scores
-from nflows_geo.figures.sheets import Sheet, false_colour, shaded_map, signatures
+from nflows_geo.evaluation import Agreement, confusion_rows
+from nflows_geo.figures import Sheet, false_colour, shaded_map, signatures
 from nflows_geo.mapping.drawing import Drawing
-from nflows_geo.mapping.learning import Learned, MapSample, Recipe
-from nflows_geo.mapping.polygons import pixel_area_km2
-from nflows_geo.mapping.units import UnitSums, indices_of
+from nflows_geo.mapping.learning import Learned, Recipe
+from nflows_geo.mapping.unit_sums import UnitSums
+from nflows_geo.raster import pixel_area_km2
 from nflows_geo.reductions import REDUCTIONS
-from nflows_geo.scene.bands import Band
-from nflows_geo.scene.scene import Scene
-from nflows_geo.scene.stack import PACKAGES
-from nflows_geo.spectra.scaling import PercentileScaling
+from nflows_geo.scene import PACKAGES, Band, Scene
+from nflows_geo.spectra import band_ratios
 
 _SCORES = (
     "Scores without labels. Those in the space of the bands, each scaled to [0, 1], compare methods; those in the "
@@ -37,12 +34,12 @@ class DrawnMap:
     """A map, and all that is known of it.
 
     Arguments:
-        scene: Of what.
-        recipe: How it was made.
-        learned: By what.
-        scores: Without labels, as `score_rows` gives them.
+        scene: The scene that was mapped.
+        recipe: How the map was made.
+        learned: The mapper, and what it was learned from.
+        scores: The scores without labels, as `score_rows` gives them.
         drawing: What was gathered on the way.
-        polygons: Of each unit, as `vectorize` counts them.
+        polygons: How many polygons each unit has, as `vectorize` counts them.
     """
 
     scene: Scene
@@ -68,7 +65,7 @@ def write_map_report(
 
     Arguments:
         drawn: The map.
-        folder: Where to.
+        folder: Where they go.
         seconds: How long every step took.
         labels: The file that the map was compared with.
 
@@ -102,6 +99,7 @@ def write_map_report(
         report,
         seed=drawn.recipe.seed,
         inputs=drawn.scene.inputs | ({} if labels is None else {labels.name: labels}),
+        digests=drawn.scene.digests,
         tables=[
             Table("Units", units),
             *_agreement_tables(drawn, agreement),
@@ -117,7 +115,7 @@ def write_map_report(
 
 def unit_rows(sums: UnitSums, pixel_km2: float, bands: Sequence[Band]) -> list[dict[str, Any]]:
     """What every unit is: pixels, area, share of the map, and ratios of its mean spectrum."""
-    ratios = indices_of(sums.means, bands)
+    ratios = band_ratios(sums.means, [band.wavelength_nm for band in bands])
     mapped = int(sums.pixels[1:].sum())
     return [
         {
@@ -140,15 +138,6 @@ def spectra_rows(sums: UnitSums, bands: Sequence[Band]) -> list[dict[str, Any]]:
     ]
 
 
-def score_rows(sample: MapSample, seed: int) -> list[dict[str, Any]]:
-    """Internal scores of the map in the method's own space and in that of the bands, which all methods share."""
-    scaled = PercentileScaling.fit(sample.spectra).transform(sample.spectra)
-    return [
-        {"space": space, "dimensions": points.shape[1], **internal_scores(points, sample.units, seed)}
-        for space, points in (("own", sample.features), ("bands", scaled))
-    ]
-
-
 def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     """The curve by which the number of units was chosen."""
     if elbow is None:
@@ -166,14 +155,14 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     """The map, the scene in false colour, and the signatures of the units, as PNG by caption."""
     left, bottom, right, top = drawn.scene.grid.bounds
     sheet = Sheet((left, right, bottom, top), drawn.scene.grid.unit)
-    picture, name = drawn.drawing.picture, drawn.scene.name
-    shown = ", ".join(drawn.bands[index].name for index in drawn.drawing.view.bands)
+    overview, name = drawn.drawing.overview, drawn.scene.name
+    shown = ", ".join(drawn.bands[index].name for index in overview.view.bands)
     return {
         "The map, shaded by the brightness of the scene": sheet.of_map(
-            shaded_map(drawn.drawing.units, picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
+            shaded_map(overview.drawn, overview.picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
         ),
         f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
-            false_colour(picture[:3]), f"{name}, bands {shown}"
+            false_colour(overview.picture[:3]), f"{name}, bands {shown}"
         ),
         "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
     }
@@ -206,15 +195,14 @@ def _agreement(drawn: DrawnMap) -> dict[str, Any]:
     labels = drawn.drawing.labels
     if labels is None:
         return {}
-    found = Agreement.of_maps(labels.classes, drawn.drawing.at_labels, drawn.recipe.seed, labels.polygons)
-    return found.scores()
+    return Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed).scores()
 
 
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
-    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy")
-    found = {name: agreement[name] for name in names if agreement}
-    return found | {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in found}
+    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if agreement else ()
+    intervals = {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in names}
+    return {name: agreement[name] for name in names} | intervals
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:

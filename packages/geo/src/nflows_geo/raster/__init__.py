@@ -1,0 +1,24 @@
+"""Rasters and vectors as files: where their pixels lie, opened with errors that help, written whole or not at all."""
+
+from nflows_geo.raster.areas import equal_area_crs, pixel_area_km2
+from nflows_geo.raster.cog import Colours, write_cog
+from nflows_geo.raster.files import OpenRasters, RasterError, open_raster, reading
+from nflows_geo.raster.geopackage import whole_geopackage
+from nflows_geo.raster.grid import Grid, GridMismatchError, Tile, finest, grid_of
+
+__all__ = [
+    "Colours",
+    "Grid",
+    "GridMismatchError",
+    "OpenRasters",
+    "RasterError",
+    "Tile",
+    "equal_area_crs",
+    "finest",
+    "grid_of",
+    "open_raster",
+    "pixel_area_km2",
+    "reading",
+    "whole_geopackage",
+    "write_cog",
+]

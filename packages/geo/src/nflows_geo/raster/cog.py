@@ -44,12 +44,12 @@ def write_cog(
 
     Arguments:
         path: The target.
-        grid: Of the raster.
+        grid: The grid of the raster.
         blocks: Windows that cover the grid once, in any order, each with :math:`(H, W)` or :math:`(C, H, W)`.
         dtype: ``"uint8"`` for classes, ``"float32"`` for measurements.
         bands: The description of each band.
         nodata: The value of pixels without one.
-        colours: Of classes, for a raster with one band of bytes; nodata is transparent.
+        colours: The colour of each class, for a raster with one band of bytes; nodata is transparent.
         tags: Words and numbers about how the raster was made.
         wavelengths_nm: The centre of each band, if known.
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 _CACHE_BYTES = 256 * 2**20
-"""Of decoded blocks that GDAL keeps. Without it, that is a twentieth of the memory there is."""
+"""The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. They are part of the peak
+that ``benchmarks/bench_map.py`` measures."""
 
 
 class RasterError(ValueError):
@@ -38,6 +41,41 @@ def open_raster(path: Path) -> DatasetReader:
             "HDF must be converted to GeoTIFF first" if path.suffix.lower() == ".hdf" else "give a GeoTIFF or the like"
         )
         raise RasterError(f"{path} is no raster that can be read; {advice}") from error
+
+
+class OpenRasters:
+    """Rasters that several threads read, open until the block ends.
+
+    GDAL's handles must not be shared by threads, nor be opened anew for every window, since what was decoded goes with
+    them: each thread has its own. Sent to another process, there are none yet; those that are opened there are closed
+    when they are no longer used.
+
+    The block may end when no thread reads any more.
+    """
+
+    def __init__(self) -> None:
+        self._of_thread = threading.local()
+        self._all: list[DatasetReader] = []
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for dataset in self._all:
+            dataset.close()
+        self._all.clear()
+        self._of_thread = threading.local()
+
+    def dataset(self, path: Path) -> DatasetReader:
+        """This thread's handle of a raster; see `open_raster`."""
+        own: dict[str, DatasetReader] = self._of_thread.__dict__
+        if str(path) not in own:
+            own[str(path)] = open_raster(path)
+            self._all.append(own[str(path)])
+        return own[str(path)]
 
 
 @contextmanager

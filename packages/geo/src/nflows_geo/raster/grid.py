@@ -1,4 +1,4 @@
-r"""Where the pixels of a raster lie, and how two rasters lie to each other."""
+"""Where the pixels of a raster lie, and how two rasters lie to each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rasterio.windows import Window
 _Place = TypeVar("_Place", float, NDArray[np.float64])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _TOLERANCE = 0.01
-"""In pixels: further apart, two grids are different. Coordinates are stored with far less error."""
+"""The shift in pixels from which two grids are different. Coordinates are stored with far less error."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Grid:
     Arguments:
         crs: The coordinate reference system.
         transform: From (column, row) to (x, y) in units of the CRS; the corner of the first pixel is (0, 0).
-        width: In pixels.
-        height: In pixels.
+        width: The number of columns.
+        height: The number of rows.
 
     Raises:
         ValueError: The pixels are rotated, or run from south to north or from east to west.
@@ -54,6 +54,11 @@ class Grid:
         return self.width * self.height
 
     @property
+    def window(self) -> Window:
+        """All of its pixels."""
+        return Window(0, 0, self.width, self.height)
+
+    @property
     def metres(self) -> tuple[float, float]:
         """Metres in one unit of the CRS, eastwards and northwards; for degrees, at the middle of the grid."""
         if not self.crs.is_geographic:
@@ -64,7 +69,7 @@ class Grid:
 
     @property
     def unit(self) -> str:
-        """Of its coordinates: "metre", "degree", or another in words."""
+        """The unit of its coordinates: "metre", "degree", or another in words."""
         return "degree" if self.crs.is_geographic else "metre" if self.metres[0] == 1 else str(self.crs.linear_units)
 
     def __str__(self) -> str:
@@ -115,7 +120,7 @@ class Grid:
         return self.transform.c, bottom, right, self.transform.f
 
     def tile_count(self, size: int) -> int:
-        """How many there are."""
+        """How many tiles of a side cover the grid; see `tiles`."""
         return -(-self.height // size) * -(-self.width // size)
 
     def tiles(self, size: int, margin: int = 0) -> Iterator[Tile]:
@@ -139,7 +144,7 @@ class Grid:
 
 
 _METRES_PER_DEGREE = 111_195.0
-"""Of a great circle on a sphere of 6,371 km."""
+"""The length of a degree of a great circle on a sphere of 6,371 km."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +169,10 @@ class GridMismatchError(ValueError):
     """Two rasters do not lie on the same pixels; the message shows both grids and how far apart they are.
 
     Arguments:
-        name: Whose grid does not fit.
-        grid: That grid.
-        other_name: What it should fit.
-        other: The grid of that.
+        name: The raster whose grid does not fit.
+        grid: Its grid.
+        other_name: The raster that it should fit.
+        other: The grid of the other raster.
     """
 
     def __init__(self, name: str, grid: Grid, other_name: str, other: Grid) -> None:
@@ -189,7 +194,7 @@ def grid_of(dataset: DatasetReader, assumed: CRS | None = None) -> Grid:
     """
     crs = dataset.crs or assumed
     if crs is None:
-        raise ValueError(f"{dataset.name} has no CRS; assign one (rio edit-info --crs), or use --assume-crs for labels")
+        raise ValueError(f"{dataset.name} has no CRS; assign one (rio edit-info --crs), or say `assume_crs` for labels")
     if dataset.transform.is_identity:
         raise ValueError(
             f"{dataset.name} is not georeferenced: no pixel size, no origin; warp it by its control points"
@@ -205,7 +210,7 @@ def finest(grids: Sequence[Grid]) -> Grid:
     return min(grids, key=lambda grid: grid.resolution[0] * grid.metres[0] * grid.resolution[1] * grid.metres[1])
 
 
-_ADVICE = "--align resamples it"
+_ADVICE = "`align` resamples it"
 
 
 def _difference(grid: Grid, other: Grid) -> str:

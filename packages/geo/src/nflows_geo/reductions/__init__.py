@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nflows_geo.reductions.local_whitening import LocalWhitening
 from nflows_geo.reductions.pca import PCA, WhitenedPCA
-from nflows_geo.spectra.neighbourhood import Sample
+from nflows_geo.spectra import Sample
 
 __all__ = ["DEFAULT", "PCA", "REDUCTIONS", "LocalWhitening", "Method", "Reduction", "WhitenedPCA"]
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.reductions.training import EPOCHS, Encoder, train_autoencoder
-from nflows_geo.spectra.neighbourhood import Sample
-from nflows_geo.spectra.scaling import PercentileScaling
+from nflows_geo.spectra import PercentileScaling, Sample
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_geo.spectra import Sample
 from nflows_geo.spectra.density import STEPS, WIDTH, SpectralFlow
-from nflows_geo.spectra.neighbourhood import Sample
-from nflows_geo.tiling.workers import one_thread
+from nflows_geo.tiling import one_thread
 
 
 @dataclass(frozen=True)

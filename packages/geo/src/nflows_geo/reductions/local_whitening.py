@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.reductions.pca import with_signs
-from nflows_geo.spectra.neighbourhood import Sample
-from nflows_geo.spectra.scaling import refuse_constant_bands
+from nflows_geo.spectra import Sample, refuse_constant_bands
 
 REACH = 2.0
 """Standard deviations at which a component ends."""

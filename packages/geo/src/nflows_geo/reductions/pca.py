@@ -8,8 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.spectra.neighbourhood import Sample
-from nflows_geo.spectra.scaling import PercentileScaling
+from nflows_geo.spectra import PercentileScaling, Sample
 
 VARIANCE = 0.9
 """The part of the variance that the components keep."""

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nflows_geo.tiling.workers import one_thread
+from nflows_geo.tiling import one_thread
 
 Activation = Literal["relu", "selu"]
 EPOCHS = 10

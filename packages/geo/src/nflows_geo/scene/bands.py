@@ -20,9 +20,9 @@ class Band:
         path: The file.
         index: The layer in the file, from 1.
         title: What it is called in words, as "near infrared".
-        wavelength_nm: At its centre.
-        scale: See above.
-        offset: See above.
+        wavelength_nm: Its centre.
+        scale: What numbers are multiplied by.
+        offset: What is added after that.
         invalid: Numbers that stand for no data, or for more than the sensor can measure.
     """
 
@@ -39,7 +39,7 @@ class Band:
         """The values, with NaN where there are none.
 
         Arguments:
-            numbers: Of the file, :math:`(H, W)`.
+            numbers: What stands in the file, :math:`(H, W)`.
             valid: Its own mask, 0 where there is no data; nothing if it has none.
         """
         with np.errstate(over="ignore"):  # of nodata, in 64 bits often the lowest number there is
@@ -88,10 +88,10 @@ class Product:
     """The bands of one acquisition.
 
     Arguments:
-        name: Of the sensor and the level, as "Landsat 8 Collection 2 Level-2".
+        name: The sensor and the level, as "Landsat 8 Collection 2 Level-2".
         quantity: What the values are, as "surface reflectance".
-        bands: At least one.
-        masks: Flags beside them.
+        bands: One band or more.
+        masks: The flags beside them.
         metadata: Files that the scaling was read from.
         registered: Whether whoever made it has registered the bands, so that their grids may differ.
     """
@@ -114,7 +114,7 @@ def require_files(folder: Path, files: dict[str, Path | None]) -> dict[str, Path
     Raises:
         ProductError: Some are missing; it names all of them.
     """
-    found = {name: path for name, path in files.items() if path is not None and path.is_file()}
-    if missing := [name for name in files if name not in found]:
+    present = {name: path for name, path in files.items() if path is not None and path.is_file()}
+    if missing := [name for name in files if name not in present]:
         raise ProductError(f"{folder} lacks {', '.join(missing)}; unpack or download the product again, completely")
-    return found
+    return present

@@ -11,8 +11,7 @@ from rasterio.enums import MaskFlags, Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from nflows_geo.raster.files import reading
-from nflows_geo.raster.grid import Grid
+from nflows_geo.raster import Grid, reading
 from nflows_geo.scene.bands import Layer
 
 RESAMPLINGS = ("nearest", "bilinear", "cubic")
@@ -26,7 +25,7 @@ class Placed:
 
     Arguments:
         layer: The band or mask.
-        grid: Of the file.
+        grid: The grid of the file.
         resampling: One of `RESAMPLINGS`.
     """
 

@@ -7,9 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.raster.grid import Tile
+from nflows_geo.raster import Tile
 
 _MASK = 2**64 - 1
+
+
+class NoValidPixelError(ValueError):
+    """A scene has no pixel with a value in all bands; `examine` counts them by band."""
 
 
 def sample_pixels(
@@ -22,15 +26,15 @@ def sample_pixels(
 
     Arguments:
         blocks: The pixels of each tile's core, :math:`(C, H, W)`; one with NaN is not valid.
-        width: Of the scene, in pixels.
-        count: How many to draw.
+        width: The width of the scene in pixels.
+        count: How many are drawn.
         seed: Chooses which.
 
     Returns:
         :math:`(N, C)` in random order, with fewer than ``count`` rows if there are fewer valid pixels.
 
     Raises:
-        ValueError: No pixel is valid.
+        NoValidPixelError: No pixel is valid.
     """
     keys, pixels = np.empty(0, np.uint64), None
     for tile, block in blocks:
@@ -39,13 +43,15 @@ def sample_pixels(
         limit = keys.max() if len(keys) == count else np.uint64(_MASK)
         chosen = np.flatnonzero(own <= limit)
         chosen = chosen[_smallest(own[chosen], count)]
-        found = block.reshape(len(block), -1)[:, np.flatnonzero(valid)[chosen]].T
+        drawn = block.reshape(len(block), -1)[:, np.flatnonzero(valid)[chosen]].T
         keys = np.concatenate([keys, own[chosen]])
-        pixels = found if pixels is None else np.concatenate([pixels, found])
+        pixels = drawn if pixels is None else np.concatenate([pixels, drawn])
         kept = _smallest(keys, count)
         keys, pixels = keys[kept], pixels[kept]
     if pixels is None or not len(pixels):
-        raise ValueError("no pixel is valid: each is nodata, saturated or not finite in at least one band, or masked")
+        raise NoValidPixelError(
+            "no pixel is valid: each is nodata, saturated or not finite in at least one band, or masked"
+        )
     return np.ascontiguousarray(pixels[np.argsort(keys)])
 
 

@@ -21,7 +21,7 @@ def label_bands(bands: Sequence[Band], sensor: str, names: Sequence[str] = ()) -
     """The same bands with the name, title and wavelength of a sensor's.
 
     Arguments:
-        bands: Of rasters, in their order.
+        bands: The bands of rasters, in their order.
         sensor: One of `SENSORS`.
         names: What the sensor calls them, in the same order; all of its bands if not given.
 
@@ -45,8 +45,8 @@ def _check(names: Sequence[str], bands: int, sensor: str) -> None:
     if unknown := [name for name in names if name not in SENSORS[sensor]]:
         raise ValueError(f"no band of {sensor} is called {', '.join(unknown)}; {known}")
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"--bands names {', '.join(twice)} twice; give the bands in the order of the raster")
+        raise ValueError(f"`bands` names {', '.join(twice)} twice; give the bands in the order of the raster")
     if len(names) != bands:
         raise ValueError(
-            f"the scene has {bands} bands, not {len(names)}; give by --bands the name of each, in their order: {known}"
+            f"the scene has {bands} bands, not {len(names)}; give by `bands` the name of each, in their order: {known}"
         )

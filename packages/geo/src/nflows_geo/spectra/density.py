@@ -23,7 +23,7 @@ from nflows_geo.spectra.whitening import Whitening, check_spectra
 STEPS = 6
 WIDTH = 32
 _KIND = "spectral flow"
-_BATCH = 8192
+BATCH_SIZE = 8192
 """Spectra at once: few enough that what a layer computes stays in the cache for the next."""
 
 
@@ -51,7 +51,7 @@ class SpectralFlow:
 
     @classmethod
     def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
-        """Maximizes the likelihood of a sample of spectra, some 50,000 of them, in some 20 s on a CPU.
+        """Maximizes the likelihood of a sample of spectra, some 50,000 of them.
 
         Arguments:
             spectra: Reflectances, :math:`(N, C)`.
@@ -74,15 +74,15 @@ class SpectralFlow:
         return len(self.whitening.mean)
 
     @torch.inference_mode()
-    def log_prob(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The log-density in nats of spectra, :math:`(N, C)`, each in their unit; :math:`(N,)`."""
-        parts = [self.flow.log_prob(part) for part in self._batches(spectra)]
+    def log_prob(self, spectra: NDArray[np.float32], batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+        """The log-density in nats of spectra, :math:`(N, C)`, so many at once, each in their unit; :math:`(N,)`."""
+        parts = [self.flow.log_prob(part) for part in self._batches(spectra, batch_size)]
         return np.asarray(torch.cat(parts).numpy() + np.float32(self.whitening.log_det))
 
     @torch.inference_mode()
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Spectra, :math:`(N, C)`, as latents of the same shape, which are standard normal under the model."""
-        parts = [self.flow.encode(part)[0].flatten(1) for part in self._batches(spectra)]
+        parts = [self.flow.encode(part)[0].flatten(1) for part in self._batches(spectra, BATCH_SIZE)]
         return np.asarray(torch.cat(parts).numpy())
 
     def save(self, path: Path) -> None:
@@ -103,10 +103,10 @@ class SpectralFlow:
         load_tensors(flow, under_prefix("flow", tensors), path)
         return cls(Whitening(tensors["mean"].numpy(), tensors["matrix"].numpy()), flow)
 
-    def _batches(self, spectra: NDArray[np.float32]) -> Iterator[Tensor]:
+    def _batches(self, spectra: NDArray[np.float32], batch_size: int) -> Iterator[Tensor]:
         check_spectra(spectra, self.bands)
-        for start in range(0, max(1, len(spectra)), _BATCH):
-            yield _as_images(self.whitening.apply(spectra[start : start + _BATCH]))
+        for start in range(0, max(1, len(spectra)), batch_size):
+            yield _as_images(self.whitening.apply(spectra[start : start + batch_size]))
 
 
 class PointwiseNetwork(nn.Module):

@@ -2,57 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from nflows_geo.mapping.map_file import MapFile, open_map
-from nflows_geo.mapping.smoothing import MARGIN, majority_filter
-from nflows_geo.raster.cog import write_cog
-from nflows_geo.scene.scene import open_scene
-from nflows_geo.scene.stack import provenance
-from nflows_geo.steps.reduce import Watch
-
-_SIDE = 2048
+from nflows_core.runtime.report import digested
+from nflows_geo.mapping import MARGIN, majority_filter, open_map
+from nflows_geo.raster import Tile, write_cog
+from nflows_geo.scene import open_scene, provenance
+from nflows_geo.tiling import Part, Tiling, gathered
 
 
-def smooth_map(source: Path, target: Path, *, watch: Watch) -> dict[str, int]:
+@dataclass
+class Counts:
+    """Pixels that have a unit, and those of them that got another one."""
+
+    mapped_pixels: int = 0
+    changed_pixels: int = 0
+
+    def __iadd__(self, other: Counts) -> Counts:
+        self.mapped_pixels += other.mapped_pixels
+        self.changed_pixels += other.changed_pixels
+        return self
+
+
+def smooth_map(source: Path, target: Path, *, tiling: Tiling | None = None) -> dict[str, Any]:
     """Writes a map in which every pixel has the unit of the majority around it; units keep numbers, names and colours.
 
     Arguments:
         source: A map.
         target: The new one.
-        watch: See `Watch`.
+        tiling: How the map is worked on; on the threads of this machine, if not given.
 
     Returns:
-        How many pixels have a unit, and how many got another one.
+        How many pixels have a unit, how many got another one, and the digests of both maps.
 
     Raises:
         ValueError: It is no map.
     """
-    found = open_map(source)
-    counts = {"mapped_pixels": 0, "changed_pixels": 0}
-    method = ", ".join(filter(None, (found.tags.get("METHOD"), "majority filter")))
-    kept = {key: text for key, text in found.tags.items() if key.startswith(("CLASS_", "SEED"))}
-    write_cog(
-        target,
-        found.grid,
-        watch(_filtered(found, counts), found.grid.tile_count(_SIDE)),
-        dtype="uint8",
-        bands=["unit"],
-        nodata=0,
-        colours=found.colours,
-        tags=kept | provenance(open_scene(source), method),
-    )
-    return counts
+    rough, scene, counts = open_map(source), open_scene(source), Counts()
+    method = ", ".join(filter(None, (rough.tags.get("METHOD"), "majority filter")))
+    kept = {key: text for key, text in rough.tags.items() if key.startswith(("CLASS_", "SEED"))}
+
+    def count(part: Part[Counts]) -> None:
+        nonlocal counts
+        counts += part.told
+
+    with (tiling or Tiling()).started() as run:
+        write_cog(
+            target,
+            rough.grid,
+            gathered(run.parts(rough, _draw_tile, layers=1, margin=MARGIN), count),
+            dtype="uint8",
+            bands=["unit"],
+            nodata=0,
+            colours=rough.colours,
+            tags=kept | provenance(scene, method),
+        )
+    return {
+        "mapped_pixels": counts.mapped_pixels,
+        "changed_pixels": counts.changed_pixels,
+        "inputs": digested(scene.inputs, scene.digests),
+        "outputs": digested({target.name: target}),
+    }
 
 
-def _filtered(found: MapFile, counts: dict[str, int]) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-    for tile, units in found.tiles(_SIDE, MARGIN):
-        before, after = tile.crop(units), tile.crop(majority_filter(units))
-        counts["mapped_pixels"] += int(np.count_nonzero(after))
-        counts["changed_pixels"] += int(np.count_nonzero(before != after))
-        yield tile.core, after
+def _draw_tile(tile: Tile, padded: NDArray[np.uint8]) -> Part[Counts]:
+    before, after = tile.crop(padded), tile.crop(majority_filter(padded))
+    return Part(tile.core, after, Counts(int(np.count_nonzero(after)), int(np.count_nonzero(before != after))))

@@ -1,4 +1,4 @@
-"""One function over many tiles at once, with the results in order and the memory bounded."""
+"""One function over many items at once, with the results in order and the memory bounded."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from nflows_core.runtime.memory import keep_freed_memory
+from nflows_geo.tiling.threads import one_thread
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Submit = Callable[..., Any]
+"""Gives a worker a function and its arguments; returns a future."""
 
 _AHEAD = 2
 """Items for each worker that are begun or wait for their turn: none is idle, and few results wait in memory."""
@@ -28,40 +31,28 @@ class Workers:
     Arguments:
         count: How many work at once.
         sharing: How many of them share the memory of one process.
-        submit: Gives one of them a function and its arguments; returns a future.
+        pool: Makes them ready, until its block ends.
     """
 
     count: int
     sharing: int
-    submit: Callable[..., Any]
+    pool: Callable[[], AbstractContextManager[_Submit]]
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-        """The results in the order of the items; no more than a few items are ahead of the last result taken."""
+        """The results in the order of the items; no more than a few items are ahead of the last result taken.
+
+        When it ends, for whatever reason, no thread still works on an item.
+        """
         rest = iter(items)
-        running = deque(self.submit(_call, function, item) for item in islice(rest, _AHEAD * self.count))
-        try:
-            while running:
-                yield running.popleft().result()
-                running.extend(self.submit(_call, function, item) for item in islice(rest, 1))
-        finally:
-            for future in running:
-                future.cancel()
-
-
-def _call(function: Callable[[_Item], _Result], item: _Item) -> _Result:
-    keep_freed_memory()
-    return function(item)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keeps NumPy and scikit-learn from threads of their own."""
-    # Only libraries that are loaded can be told.
-    import sklearn.cluster  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+        with self.pool() as submit:
+            running = deque(submit(_call, function, item) for item in islice(rest, _AHEAD * self.count))
+            try:
+                while running:
+                    yield running.popleft().result()
+                    running.extend(submit(_call, function, item) for item in islice(rest, 1))
+            finally:
+                for future in running:
+                    future.cancel()
 
 
 @contextmanager
@@ -77,12 +68,25 @@ def workers(dask: str | None = None) -> Iterator[Workers]:
     """
     if dask is None:
         count = os.cpu_count() or 1
-        with ThreadPoolExecutor(count) as pool:
-            yield Workers(count, count, pool.submit)
+        yield Workers(count, count, partial(_threads, count))
     else:
         from nflows_core.runtime.cluster import connect
 
         with connect(dask) as client:
             threads = client.nthreads().values()
-            # Not pure: Dask would otherwise digest the function and its arguments for every tile.
-            yield Workers(sum(threads), max(threads), partial(client.submit, pure=False))
+            # Not pure: Dask would otherwise digest the function and its arguments for every item.
+            submit: _Submit = partial(client.submit, pure=False)
+            yield Workers(sum(threads), max(threads), lambda: nullcontext(submit))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[_Submit]:
+    with ThreadPoolExecutor(count) as pool:
+        yield pool.submit
+
+
+def _call(function: Callable[[_Item], _Result], item: _Item) -> _Result:
+    keep_freed_memory()
+    # Here this only counts, within the block around all items; in the process of a cluster it is what limits.
+    with one_thread():
+        return function(item)

@@ -22,10 +22,11 @@ Example:
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TextIO
@@ -67,17 +68,28 @@ _debug_option = click.option(
 
 
 class Command(click.Command):
-    """A command with ``--debug`` whose output goes to standard error under ``--json``."""
+    """A command with ``--debug`` whose output goes to standard error under ``--json``.
+
+    Libraries name arguments in their errors, as `` `align` ``; the command shows its own options for them.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _debug_option(self)
 
     def invoke(self, ctx: click.Context) -> Any:
-        if not ctx.ensure_object(Invocation).json:
-            return super().invoke(ctx)
-        with redirect_stdout(sys.stderr):
-            return super().invoke(ctx)
+        quiet = redirect_stdout(sys.stderr) if ctx.ensure_object(Invocation).json else nullcontext()
+        with quiet:
+            try:
+                return super().invoke(ctx)
+            except ValueError as error:
+                error.args = (self.message(error), *error.args[1:])
+                raise
+
+    def message(self, error: ValueError) -> str:
+        """What is said about an error of a library: the same, with options instead of arguments."""
+        options = {one.name: max(one.opts, key=len) for one in self.params if isinstance(one, click.Option)}
+        return re.sub(r"`(\w+)`", lambda name: options.get(name[1], name[0]), str(error))
 
 
 class CommandGroup(click.Group):

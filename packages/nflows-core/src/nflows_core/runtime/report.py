@@ -26,6 +26,7 @@ def write_report(
     *,
     seed: int | None = None,
     inputs: Mapping[str, str | Path] | None = None,
+    digests: Mapping[str, str] | None = None,
     tables: Sequence[Table] = (),
     curves: Sequence[Curve] = (),
     pictures: Mapping[str, str | Path | bytes] | None = None,
@@ -39,6 +40,7 @@ def write_report(
         report: The numbers by plain words with units; mappings in it hold settings.
         seed: The seed of everything random in what is reported.
         inputs: The files and folders that the numbers depend on, by name; their SHA-256 goes into the report.
+        digests: The SHA-256 of inputs that are known already, by name.
         tables: The tables, written to both files.
         curves: The charts, for people only.
         pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
@@ -56,7 +58,7 @@ def write_report(
         "title": title,
         "seed": seed,
         "tables": {table.caption: table.rows for table in tables},
-        "inputs": {name: {"sha256": sha256(path)} for name, path in (inputs or {}).items()},
+        "inputs": digested(inputs or {}, digests),
         "versions": versions(packages),
         "machine": machine(),
     }
@@ -70,6 +72,12 @@ def write_report(
         with atomic_write(folder / name, "w") as file:
             file.write(text)
     return complete
+
+
+def digested(files: Mapping[str, str | Path], digests: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """The SHA-256 of files and folders by their names, as reports have it; those that are known are not read again."""
+    known = digests or {}
+    return {name: {"sha256": known.get(name) or sha256(path)} for name, path in files.items()}
 
 
 def report_json(report: Mapping[str, Any]) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from nflows_geo.scene.bands import Product, ProductError
 from nflows_geo.scene.products import aster, landsat, sentinel2
-from nflows_geo.scene.products.raster import read_raster
+from nflows_geo.scene.products.raster import QUANTITY_TAG, read_raster
+
+__all__ = ["QUANTITY_TAG", "read_product"]
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z")
 _READERS = (
@@ -38,13 +40,13 @@ def read_product(path: Path, mask_clouds: bool = False) -> Product:
     if path.suffix.lower() in _ARCHIVES:
         raise ProductError(f"{path} is an archive; unpack it and give the folder")
     if mask_clouds:
-        raise ProductError(f"{path} is a single raster without a cloud mask; leave --mask-clouds out")
+        raise ProductError(f"{path} is a single raster without a cloud mask; leave `mask_clouds` out")
     return read_raster(path)
 
 
 def _read_folder(folder: Path, mask_clouds: bool) -> Product:
-    for found, read in _READERS:
-        if found(folder):
+    for is_product, read in _READERS:
+        if is_product(folder):
             return read(folder, mask_clouds)
     content = "is empty" if not any(folder.iterdir()) else "is no product that is known"
     raise ProductError(

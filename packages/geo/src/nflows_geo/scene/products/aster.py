@@ -99,7 +99,7 @@ def _places(files: list[Path]) -> dict[str, tuple[Path, int]]:
 
 
 def _tags(path: Path) -> dict[str, str]:
-    from nflows_geo.raster.files import open_raster
+    from nflows_geo.raster import open_raster
 
     with open_raster(path) as dataset:
         tags: dict[str, str] = dataset.tags()

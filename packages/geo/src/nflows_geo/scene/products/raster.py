@@ -8,7 +8,7 @@ from pathlib import Path
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from nflows_geo.raster.files import open_raster
+from nflows_geo.raster import open_raster
 from nflows_geo.scene.bands import Band, Product
 
 QUANTITY_TAG = "QUANTITY"

@@ -95,8 +95,8 @@ def _find(images: Path, name: str) -> Path | None:
     """The file of a band: Level-2A has one a resolution, Level-1C one."""
     resolution = BANDS[name][2]
     patterns = (f"R{resolution}m/*_{_code(name)}_{resolution}m.*", f"*_{_code(name)}.*")
-    found = [path for pattern in patterns for path in sorted(images.glob(pattern)) if path.suffix in (".jp2", ".tif")]
-    return found[0] if found else None
+    paths = [path for pattern in patterns for path in sorted(images.glob(pattern)) if path.suffix in (".jp2", ".tif")]
+    return paths[0] if paths else None
 
 
 def _quantification(root: ElementTree.Element, level: str, path: Path) -> float:
@@ -121,7 +121,7 @@ def _centres(root: ElementTree.Element) -> dict[str, float]:
 
 
 def _classification(folder: Path, images: Path) -> Path:
-    found = sorted(images.glob("R20m/*_SCL_20m.*"))
-    if not found:
+    paths = sorted(images.glob("R20m/*_SCL_20m.*"))
+    if not paths:
         raise ProductError(f"{folder} has no scene classification (SCL), so clouds cannot be masked; use Level-2A")
-    return found[0]
+    return paths[0]

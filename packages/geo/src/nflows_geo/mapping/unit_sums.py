@@ -1,15 +1,12 @@
-r"""What the units of a map are: how large, and of what spectrum."""
+"""What the units of a map are: how large, and of what spectrum."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nflows_geo.scene.bands import Band
 
 _CHUNK = 4096
 """Pixels at once, few enough for the cache."""
@@ -22,9 +19,9 @@ class UnitSums:
     They are of the units from 0, which is nodata, to k.
 
     Arguments:
-        pixels: (k + 1,).
-        sums: Of the reflectance, (k + 1, bands).
-        squares: Of its square, (k + 1, bands).
+        pixels: How many pixels each has, (k + 1,).
+        sums: The sum of their reflectances, (k + 1, bands).
+        squares: The sum of the squares of these, (k + 1, bands).
     """
 
     pixels: NDArray[np.int64]
@@ -33,7 +30,7 @@ class UnitSums:
 
     @classmethod
     def none(cls, count: int, bands: int) -> Self:
-        """Of no pixels."""
+        """The sums over no pixels."""
         return cls(np.zeros(count + 1, np.int64), np.zeros((count + 1, bands)), np.zeros((count + 1, bands)))
 
     @classmethod
@@ -72,56 +69,3 @@ class UnitSums:
     @property
     def _counts(self) -> NDArray[np.float64]:
         return np.where(self.pixels[1:] > 0, self.pixels[1:], np.nan)[:, None]
-
-
-@dataclass(frozen=True)
-class Index:
-    """A ratio of two bands in which a group of minerals shows.
-
-    Arguments:
-        name: What a high ratio tells of.
-        numerator: Wavelength in nanometres.
-        denominator: Wavelength in nanometres.
-    """
-
-    name: str
-    numerator: float
-    denominator: float
-
-
-INDICES = (
-    Index("ferric_iron_red_over_blue", 655, 482),
-    Index("ferrous_iron_swir_over_nir", 1609, 865),
-    Index("hydroxyl_and_carbonate_1600_over_2200", 1609, 2201),
-    Index("vegetation_nir_over_red", 865, 655),
-)
-"""The ratios of the field (Sabins 1999), by the wavelengths of Landsat 8."""
-
-_NEAR = 0.06
-"""How far a band's centre may be from an index's wavelength, relative to that."""
-
-
-def indices_of(means: NDArray[np.float64], bands: Sequence[Band]) -> dict[str, NDArray[np.float64]]:
-    """The ratios that the bands allow, of each unit's mean spectrum.
-
-    Arguments:
-        means: (k, bands).
-        bands: Those whose centres are not known count for nothing.
-
-    Returns:
-        (k,) by the name of the index.
-    """
-    found = {}
-    for index in INDICES:
-        above, below = _nearest(bands, index.numerator), _nearest(bands, index.denominator)
-        if above is not None and below is not None:
-            found[index.name] = means[:, above] / means[:, below]
-    return found
-
-
-def _nearest(bands: Sequence[Band], wavelength: float) -> int | None:
-    distances = {
-        i: abs(band.wavelength_nm - wavelength) for i, band in enumerate(bands) if band.wavelength_nm is not None
-    }
-    best = min(distances, key=distances.__getitem__, default=None)
-    return best if best is not None and distances[best] <= _NEAR * wavelength else None

@@ -1,0 +1,52 @@
+"""Scenes and maps as arrays of colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_geo.figures.colours import unit_colour
+
+_STRETCH = (1.0, 99.0)
+"""Percentiles that become black and white."""
+_RELIEF = 0.35
+"""How much brighter than the darkest ground the brightest one is, on a map."""
+
+
+def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Three bands as red, green and blue, each stretched from its first to its 99th percentile.
+
+    Arguments:
+        bands: (3, H, W), NaN where nothing is known; there the picture is white.
+
+    Returns:
+        (H, W, 3).
+    """
+    valid = np.isfinite(bands).all(axis=0)
+    picture = np.full((*valid.shape, 3), 255, np.uint8)
+    for channel, band in enumerate(bands):
+        low, high = np.percentile(band[valid], _STRETCH)
+        scaled = (band[valid] - low) / max(high - low, np.finfo(np.float32).tiny)
+        picture[valid, channel] = (scaled.clip(0, 1) * 255).round()
+    return picture
+
+
+def shaded_map(units: NDArray[np.uint8], brightness: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The units in their colours, with the relief of the scene shining through as on a printed map.
+
+    Arguments:
+        units: (H, W), 0 where nothing is known.
+        brightness: (H, W), NaN where nothing is known.
+
+    Returns:
+        (H, W, 3).
+    """
+    colours = np.full((256, 3), 255.0)
+    for unit in np.unique(units[units > 0]):
+        colours[unit] = unit_colour(int(unit))
+    valid = (units > 0) & np.isfinite(brightness)
+    shade = np.ones(units.shape)
+    low, high = np.percentile(brightness[valid], _STRETCH) if valid.any() else (0, 1)
+    relief = ((brightness[valid] - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
+    shade[valid] = 1 + _RELIEF * (relief - np.median(relief))
+    return (colours[units] * shade[..., None]).clip(0, 255).round().astype(np.uint8)

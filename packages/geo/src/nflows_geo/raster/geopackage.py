@@ -1,0 +1,33 @@
+"""GeoPackages written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nflows_core.runtime.files import atomic_write
+
+
+@contextmanager
+def whole_geopackage(target: Path) -> Iterator[Path]:
+    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
+    with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
+        written = Path(folder, "written.gpkg")
+        yield written
+        with written.open("rb") as source:
+            shutil.copyfileobj(source, file, 2**20)
+
+
+@contextmanager
+def _no_date() -> Iterator[None]:
+    """A GeoPackage holds the time of its last change; without it the same polygons are the same bytes."""
+    import pyogrio
+
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -1,0 +1,105 @@
+"""Product folders and rasters opened as one scene."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_geo.raster import Grid, GridMismatchError, finest, grid_of, open_raster
+from nflows_geo.scene.bands import Band, Layer, Product
+from nflows_geo.scene.layers import RESAMPLINGS, Placed
+from nflows_geo.scene.products import read_product
+from nflows_geo.scene.scene import Scene
+from nflows_geo.scene.sensors import label_bands
+
+
+def open_scene(
+    paths: Path | Sequence[Path],
+    *,
+    grid: Grid | None = None,
+    align: bool = False,
+    resampling: str = "nearest",
+    mask_clouds: bool = False,
+    sensor: str | None = None,
+    bands: Sequence[str] = (),
+) -> Scene:
+    """Opens product folders or rasters as one scene.
+
+    The bands of a product may have any grids of one CRS: who made it has registered them. Rasters must nest, each pixel
+    a whole number of the finest ones and corner on corner, unless they are to be resampled.
+
+    Arguments:
+        paths: At least one; see `read_product`.
+        grid: The grid of the scene; the finest of all bands if not given.
+        align: Resample rasters that lie elsewhere, or in another CRS.
+        resampling: One of `RESAMPLINGS`; masks are always resampled by the nearest.
+        mask_clouds: See `read_product`.
+        sensor: The sensor of rasters that do not say what their bands are; see `label_bands`.
+        bands: Names of the sensor's bands, in the order of the rasters.
+
+    Raises:
+        GridMismatchError: The grids do not fit.
+        ValueError: A path is no raster or product, or lies nowhere; or the names are not of the sensor's bands, or of
+            those of a product, which says itself what they are.
+
+    Example:
+        >>> from nflows_geo import open_scene
+        >>> scene = open_scene(Path("scene.tif"), sensor="sentinel-2", bands=["B2", "B4", "B8", "B12"])
+        >>> [band.title for band in scene.bands]
+        ['blue', 'red', 'near infrared', 'shortwave infrared 2']
+    """
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    if not paths:
+        raise ValueError("a scene needs at least one product folder or raster")
+    if resampling not in RESAMPLINGS:
+        raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+    products = [read_product(path, mask_clouds) for path in paths]
+    named = _labelled(products, sensor, bands) if sensor or bands else _named(products, paths)
+    placed_bands = tuple(Placed(band, _grid(band), resampling) for band in named)
+    masks = tuple(Placed(mask, _grid(mask)) for product in products for mask in product.masks)
+    target = grid or finest([placed.grid for placed in placed_bands])
+    if not align:
+        registered = grid is not None or (len(products) == 1 and products[0].registered)
+        _check(placed_bands, target, registered)
+    return Scene(
+        " + ".join(product.name for product in products),
+        " + ".join(dict.fromkeys(product.quantity for product in products)),
+        target,
+        placed_bands,
+        masks,
+        tuple(path for product in products for path in product.metadata),
+    )
+
+
+def _check(bands: Sequence[Placed], target: Grid, registered: bool) -> None:
+    reference = next((placed.layer.path.name for placed in bands if placed.grid == target), "the grid that was given")
+    for placed in bands:
+        same_place = placed.grid.crs == target.crs and placed.grid.overlaps(target)
+        if not (same_place and (registered or placed.grid.factor(target))):
+            raise GridMismatchError(placed.layer.path.name, placed.grid, reference, target)
+
+
+def _named(products: Sequence[Product], paths: Sequence[Path]) -> list[Band]:
+    """The bands of all products; where two have the same name, the path's goes before it."""
+    names = Counter(band.name for product in products for band in product.bands)
+    return [
+        band if names[band.name] == 1 else replace(band, name=f"{path.stem}:{band.name}")
+        for product, path in zip(products, paths, strict=True)
+        for band in product.bands
+    ]
+
+
+def _labelled(products: Sequence[Product], sensor: str | None, names: Sequence[str]) -> list[Band]:
+    """The bands of rasters, called as those of a sensor."""
+    if sensor is None:
+        raise ValueError(f"`bands` {','.join(names)} needs `sensor`, whose bands these are")
+    if told := next((product.name for product in products if product.registered), None):
+        raise ValueError(f"{told} says itself what its bands are; leave `sensor` and `bands` out")
+    return label_bands([band for product in products for band in product.bands], sensor, names)
+
+
+def _grid(layer: Layer) -> Grid:
+    with open_raster(layer.path) as dataset:
+        return grid_of(dataset)

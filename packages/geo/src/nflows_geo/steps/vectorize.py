@@ -1,0 +1,34 @@
+"""A map made into polygons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.report import digested
+from nflows_geo.mapping import vectorize
+
+
+def vectorize_map(source: Path, target: Path, *, minimum_pixels: int = 1) -> dict[str, Any]:
+    """Writes the polygons of a map, and says how many there are, as `vectorize` does of each unit.
+
+    Arguments:
+        source: A map.
+        target: A GeoPackage.
+        minimum_pixels: Smaller groups of pixels become part of their largest neighbour.
+
+    Returns:
+        Number and area of all polygons and of those of each unit, and the digests of both files.
+
+    Raises:
+        ValueError: It is no map, or all of it is nodata.
+    """
+    units = vectorize(source, target, minimum_pixels=minimum_pixels)
+    return {
+        "polygons": sum(unit["polygons"] for unit in units),
+        "area_km2": sum(unit["area_km2"] for unit in units),
+        "min_pixels": minimum_pixels,
+        "units": units,
+        "inputs": digested({source.name: source}),
+        "outputs": digested({target.name: target}),
+    }
