@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from nflows_geo.evaluation import internal_scores as internal_scores
     from nflows_geo.labels import Labels as Labels
     from nflows_geo.labels import read_labels as read_labels
-    from nflows_geo.mapping import Mapper as Mapper
     from nflows_geo.mapping import Recipe as Recipe
     from nflows_geo.mapping import learn as learn
     from nflows_geo.mapping import map_scene as map_scene
@@ -36,7 +35,6 @@ _ROOMS = {
     "Agreement": "evaluation",
     "AnomalyRecipe": "anomaly",
     "Labels": "labels",
-    "Mapper": "mapping",
     "Recipe": "mapping",
     "Scene": "scene",
     "Tiling": "tiling",

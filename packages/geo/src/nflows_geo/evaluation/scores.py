@@ -31,6 +31,13 @@ def internal_scores(features: NDArray[np.float32], units: NDArray[np.uint8], see
 
     Raises:
         ValueError: There are fewer than two units.
+
+    Example:
+        >>> from nflows_geo import internal_scores
+        >>> features, units = np.array([[0.0], [0.1], [1.0], [1.1]], np.float32), np.array([1, 1, 2, 2], np.uint8)
+        >>> scores = internal_scores(features, units, seed=0)
+        >>> round(scores["davies_bouldin"], 6), round(scores["silhouette"], 6)
+        (0.1, 0.899749)
     """
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_samples
 

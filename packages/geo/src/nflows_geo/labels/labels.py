@@ -28,6 +28,13 @@ class Labels:
         columns: Its column, :math:`(N,)`.
         classes: Its class, from 1, :math:`(N,)`.
         names: The name of each class.
+
+    Example:
+        >>> from nflows_geo import Labels
+        >>> rows, columns = np.array([0, 0, 1, 7], np.int32), np.array([0, 1, 1, 3], np.int32)
+        >>> labels = Labels(rows, columns, np.array([1, 1, 1, 1], np.uint8), {1: "granite"})
+        >>> labels.polygons
+        array([0, 0, 0, 1], dtype=int32)
     """
 
     rows: NDArray[np.int32]

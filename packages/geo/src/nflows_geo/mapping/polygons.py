@@ -71,6 +71,12 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
 
     Raises:
         ValueError: It is no map, or all of it is nodata.
+
+    Example:
+        >>> from nflows_geo import vectorize
+        >>> units = vectorize(Path("labels.tif"), Path("labels.gpkg"))
+        >>> [(unit["unit"], unit["polygons"], round(unit["area_km2"], 2)) for unit in units]
+        [(1, 1, 0.36), (2, 1, 0.36), (3, 1, 0.36)]
     """
     from rasterio.features import sieve
 

@@ -79,6 +79,14 @@ class Tiling:
         side: The side of a tile in pixels, whatever the memory.
         dask: The address of a Dask scheduler whose workers do the work; the threads of this process if not given.
         watch: Sees how far the work is.
+
+    Example:
+        >>> from nflows_geo import Recipe, Tiling, map_scene, open_scene
+        >>> scene, recipe = open_scene(Path("scene.tif")), Recipe(units=3)
+        >>> for name, tiling in (("a", Tiling(side=16)), ("b", Tiling(memory=4 * 10**9))):
+        ...     report = map_scene(scene, recipe, Path(name), tiling=tiling)
+        >>> Path("a/map.tif").read_bytes() == Path("b/map.tif").read_bytes()
+        True
     """
 
     memory: int = 2 * 10**9
