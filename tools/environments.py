@@ -2,8 +2,8 @@
 
 With a package are installed those below it and its dependency group `test`. An entry of the group that names a package
 of this repository, such as `nflows-core[images]`, asks for that package's extras. A further group `test-KIND` of
-packages/NAME makes the environment NAME-KIND; the kind `lowest` is installed without constraints.txt, whose versions are
-the newest.
+packages/NAME makes the environment NAME-KIND; the kind `lowest` is installed without constraints.txt, which has the
+newest versions.
 """
 
 from __future__ import annotations

@@ -178,24 +178,29 @@ def main() -> None:
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; microseconds a call, float32; `both`: with")
     print("both gradients; barriers: as many blocks and steps with nothing in them, the floor of the recursion")
     barriers = compile_barriers()
-    rows = []
+    rows: list[dict[str, float | str]] = []
     for shape in SHAPES:
         rows.append(measure(shape, barriers))
         if len(rows) == 1:
             print("".join(f"{name.removesuffix('_us'):>{width(name)}}" for name in rows[0]))
         cells = [value if isinstance(value, str) else f"{value:.2f}" for value in rows[-1].values()]
-        print("".join(f"{cell:>{width(name)}}" for cell, name in zip(cells, rows[0], strict=True)))
-    if arguments.json:
-        machine = {"device": torch.cuda.get_device_name(), "solver": cuda_ops.describe_solver()}
-        versions = {
+        print("".join(f"{cell:>{width(name)}}" for cell, name in zip(cells, rows[0], strict=True)), flush=True)
+        if arguments.json:  # after each row: who has little time keeps what was measured
+            arguments.json.write_text(json.dumps({**conditions(), "rows": rows}, indent=2) + "\n")
+
+
+def conditions() -> dict[str, dict[str, str | int | None]]:
+    """Machine and versions."""
+    return {
+        "machine": {"device": torch.cuda.get_device_name(), "solver": cuda_ops.describe_solver()},
+        "versions": {
             "invconv": invconv.__version__,
             "torch": torch.__version__,
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
             "python": platform.python_version(),
-        }
-        record = {"machine": machine, "versions": versions, "rows": rows}
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+        },
+    }
 
 
 if __name__ == "__main__":
