@@ -11,8 +11,10 @@ namespace {
 template <class T>
 struct Available {
   Kernels<T> kernels;
-  // Of a multiply-add of one register, by what it holds: fitted to times of 3 to 48 channels on Zen 4, which splits the
-  // widest registers in two. Those of the portable code are estimates.
+  // Of a multiply-add of one register, by what it holds. Fitted to times of 3 to 48 channels on Zen 4, which splits the
+  // widest registers in two; these times were not kept, and the portable code's are guesses. To measure them again,
+  // leave one line of available_kernels() and one of the two Lanes, and compare what `python -m invconv.bench --growth`
+  // prints for its channels; benchmarks/results/growth-epyc-zen4-2-threads.json has those of what the numbers choose.
   double of_images, of_channels;
 };
 
@@ -37,7 +39,8 @@ Plan<T> plan_with(const Available<T>& with, Lanes lanes, std::int64_t B, std::in
   const std::int64_t registers = blocks.count * blocks.rows;
   const double cost = by_images ? with.of_images : with.of_channels;
   const std::int64_t work = std::max<std::int64_t>(units * G, 1);
-  // Threads that share a unit wait for each other: 1.6 is measured.
+  // Threads that share a unit wait for each other: 1.6 is their number times their time over that of one thread. What
+  // was measured was not kept; `python -m invconv.bench --shape 1x12x64x64 --threads 2` and 1 measure it again.
   const double rounds =
       work < threads ? std::min(1.0, 1.6 / static_cast<double>(threads / work)) : static_cast<double>(divide_up(work, threads));
   return {with.kernels, lanes, blocks, registers * width, units, rounds * static_cast<double>(registers) * cost};
@@ -57,6 +60,7 @@ Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads) {
   return best;
 }
 
+// 512 KiB is counted, not measured: half of Zen 4's second-level cache, the other half for the kernel and the images.
 std::int64_t rows_of_band(std::int64_t bytes, std::int64_t H) {
   const std::int64_t strips = std::max<std::int64_t>((512 << 10) / std::max<std::int64_t>(bytes, 1) / kMaxPixels, 1);
   return kMaxPixels * std::min(strips, divide_up(H, kMaxPixels));

@@ -7,11 +7,14 @@
 namespace invconv::cuda {
 namespace {
 
+// No number of this file is measured, since no GPU has run the kernels yet: each is counted or guessed, as it says. To
+// measure one, change it and compare what `benchmarks/bench_gpu.py --json results/NAME.json` writes of each layer.
 constexpr int kWarp = 32;
-constexpr int kMaxThreads = 512;
-constexpr int kMaxFetching = 128;  // threads of them that fetch y
-constexpr int kFetchesOfThread = 6;
-constexpr int kThreadsOfMultiprocessor = 512;  // with the registers that the kernels use
+// Counted: of the 65,536 registers of a multiprocessor the kernels take up to 128 a thread (`nvcc -Xptxas -v`).
+constexpr int kThreadsOfMultiprocessor = 512;
+constexpr int kMaxThreads = 512;     // likewise, for a block alone on its multiprocessor
+constexpr int kMaxFetching = 128;    // guessed: threads of them that fetch y, so that most of them sum
+constexpr int kFetchesOfThread = 6;  // guessed: numbers of y that each of these has under way
 
 template <class I>
 I divide_up(I a, I b) {
@@ -34,7 +37,8 @@ void check_index(std::int64_t numbers) {
 }
 
 // Cycles of a step, up to a factor, when a thread computes `tile` channels: a load from shared memory for the pixel
-// (one for each lane) and for each row of the tap (one for all lanes), or the instructions of the four schedulers.
+// (one for each lane) and for each row of the tap (one for all lanes), or the instructions of the four schedulers: all
+// counted.
 std::int64_t cost_of_step(const Sizes& sizes, int tile, std::int64_t blocks_of_multiprocessor) {
   const std::int64_t items = static_cast<std::int64_t>(divide_up(sizes.n, tile)) * sizes.H;
   const std::int64_t warps = divide_up<std::int64_t>(items, kWarp) * blocks_of_multiprocessor;
@@ -109,7 +113,7 @@ std::int64_t solve_blocks(const SolvePlan& plan, const Sizes& sizes, const Devic
   return divide_up(sizes.images, divide_up(sizes.images, of_group)) * sizes.groups;
 }
 
-constexpr std::size_t kAlignment = 256;
+constexpr std::size_t kAlignment = 256;  // that of cudaMalloc
 
 template <class T>
 void lay_out_workspace(SolvePlan& plan, const Sizes& sizes) {
@@ -122,11 +126,12 @@ void lay_out_workspace(SolvePlan& plan, const Sizes& sizes) {
   plan.workspace_bytes = plan.rings + rings;
 }
 
-// Channels of v and of x that a block holds: a quarter of what it loads is then computed with, whatever n is.
+// Channels of v and of x that a block holds, guessed: a quarter of what it loads is then computed with, whatever n is.
 constexpr int kBlockChannels = 16;
-constexpr std::size_t kPieceBytes = 48 << 10;
+constexpr std::size_t kPieceBytes = 48 << 10;  // what a block may have of shared memory without asking
 
-// The largest piece that fits, in whole rows where they do; smaller ones while multiprocessors would have no block.
+// The largest piece that fits, in whole rows where they do; smaller ones while multiprocessors would have no block, that
+// is while a quarter of them has none: guessed.
 template <class T>
 void choose_pieces(GradientLayout& layout, const Sizes& sizes, const Device& device) {
   const std::size_t most = std::min(kPieceBytes, device.shared_bytes);
@@ -159,6 +164,7 @@ GradientLayout gradient_layout(const Sizes& sizes, const Device& device) {
   layout.slices = std::max(1, kMaxThreads / 2 / layout.tiles());
   choose_pieces<T>(layout, sizes, device);
   layout.units = sizes.images * layout.row_pieces * layout.column_pieces;
+  // Four blocks a multiprocessor, guessed: they even out who is done early, and each writes sums of its own.
   const std::int64_t wanted = 4 * static_cast<std::int64_t>(device.multiprocessors) /
                               (static_cast<std::int64_t>(sizes.groups) * layout.tile_blocks());
   layout.chunks = std::min(layout.units, std::max<std::int64_t>(1, wanted));

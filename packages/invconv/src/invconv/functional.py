@@ -128,17 +128,6 @@ def amplification(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[
     attains it. ``bound`` costs next to nothing, holds for every size, and is infinite where :math:`s \ge 1`, which
     says nothing about ``exact``. With several channel groups both are those of the worst.
 
-    Medians over 15 kernels with normal taps and anchors :math:`I`, for :math:`C = 12`, 32 x 32 pixels and
-    :math:`k = 3`; the last row is the largest value that standard normal noise is amplified to:
-
-    ================================  =====  =====  =====  =====  ======
-    standard deviation of the taps    .01    .03    .05    .1     .2
-    ================================  =====  =====  =====  =====  ======
-    bound                             7.8    inf    inf    inf    inf
-    exact                             2.0    4.9    11     4e3    3e12
-    :math:`\max |T^{-1} z|`            4.1    4.3    4.7    120    2e11
-    ================================  =====  =====  =====  =====  ======
-
     Arguments:
         weight: Kernel, :math:`(C, C/G, k_h, k_w)`.
         size: Height and width of the images.

@@ -22,7 +22,9 @@ from invconv.torch_internals import version
 MEMORY = 256 * 2**20
 """Bytes of transformed impulse responses that are kept at most."""
 
-_FEW_CHANNELS = 16  # up to here products channel by channel beat a matrix product at each frequency
+# Up to here products channel by channel beat a matrix product at each frequency: tried by hand, and no times were kept.
+# `benchmarks/bench_methods.py` measures the method with any other value.
+_FEW_CHANNELS = 16
 
 
 class Response(NamedTuple):

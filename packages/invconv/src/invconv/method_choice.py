@@ -11,8 +11,8 @@ from invconv.results import Choice
 STABLE_GAIN = 100.0
 """The sup-norm gain of the inverse up to which ``auto`` trusts an FFT.
 
-In float32 its error was at most 2.7 times that of back substitution for gains up to this, 5 times up to 1e5, and 1e8
-times beyond 1e16 (weights of standard deviation .001 to 3, 1 to 12 channels, 8 to 64 pixels, k = 3 and 5)."""
+Up to it an FFT errs about as much as back substitution, and far beyond it in every digit: ``error`` in
+``benchmarks/results/methods-*.json``, which ``benchmarks/bench_methods.py`` writes."""
 
 
 def choose_method(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Choice:
@@ -39,17 +39,8 @@ def _without_response(y: Tensor) -> Choice:
 def _impulse_is_faster(y: Tensor, weight: Tensor) -> bool:
     """Whether it is so on a CPU: never for kernels that flows use, only for those as wide as a blur.
 
-    Time of impulse over wavefront, two threads of an EPYC (Zen 4), AVX-512. For k = 3, 5 and 7 it is above 1.2 on all
-    sizes from 16 x 16 to 512 x 512.
-
-    ==================  ======  ======  ======  ======  ======  ======
-    images x channels   1 x 1   1 x 1   1 x 3   1 x 3   16 x 1  16 x 3
-    size                32      128     32      128     128     128
-    ==================  ======  ======  ======  ======  ======  ======
-    k = 15              1.6     .31     1.3     .56     3.2     1.9
-    k = 21              1.3     .24     .75     .40     1.6     1.5
-    k = 31              .64     .15     .33     .15     .68     .69
-    ==================  ======  ======  ======  ======  ======  ======
+    The times of both by shape and size are ``cost`` in ``benchmarks/results/methods-epyc-zen4-2-threads.json``, which
+    ``benchmarks/bench_methods.py`` writes; the limits are where their ratio comes to one.
     """
     if y.device.type != "cpu":
         return False
