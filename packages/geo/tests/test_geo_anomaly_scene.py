@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -26,8 +25,8 @@ from nflows_geo.cli import geo
 from nflows_geo.cli.options import DETECTORS as NAMED
 from nflows_geo.raster import Grid
 from nflows_geo.scene import open_scene, sample_spectra
-from nflows_geo.spectra import density_training
 from nflows_geo.tiling import Tiling
+from short_trainings import shorten_trainings
 
 HEIGHT, WIDTH = 40, 50
 STRANGE = (slice(10, 12), slice(20, 23))
@@ -36,8 +35,7 @@ SENTINEL = ("--sensor", "sentinel-2")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "UPDATES", 20)
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
+    shorten_trainings(monkeypatch)
 
 
 def write_scene(path: Path, grid: Grid | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +16,15 @@ from scipy.stats import kstest
 from made_up_spectra import made_up_spectra
 from nflows_core.runtime.tensors import CheckpointError, write_tensors
 from nflows_core.training.guard import DivergedError
-from nflows_geo.spectra import density_training
-from nflows_geo.spectra.density import SpectralFlow, spectral_flow
-from nflows_geo.spectra.density_training import maximize_likelihood
+from nflows_geo.spectra.density import TRAINING, SpectralFlow
 
-
-@pytest.fixture(autouse=True)
-def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "UPDATES", 40)
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
+fit = partial(SpectralFlow.fit, training=replace(TRAINING, epochs=2, batch_size=256))
+"""Makes 50 updates only."""
 
 
 @pytest.fixture(scope="module")
 def model() -> SpectralFlow:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(density_training, "UPDATES", 150)
-        patch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=512))
-        return SpectralFlow.fit(made_up_spectra(10_000, 0), seed=0)
+    return SpectralFlow.fit(made_up_spectra(10_000, 0), training=replace(TRAINING, epochs=6, batch_size=512))
 
 
 def crescent(count: int, bands: int, seed: int = 0) -> NDArray[np.float32]:
@@ -43,13 +36,13 @@ def crescent(count: int, bands: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def test_integrates_to_one_over_one_band() -> None:
-    flow = SpectralFlow.fit(crescent(3000, 1))
+    flow = fit(crescent(3000, 1))
     x = np.linspace(-0.5, 1.5, 40_001, dtype=np.float32)
     assert np.trapezoid(np.exp(flow.log_prob(x[:, None])), x) == pytest.approx(1, abs=1e-3)
 
 
 def test_integrates_to_one_over_two_bands() -> None:
-    flow = SpectralFlow.fit(crescent(3000, 2))
+    flow = fit(crescent(3000, 2))
     axis = np.linspace(0.05, 0.65, 401, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
     total = np.exp(flow.log_prob(grid).astype(np.float64)).sum() * np.diff(axis).mean() ** 2
@@ -87,12 +80,12 @@ def test_is_likelier_than_a_gaussian(model: SpectralFlow) -> None:
 def test_a_few_spectra_are_not_learned_by_heart() -> None:
     few, unseen = np.split(0.3 + 0.02 * np.random.default_rng(0).normal(size=(5200, 4)).astype(np.float32), [200])
     truth = -4 * np.log(0.02 * np.sqrt(2 * np.pi)) - 0.5 * 4
-    assert SpectralFlow.fit(few).log_prob(unseen).mean() > truth - 0.5
+    assert fit(few).log_prob(unseen).mean() > truth - 0.5
 
 
 def test_log_prob_follows_the_unit() -> None:
     x = crescent(2000, 3)
-    reflectance, percent = SpectralFlow.fit(x).log_prob(x), SpectralFlow.fit(100 * x).log_prob(100 * x)
+    reflectance, percent = fit(x).log_prob(x), fit(100 * x).log_prob(100 * x)
     np.testing.assert_allclose(percent.mean(), reflectance.mean() - 3 * np.log(100), atol=0.05)
 
 
@@ -106,7 +99,7 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     x = crescent(1000, 3)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.randn(3)
-        SpectralFlow.fit(x, seed).save(tmp_path / name)
+        fit(x, seed).save(tmp_path / name)
     a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
     assert a == b
     assert a != c
@@ -116,7 +109,7 @@ def test_fit_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(5)
     expected = torch.randn(1)
     torch.manual_seed(5)
-    SpectralFlow.fit(crescent(500, 2))
+    fit(crescent(500, 2))
     assert torch.randn(1) == expected
 
 
@@ -139,7 +132,6 @@ def test_spectra_that_do_not_fit_are_refused(model: SpectralFlow) -> None:
         model.transform(np.where(np.arange(50).reshape(5, 10) == 7, np.nan, 0.1).astype(np.float32))
 
 
-def test_training_that_diverges_names_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, learning_rate=1e30))
+def test_training_that_diverges_names_the_layer() -> None:
     with pytest.raises(DivergedError, match=r"after 1 updates.*layer levels\.0\.bijections\."):
-        maximize_likelihood(spectral_flow(3), torch.randn(500, 3, 1, 1), seed=0)
+        SpectralFlow.fit(crescent(500, 3), training=replace(TRAINING, learning_rate=1e30))

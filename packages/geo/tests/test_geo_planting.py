@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from made_up_spectra import WAVELENGTHS, made_up_spectra
+from nflows_geo.anomaly import DETECTORS
 from nflows_geo.anomaly.detection import detection
+from nflows_geo.anomaly.detectors import FlowDetector
 from nflows_geo.anomaly.planting import MINERALS, Planted, aurocs, mineral_spectrum, plant
-from nflows_geo.spectra import density_training
+from nflows_geo.spectra.density import TRAINING
 
 OLI = (482.0, 561.0, 655.0, 865.0, 1609.0, 2201.0)
+
+
+def short_flow(epochs: int) -> partial[FlowDetector]:
+    return partial(FlowDetector.fit, training=replace(TRAINING, epochs=epochs, batch_size=512))
 
 
 @pytest.mark.parametrize("same_brightness", [False, True])
@@ -74,8 +81,7 @@ def test_known_areas() -> None:
 
 
 def test_the_flow_finds_what_lies_between_the_units_and_rx_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "UPDATES", 200)
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=512))
+    monkeypatch.setitem(DETECTORS, "flow", short_flow(epochs=8))
     rows = detection(made_up_spectra(20_000, 0), WAVELENGTHS, detectors=["flow", "rx"], seeds=range(2))
     areas = {(row["mineral"], row["detector"]): row["auroc"] for row in rows}
     flow, rx = ([areas[mineral, name] for mineral in MINERALS] for name in ("flow", "rx"))
@@ -90,8 +96,7 @@ def test_the_flow_finds_what_lies_between_the_units_and_rx_does_not(monkeypatch:
 def test_minerals_are_found_in_a_real_scene(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import rasterio
 
-    monkeypatch.setattr(density_training, "UPDATES", 75)
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=512))
+    monkeypatch.setitem(DETECTORS, "flow", short_flow(epochs=3))
     with rasterio.open(data_folder / "geo" / "sistan" / "Sistan_Landsat8.tif") as scene:
         spectra = scene.read().reshape(6, -1).T[::5]
     rows = detection(spectra, OLI, detectors=["flow"], seeds=range(2))

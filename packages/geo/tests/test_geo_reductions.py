@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,13 +14,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from made_up_scenes import shaded_scene
 from nflows_geo.reductions import DEFAULT, PCA, REDUCTIONS, LocalWhitening, WhitenedPCA
-from nflows_geo.spectra import Sample, density_training, with_surroundings
+from nflows_geo.spectra import Sample, with_surroundings
+from short_trainings import shorten_trainings
 
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(density_training, "UPDATES", 30)
-    monkeypatch.setattr(density_training, "CONFIG", replace(density_training.CONFIG, batch_size=256))
+    shorten_trainings(monkeypatch)
 
 
 def sample_of(scene: NDArray[np.float32], sigma: float = 1.0) -> Sample:

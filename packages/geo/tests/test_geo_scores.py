@@ -14,9 +14,9 @@ from sklearn.metrics import (
     silhouette_score,
 )
 
+from nflows_core.runtime.intervals import wilson
 from nflows_geo.evaluation import Agreement, confusion_rows, internal_scores, over_seeds, score_rows
 from nflows_geo.evaluation.agreement import accuracy, adjusted_rand_index, normalized_mutual_information
-from nflows_geo.evaluation.intervals import wilson
 from nflows_geo.spectra import PercentileScaling
 
 

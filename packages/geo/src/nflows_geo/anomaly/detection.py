@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.intervals import student
 from nflows_geo.anomaly.detectors import DETECTORS
 from nflows_geo.anomaly.planting import MINERALS, aurocs, mineral_spectrum, plant
-from nflows_geo.evaluation import student
 
 
 def detection(
@@ -46,7 +46,7 @@ def detection(
     for seed in seeds:
         planted = plant(spectra, minerals, fractions=fractions, same_brightness=same_brightness, seed=seed)
         for name, by_seed in areas.items():
-            scores = DETECTORS[name].fit(planted.spectra, seed).score(planted.spectra)
+            scores = DETECTORS[name](planted.spectra, seed).score(planted.spectra)
             by_seed.append(aurocs(scores, planted))
     return [
         {"mineral": mineral, "detector": name, **_mean_and_interval([by_mineral[i] for by_mineral in areas[name]])}

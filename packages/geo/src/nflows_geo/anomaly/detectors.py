@@ -6,7 +6,7 @@ where a spectrum is rarer, whatever the reason, be it a mineral, a roof or a clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
@@ -19,6 +19,7 @@ from nflows_geo.tiling import one_thread
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
 
+    from nflows_core.training import EngineConfig
     from nflows_geo.spectra.density import SpectralFlow
 
 
@@ -56,12 +57,13 @@ class FlowDetector:
     density: SpectralFlow
 
     @classmethod
-    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
-        from nflows_geo.spectra.density import SpectralFlow
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0, training: EngineConfig | None = None) -> Self:
+        """Trains the flow, with the settings of `SpectralFlow` if not with others."""
+        from nflows_geo.spectra.density import TRAINING, SpectralFlow
 
         # Loaded by now: spectra are small matrices, and more threads cost more than they bring.
         with one_thread():
-            return cls(SpectralFlow.fit(spectra, seed))
+            return cls(SpectralFlow.fit(spectra, seed, training or TRAINING))
 
     def score(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         return -self.density.log_prob(spectra)
@@ -115,12 +117,12 @@ class IsolationForestDetector:
         return np.negative(self.forest.score_samples(self.whitening.apply(spectra))).astype(np.float32)  # type: ignore[no-any-return]
 
 
-DETECTORS: Mapping[str, type[Detector]] = {
-    "flow": FlowDetector,
-    "rx": RxDetector,
-    "isolation-forest": IsolationForestDetector,
+DETECTORS: dict[str, Callable[[NDArray[np.float32], int], Detector]] = {
+    "flow": FlowDetector.fit,
+    "rx": RxDetector.fit,
+    "isolation-forest": IsolationForestDetector.fit,
 }
-"""The detectors by the names that the command line knows."""
+"""What fits a detector to spectra with a seed, by the names that the command line knows."""
 
 
 def threshold(scores: NDArray[np.float32], false_alarm_rate: float) -> float:

@@ -73,7 +73,7 @@ def learn_detector(scene: Scene, recipe: AnomalyRecipe) -> LearnedDetector:
     check_rate(recipe.false_alarm_rate, len(spectra))
     # Threads add up sums in any order: with one, the same seed gives the same scores.
     with one_thread():
-        detector = DETECTORS[recipe.detector].fit(spectra, recipe.seed)
+        detector = DETECTORS[recipe.detector](spectra, recipe.seed)
         scores = _in_batches(detector, spectra)
     return LearnedDetector(detector, threshold(scores, recipe.false_alarm_rate), spectra, scores)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.evaluation.intervals import wilson
+from nflows_core.runtime.intervals import wilson
 
 RESAMPLINGS = 1000
 

@@ -3,12 +3,13 @@ r"""How compact and separate the units of a map are, without labels."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.evaluation.intervals import Z95
+from nflows_core.runtime.intervals import normal, student
 from nflows_geo.spectra import PercentileScaling
 
 SILHOUETTE_POINTS = 2000
@@ -46,14 +47,13 @@ def internal_scores(features: NDArray[np.float32], units: NDArray[np.uint8], see
     chosen = np.random.default_rng(seed).permutation(len(units))[:SILHOUETTE_POINTS]
     _refuse_one_unit(units[chosen])
     silhouettes = silhouette_samples(features[chosen], units[chosen])
-    half = Z95 * float(silhouettes.std()) / math.sqrt(len(chosen))
     mean = float(silhouettes.mean())
     return {
         "n": len(units),
         "calinski_harabasz": float(calinski_harabasz_score(features, units)),
         "davies_bouldin": float(davies_bouldin_score(features, units)),
         "silhouette": mean,
-        "silhouette_interval_95": [mean - half, mean + half],
+        "silhouette_interval_95": list(normal(mean, float(silhouettes.std()) / math.sqrt(len(chosen)))),
         "silhouette_n": len(chosen),
     }
 
@@ -79,3 +79,19 @@ def score_rows(
 def _refuse_one_unit(units: NDArray[np.uint8]) -> None:
     if len(np.unique(units)) < 2:
         raise ValueError("scores compare units, and there is only one; ask for two or more")
+
+
+def over_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """The mean of a score over runs with different seeds, and its interval; of one run, no interval.
+
+    The interval is of the randomness of the method alone, not of that of the labels.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    if not values:
+        raise ValueError("a mean over seeds needs one run or more")
+    if len(values) == 1:
+        return {"n": 1, "mean": float(values[0]), "interval_95": None, "values": list(values)}
+    mean, low, high = student(values)
+    return {"n": len(values), "mean": mean, "interval_95": [low, high], "values": list(values)}

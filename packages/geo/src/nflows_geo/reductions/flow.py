@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.training import EngineConfig
 from nflows_geo.spectra import Sample
-from nflows_geo.spectra.density import STEPS, WIDTH, SpectralFlow
+from nflows_geo.spectra.density import STEPS, TRAINING, WIDTH, SpectralFlow
 from nflows_geo.tiling import one_thread
 
 
@@ -32,15 +33,15 @@ class FlowFeatures:
     log_density: float
 
     @classmethod
-    def fit(cls, sample: Sample, seed: int) -> Self:
-        """Trains the flow on a sample.
+    def fit(cls, sample: Sample, seed: int, training: EngineConfig = TRAINING) -> Self:
+        """Trains the flow on a sample, with settings as for `SpectralFlow`.
 
         Raises:
             ValueError: There are too few spectra, or a band is constant or determined by others.
         """
         # Whoever limits the threads before torch is loaded, as `learn` may, does not limit torch's.
         with one_thread():
-            model = SpectralFlow.fit(sample.spectra, seed)
+            model = SpectralFlow.fit(sample.spectra, seed, training)
         return cls(model, float(model.log_prob(sample.spectra).mean(dtype=np.float64)))
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:

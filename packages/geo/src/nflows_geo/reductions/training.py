@@ -2,9 +2,8 @@ r"""Autoencoders of spectra: trained with torch, used with NumPy."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -13,10 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nflows_core.training import Autoencoder, EngineConfig, Reconstruction, Trainer
 from nflows_geo.tiling import one_thread
 
 Activation = Literal["relu", "selu"]
 EPOCHS = 10
+_TRAINING = EngineConfig(epochs=EPOCHS, learning_rate=1e-3, schedule="constant", clip_norm=1e9, ema_decay=0.0)
+"""The settings of Keras, with which the thesis trained."""
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "selu": nn.SELU}
 # Klambauer et al. 2017, equation 14.
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -55,19 +57,19 @@ def train_autoencoder(
     """Trains an autoencoder, which mirrors its encoder, with Adam on the mean squared error for ten epochs.
 
     Arguments:
-        inputs: :math:`(N, C)`.
+        inputs: The vectors, :math:`(N, C)`.
         hidden: Widths of the encoder's layers; the last is that of the code.
         seed: Decides the first weights and the order of the inputs.
-        activation: Of every layer but the output.
+        activation: The activation of every layer but the output.
         bounded: Whether the inputs are in the unit interval, and the output is a sigmoid.
         batch_size: Inputs of an update.
         activity_penalty: The weight of the mean absolute code in the loss.
 
     Returns:
-        The encoder, and the mean squared error of the last epoch.
+        The encoder, and the mean squared error of the inputs.
 
     Raises:
-        FloatingPointError: The loss stopped being finite.
+        DivergedError: The loss stopped being finite.
     """
     widths = [inputs.shape[1], *hidden]
     # Whoever limits the threads before torch is loaded, as `learn` may, does not limit torch's.
@@ -78,8 +80,12 @@ def train_autoencoder(
         decoder[-1] = nn.Sigmoid() if bounded else nn.Identity()
         x = torch.from_numpy(inputs)
         _initialize_biases(encoder, decoder, x, bounded)
-        error = _fit(encoder, decoder, x, batch_size, activity_penalty)
-    linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
+        config = replace(_TRAINING, batch_size=batch_size, seed=seed)
+        task = Reconstruction(Autoencoder(encoder, decoder), x, config, activity_penalty)
+        trained = Trainer(task).fit().cpu()
+        with torch.no_grad():
+            error = float((trained(x)[1] - x).square().mean())
+    linear = [layer for layer in trained.encoder.modules() if isinstance(layer, nn.Linear)]
     weights = tuple((_array(layer.weight.T), _array(layer.bias)) for layer in linear)
     return Encoder(weights, activation), error
 
@@ -112,24 +118,6 @@ def _initialize_biases(encoder: nn.Sequential, decoder: nn.Sequential, x: torch.
     target = x.mean(0)
     output = [layer for layer in decoder if isinstance(layer, nn.Linear)][-1]
     output.bias.add_((target.logit() if bounded else target) - decoder[:-1](hidden).mean(0))
-
-
-def _fit(encoder: nn.Module, decoder: nn.Module, x: torch.Tensor, batch_size: int, activity_penalty: float) -> float:
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], fused=True)
-    error = math.nan
-    for _ in range(EPOCHS):
-        total = torch.zeros(())
-        for batch in torch.split(x[torch.randperm(len(x))], batch_size):
-            code = encoder(batch)
-            squared = (decoder(code) - batch).square().mean()
-            optimizer.zero_grad()
-            (squared + activity_penalty * code.abs().mean()).backward()
-            optimizer.step()
-            total += squared.detach() * len(batch)
-        error = float(total) / len(x)
-        if not math.isfinite(error):
-            raise FloatingPointError("the autoencoder's loss is not finite; look for spectra with absurd values")
-    return error
 
 
 def _activate(x: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@ r"""The exact density of the spectra of a scene, by a normalizing flow."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,11 +18,15 @@ from nflows_core.bijections.coupling import ConditionalAffine, halves
 from nflows_core.bijections.coupling_network import zero_initialized
 from nflows_core.flow import Flow
 from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, with_prefix, write_tensors
-from nflows_geo.spectra.density_training import maximize_likelihood
+from nflows_core.training import EngineConfig, Trainer, VectorLikelihood
 from nflows_geo.spectra.whitening import Whitening, check_spectra
 
 STEPS = 6
 WIDTH = 32
+TRAINING = EngineConfig(
+    epochs=40, batch_size=2048, learning_rate=1e-2, warmup_steps=100, clip_norm=10.0, ema_decay=0.99
+)
+"""At most 1,000 updates, of 25 an epoch, whatever the number of spectra."""
 _KIND = "spectral flow"
 BATCH_SIZE = 8192
 """Spectra at once: few enough that what a layer computes stays in the cache for the next."""
@@ -50,13 +55,14 @@ class SpectralFlow:
         self.flow = flow.eval()
 
     @classmethod
-    def fit(cls, spectra: NDArray[np.float32], seed: int = 0) -> Self:
-        """Maximizes the likelihood of a sample of spectra, some 50,000 of them.
+    def fit(cls, spectra: NDArray[np.float32], seed: int = 0, training: EngineConfig = TRAINING) -> Self:
+        """Maximizes the likelihood of a sample of spectra, some 50,000 of them; see `VectorLikelihood`.
 
         Arguments:
             spectra: Reflectances, :math:`(N, C)`.
             seed: Decides the first weights and the order of the spectra. The same seed on the same machine, with as
                 many threads, gives the same weights.
+            training: The other settings.
 
         Raises:
             ValueError: There are too few spectra, some are not finite, or they have no density; see `Whitening`.
@@ -66,7 +72,8 @@ class SpectralFlow:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             flow = spectral_flow(spectra.shape[1])
-        return cls(whitening, maximize_likelihood(flow, _as_images(whitening.apply(spectra)), seed))
+        task = VectorLikelihood(flow, _as_images(whitening.apply(spectra)), replace(training, seed=seed))
+        return cls(whitening, Trainer(task).fit().cpu())
 
     @property
     def bands(self) -> int:
