@@ -31,8 +31,8 @@ class AnomalyList:
         total: How many there are with those that are not listed.
         x: The easting of the middle of each one's most unusual pixel, in units of the scene's CRS, (N,).
         y: Its northing, (N,).
-        longitude: The same place in degrees, WGS 84, (N,).
-        latitude: The same, (N,).
+        longitude: The longitude of the same place in degrees, WGS 84, (N,).
+        latitude: The latitude of the same place, (N,).
         against_scene: How far each one's mean spectrum is from the mean of the scene, in its standard deviations,
             (N, bands).
         against_surroundings: The same for the pixels around it; NaN where there are too few.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 LEAST, MOST = 2, 20
 MOST_POINTS = 10_000
-"""Of a sample, that the curve is made from."""
+"""Points of a sample that the curve is made from."""
 _STARTS = 3
 _LEAST_POINTS = 3
-"""Of a curve that can bend."""
+"""Points of the shortest curve that can bend."""
 _LEAST_DEPTH = 0.01
 """Below the line between the ends of a curve, relative to its height: less is no elbow but noise."""
 
@@ -58,7 +58,7 @@ def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elb
     Arguments:
         features: A sample, :math:`(N, D)`; of a larger one the first 10,000 are used.
         seed: Decides the first centroids.
-        logarithmic: Of which curve.
+        logarithmic: Whether the curve is that of the logarithm.
 
     Raises:
         ValueError: There are fewer than five distinct features, or the curve does not bend.

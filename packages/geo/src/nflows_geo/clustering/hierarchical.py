@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nflows_geo.clustering.centroids import Centroids, check_classes
 
 MOST_POINTS = 2000
-"""Of whose pairs all are compared: distances in memory and time grow with the square and the cube."""
+"""Points whose pairs are all compared: distances in memory and time grow with the square and the cube."""
 _NEIGHBOURS = 15
 
 

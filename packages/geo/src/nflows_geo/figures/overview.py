@@ -62,7 +62,7 @@ class View:
         return np.concatenate([kept[list(self.bands)], kept.mean(axis=0, keepdims=True)])
 
     def kept(self, block: NDArray[_Scalar], window: Window) -> NDArray[_Scalar]:
-        """Those pixels of a block, (..., H, W), that are kept."""
+        """The pixels of a block, (..., H, W), that are kept."""
         return block[..., -window.row_off % self.step :: self.step, -window.col_off % self.step :: self.step]
 
     def place(self, window: Window) -> tuple[slice, slice]:

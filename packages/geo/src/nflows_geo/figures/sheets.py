@@ -27,7 +27,7 @@ class Sheet:
 
     Arguments:
         extent: Left, right, bottom and top, in units of the coordinate reference system.
-        unit: Of these: "metre", "degree", or another, which has no scale bar.
+        unit: The unit of these: "metre", "degree", or another, which has no scale bar.
     """
 
     extent: tuple[float, float, float, float]
@@ -47,9 +47,9 @@ class Sheet:
 
         Arguments:
             scores: (H, W), NaN where nothing is known.
-            title: Above the picture.
+            title: The words above the picture.
             label: What a score is.
-            span: Of the colours.
+            span: The scores of the first and the last colour.
             marks: What is to be looked at.
         """
         from matplotlib import colormaps

@@ -154,7 +154,7 @@ def _of_points(path: Path, points: Points, grid: Grid) -> Labels:
 
 
 def _numbered(path: Path, rows: NDArray[np.int32], columns: NDArray[np.int32], values: NDArray[np.int32]) -> Labels:
-    """With the file's own numbers as names, and as classes where a byte holds them."""
+    """Labels with the file's own numbers as names, and as classes where a byte holds them."""
     distinct, numbers = np.unique(values, return_inverse=True)
     _check_count(path, len(distinct), len(values))
     if distinct.min() > 0 and distinct.max() <= _MOST_CLASSES:

@@ -112,7 +112,7 @@ class Learned:
     Arguments:
         mapper: Its units are numbered by size.
         pixels: How many reduction and clustering were fitted to.
-        elbow: By which the number of units was chosen; nothing if it was given.
+        elbow: What the number of units was chosen by; nothing if it was given.
         sample: Random pixels of the map.
     """
 

@@ -153,7 +153,7 @@ class Tile:
 
     Arguments:
         core: The pixels whose results are kept.
-        padded: The same and a margin around them.
+        padded: These pixels and a margin around them.
     """
 
     core: Window

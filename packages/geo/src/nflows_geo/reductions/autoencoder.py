@@ -19,9 +19,9 @@ class Autoencoder:
     The output is a sigmoid, the loss the mean squared error of the scaled bands; Adam, ten epochs.
 
     Arguments:
-        scaling: Of the bands.
-        encoder: From scaled bands to the code.
-        error: Mean squared error of the scaled bands.
+        scaling: The scaling of the bands.
+        encoder: What makes the code of scaled bands.
+        error: The mean squared error of the scaled bands.
 
     Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024). They do not give the width.
     """

@@ -14,9 +14,9 @@ from nflows_geo.spectra import Sample, refuse_constant_bands
 REACH = 2.0
 """Standard deviations at which a component ends."""
 _ROUNDING = 1e-5
-"""Of the blur, relative."""
+"""The relative rounding of a blur."""
 _LEAST_VARIANCE = 1e-10
-"""Of the bands' local correlation matrix; what is below is the rounding of a band that others determine."""
+"""The smallest eigenvalue of the bands' local correlation matrix; below is the rounding of a band that others determine."""
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ class PCA:
     .. math:: z = (x - \mu) V
 
     Arguments:
-        scaling: Of the bands.
+        scaling: The scaling of the bands.
         mean: :math:`\mu` of the scaled bands, :math:`(C,)`.
         directions: :math:`V`, :math:`(C, D)`.
-        variance_fractions: Of each component, in the variance of all, :math:`(D,)`.
+        variance_fractions: The part of each component in the variance of all, :math:`(D,)`.
 
     Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024).
     """

@@ -19,8 +19,8 @@ class Preset:
     """What the paper and its public notebook do differently.
 
     Arguments:
-        name: Of the preset.
-        activation: Of the hidden layers.
+        name: The name of the preset.
+        activation: The activation of the hidden layers.
         deep: Whether the autoencoder of each level has a hidden layer on both sides of its code, 6-4-2-4-6 for six
             bands, or is one layer: 6-4-6, then 4-2-4.
         concatenate: Whether a level is given the code of the one before together with its input.
@@ -48,10 +48,10 @@ class StackedAutoencoder:
     its input is in the unit interval; later ones, whose input is not, are linear.
 
     Arguments:
-        preset: Which of the two.
-        scaling: Of the bands.
-        encoders: One a level.
-        errors: Mean squared error of each level's own input.
+        preset: One of `PAPER` and `NOTEBOOK`.
+        scaling: The scaling of the bands.
+        encoders: The encoder of each level.
+        errors: The mean squared error of each level's own input.
 
     Source: Nagar, Farahbakhsh, Awange and Chandra, Adv. Space Res. 74 (2024), and its public notebook.
     """

@@ -31,11 +31,11 @@ def open_scene(
     a whole number of the finest ones and corner on corner, unless they are to be resampled.
 
     Arguments:
-        paths: At least one; see `read_product`.
+        paths: One product folder or raster, or several; see `read_product`.
         grid: The grid of the scene; the finest of all bands if not given.
         align: Resample rasters that lie elsewhere, or in another CRS.
         resampling: One of `RESAMPLINGS`; masks are always resampled by the nearest.
-        mask_clouds: See `read_product`.
+        mask_clouds: Leave out the clouds and shadows that a product's own mask shows.
         sensor: The sensor of rasters that do not say what their bands are; see `label_bands`.
         bands: Names of the sensor's bands, in the order of the rasters.
 

@@ -25,7 +25,7 @@ def as_block(values: NDArray[_Scalar], pixels: NDArray[np.bool_], nodata: float)
 
     Arguments:
         values: One or several of each pixel, :math:`(N,)` or :math:`(N, D)`.
-        pixels: Which they are, :math:`(H, W)`.
+        pixels: The mask of these pixels, :math:`(H, W)`.
         nodata: What the others get.
 
     Returns:

@@ -63,7 +63,7 @@ def blur(block: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
     Arguments:
         block: :math:`(C, H, W)`, NaN where a pixel is invalid.
-        sigma: In pixels; zero leaves the block as it is.
+        sigma: The standard deviation in pixels; zero leaves the block as it is.
 
     Returns:
         :math:`(C, H, W)`, NaN at the same pixels.
@@ -83,7 +83,7 @@ def with_surroundings(block: NDArray[np.float32], sigma: float) -> NDArray[np.fl
 
     Arguments:
         block: :math:`(C, H, W)` with a margin of ``margin(SURROUNDINGS)`` pixels where the scene goes on.
-        sigma: Of the blur.
+        sigma: The standard deviation of the blur in pixels.
     """
     return np.concatenate([blur(block, sigma), blur(block, SURROUNDINGS)])
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAST_EIGENVALUE = 1e-10
-"""Of the correlation matrix: what is below is the rounding of a band that others determine."""
+"""The smallest eigenvalue of the correlation matrix: what is below is the rounding of a band that others determine."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _names(path: Path, dataset: DatasetReader) -> list[str]:
 
 
 def _wavelength(dataset: DatasetReader, index: int) -> float | None:
-    """In nm."""
+    """The centre of a band in nm, if the file says it."""
     if text := dataset.tags(index, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM"):
         return round(float(text) * 1000, 3)
     tags = dataset.tags(index)
