@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Generator
@@ -27,6 +28,11 @@ def pytest_runtest_setup() -> None:
     """Each test draws the same numbers in any order of the tests; NumPy's tests draw from generators of their own."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay to the end: the garbage collector need not walk through them again and again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # the wheels are tested without xdist
