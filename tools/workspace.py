@@ -59,8 +59,8 @@ class Package:
     @property
     def groups(self) -> dict[str, list[str]]:
         """What tests require besides, by the name of the environment they run in."""
-        groups: Mapping[str, list[str]] = self.tables.get("dependency-groups", {})
-        return {name: list(group) for name, group in groups.items() if name == "test" or name.startswith("test-")}
+        groups: Mapping[str, list[str | dict[str, str]]] = self.tables.get("dependency-groups", {})
+        return {name: _entries(groups, name) for name in groups if name == "test" or name.startswith("test-")}
 
     @property
     def contracts(self) -> list[dict[str, Any]]:
@@ -91,6 +91,15 @@ def reachable(start: Iterable[str], arrows: Mapping[str, set[str]]) -> set[str]:
         reached |= ahead
         ahead = {target for name in ahead for target in arrows[name]} - reached
     return reached
+
+
+def _entries(groups: Mapping[str, list[str | dict[str, str]]], name: str) -> list[str]:
+    """The requirements of a dependency group with those of the groups that it includes, as PEP 735 has it."""
+    return [
+        text
+        for entry in groups[name]
+        for text in ([entry] if isinstance(entry, str) else _entries(groups, entry["include-group"]))
+    ]
 
 
 def normalized(name: str) -> str:

@@ -28,6 +28,7 @@ dependencies = ["numpy>=1.26"]
 optional-dependencies = { torch = ["torch"] }
 [dependency-groups]
 test = ["solver-kit[torch]"]
+test-lowest = [{ include-group = "test" }, "torch==2.10.*"]
 test-numpy = []
 """,
         "solver",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from repository import write_house, write_package
 
-from environments import package_environments, whole_environment
+from environments import main, package_environments, whole_environment
 from workspace import Package, read_packages
 
 
@@ -38,19 +38,28 @@ def test_its_group_names_what_tests_need_and_extras_of_packages(house: dict[str,
 
 def test_each_further_group_of_tests_is_an_environment(house: dict[str, Package]) -> None:
     environments = package_environments(house)
-    assert set(environments) == {"flows", "geo", "heritage", "solver", "solver-numpy", "sr"}
+    assert set(environments) == {"flows", "geo", "heritage", "solver", "solver-lowest", "solver-numpy", "sr"}
     assert environments["solver"]["workspace"]["members"] == [member("solver", "torch")]
     assert environments["solver-numpy"]["workspace"]["members"] == [member("solver")]
     assert environments["solver-numpy"]["scripts"] == environments["solver"]["scripts"]
 
 
-def test_the_lowest_versions_are_not_held_by_the_tested_ones(tmp_path: Path) -> None:
-    groups = '[dependency-groups]\ntest = ["requests"]\ntest-lowest = ["requests==2.*"]'
-    write_package(tmp_path, "hello", f'[project]\nname = "hello"\n{groups}')
-    environments = package_environments(read_packages(tmp_path))
-    assert environments["hello-lowest"]["env-vars"] == {"PIP_CONSTRAINT": ""}
-    assert environments["hello-lowest"]["extra-dependencies"] == ["requests==2.*"]
-    assert "env-vars" not in environments["hello"]
+def test_a_group_that_pins_a_version_is_free_of_the_constraints(house: dict[str, Package]) -> None:
+    environments = package_environments(house)
+    assert environments["solver-lowest"]["workspace"]["members"] == [member("solver", "torch")]
+    assert environments["solver-lowest"]["extra-dependencies"] == ["torch==2.10.*"]
+    assert [name for name in environments if "env-vars" in environments[name]] == ["solver-lowest"]
+
+
+@pytest.mark.parametrize(
+    ("package", "environments"), [("solver", ["solver", "solver-lowest", "solver-numpy"]), ("geo", ["geo"])]
+)
+def test_ci_asks_for_the_environments_of_a_package(
+    package: str, environments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_house(tmp_path)
+    main([package], tmp_path)
+    assert capsys.readouterr().out.split() == environments
 
 
 def test_the_whole_has_every_package_and_what_the_tests_of_all_need(tmp_path: Path) -> None:
