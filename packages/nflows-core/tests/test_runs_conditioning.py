@@ -19,6 +19,7 @@ from nflows_core.models import Glow
 from nflows_core.runs import Run, read_run
 from nflows_core.runs.conditioning import class_rows, context_of
 from nflows_core.runtime.cli import run
+from nflows_core.testing import one_thread
 from nflows_core.training import Trainer, TrainingConfig
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "100"]
@@ -118,8 +119,8 @@ def test_samples_need_one_row_of_context_each_or_one_for_all() -> None:
 # What conditioning is good for
 
 
+@one_thread()
 def test_a_conditional_flow_has_fewer_bits_and_samples_of_the_class(tmp_path: Path) -> None:
-    torch.set_num_threads(1)
     train, test = (images[images.labels < 3] for images in (read_images("digits", s) for s in ("train", "test")))  # type: ignore[operator]
     config = TrainingConfig(epochs=12, batch_size=50, learning_rate=1e-2, warmup_steps=20, ema_decay=0.97)
     bits = {}
@@ -139,9 +140,9 @@ def test_a_conditional_flow_has_fewer_bits_and_samples_of_the_class(tmp_path: Pa
     assert (nearest == labels).float().mean() > 0.75  # of the test images themselves, 0.89
 
 
+@one_thread()
 def test_vectors_condition_a_flow(tmp_path: Path) -> None:
     # The vector is the image's brightness, which an unconditional flow cannot know.
-    torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     brightness = torch.rand(600, 1, generator=generator)
     noise = torch.rand(600, 1, 4, 4, generator=generator)

@@ -11,10 +11,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import pytest
+import torch
 
 from nflows_core.runtime.cli import run
 
@@ -31,6 +34,17 @@ def data_folder(pytestconfig: pytest.Config) -> Path:
 def call_command(command: click.Command, *arguments: object) -> int:
     """The exit code of a command that is run in this process, with the arguments as a terminal would give them."""
     return run(command, [str(argument) for argument in arguments])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums of torch in one order, whatever the machine: a context for a fixture, and a decorator for a test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 _KILLED_AT_CALL = """
