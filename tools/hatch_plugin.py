@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
+from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(Path(__file__).parent))  # loaded by its path, this file knows no neighbours
 
