@@ -16,7 +16,7 @@ REACH = 2.0
 _ROUNDING = 1e-5
 """The relative rounding of a blur."""
 _LEAST_VARIANCE = 1e-10
-"""The smallest eigenvalue of the local correlation matrix; below is the rounding of a band that others determine."""
+"""The smallest eigenvalue of the bands' local correlation matrix: below is the rounding of a band that others give."""
 
 
 @dataclass(frozen=True)

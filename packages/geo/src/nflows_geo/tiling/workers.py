@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from nflows_core.runtime.memory import keep_freed_memory
-from nflows_geo.tiling.threads import one_thread
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -74,7 +73,7 @@ def workers(dask: str | None = None) -> Iterator[Workers]:
 
         with connect(dask) as client:
             threads = client.nthreads().values()
-            # Not pure: Dask would otherwise digest the function and its arguments for every item.
+            # Its processes tell libraries to have one thread. Not pure: Dask would otherwise digest the function and its arguments for every item.
             submit: _Submit = partial(client.submit, pure=False)
             yield Workers(sum(threads), max(threads), lambda: nullcontext(submit))
 
@@ -87,6 +86,4 @@ def _threads(count: int) -> Iterator[_Submit]:
 
 def _call(function: Callable[[_Item], _Result], item: _Item) -> _Result:
     keep_freed_memory()
-    # Here this only counts, within the block around all items; in the process of a cluster it is what limits.
-    with one_thread():
-        return function(item)
+    return function(item)
