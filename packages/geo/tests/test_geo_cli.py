@@ -121,7 +121,7 @@ def test_grids_that_do_not_match_are_refused(tmp_path: Path, capsys: pytest.Capt
 def test_a_scene_of_nodata_makes_no_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_raster(tmp_path / "a.tif", np.zeros((2, 20, 30), np.uint8), nodata=0)
     assert call("stack", path, "-o", tmp_path / "stack.tif") == 2
-    assert "a.tif has no valid pixel" in error_of(capsys)
+    assert "a.tif has no valid pixel; `nflows geo info` counts them by band" in error_of(capsys)
     assert [file.name for file in tmp_path.iterdir()] == ["a.tif"]
 
 

@@ -89,10 +89,10 @@ def test_a_gentle_elbow_is_where_the_curve_is_deepest_and_not_distinct() -> None
 @pytest.mark.parametrize("logarithmic", [True, False])
 def test_the_elbow_of_separate_groups_is_their_number(logarithmic: bool) -> None:
     points, _ = blobs(sizes=(200,) * 6)
-    found = elbow(points, 0, logarithmic=logarithmic)
-    assert found.k == 6
-    assert found.ks == tuple(range(2, 21))
-    assert (np.diff(found.sums_of_squares) < 0).all()
+    bend = elbow(points, 0, logarithmic=logarithmic)
+    assert bend.k == 6
+    assert bend.ks == tuple(range(2, 21))
+    assert (np.diff(bend.sums_of_squares) < 0).all()
 
 
 def test_few_distinct_spectra_shorten_the_curve() -> None:

@@ -56,10 +56,10 @@ def test_tables_are_means_over_the_runs_of_each_method(
         assert [(row["method"], row["seeds"]) for row in report["tables"][caption]] == [("pca", 2), (DEFAULT, 2)]
         assert READINGS[caption] in captured.err
     assert INTERVALS in captured.err
-    found = [run["adjusted_rand_index"] for run in report["tables"]["Runs"] if run["method"] == "pca"]
+    of_pca = [run["adjusted_rand_index"] for run in report["tables"]["Runs"] if run["method"] == "pca"]
     row = report["tables"][LABELS][0]
-    assert row["adjusted_rand_index"] == pytest.approx(np.mean(found))
-    assert row["adjusted_rand_index_interval_95"] == pytest.approx(over_seeds(found)["interval_95"])
+    assert row["adjusted_rand_index"] == pytest.approx(np.mean(of_pca))
+    assert row["adjusted_rand_index_interval_95"] == pytest.approx(over_seeds(of_pca)["interval_95"])
     assert (report["labelled_pixels"], report["label_polygons"]) == (1200, 3)
     with (tmp_path / "out" / "table-7.3.csv").open() as file:
         written = list(csv.DictReader(file))

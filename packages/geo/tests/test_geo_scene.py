@@ -215,6 +215,9 @@ def test_a_scene_can_be_sent_to_another_process(tmp_path: Path) -> None:
     sent = pickle.loads(pickle.dumps(scene))
     assert sent == scene
     np.testing.assert_array_equal(whole(sent), values)
+    with scene.opened() as opened:
+        opened.read(scene.grid.window)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(opened)).read(scene.grid.window), values)
 
 
 def test_threads_share_a_scene(tmp_path: Path) -> None:

@@ -47,19 +47,27 @@ def test_the_command_knows_the_sensors() -> None:
         (
             "landsat-8",
             ["B2"],
-            r"has 2 bands, not 1; give by --bands the name of each.*: landsat-8 has B1, ",
+            r"has 2 bands, not 1; give by `bands` the name of each.*: landsat-8 has B1, ",
         ),
         ("landsat-8", [], r"has 2 bands, not 7"),
         ("aster", ["B1", "B3"], r"no band of aster is called B3; aster has B1, B2, B3N, B4"),
         ("aster", ["B1", "B1"], r"names B1 twice"),
         ("spot", ["B1", "B2"], r"must be one of landsat-8, aster, sentinel-2, got 'spot'"),
-        (None, ["B1", "B2"], r"--bands B1,B2 needs --sensor"),
+        (None, ["B1", "B2"], r"`bands` B1,B2 needs `sensor`"),
     ],
 )
 def test_names_that_do_not_fit(tmp_path: Path, sensor: str | None, bands: list[str], message: str) -> None:
     path = write_raster(tmp_path / "a.tif", numbers(2))
     with pytest.raises(ValueError, match=message):
         open_scene(path, sensor=sensor, bands=bands)
+
+
+def test_the_command_names_its_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_raster(tmp_path / "a.tif", numbers(2))
+    assert run(geo, ["info", str(path), "--bands", "B1,B2"]) == 2
+    assert "nflows: error: --bands B1,B2 needs --sensor, whose bands these are" in capsys.readouterr().err
+    assert run(geo, ["info", str(path), "--mask-clouds"]) == 2
+    assert "leave --mask-clouds out" in capsys.readouterr().err
 
 
 def test_a_product_says_itself_what_its_bands_are(tmp_path: Path) -> None:

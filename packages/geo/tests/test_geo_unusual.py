@@ -38,11 +38,11 @@ def gathered(scores: NDArray[np.float32], block: NDArray[np.float32], side: int,
 @given(st.integers(0, 2**31), st.integers(1, 9))
 def test_tiles_gather_what_the_whole_scene_has(seed: int, side: int) -> None:
     scores, block = scored(seed)
-    found, expected = gathered(scores, block, side, 1000), whole(scores, block, 0.5)
-    order = np.argsort(found.places)
-    np.testing.assert_array_equal(found.places[order], expected.places)
-    np.testing.assert_array_equal(found.scores[order], expected.scores)
-    np.testing.assert_array_equal(found.spectra[order], expected.spectra)
+    tiled, expected = gathered(scores, block, side, 1000), whole(scores, block, 0.5)
+    order = np.argsort(tiled.places)
+    np.testing.assert_array_equal(tiled.places[order], expected.places)
+    np.testing.assert_array_equal(tiled.scores[order], expected.scores)
+    np.testing.assert_array_equal(tiled.spectra[order], expected.spectra)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 9), st.integers(1, 12))

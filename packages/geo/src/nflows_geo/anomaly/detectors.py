@@ -122,7 +122,7 @@ DETECTORS: dict[str, Callable[[NDArray[np.float32], int], Detector]] = {
     "rx": RxDetector.fit,
     "isolation-forest": IsolationForestDetector.fit,
 }
-"""What fits a detector to spectra with a seed, by the names that the command line knows."""
+"""What fits a detector to spectra with a seed, by the names of the detectors."""
 
 
 def threshold(scores: NDArray[np.float32], false_alarm_rate: float) -> float:

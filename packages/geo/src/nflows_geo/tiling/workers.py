@@ -73,7 +73,8 @@ def workers(dask: str | None = None) -> Iterator[Workers]:
 
         with connect(dask) as client:
             threads = client.nthreads().values()
-            # Its processes tell libraries to have one thread. Not pure: Dask would otherwise digest the function and its arguments for every item.
+            # Dask itself lets libraries have one thread in its processes. Not pure: it would otherwise digest the
+            # function and its arguments for every item.
             submit: _Submit = partial(client.submit, pure=False)
             yield Workers(sum(threads), max(threads), lambda: nullcontext(submit))
 

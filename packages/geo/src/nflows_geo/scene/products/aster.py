@@ -65,7 +65,7 @@ def read_aster(folder: Path, mask_clouds: bool = False) -> Product:
         ProductError: A band is missing, or cloud masking is asked for, of which the product has none.
     """
     if mask_clouds:
-        raise ProductError(f"{folder}: ASTER L1T has no cloud mask; leave --mask-clouds out")
+        raise ProductError(f"{folder}: ASTER L1T has no cloud mask; leave `mask_clouds` out")
     places = _places(find_files(folder))
     files = require_files(folder, {f"band {name}": places[name][0] if name in places else None for name in BANDS})
     tags = {name: _tags(files[f"band {name}"]) for name in BANDS}
