@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from nflows_geo.comparison.comparing import METHODS
+from nflows_geo.comparison import METHODS
 
 APP = Path(__file__).parents[2] / "apps" / "reproduce_geology.py"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_info_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     for band, values in zip(report["bands"], valid, strict=True):
         expected = values.min(), values.mean(dtype=np.float64), values.max()
         assert (band["minimum"], band["mean"], band["maximum"]) == pytest.approx(expected)
-    assert report["inputs"]["a.tif"]["sha256"]
+    assert report["inputs"] == {"a.tif": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}}
 
 
 def test_info_of_a_scene_without_valid_pixels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

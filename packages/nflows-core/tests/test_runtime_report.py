@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import os
@@ -246,3 +247,11 @@ def test_lines_that_cannot_be_drawn(points: list[tuple[float, float]]) -> None:
 def test_a_table_for_programs(tmp_path: Path) -> None:
     write_csv(tmp_path / "rows.csv", [{"model": "a, b", "interval": [0.5, 1]}, {"model": "c", "interval": None}])
     assert (tmp_path / "rows.csv").read_text() == 'model,interval\n"a, b","[0.5, 1]"\nc,\n'
+
+
+def test_an_input_whose_digest_is_known_is_not_read_again(tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(b"abc")
+    inputs = {"gone": tmp_path / "gone", "b": tmp_path / "b"}
+    report = write_report(tmp_path, "Title", {}, inputs=inputs, digests={"gone": "00ff"})
+    assert report["inputs"]["gone"] == {"sha256": "00ff"}
+    assert report["inputs"]["b"] == {"sha256": hashlib.sha256(b"abc").hexdigest()}

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 @json_option
 def anomaly(
     paths: tuple[Path, ...],
-    grid: Path | None,
     folder: Path,
     detector: str,
     false_alarm_rate: float,
@@ -69,7 +68,7 @@ def anomaly(
     from nflows_geo.tiling import Tiling
 
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
-    scene = opened(paths, grid, dask=dask, **options)
+    scene = opened(paths, dask=dask, **options)
     view = View.of(scene.grid, [band.name for band in scene.bands], rgb)
     report = anomaly_scene(
         scene,

@@ -26,7 +26,6 @@ from nflows_geo.cli.options import GeoCommand, clustering_option, opened, scene_
 def cluster(
     paths: tuple[Path, ...],
     output: Path,
-    grid: Path | None,
     clustering: str,
     units: int | None,
     seed: int,
@@ -41,7 +40,7 @@ def cluster(
     from nflows_geo.steps import cluster_scene
     from nflows_geo.tiling import Tiling
 
-    scene = opened(paths, grid, dask=dask, **options)
+    scene = opened(paths, dask=dask, **options)
     refuse_overwriting(output, scene.inputs.values())
     tiling = Tiling(memory, dask=dask, watch=watched)
     report = cluster_scene(scene, output, clustering, units=units, seed=seed, tiling=tiling)

@@ -32,7 +32,6 @@ from nflows_geo.cli.options import METHODS, GeoCommand, labels_on, labels_option
 @json_option
 def compare(
     paths: tuple[Path, ...],
-    grid: Path | None,
     folder: Path,
     labels: Path | None,
     methods: tuple[str, ...],
@@ -47,7 +46,7 @@ def compare(
     """
     from nflows_geo import comparison as compared
 
-    scene = opened(paths, grid, **options)
+    scene = opened(paths, **options)
     ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
     with progress("maps", len(methods) * seeds) as advance:
         comparison = compared.compare(scene, methods, seeds, ground, advance=advance)

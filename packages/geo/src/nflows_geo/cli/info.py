@@ -15,14 +15,14 @@ from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
 @click.command(cls=GeoCommand)
 @scene_options
 @json_option
-def info(paths: tuple[Path, ...], grid: Path | None, **options: Any) -> None:
+def info(paths: tuple[Path, ...], **options: Any) -> None:
     """Print the bands of SCENE, its grid, and how many of its pixels are valid.
 
     SCENE is a product folder (Landsat 8 or 9 Collection 2, Sentinel-2 SAFE, ASTER L1T as GeoTIFF), or rasters.
     """
     from nflows_geo.steps import examine
 
-    scene = opened(paths, grid, **options)
+    scene = opened(paths, **options)
     report = examine(scene, watch=watched)
     click.echo(f"{report['scene']}, {report['quantity']}\n{scene.grid}")
     click.echo(f"{report['valid_pixels']:,} of {report['pixels']:,} pixels are valid in all bands\n")

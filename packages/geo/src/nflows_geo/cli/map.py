@@ -37,7 +37,6 @@ from nflows_geo.cli.options import (
 @json_option
 def map_(
     paths: tuple[Path, ...],
-    grid: Path | None,
     folder: Path,
     labels: Path | None,
     rgb: tuple[str, ...],
@@ -53,7 +52,7 @@ def map_(
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
-    scene = opened(paths, grid, dask=dask, **options)
+    scene = opened(paths, dask=dask, **options)
     report = map_scene(
         scene,
         recipe,

@@ -138,17 +138,11 @@ def recipe_options(command: _Function) -> _Function:
     return command
 
 
-def opened(paths: Sequence[Path], grid: Path | None, *, dask: str | None = None, **options: Any) -> Scene:
+def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) -> Scene:
     """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
-    from nflows_geo.raster import grid_of, open_raster
     from nflows_geo.scene import open_scene
 
-    paths = [path.absolute() for path in paths] if dask else list(paths)
-    if grid is None:
-        return open_scene(paths, **options)
-    with open_raster(grid) as dataset:
-        target = grid_of(dataset)
-    return open_scene(paths, grid=target, **options)
+    return open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

@@ -24,7 +24,6 @@ from nflows_geo.cli.options import GeoCommand, opened, reduction_option, scene_o
 def reduce(
     paths: tuple[Path, ...],
     output: Path,
-    grid: Path | None,
     reduction: str,
     seed: int,
     memory: int,
@@ -35,7 +34,7 @@ def reduce(
     from nflows_geo.steps import reduce_scene
     from nflows_geo.tiling import Tiling
 
-    scene = opened(paths, grid, dask=dask, **options)
+    scene = opened(paths, dask=dask, **options)
     refuse_overwriting(output, scene.inputs.values())
     report = reduce_scene(scene, output, reduction, seed=seed, tiling=Tiling(memory, dask=dask, watch=watched))
     click.echo(f"{output}: components by {reduction}, {report['components']} of them")

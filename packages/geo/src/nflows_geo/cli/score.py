@@ -43,7 +43,7 @@ def score(
     from nflows_geo.steps import score_map
 
     source = open_map(geological_map)
-    scene = opened(scenes, geological_map if align else None, align=align) if scenes else None
+    scene = opened(scenes, grid=geological_map if align else None, align=align) if scenes else None
     ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
     report = score_map(source, scene, ground, labels_file=labels, seed=seed)
     click.echo(table(report["units"]))

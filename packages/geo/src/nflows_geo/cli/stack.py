@@ -17,14 +17,14 @@ from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
 @scene_options
 @click.option("-o", "--output", type=OutputFile(".tif", ".tiff"), required=True, help="A GeoTIFF.")
 @json_option
-def stack(paths: tuple[Path, ...], output: Path, grid: Path | None, **options: Any) -> None:
+def stack(paths: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Write the bands of SCENE as one raster: reflectance on the finest grid, NaN where a pixel is not valid.
 
     It is a scene itself, so everything can start from it.
     """
     from nflows_geo.steps import stack_scene
 
-    scene = opened(paths, grid, **options)
+    scene = opened(paths, **options)
     refuse_overwriting(output, scene.inputs.values())
     report = stack_scene(scene, output, watch=watched)
     click.echo(f"{scene.name}, {scene.quantity}\n{scene.grid}\n\n{table(report['bands'])}\n")

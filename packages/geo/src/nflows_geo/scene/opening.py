@@ -18,7 +18,7 @@ from nflows_geo.scene.sensors import label_bands
 def open_scene(
     paths: Path | Sequence[Path],
     *,
-    grid: Grid | None = None,
+    grid: Grid | Path | None = None,
     align: bool = False,
     resampling: str = "nearest",
     mask_clouds: bool = False,
@@ -32,7 +32,7 @@ def open_scene(
 
     Arguments:
         paths: One product folder or raster, or several; see `read_product`.
-        grid: The grid of the scene; the finest of all bands if not given.
+        grid: The grid of the scene, or a raster that has it; the finest of all bands if not given.
         align: Resample rasters that lie elsewhere, or in another CRS.
         resampling: One of `RESAMPLINGS`; masks are always resampled by the nearest.
         mask_clouds: Leave out the clouds and shadows that a product's own mask shows.
@@ -59,6 +59,9 @@ def open_scene(
     named = _labelled(products, sensor, bands) if sensor or bands else _named(products, paths)
     placed_bands = tuple(Placed(band, _grid(band), resampling) for band in named)
     masks = tuple(Placed(mask, _grid(mask)) for product in products for mask in product.masks)
+    if isinstance(grid, Path):
+        with open_raster(grid) as dataset:
+            grid = grid_of(dataset)
     target = grid or finest([placed.grid for placed in placed_bands])
     if not align:
         registered = grid is not None or (len(products) == 1 and products[0].registered)
