@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,14 @@ from nflows_core.data import read_images
 from nflows_core.latents import save_directions, stored_directions
 from nflows_core.runs import load_run
 from nflows_core.runs.experiment import remove_run
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 TILE = 66
 """Pixels from one image of a grid to the next."""
 
 
-def call(*arguments: object) -> int:
-    return run(nflows, [str(argument) for argument in arguments])
+call = partial(call_command, nflows)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,14 @@ from nflows_core.evaluation import bits_per_dim
 from nflows_core.models import Glow
 from nflows_core.runs import Run, read_run
 from nflows_core.runs.conditioning import class_rows, context_of
-from nflows_core.runtime.cli import run
-from nflows_core.testing import one_thread
+from nflows_core.testing import call_command, one_thread
 from nflows_core.training import Trainer, TrainingConfig
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "100"]
 CLASSES = ("ant", "bee", "cat")
 
 
-def call(*arguments: object) -> int:
-    return run(nflows, [str(argument) for argument in arguments])
+call = partial(call_command, nflows)
 
 
 def a_run(conditional: bool = True, classes: tuple[str, ...] = CLASSES) -> Run:
