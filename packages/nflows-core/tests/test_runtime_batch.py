@@ -12,18 +12,12 @@ from typing import Any
 
 import pytest
 
-from nflows_core.runtime.batch import (
-    conclude,
-    dask_option,
-    inputs_argument,
-    output_option,
-    run_batch,
-    skip_existing_option,
-)
+from nflows_core.runtime.batch import conclude, inputs_argument, output_option, run_batch, skip_existing_option
 from nflows_core.runtime.cli import Application, run
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.options import dask_option
 from nflows_core.runtime.status import STATUS_FILE, StatusLog
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, clustering_option, opened, scene_options, units_option, watched
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from nflows_core.runtime.batch import dask_option
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import memory_option, output_folder_option
+from nflows_core.runtime.options import dask_option, memory_option, output_folder_option
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, FolderPath, seed_option, size_option
+from nflows_core.cli.options import MODEL_METAVAR, FolderPath, size_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.text_table import table
 

@@ -30,7 +30,6 @@ RunPath = click.argument("folder", metavar="RUN", type=RunFolder())
 size_option = click.option(
     "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
 )
-seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
 
 
 def show(result: Mapping[str, Any]) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath, seed_option
+from nflows_core.cli.options import FilePath, RunPath
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import seed_option
 
 
 @click.command(cls=Command)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, FolderPath, seed_option, size_option
+from nflows_core.cli.options import MODEL_METAVAR, FolderPath, size_option
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
 
 if TYPE_CHECKING:

@@ -40,9 +40,6 @@ output_option = click.option(
 skip_existing_option = click.option(
     "--skip-existing", is_flag=True, help="Leave out inputs whose result is there: goes on with a run that was stopped."
 )
-dask_option = click.option(
-    "--dask", metavar="ADDRESS", help="Run on the Dask cluster of a scheduler, as tcp://host:8786, that sees the files."
-)
 
 
 @dataclass(frozen=True)
