@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -36,13 +37,6 @@ def picture(path: Path, height: int = 8, width: int = 8) -> None:
     pixels = np.random.default_rng(len(path.name)).integers(0, 256, (height, width), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run") / "digits"
-    assert call("train", "digits", "-o", folder, *TINY) == 0
-    return folder
 
 
 # What the commands do
@@ -137,16 +131,16 @@ def test_a_run_is_not_overwritten_unasked(trained: Path, capsys: pytest.CaptureF
     assert (trained / "config.json").read_bytes() == before
 
 
-def test_overwrite_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
-    assert call("train", "digits", "-o", tmp_path, *TINY) == 0
+def test_overwrite_removes_the_run_and_nothing_else(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     (tmp_path / "mine.txt").write_text("kept")
     assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--model", "glow") == 0
     assert json.loads((tmp_path / "config.json").read_text())["model"] == "glow"
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
-def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(tmp_path: Path) -> None:
-    assert call("train", "digits", "-o", tmp_path, *TINY) == 0
+def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert call("train", tmp_path / "missing", "-o", tmp_path, *TINY, "--overwrite") == 2
     assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--levels", "4") == 2

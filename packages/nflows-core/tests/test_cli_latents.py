@@ -27,13 +27,6 @@ call = partial(call_command, nflows)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run") / "digits"
-    assert call("train", "digits", "-o", folder, *TINY) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a folder of pictures, half of them dark, with a table beside it."""
     folder = tmp_path_factory.mktemp("faces")
