@@ -21,6 +21,9 @@ SHARES = {"build": 0.27, "doctor": 0.06, "tests-invconv": 0.13, "tests-nflows-co
 TRAINING = 0.75
 """What part of its own time the last step trains for: two minutes of eight, and the rest to start and to measure."""
 
+IMAGES = {"cuda": 5000, "cpu": 300}
+"""How many pictures it trains on: two epochs of them, which say how many fit, must be done in a fraction of that."""
+
 OUTCOMES = re.compile(r"^(\S+::.+) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b", re.MULTILINE)
 
 
@@ -33,16 +36,19 @@ def steps(work: Path, device: str, seconds: float, root: Path = ROOT) -> list[St
         seconds: The limit of all steps together.
         root: The repository.
     """
-    python = sys.executable
-    of_device, training = ("--device", device), TRAINING * SHARES["train"] * seconds
+    python, of_device = sys.executable, ("--device", device)
+    training = f"{TRAINING * SHARES['train'] * seconds:.1f}"
+    images = str(IMAGES[device])
     commands: dict[str, tuple[str, ...]] = {
         "build": (python, "-m", "gpu_check.build", str(work), *of_device),
         "doctor": (python, "-m", "nflows_core.cli", "doctor", "--json"),
         "tests-invconv": cuda_tests(root / "packages/invconv/tests"),
         "tests-nflows-core": cuda_tests(root / "packages/nflows-core/tests"),
         "bench": (python, str(root / "packages/invconv/benchmarks/bench_gpu.py"), "--json", str(work / "bench.json")),
-        "train": (python, "-m", "gpu_check.train", str(work), *of_device, "--seconds", f"{training:.1f}"),
-    }
+        "train": (
+            python, "-m", "gpu_check.train", str(work), *of_device, "--images", images, "--seconds", training
+        ),
+    }  # fmt: skip
     figures: dict[str, Callable[[str], Any]] = {
         "doctor": printed_json,
         "tests-invconv": outcomes,

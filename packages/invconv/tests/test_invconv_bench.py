@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -108,9 +109,18 @@ def test_pictures(monkeypatch, tmp_path, arguments, suffix):
     main([*QUICK, *arguments, "--plot", str(tmp_path / f"times.{suffix}")])
     (picture,) = tmp_path.iterdir()
     if suffix == "png":
-        assert picture.read_bytes().startswith(b"\x89PNG")
+        header = picture.read_bytes()[:24]
+        assert header.startswith(b"\x89PNG")
+        assert int.from_bytes(header[16:20]) == 1500  # pixels: ten inches
+        return
+    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+    written = re.findall("<!-- (.*?) -->", picture.read_text())  # matplotlib says there what it draws as outlines
+    assert {"milliseconds", "conv2d", "inverse", "conv2d gradients", "inverse gradients"} <= set(written)
+    if arguments:
+        assert {"images B", "channels C", "height and width m", "kernel size k"} <= set(written)
     else:
-        assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+        assert "2x3x5x4, k=3" in written
+        assert len([text for text in written if re.fullmatch(r"\d+\.\d\d x", text.strip())]) == 2  # the ratios
 
 
 @pytest.mark.parametrize("shape", ["16x12", "0x1x2x2", "1x2xax3", "1x1x1x1x1", "-1x2x3x3", "1x2x3x", ""])

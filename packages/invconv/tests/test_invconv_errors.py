@@ -117,14 +117,17 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_lacks():
     program = (
         "import os, numpy as np\n"
         "from invconv import numpy_ops\n"
-        "w, y = np.eye(4)[:, :, None, None], np.ones((64, 4, 8, 8))\n"
-        "x = np.empty_like(y)\n"
-        "numpy_ops.solve(y, w, ('tl',), x, 2)\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    numpy_ops.solve(y, w, ('tl',), x, 2)\n"
-        "    os._exit(0 if (x == y).all() else 1)\n"
-        "assert os.waitpid(child, 0)[1] == 0\n"
+        "w, y = np.full((4, 1, 1, 1), 0.5), np.arange(64 * 4 * 64.0).reshape(64, 4, 8, 8)\n"
+        "def solve(): x = np.zeros_like(y); numpy_ops.solve(y, w, ('tl',) * 4, x, 2); return x\n"
+        "parent = solve()\n"
+        "if os.fork() == 0:\n"
+        "    os.write(1, solve().tobytes())\n"
+        "    os._exit(0)\n"
+        "assert os.wait()[1] == 0\n"
+        "os.write(1, parent.tobytes())\n"
     )
     pytest.importorskip("invconv._core")
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], check=True, timeout=60, capture_output=True)
+    of_child, of_parent = np.frombuffer(done.stdout).reshape(2, 64, 4, 8, 8)
+    np.testing.assert_array_equal(of_parent, 2 * np.arange(64 * 4 * 64.0).reshape(64, 4, 8, 8))
+    np.testing.assert_array_equal(of_child, of_parent)

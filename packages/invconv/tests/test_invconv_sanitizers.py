@@ -30,11 +30,14 @@ def tool(name: str) -> str:
     return path
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
+@pytest.fixture(scope="session")
+def program(build_once):
     """Path of the test program, compiled for this run."""
+    return build_once("sanitizers", compile_program) / "build" / "csrc" / "tests" / "test_solver"
+
+
+def compile_program(folder):
     cmake, compiler = tool("cmake"), tool(os.environ.get("CXX", "c++"))
-    folder = tmp_path_factory.mktemp("sanitizers")
     (folder / "empty.cpp").write_text("int main() {}\n")
     probe = run(compiler, "-fopenmp", "-fsanitize=address,undefined", folder / "empty.cpp", "-o", folder / "empty")
     if probe.returncode:
@@ -45,7 +48,6 @@ def program(tmp_path_factory):
     ):
         result = run(cmake, *step)
         assert result.returncode == 0, result.stdout + result.stderr
-    return folder / "build" / "csrc" / "tests" / "test_solver"
 
 
 @pytest.mark.parametrize("instruction_set", ["portable", "avx2", "avx512", "neon"])
