@@ -216,9 +216,9 @@ def test_every_package_that_has_tests_of_a_gpu_is_checked(tmp_path: Path) -> Non
 
 
 def test_what_is_built_comes_before_the_sources(tmp_path: Path) -> None:
-    found = environment(tmp_path)["PYTHONPATH"].split(os.pathsep)
-    assert found[0] == str(tmp_path / "site")
-    assert found[1] == str(steps.ROOT / "packages/invconv/src")
+    path = environment(tmp_path)["PYTHONPATH"].split(os.pathsep)
+    assert path[0] == str(tmp_path / "site")
+    assert path[1] == str(steps.ROOT / "packages/invconv/src")
     assert (tmp_path / "tmp").is_dir()
 
 

@@ -28,10 +28,10 @@ def run(*command: str | Path) -> str:
 
 
 def host_compiler() -> str:
-    found = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if not found:
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if not compiler:
         pytest.skip("no C++ compiler to build the kernels for the host with")
-    return found
+    return compiler
 
 
 @pytest.mark.slow

@@ -145,9 +145,9 @@ def test_threads_teams_and_bands_do_not_change_the_result(shape, groups, threads
     corners = ("br", "tl")[:groups]
     weight = random_kernel(rng, corners, shape[1] // groups, (3, 2), scale=0.3)
     x = rng.normal(size=shape)
-    found = np.full_like(x, np.nan)
-    numpy_ops.solve(invconv.conv2d(x, weight, corners), weight, corners, found, threads)
-    np.testing.assert_allclose(found, x, atol=1e-11)
+    solution = np.full_like(x, np.nan)
+    numpy_ops.solve(invconv.conv2d(x, weight, corners), weight, corners, solution, threads)
+    np.testing.assert_allclose(solution, x, atol=1e-11)
 
 
 @SETTINGS
@@ -156,9 +156,9 @@ def test_the_gradient_of_the_kernel_is_minus_the_sum_of_the_products_of_pixels(p
     v = np.random.default_rng(0).normal(size=problem.x.shape).astype(dtype)
     x = with_layout(problem.x.astype(dtype), problem.layout)
     v = with_layout(v, problem.layout)
-    found = numpy_ops.weight_gradient(v, x, problem.weight.shape, problem.corner, threads)
+    gradient = numpy_ops.weight_gradient(v, x, problem.weight.shape, problem.corner, threads)
     # conv2d is linear in the kernel: <gradient, K> = -<v, conv2d(x, K)> for every K.
     for direction in np.random.default_rng(1).normal(size=(2, *problem.weight.shape)):
         expected = -np.vdot(v.astype(float), invconv.conv2d(x.astype(float), direction, problem.corner))
         scale = np.linalg.norm(direction) * max(np.abs(v).max(initial=0) * np.abs(x).max(initial=0) * x.size, 1)
-        assert abs(np.vdot(found.astype(float), direction) - expected) <= 10 * np.finfo(dtype).eps * scale
+        assert abs(np.vdot(gradient.astype(float), direction) - expected) <= 10 * np.finfo(dtype).eps * scale

@@ -119,14 +119,14 @@ def test_no_result_depends_on_the_threads():
 
     threads = torch.get_num_threads()
     try:
-        found = []
+        of_counts = []
         for count in (1, 2, 5):
             torch.set_num_threads(count)
-            found.append(results())
+            of_counts.append(results())
     finally:
         torch.set_num_threads(threads)
-    for others in found[1:]:
-        assert all(torch.equal(one, other) for one, other in zip(found[0], others, strict=True))
+    for others in of_counts[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(of_counts[0], others, strict=True))
 
 
 @pytest.mark.parametrize("strange", ["channels_last", "every other", "expanded", "transposed"])

@@ -49,7 +49,7 @@ def check_arguments(image: SizedArray, weight: SizedArray, corner: str | Sequenc
         image: Images, [B, C, H, W].
         weight: Kernel, [C, C/G, kh, kw].
         corner: One corner for all groups, or one for each.
-        name: What the caller calls ``image``.
+        name: The caller's name for ``image``.
 
     Raises:
         ValueError: naming the argument, its value and what fits.
@@ -124,11 +124,11 @@ def opposite(corner: str) -> str:
 
 def runs(corners: Sequence[str], group_channels: int) -> list[Run]:
     """The channels as the fewest slices that one ordinary convolution each can serve."""
-    found: list[Run] = []
+    slices: list[Run] = []
     start = 0
     for corner, group in groupby(corners):
         groups = len(list(group))
         stop = start + groups * group_channels
-        found.append(Run(corner, slice(start, stop), groups))
+        slices.append(Run(corner, slice(start, stop), groups))
         start = stop
-    return found
+    return slices

@@ -138,7 +138,7 @@ class InvertibleConv2d(_UnitConv2d):
         channels: :math:`C`, in and out.
         kernel_size: :math:`k`, or :math:`(k_h, k_w)`.
         corner: Where the zeros stand, or one corner for each of as many channel groups.
-        max_amplification: How many times larger than :math:`\max |y|` the inverse may become, whatever the parameters;
+        max_amplification: The largest ratio of the inverse to :math:`\max |y|`, whatever the parameters;
             see `BoundedTaps`. None: no bound.
     """
 
@@ -159,7 +159,7 @@ class InverseConv2d(_UnitConv2d):
         channels: :math:`C`, in and out.
         kernel_size: :math:`k`, or :math:`(k_h, k_w)`.
         corner: Where the zeros stand, or one corner for each of as many channel groups.
-        max_amplification: How many times larger than :math:`\max |y|` the inverse may become, whatever the parameters;
+        max_amplification: The largest ratio of the inverse to :math:`\max |y|`, whatever the parameters;
             see `BoundedTaps`. None: no bound.
     """
 

@@ -54,8 +54,8 @@ class Settings:
 
     Arguments:
         device: Where the layers are.
-        dtype: Of images and kernel.
-        methods: Of `invconv.inverse_conv2d`; the first is called the inverse, the others stand beside it.
+        dtype: The dtype of images and kernel.
+        methods: Methods of `invconv.inverse_conv2d`; the first is called the inverse, the others stand beside it.
         seconds: For each cell of the table.
         memory: Bytes that the arrays of a cell may take; a cell that needs more is left out.
     """
@@ -73,19 +73,19 @@ def applicable_methods(device: torch.device, dtype: torch.dtype) -> tuple[str, .
     Raises:
         UsageError: if there is none, with the reason of the last.
     """
-    found, reason = [], ""
+    methods, reason = [], ""
     weight = torch.ones(1, 1, 1, 1, device=device, dtype=dtype)
     for method in invconv.METHODS:
         if method in ("auto", "dense"):  # auto is one of the others, dense is for tests
             continue
         try:
             invconv.inverse_conv2d(weight, weight, method=method)
-            found.append(method)
+            methods.append(method)
         except (ValueError, TypeError, RuntimeError) as error:
             reason = str(error)
-    if not found:
+    if not methods:
         raise UsageError(f"no method solves {dtype} on {device}: {reason}")
-    return tuple(found)
+    return tuple(methods)
 
 
 def measure(layer: Layer, settings: Settings) -> Row:

@@ -17,8 +17,8 @@ def milliseconds(*calls: Call, seconds: float, device: torch.device) -> list[flo
     """Median time of each call in its own caches, in bursts taken in turn so that all meet the same machine.
 
     Arguments:
-        calls: What to measure.
-        seconds: How long to measure each; a call that takes longer is measured once, after another one unmeasured.
+        calls: The calls that are measured.
+        seconds: The time for each of them; a call that takes longer is measured once, after another one unmeasured.
         device: On a GPU the time is that between two events on its stream, without the launches waiting for it.
     """
     burst = _burst_on_gpu if device.type == "cuda" else _burst
