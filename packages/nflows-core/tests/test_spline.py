@@ -159,6 +159,7 @@ def test_gradients_are_exact_in_float32_for_steep_splines() -> None:
         torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=1e-5 * expected.abs().max().item())
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # an older compiler's own doing
 def test_compilers_see_the_operations() -> None:
     layer = SplineActivation((2, 4, 4))
     for parameter in layer.parameters():
