@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rasterio.warp import transform
 
 from geo_files import make_grid, numbers, write_raster
 from made_up_spectra import made_up_spectra
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo.anomaly import DETECTORS, FRACTIONS, AnomalyRecipe, anomaly_scene
 from nflows_geo.anomaly.detection import detection
 from nflows_geo.anomaly.planted_check import plantable_bands
@@ -46,8 +47,7 @@ def write_scene(path: Path, grid: Grid | None = None) -> Path:
     return write_raster(path, block, grid)
 
 
-def call(*arguments: object) -> int:
-    return run(geo, ["anomaly", *(str(argument) for argument in arguments)])
+call = partial(call_command, geo, "anomaly")
 
 
 def layers(folder: Path) -> list[geopandas.GeoDataFrame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import geopandas
@@ -12,13 +13,11 @@ import pytest
 import rasterio
 
 from geo_files import make_grid, numbers, write_landsat, write_raster
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.scene import open_scene
 
-
-def call(*arguments: object) -> int:
-    return run(geo, [str(argument) for argument in arguments])
+call = partial(call_command, geo)
 
 
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from geo_files import make_grid, numbers, write_raster
 from made_up_scenes import shaded_scene
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.cli.options import METHODS as METHODS_OF_THE_COMMAND
 from nflows_geo.comparison.comparing import METHODS, Comparison, compare, units_at
@@ -23,9 +24,7 @@ from nflows_geo.mapping import Recipe, learn
 from nflows_geo.reductions import DEFAULT
 from nflows_geo.scene import Scene, open_scene
 
-
-def call(*arguments: object) -> int:
-    return run(geo, [str(argument) for argument in arguments])
+call = partial(call_command, geo)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from geo_files import numbers, write_landsat, write_raster
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.evaluation.agreement import adjusted_rand_index
 from nflows_geo.mapping import Recipe, map_scene
@@ -23,8 +24,7 @@ from nflows_geo.tiling import Tiling
 SIDE, ROCKS, BANDS = 96, 4, 6
 
 
-def call(*arguments: object) -> int:
-    return run(geo, [str(argument) for argument in arguments])
+call = partial(call_command, geo)
 
 
 def planted() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

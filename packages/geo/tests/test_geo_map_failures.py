@@ -7,18 +7,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geo_files import make_grid, numbers, write_raster
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 
-
-def call(*arguments: object) -> int:
-    return run(geo, [str(argument) for argument in arguments])
+call = partial(call_command, geo)
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:

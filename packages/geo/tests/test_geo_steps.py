@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score
 
 from geo_files import describe, make_grid, numbers, write_raster
 from made_up_scenes import shaded_scene
-from nflows_core.runtime.cli import run
+from nflows_core.testing import call_command
 from nflows_geo import clustering
 from nflows_geo.cli import geo, options
 from nflows_geo.clustering import CLUSTERINGS
@@ -24,9 +25,7 @@ from nflows_geo.spectra import PercentileScaling
 from nflows_geo.steps import reduce_scene, smooth_map
 from nflows_geo.tiling import Tiling
 
-
-def call(*arguments: object) -> int:
-    return run(geo, [str(argument) for argument in arguments])
+call = partial(call_command, geo)
 
 
 def read(path: Path) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from nflows_core.data import read_images
 from nflows_core.runs import experiment, load_run, read_run
 from nflows_core.runs.folder import build_run
 from nflows_core.runtime.tensors import read_tensors
+from nflows_core.testing import one_thread
 from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
 
 MODEL = {"levels": 1, "depth": 2, "width": 8}
@@ -72,11 +73,11 @@ here["run"](folder / "killed", progress=here["kill"])
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs of two processes, one of them killed, and two of one process with twice the batch."""
-    torch.set_num_threads(1)
     folder, port = tmp_path_factory.mktemp("two"), free_port()
     pair = [process(rank, port, folder) for rank in range(2)]
-    run(folder / "one", replace(CONFIG, batch_size=200))
-    run(folder / "parts", replace(CONFIG, accumulation_steps=2))
+    with one_thread():
+        run(folder / "one", replace(CONFIG, batch_size=200))
+        run(folder / "parts", replace(CONFIG, accumulation_steps=2))
     errors = [one.communicate(timeout=120)[1] for one in pair]
     assert pair[0].returncode == -signal.SIGKILL, errors
     assert pair[1].returncode not in (0, None), "a process cannot go on without the other"

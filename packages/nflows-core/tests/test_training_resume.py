@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import torch
 from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
+from nflows_core.testing import one_thread
 from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
 from nflows_core.training.batches.images import ImageBatch
 from nflows_core.training.loop import Progress
@@ -50,8 +51,9 @@ def curve(folder: Path, file: str = "metrics.csv") -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +94,17 @@ folder = Path({str(folder)!r})
 
 
 def test_killed_twice_the_curve_is_the_same(tmp_path: Path, uninterrupted: Path) -> None:
-    slowly = "import time\nhere['trainer'](folder, lambda *_: time.sleep(0.1)).fit()"
-    with start(tmp_path, slowly) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "metrics.csv").exists() or len(curve(tmp_path)) < 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.kill()
+    after_five = """
+import os, signal
+def kill(metrics, total):
+    if metrics.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+here['trainer'](folder, kill).fit()
+"""
+    with start(tmp_path, after_five) as process:
+        pass
     assert process.returncode == -signal.SIGKILL
-    assert 5 <= len(curve(tmp_path)) < STEPS
+    assert len(curve(tmp_path)) == 5
     # The second time in the middle of a checkpoint, when all of it is written and nothing yet renamed.
     in_checkpoint = """
 import os, signal

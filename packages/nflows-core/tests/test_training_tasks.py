@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from torch import nn
 
 import training_tasks
 from nflows_core.runtime.tensors import read_tensors
+from nflows_core.testing import one_thread
 from nflows_core.training import DivergedError, EngineConfig, Objective, Place, Trainer
 from training_tasks import CENTRES, KILLED_AFTER, SPREAD, TASKS, Adversaries, Classifier, train
 
@@ -37,8 +39,9 @@ def start(program: str, **variables: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
