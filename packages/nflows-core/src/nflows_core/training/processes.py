@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import time
 from functools import cache
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
+
+_LAST_DROP_SECONDS = 0.2
 
 
 def on_cpu() -> bool:
@@ -30,6 +33,10 @@ def _disconnect_at_exit() -> None:
 
 
 def _disconnect() -> None:
-    # A process that ends while the threads of its connection still run is now and then aborted, its work done.
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    torch.distributed.destroy_process_group()
+    # DistributedDataParallel keeps the threads of the connection alive. One of them may still have to drop a tensor of
+    # the last exchange, for which it needs the interpreter: one that is about to end would abort the process, its work
+    # done. Asleep, this thread lets it.
+    time.sleep(_LAST_DROP_SECONDS)
