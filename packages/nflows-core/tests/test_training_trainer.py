@@ -17,6 +17,7 @@ from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training import FlowLikelihood, StepMetrics, Trainer, TrainingConfig
+from nflows_core.training.config import Precision
 
 SHAPE = (2, 4, 4)
 
@@ -136,8 +137,9 @@ def test_accumulation_is_the_larger_batch(tmp_path: Path) -> None:
     assert curves[0] == pytest.approx(curves[1], abs=1e-4)  # the order of sums differs
 
 
-def test_recomputed_activations_draw_the_same_curve(tmp_path: Path) -> None:
-    config = TrainingConfig(epochs=2, batch_size=16)
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_recomputed_activations_draw_the_same_curve(tmp_path: Path, precision: Precision) -> None:
+    config = TrainingConfig(epochs=2, batch_size=16, mixed_precision=precision)
     ordinary = recorded(tmp_path / "ordinary", config)
     reversible = recorded(tmp_path / "reversible", replace(config, reversible=True))
     torch.testing.assert_close(reversible.gradients[0], ordinary.gradients[0], rtol=1e-4, atol=1e-6)
