@@ -161,6 +161,7 @@ def test_width_doubles_at_each_level() -> None:
         assert hidden == [6, 12]
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # an older compiler's own doing
 @pytest.mark.parametrize("name", ["inverse-flow", "finc", "glow"])
 def test_a_compiler_sees_the_whole_density(name: str) -> None:
     torch.manual_seed(0)

@@ -24,8 +24,8 @@ def network_precision(model: nn.Module, precision: Precision, device: torch.devi
     """
     networks = [] if precision == "no" else list(_networks(model))
     for network in networks:
-        # Each weight is cast once a pass. Kept from a pass without gradients, as reversible flows make, a cast weight would
-        # be taken by the next pass for one that needs none: torch 2.10 keeps it across both.
+        # Each weight is cast once a pass. Kept from a pass without gradients, as reversible flows make, a cast weight
+        # would be taken by the next pass for one that needs none: torch 2.10 keeps it across both.
         cast = torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
         network.forward = convert_outputs_to_fp32(cast(network.forward))
     try:
