@@ -244,4 +244,4 @@ def test_missing_tensorboard_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     config = TrainingConfig(epochs=1, tensorboard=True)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nflows-core\[tensorboard\]'"):
-        Trainer(FlowLikelihood(tiny_flow(), gradients_of_gray(), config))
+        Trainer(FlowLikelihood(tiny_flow(), gradients_of_gray(), config), tmp_path)

@@ -76,12 +76,11 @@ class Adversaries(Task[nn.ModuleDict, Pair]):
         self.generator, self.discriminator = self.model["generator"], self.model["discriminator"]
 
     def objectives(self) -> Sequence[Objective[Pair]]:
-        own, others = (
-            torch.optim.Adam(m.parameters(), betas=(0.5, 0.99)) for m in (self.discriminator, self.generator)
-        )
+        rates = {self.discriminator: self.config.learning_rate, self.generator: 0.5 * self.config.learning_rate}
+        own, others = (torch.optim.Adam(m.parameters(), lr, betas=(0.5, 0.99)) for m, lr in rates.items())
         return [
             Objective("discriminator_loss", self.discriminator, own, self._discriminate),
-            Objective("generator_loss", self.generator, others, self._generate, relative_rate=0.5),
+            Objective("generator_loss", self.generator, others, self._generate),
         ]
 
     def training_batches(self, place: Place) -> PointsAndNoise:
@@ -142,7 +141,7 @@ class Classifier(Task[nn.Sequential, Pair]):
         self.early_stopping = EarlyStopping(patience, higher_is_better=True)
 
     def objectives(self) -> Sequence[Objective[Pair]]:
-        adam = torch.optim.AdamW(self.model.parameters())
+        adam = torch.optim.AdamW(self.model.parameters(), self.config.learning_rate)
         return [
             Objective("cross_entropy", self.model, adam, lambda model, batch: cross_entropy(model(batch[0]), batch[1]))
         ]

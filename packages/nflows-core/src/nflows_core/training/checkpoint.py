@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,18 +14,36 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dic
     names = _names(optimizer, model)
     state: dict[int, dict[str, Tensor | None]] = optimizer.state_dict()["state"]
     entries = {f"{names[i]}.{key}": value for i, own in state.items() for key, value in own.items()}
-    return {name: value for name, value in entries.items() if value is not None}
+    kept = {name: value for name, value in entries.items() if value is not None}
+    if other := [name for name, value in kept.items() if not isinstance(value, Tensor)]:
+        raise TypeError(
+            f"a checkpoint holds tensors, and {type(optimizer).__name__} keeps {other[0]} as something else"
+        )
+    return kept
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Undoes `optimizer_tensors`; what is of the parameters of other optimizers is left out."""
+def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What a checkpoint keeps of an optimizer beside its tensors: its type, and the numbers in its groups."""
+    return {"type": type(optimizer).__name__, "groups": [_numbers(group) for group in optimizer.param_groups]}
+
+
+def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if isinstance(value, bool | int | float | str)}
+
+
+def load_optimizer(
+    optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor], described: Mapping[str, Any]
+) -> None:
+    """Undoes `optimizer_tensors` and `describe_optimizer`; what is of the parameters of others is left out."""
     index = {name: i for i, name in enumerate(_names(optimizer, model))}
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parameter, _, entry = name.rpartition(".")
         if parameter in index:
             state.setdefault(index[parameter], {})[entry] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    own = optimizer.state_dict()["param_groups"]
+    groups = [group | kept for group, kept in zip(own, described["groups"], strict=True)]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _names(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,9 +83,13 @@ class Curve:
         path: The file. Its rows beyond ``last_step`` are dropped: the run is about to make them again.
         columns: Names of the columns, "step" first.
         last_step: The last update whose row may stay; -1 starts an empty file.
+
+    Raises:
+        FileExistsError: The file has other columns, so it is not of this run.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], last_step: int) -> None:
+        _check_columns(path, columns)
         rows = _rows(path, len(columns), last_step) if last_step >= 0 and path.exists() else []
         with atomic_write(path, "w") as file:
             csv.writer(file, lineterminator="\n").writerows([columns, *rows])
@@ -160,6 +165,17 @@ class Log:
 
 
 _FILES = {StepMetrics: METRICS_FILE, TestMetrics: TEST_METRICS_FILE}
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        first = next(csv.reader(file), list(columns))
+    if first != list(columns):
+        raise FileExistsError(
+            errno.EEXIST, f"it has the columns {', '.join(first)[:80]}, and is not of this run; move it", str(path)
+        )
 
 
 def _rows(path: Path, width: int, last_step: int) -> list[list[str]]:

@@ -108,6 +108,8 @@ def _watch(name: str, trace: _Trace) -> Callable[..., None]:
 
     def check_outputs(module: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
         trace.called.append(name)
+        if len(trace.called) == 1 and inputs and isinstance(inputs[0], Tensor) and not inputs[0].isfinite().all():
+            raise _NonFiniteOutput(f"the data, the input of layer {name} ({type(module).__name__})")
         for part, value in _parts(module, outputs):
             if not value.isfinite().all():
                 raise _NonFiniteOutput(f"{part} of layer {name} ({type(module).__name__})")
@@ -151,6 +153,8 @@ def _overflow(model: nn.Module) -> str | None:
 def largest_gradient(model: nn.Module) -> str:
     """Says which layer has the most of a model's gradient."""
     norms = _gradient_norms(model)
+    if not norms:
+        return "and no layer has any of it"
     largest = max(norms, key=lambda name: norms[name].item())
     return f"the most of it in layer {largest} ({type(model.get_submodule(largest)).__name__})"
 

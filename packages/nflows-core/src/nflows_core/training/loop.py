@@ -5,27 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import nn
+from torch import Tensor, nn
 
 from nflows_core.runtime.page import words
 from nflows_core.training.batches.order import Purpose, seeds
+from nflows_core.training.config import EngineConfig
 from nflows_core.training.curve import Log, StepMetrics, TestMetrics
 from nflows_core.training.guard import DivergedError, largest_gradient, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
+from nflows_core.training.numerics import Autocast
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.state import TrainingState
 from nflows_core.training.task import B, Batches, M, Objective, Place, Task
 
 Progress = Callable[[StepMetrics, int], None]
 """Called on the main process after every update, with its metrics and the number of updates of the run."""
+
+_TAKEN = {"step", "epoch", "learning_rate", "gradient_norm", "seconds"}
+"""Columns of the curves that no loss and no measure may have."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,36 @@ class Player(Generic[B]):
         index: Its place among the task's objectives.
         objective: What it lowers.
         module: Its module as it is distributed over the processes.
+        settings: The settings of each of its optimizer's groups, which differ by the learning rate.
     """
 
     index: int
     objective: Objective[B]
     module: nn.Module
+    settings: Sequence[EngineConfig]
 
     @property
     def name(self) -> str:
         """The name of the objective."""
         return self.objective.name
 
-    def step(self, learning_rate: float) -> None:
-        """One update by the gradients that the parameters hold."""
-        for group in self.objective.optimizer.param_groups:
-            group["lr"] = learning_rate * self.objective.relative_rate
+    def update(self, step: int, total_steps: int) -> None:
+        """The update after so many, of so many, by the gradients that the parameters hold."""
+        for group, settings in zip(self.objective.optimizer.param_groups, self.settings, strict=True):
+            group["lr"] = learning_rate(step, total_steps, settings)
         self.objective.optimizer.step()
+
+    def loss(self, batch: B) -> Tensor:
+        """The loss of a batch by the distributed module.
+
+        Raises:
+            TypeError: The task gives something else than a scalar tensor.
+        """
+        loss = self.objective.loss(self.module, batch)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise TypeError(f"the loss {self.name} must be a scalar tensor, the mean of a batch, got {shape}")
+        return loss
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,7 @@ class TrainingLoop(Generic[M, B]):
         batches: What the updates are made on.
         checkpoint: The file of the checkpoint, if anything is to be kept; one that exists is resumed.
         progress: See `Progress`.
+        autocast: The precision in which losses and measures are computed.
     """
 
     def __init__(
@@ -90,6 +110,7 @@ class TrainingLoop(Generic[M, B]):
         batches: Batches[B],
         checkpoint: Path | None,
         progress: Progress | None,
+        autocast: Autocast,
     ) -> None:
         self.accelerator = accelerator
         self.task = task
@@ -98,8 +119,9 @@ class TrainingLoop(Generic[M, B]):
         self.batches = batches
         self.checkpoint = checkpoint
         self.progress = progress
+        self.autocast = autocast
         self.total_steps = self.config.epochs * batches.steps_per_epoch
-        self.players = [_player(accelerator, i, objective) for i, objective in enumerate(task.objectives())]
+        self.players = _players(accelerator, task)
         optimizers = [player.objective.optimizer for player in self.players]
         self.state = TrainingState(task.model, optimizers, self.config.ema_decay, task.early_stopping)
         resumed = checkpoint is not None and checkpoint.exists()
@@ -113,13 +135,17 @@ class TrainingLoop(Generic[M, B]):
             self.state.tested_step,
         )
         self._started = time.perf_counter() - self.state.seconds
+        self._is_whole = True
 
     def run(self) -> M:
         """Trains to the end and returns the model with averaged weights, those of the best test if it may end early."""
         try:
             self._updates()
-        except KeyboardInterrupt:
-            self._save()
+        except DivergedError:
+            raise
+        except (KeyboardInterrupt, Exception):
+            if self._is_whole:
+                self._save()
             raise
         finally:
             self.log.close()
@@ -132,7 +158,7 @@ class TrainingLoop(Generic[M, B]):
             if self.state.is_settled:
                 self._save()
                 return
-            drawn = list(self.batches.training(self.state.step))
+            drawn = self._draw()
             gradient = self._gradient(self.players[0], drawn)
             if self._epoch_is_over() or self.state.step % self.config.checkpoint_steps == 0:
                 self._save()
@@ -140,11 +166,18 @@ class TrainingLoop(Generic[M, B]):
                 return
             self._update(gradient, drawn)
 
+    def _draw(self) -> list[B]:
+        """The batches of the next update; after the last, those of the last, for the gradient that proves it good."""
+        step = min(self.state.step, self.total_steps - 1)
+        drawn = list(self.batches.training(step))
+        if len(drawn) != self.config.accumulation_steps:
+            raise ValueError(
+                f"update {step} has {len(drawn)} batches, and accumulation_steps is {self.config.accumulation_steps}"
+            )
+        return drawn
+
     def _epoch_is_over(self) -> bool:
         return self.state.step % self.batches.steps_per_epoch == 0
-
-    def _learning_rate(self) -> float:
-        return learning_rate(self.state.step, self.total_steps, self.config)
 
     def _gradient(self, player: Player[B], drawn: Sequence[B]) -> Gradient:
         """Leaves a player's clipped gradient of the next update."""
@@ -152,12 +185,15 @@ class TrainingLoop(Generic[M, B]):
         self.task.model.zero_grad()
         losses = []
         with _alone(player, self.players):
-            for batch in drawn:
-                with self.accelerator.accumulate(player.module):
-                    loss = player.objective.loss(player.module, batch)
-                    self.accelerator.backward(loss)
+            for index, batch in enumerate(drawn):
+                is_last = index == len(drawn) - 1
+                with nullcontext() if is_last else self.accelerator.no_sync(player.module):
+                    with self.autocast():
+                        loss = player.loss(batch)
+                    # Not by Accelerate, which divides by a number that all trainings of a process share.
+                    (loss / len(drawn)).backward()  # type: ignore[no-untyped-call]
                 losses.append(loss.detach())
-        norm = self.accelerator.clip_grad_norm_(player.objective.module.parameters(), self.config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(player.objective.module.parameters(), self.config.clip_norm)
         # Averaged over the processes, so that one that is not finite stops them all; read in one transfer.
         mean, norm = self.accelerator.reduce(torch.stack([torch.stack(losses).mean(), norm]), "mean").tolist()
         if not (math.isfinite(mean) and math.isfinite(norm)):
@@ -185,19 +221,21 @@ class TrainingLoop(Generic[M, B]):
 
     def _stop(self, where: str, player: Player[B]) -> None:
         saved = self.checkpoint if self.checkpoint is not None and self.checkpoint.exists() else None
-        rate = self._learning_rate() * player.objective.relative_rate
-        raise DivergedError(where, self.state.step, rate, saved)
+        rates = [learning_rate(self.state.step, self.total_steps, settings) for settings in player.settings]
+        raise DivergedError(where, self.state.step, max(rates), saved)
 
     def _update(self, first: Gradient, drawn: Sequence[B]) -> None:
         epoch = self.state.step // self.batches.steps_per_epoch + 1
-        rate = self._learning_rate()
+        rate = learning_rate(self.state.step, self.total_steps, self.config)
         gradients = {self.players[0].name: first}
         with held_interrupts():
-            self.players[0].step(rate)
+            self._is_whole = False
+            self.players[0].update(self.state.step, self.total_steps)
             for player in self.players[1:]:
                 gradients[player.name] = self._gradient(player, drawn)
-                player.step(rate)
+                player.update(self.state.step, self.total_steps)
             self.state.advance(time.perf_counter() - self._started)
+            self._is_whole = True
             metrics = _step_metrics(self.state, epoch, gradients, rate)
             if self.state.step % self.config.log_steps == 0 or self.state.step == self.total_steps:
                 self.log.write(metrics)
@@ -208,7 +246,9 @@ class TrainingLoop(Generic[M, B]):
     def _test(self) -> None:
         total = torch.zeros(1 + len(self.task.measures), device=self.place.device)
         for batch in self.task.test_batches(self.place):
-            values = self.task.measure(self.state.average.model, batch)
+            with self.autocast():
+                values = self.task.measure(self.state.average.model, batch)
+            _check_measured(self.task.measures, values)
             sums = [values[name].sum() for name in self.task.measures]
             total = total + torch.stack([sums[0].new_tensor(len(values[self.task.measures[0]])), *sums])
         items, *sums = self.accelerator.reduce(total, "sum").tolist()
@@ -230,16 +270,41 @@ class TrainingLoop(Generic[M, B]):
             self.state.save(self.checkpoint, self.batches.sampling)
 
 
-def _player(accelerator: Accelerator, index: int, objective: Objective[B]) -> Player[B]:
+def _players(accelerator: Accelerator, task: Task[M, B]) -> list[Player[B]]:
+    objectives = list(task.objectives())
+    names = [objective.name for objective in objectives]
+    if not names or len(set(names)) < len(names) or _TAKEN & set(names):
+        taken, got = ", ".join(sorted(_TAKEN)), ", ".join(names) or "none"
+        raise ValueError(f"a task needs objectives with names of their own, other than {taken}; got {got}")
+    return [_player(accelerator, task, index, objective) for index, objective in enumerate(objectives)]
+
+
+def _player(accelerator: Accelerator, task: Task[M, B], index: int, objective: Objective[B]) -> Player[B]:
+    groups = objective.optimizer.param_groups
+    own = set(objective.module.parameters())
+    if not own <= set(task.model.parameters()):
+        raise ValueError(f"the module of {objective.name} is no part of the model: checkpoints would lose it")
+    if any(parameter not in own for group in groups for parameter in group["params"]):
+        raise ValueError(f"the optimizer of {objective.name} has parameters that its module has not")
+    settings = [replace(task.config, learning_rate=float(group["lr"])) for group in groups]
     # The optimizer stays as it is: nothing is scaled, and Accelerate's own looks for packages on the disk in each step.
-    return Player(index, objective, accelerator.prepare_model(objective.module))
+    return Player(index, objective, accelerator.prepare_model(objective.module), settings)
+
+
+def _check_measured(measures: Sequence[str], values: Mapping[str, Tensor]) -> None:
+    if missing := [name for name in measures if name not in values]:
+        raise ValueError(f"measure gives {', '.join(values) or 'nothing'}, and not {', '.join(missing)}")
+    shapes = {name: tuple(values[name].shape) for name in measures}
+    if len(set(shapes.values())) > 1 or len(shapes[measures[0]]) != 1:
+        raise ValueError(f"measure must give a value for each item of a batch, of shape (B,); got the shapes {shapes}")
 
 
 @contextmanager
 def _alone(player: Player[B], players: Sequence[Player[B]]) -> Iterator[None]:
     """Keeps the others' parameters from gradients of this player's loss, which would be computed and never used."""
+    own = set(player.objective.module.parameters())
     others = [p for other in players if other is not player for p in other.objective.module.parameters()]
-    held = [parameter for parameter in others if parameter.requires_grad]
+    held = [parameter for parameter in others if parameter.requires_grad and parameter not in own]
     for parameter in held:
         parameter.requires_grad_(False)
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from accelerate.utils import convert_outputs_to_fp32
@@ -16,13 +18,13 @@ from nflows_core.training.config import Precision
 
 @contextmanager
 def network_precision(model: nn.Module, precision: Precision, device: torch.device) -> Iterator[None]:
-    """Runs the networks of a model in this precision; what they give is in full precision again.
+    """Runs the networks inside a model's bijections in this precision; what they give is in full precision again.
 
-    Of a flow only the networks inside its bijections, where nearly all the work is. An image that is rounded to 8 bits
-    of mantissa between two bijections would no longer be the one whose log-determinants are summed, nor could it be
-    recovered.
+    Only the networks, where nearly all the work is. An image that is rounded to 8 bits of mantissa between two
+    bijections would no longer be the one whose log-determinants are summed, nor could it be recovered.
     """
-    networks = [] if precision == "no" else list(_networks(model))
+    has_bijections = any(isinstance(part, Bijection) for part in model.modules())
+    networks = list(_networks(model)) if precision != "no" and has_bijections else []
     for network in networks:
         # Each weight is cast once a pass. Kept from a pass without gradients, as reversible flows make, a cast weight
         # would be taken by the next pass for one that needs none: torch 2.10 keeps it across both.
@@ -33,6 +35,20 @@ def network_precision(model: nn.Module, precision: Precision, device: torch.devi
     finally:
         for network in networks:
             del network.forward
+
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+"""Makes a context in which a loss is computed in some precision."""
+
+
+def loss_precision(model: nn.Module, precision: Precision, device: torch.device) -> Autocast:
+    """How the losses of a model are computed: in mixed precision, or as they are if it has bijections.
+
+    For these `network_precision` sees to the networks.
+    """
+    if precision == "no" or any(isinstance(part, Bijection) for part in model.modules()):
+        return nullcontext
+    return partial(torch.autocast, device.type, dtype=torch.bfloat16)
 
 
 @contextmanager

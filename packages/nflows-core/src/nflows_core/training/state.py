@@ -18,7 +18,7 @@ from nflows_core.runtime.tensors import (
     with_prefix,
     write_tensors,
 )
-from nflows_core.training.checkpoint import load_optimizer, optimizer_tensors
+from nflows_core.training.checkpoint import describe_optimizer, load_optimizer, optimizer_tensors
 from nflows_core.training.ema import WeightAverage
 from nflows_core.training.task import EarlyStopping, M
 
@@ -58,7 +58,7 @@ class TrainingState(Generic[M]):
     @property
     def result(self) -> M:
         """The model with the averaged weights, those of the best test if the training may end early."""
-        return self.average.model if self.best is None else self.best
+        return self.average.model if self.best is None or self.best_value is None else self.best
 
     @property
     def is_settled(self) -> bool:
@@ -91,13 +91,14 @@ class TrainingState(Generic[M]):
         for optimizer in self.optimizers:
             tensors |= with_prefix("optimizer", optimizer_tensors(optimizer, self.model))
         progress = {name: getattr(self, name) for name in self._progress()}
-        write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=dict(sampling))
+        optimizers = [describe_optimizer(optimizer) for optimizer in self.optimizers]
+        write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=dict(sampling), optimizers=optimizers)
 
     def load(self, path: Path, sampling: Mapping[str, int]) -> None:
         """Goes back to a checkpoint.
 
         Raises:
-            CheckpointError: It cannot be read, is of another model, or its run drew other batches.
+            CheckpointError: It cannot be read, is of another model, by other optimizers, or its run drew other batches.
         """
         tensors, header = read_tensors(path, CHECKPOINT)
         _check_sampling(path, header["sampling"], sampling)
@@ -105,8 +106,9 @@ class TrainingState(Generic[M]):
         load_tensors(self.average.model, under_prefix("ema", tensors), path)
         if self.best is not None:
             load_tensors(self.best, under_prefix("best", tensors), path)
-        for optimizer in self.optimizers:
-            load_optimizer(optimizer, self.model, under_prefix("optimizer", tensors))
+        _check_optimizers(path, header["optimizers"], self.optimizers)
+        for optimizer, kept in zip(self.optimizers, header["optimizers"], strict=True):
+            load_optimizer(optimizer, self.model, under_prefix("optimizer", tensors), kept)
         for name in self._progress():
             setattr(self, name, header["progress"][name])
 
@@ -120,6 +122,12 @@ class TrainingState(Generic[M]):
 
     def _progress(self) -> tuple[str, ...]:
         return _PROGRESS if self.stopping is None else _PROGRESS + _STOPPING
+
+
+def _check_optimizers(path: Path, kept: Sequence[Mapping[str, Any]], now: Sequence[torch.optim.Optimizer]) -> None:
+    then, names = [optimizer["type"] for optimizer in kept], [type(optimizer).__name__ for optimizer in now]
+    if then != names:
+        raise CheckpointError(f"cannot resume {path} with {', '.join(names)}: it was trained by {', '.join(then)}")
 
 
 def _check_sampling(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ class Batches(Protocol[B_co]):
         """What decides the batches, by plain words: a run is only resumed with the same."""
 
     def training(self, step: int) -> Iterator[B_co]:
-        """The ``accumulation_steps`` batches of an update, a pure function of its number and of the settings."""
+        """The ``accumulation_steps`` batches of an update from 0, a pure function of its number and of the settings."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ class Objective(Generic[B]):
         name: The column of its loss in the curve, in plain words with underscores.
         module: The model of the task or a part of it. It must be called as a module, in the loss, so that processes
             can share its gradients.
-        optimizer: Over the parameters of ``module``; its rate is set in each update, see `learning_rate`.
-        loss: The mean loss of a batch, a scalar, by the module as it is distributed over the processes.
-        relative_rate: The learning rate in units of the settings'.
+        optimizer: Over parameters of ``module``. The rates that its groups have are those after the warm-up; each is
+            scheduled by itself, see `learning_rate`. Most give it ``config.learning_rate``.
+        loss: The mean loss of a batch, a scalar, by the module as it is distributed over the processes: it is to be
+            called, and not another reference to it.
         limit: The loss above which the run is given up.
     """
 
@@ -67,7 +68,6 @@ class Objective(Generic[B]):
     module: nn.Module
     optimizer: torch.optim.Optimizer
     loss: Callable[[nn.Module, B], Tensor]
-    relative_rate: float = 1.0
     limit: float = math.inf
 
 
@@ -84,7 +84,9 @@ class EarlyStopping:
     higher_is_better: bool = False
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """Whether a tested value is better than the best one so far."""
+        """Whether a tested value is better than the best one so far; one that is not finite never is."""
+        if not math.isfinite(value):
+            return False
         return best is None or (value > best if self.higher_is_better else value < best)
 
 

@@ -9,13 +9,13 @@ from typing import Generic
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import GradientAccumulationPlugin
 
 from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.training.loop import Progress, TrainingLoop
 from nflows_core.training.numerics import (
     any_gradient_layout,
     deterministic_convolutions,
+    loss_precision,
     network_precision,
 )
 from nflows_core.training.processes import on_cpu, processes
@@ -32,8 +32,8 @@ class Trainer(Generic[M, B]):
     machine draws the same curve as one that never was, and processes or accumulation steps that share the items of an
     update draw it too, but for the order of sums and for what is random inside of a network, such as dropout.
 
-    In its folder, it leaves ``checkpoint.safetensors``, ``metrics.csv`` and, of a task that is tested,
-    ``metrics_test.csv``.
+    Batch normalization sees the batch of its process alone. In its folder, it leaves ``checkpoint.safetensors``,
+    ``metrics.csv`` and, of a task that is tested, ``metrics_test.csv``.
 
     Arguments:
         task: The model, its losses and its data, with the settings.
@@ -56,12 +56,16 @@ class Trainer(Generic[M, B]):
         torch.Size([3, 1, 8, 8])
     """
 
-    def __init__(self, task: Task[M, B], folder: Path | None = None, progress: Progress | None = None) -> None:
+    def __init__(self, task: Task[M, B], folder: str | Path | None = None, progress: Progress | None = None) -> None:
+        if task.early_stopping and not task.measures:
+            raise ValueError(f"{type(task).__name__} may end early, but measures nothing to decide it by")
+        if task.config.tensorboard and folder is None:
+            raise ValueError("tensorboard=True needs a folder, where its files go")
         if task.config.tensorboard and not importlib.util.find_spec("tensorboard"):
             raise ModuleNotFoundError("tensorboard=True needs TensorBoard: pip install 'nflows-core[tensorboard]'")
         self.task = task
         self.config = task.config
-        self.folder = folder
+        self.folder = None if folder is None else Path(folder)
         self.progress = progress
 
     @property
@@ -82,9 +86,10 @@ class Trainer(Generic[M, B]):
         Raises:
             FileExistsError: The folder has a checkpoint and ``resume`` is false.
             CheckpointError: The checkpoint cannot be resumed.
-            DivergedError: The loss or its gradient is not finite, or the loss absurd; the weights are those before.
-            KeyboardInterrupt: After a checkpoint was written.
-            ValueError: The data do not fill one update.
+            DivergedError: The loss or its gradient is not finite, or the loss absurd. The weights are those before, but
+                for those of objectives that came earlier in the update; the checkpoint is good.
+            KeyboardInterrupt: After a checkpoint was written, as after other errors between two updates.
+            ValueError: The data do not fill one update, or the task contradicts itself.
         """
         self._claim_folder(resume)
         accelerator = self._accelerator()
@@ -113,7 +118,6 @@ class Trainer(Generic[M, B]):
         return Accelerator(
             cpu=on_cpu(),
             mixed_precision="no",
-            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=self.config.accumulation_steps),
             log_with="tensorboard" if self.config.tensorboard else None,
             project_dir=self.folder,
         )
@@ -124,4 +128,5 @@ class Trainer(Generic[M, B]):
         self.task.model.to(place.device).train()
         if self.checkpoint is None or not self.checkpoint.exists():
             self.task.initialize(place)
-        return TrainingLoop(accelerator, self.task, place, batches, self.checkpoint, self.progress)
+        autocast = loss_precision(self.task.model, self.config.mixed_precision, place.device)
+        return TrainingLoop(accelerator, self.task, place, batches, self.checkpoint, self.progress, autocast)

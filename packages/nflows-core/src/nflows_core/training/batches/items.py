@@ -29,7 +29,8 @@ class Items(Protocol[T_co]):
     def read(self, index: int, seed: int) -> T_co:
         """An item, a pure function of its index and the seed, which decides how it is cropped, turned or coloured.
 
-        Called in worker processes, which get a copy of the data set.
+        Called in worker processes, which get a copy of the data set. Torch's global generator has the seed too, so that
+        transforms which draw from it, as torchvision's do, may be used as they are; NumPy's and Python's have not.
         """
 
 
@@ -105,7 +106,12 @@ class _ByKey(Dataset[Any]):
         self.items = items
 
     def __getitem__(self, key: tuple[int, int]) -> Any:
-        return self.items.read(*key)
+        torch.default_generator.manual_seed(key[1])
+        try:
+            return self.items.read(*key)
+        except Exception as error:
+            error.add_note(f"while item {key[0]} of {type(self.items).__name__} was read")
+            raise
 
 
 def _load(

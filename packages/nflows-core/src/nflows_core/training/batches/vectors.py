@@ -16,15 +16,25 @@ class VectorBatches:
 
     Arguments:
         x: All the vectors, :math:`(N, \\dots)`.
-        draws: The indices of each update; the processes share them in order, and leave out what they cannot share.
+        draws: The indices of each update. The processes share them in order, and make ``accumulation_steps`` batches of
+            one size each; what is left over is left out.
         steps_per_epoch: Updates between two tests.
         config: The settings, for the size of a batch.
         place: This process.
+
+    Raises:
+        ValueError: An update has fewer vectors than batches.
     """
 
     def __init__(
         self, x: Tensor, draws: Sequence[Tensor], steps_per_epoch: int, config: EngineConfig, place: Place
     ) -> None:
+        least = min(map(len, draws))
+        if least < config.accumulation_steps * place.processes:
+            raise ValueError(
+                f"{least} vectors an update are too few for {config.accumulation_steps} batches on each of "
+                f"{place.processes} processes"
+            )
         self.x = x.to(place.device)
         self.draws = draws
         self.steps_per_epoch = steps_per_epoch
@@ -39,7 +49,8 @@ class VectorBatches:
     def training(self, step: int) -> Iterator[Tensor]:
         """The batches of update ``step`` on this process."""
         draw = self.draws[step % len(self.draws)]
-        size = len(draw) // self.place.processes
-        share = draw[self.place.process * size :][:size]
-        for indices in torch.split(share, self.config.batch_size):
+        batches = self.config.accumulation_steps
+        size = len(draw) // (self.place.processes * batches)
+        share = draw[self.place.process * batches * size :][: batches * size]
+        for indices in torch.split(share, size):
             yield self.x[indices.to(self.x.device)]

@@ -54,14 +54,15 @@ class Reconstruction(Task[Autoencoder, Tensor]):
 
     def objectives(self) -> Sequence[Objective[Tensor]]:
         """The mean squared error, and the penalty."""
-        adam = torch.optim.Adam(self.model.parameters(), fused=True)
+        adam = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
         return [Objective("loss", self.model, adam, self._loss)]
 
     def training_batches(self, place: Place) -> VectorBatches:
         generator = torch.Generator().manual_seed(self.config.seed)
         size = self.config.batch_size * self.config.accumulation_steps * place.processes
         orders = [torch.randperm(len(self.x), generator=generator) for _ in range(self.config.epochs)]
-        draws = [draw for order in orders for draw in torch.split(order, size) if len(draw) >= place.processes]
+        least = self.config.accumulation_steps * place.processes
+        draws = [draw for order in orders for draw in torch.split(order, size) if len(draw) >= least]
         return VectorBatches(self.x, draws, len(draws) // len(orders), self.config, place)
 
     def test_batches(self, place: Place) -> Iterable[Tensor]:

@@ -53,7 +53,7 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
 
     def objectives(self) -> Sequence[Objective[ImageBatch]]:
         """The mean bits per dimension."""
-        adam = torch.optim.Adam(self.model.parameters())
+        adam = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate)
         return [Objective("bits_per_dim", self.model, adam, self._loss, limit=_DIVERGED)]
 
     def training_batches(self, place: Place) -> TrainingImages:

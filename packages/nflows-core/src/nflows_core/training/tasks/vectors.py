@@ -50,7 +50,7 @@ class VectorLikelihood(Task[Flow, Tensor]):
 
     def objectives(self) -> Sequence[Objective[Tensor]]:
         """The mean negative log-likelihood."""
-        adam = torch.optim.Adam(self.model.parameters(), fused=True)
+        adam = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
         return [Objective("negative_log_likelihood", self.model, adam, self._loss)]
 
     def training_batches(self, place: Place) -> VectorBatches:
