@@ -4,73 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor, nn
+from torch import nn
 
 from nflows_core.runtime.page import words
 from nflows_core.training.batches.order import Purpose, seeds
-from nflows_core.training.config import EngineConfig
 from nflows_core.training.curve import Log, StepMetrics, TestMetrics
 from nflows_core.training.guard import DivergedError, largest_gradient, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
+from nflows_core.training.measuring import means_of_measures, sums_of_measures
 from nflows_core.training.numerics import Autocast
+from nflows_core.training.players import Player, alone, players_of
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.state import TrainingState
-from nflows_core.training.task import B, Batches, M, Objective, Place, Task
+from nflows_core.training.task import B, Batches, M, Place, Task
 
 Progress = Callable[[StepMetrics, int], None]
 """Called on the main process after every update, with its metrics and the number of updates of the run."""
-
-_TAKEN = {"step", "epoch", "learning_rate", "gradient_norm", "seconds"}
-"""Columns of the curves that no loss and no measure may have."""
-
-
-@dataclass(frozen=True)
-class Player(Generic[B]):
-    """An objective in a training.
-
-    Arguments:
-        index: Its place among the task's objectives.
-        objective: What it lowers.
-        module: Its module as it is distributed over the processes.
-        settings: The settings of each of its optimizer's groups, which differ by the learning rate.
-    """
-
-    index: int
-    objective: Objective[B]
-    module: nn.Module
-    settings: Sequence[EngineConfig]
-
-    @property
-    def name(self) -> str:
-        """The name of the objective."""
-        return self.objective.name
-
-    def update(self, step: int, total_steps: int) -> None:
-        """The update after so many, of so many, by the gradients that the parameters hold."""
-        for group, settings in zip(self.objective.optimizer.param_groups, self.settings, strict=True):
-            group["lr"] = learning_rate(step, total_steps, settings)
-        self.objective.optimizer.step()
-
-    def loss(self, batch: B) -> Tensor:
-        """The loss of a batch by the distributed module.
-
-        Raises:
-            TypeError: The task gives something else than a scalar tensor.
-        """
-        loss = self.objective.loss(self.module, batch)
-        if not isinstance(loss, Tensor) or loss.ndim:
-            shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-            raise TypeError(f"the loss {self.name} must be a scalar tensor, the mean of a batch, got {shape}")
-        return loss
 
 
 @dataclass(frozen=True)
@@ -121,7 +79,7 @@ class TrainingLoop(Generic[M, B]):
         self.progress = progress
         self.autocast = autocast
         self.total_steps = self.config.epochs * batches.steps_per_epoch
-        self.players = _players(accelerator, task)
+        self.players = players_of(accelerator, task)
         optimizers = [player.objective.optimizer for player in self.players]
         self.state = TrainingState(task.model, optimizers, self.config.ema_decay, task.early_stopping)
         resumed = checkpoint is not None and checkpoint.exists()
@@ -184,7 +142,7 @@ class TrainingLoop(Generic[M, B]):
         self._seed(player)
         self.task.model.zero_grad()
         losses = []
-        with _alone(player, self.players):
+        with alone(player, self.players):
             for index, batch in enumerate(drawn):
                 is_last = index == len(drawn) - 1
                 with nullcontext() if is_last else self.accelerator.no_sync(player.module):
@@ -242,21 +200,9 @@ class TrainingLoop(Generic[M, B]):
         if self.progress and self.accelerator.is_main_process:
             self.progress(metrics, self.total_steps)
 
-    @torch.no_grad()
     def _test(self) -> None:
-        total = torch.zeros(1 + len(self.task.measures), device=self.place.device)
-        for batch in self.task.test_batches(self.place):
-            with self.autocast():
-                values = self.task.measure(self.state.average.model, batch)
-            _check_measured(self.task.measures, values)
-            sums = [values[name].sum() for name in self.task.measures]
-            total = total + torch.stack([sums[0].new_tensor(len(values[self.task.measures[0]])), *sums])
-        items, *sums = self.accelerator.reduce(total, "sum").tolist()
-        if not items:
-            raise ValueError(
-                f"{type(self.task).__name__} measures {', '.join(self.task.measures)}, but has no test data"
-            )
-        means = {name: value / items for name, value in zip(self.task.measures, sums, strict=True)}
+        sums = sums_of_measures(self.task, self.state.average.model, self.place, self.autocast)
+        means = means_of_measures(self.task.measures, self.accelerator.reduce(sums, "sum").tolist())
         with held_interrupts():
             epoch = self.state.step // self.batches.steps_per_epoch
             self.log.write(TestMetrics(self.state.step, epoch, means))
@@ -268,50 +214,6 @@ class TrainingLoop(Generic[M, B]):
         self.log.sync()
         if self.accelerator.is_main_process:
             self.state.save(self.checkpoint, self.batches.sampling)
-
-
-def _players(accelerator: Accelerator, task: Task[M, B]) -> list[Player[B]]:
-    objectives = list(task.objectives())
-    names = [objective.name for objective in objectives]
-    if not names or len(set(names)) < len(names) or _TAKEN & set(names):
-        taken, got = ", ".join(sorted(_TAKEN)), ", ".join(names) or "none"
-        raise ValueError(f"a task needs objectives with names of their own, other than {taken}; got {got}")
-    return [_player(accelerator, task, index, objective) for index, objective in enumerate(objectives)]
-
-
-def _player(accelerator: Accelerator, task: Task[M, B], index: int, objective: Objective[B]) -> Player[B]:
-    groups = objective.optimizer.param_groups
-    own = set(objective.module.parameters())
-    if not own <= set(task.model.parameters()):
-        raise ValueError(f"the module of {objective.name} is no part of the model: checkpoints would lose it")
-    if any(parameter not in own for group in groups for parameter in group["params"]):
-        raise ValueError(f"the optimizer of {objective.name} has parameters that its module has not")
-    settings = [replace(task.config, learning_rate=float(group["lr"])) for group in groups]
-    # The optimizer stays as it is: nothing is scaled, and Accelerate's own looks for packages on the disk in each step.
-    return Player(index, objective, accelerator.prepare_model(objective.module), settings)
-
-
-def _check_measured(measures: Sequence[str], values: Mapping[str, Tensor]) -> None:
-    if missing := [name for name in measures if name not in values]:
-        raise ValueError(f"measure gives {', '.join(values) or 'nothing'}, and not {', '.join(missing)}")
-    shapes = {name: tuple(values[name].shape) for name in measures}
-    if len(set(shapes.values())) > 1 or len(shapes[measures[0]]) != 1:
-        raise ValueError(f"measure must give a value for each item of a batch, of shape (B,); got the shapes {shapes}")
-
-
-@contextmanager
-def _alone(player: Player[B], players: Sequence[Player[B]]) -> Iterator[None]:
-    """Keeps the others' parameters from gradients of this player's loss, which would be computed and never used."""
-    own = set(player.objective.module.parameters())
-    others = [p for other in players if other is not player for p in other.objective.module.parameters()]
-    held = [parameter for parameter in others if parameter.requires_grad and parameter not in own]
-    for parameter in held:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in held:
-            parameter.requires_grad_(True)
 
 
 def _examples(players: Sequence[Player[B]], measures: Sequence[str]) -> list[StepMetrics | TestMetrics]:
