@@ -102,7 +102,8 @@ class TrainingLoop(Generic[M, B]):
         except DivergedError:
             raise
         except (KeyboardInterrupt, Exception):
-            if self._is_whole:
+            # Of no updates there is nothing to lose, and a checkpoint would stand in the way of the next try.
+            if self._is_whole and self.state.step:
                 self._save()
             raise
         finally:

@@ -23,8 +23,7 @@ def network_precision(model: nn.Module, precision: Precision, device: torch.devi
     Only the networks, where nearly all the work is. An image that is rounded to 8 bits of mantissa between two
     bijections would no longer be the one whose log-determinants are summed, nor could it be recovered.
     """
-    has_bijections = any(isinstance(part, Bijection) for part in model.modules())
-    networks = list(_networks(model)) if precision != "no" and has_bijections else []
+    networks = list(_networks(model)) if precision != "no" and _has_bijections(model) else []
     for network in networks:
         # Each weight is cast once a pass. Kept from a pass without gradients, as reversible flows make, a cast weight
         # would be taken by the next pass for one that needs none: torch 2.10 keeps it across both.
@@ -46,7 +45,7 @@ def loss_precision(model: nn.Module, precision: Precision, device: torch.device)
 
     For these `network_precision` sees to the networks.
     """
-    if precision == "no" or any(isinstance(part, Bijection) for part in model.modules()):
+    if precision == "no" or _has_bijections(model):
         return nullcontext
     return partial(torch.autocast, device.type, dtype=torch.bfloat16)
 
@@ -73,11 +72,14 @@ def any_gradient_layout() -> Iterator[None]:
         yield
 
 
+def _has_bijections(module: nn.Module) -> bool:
+    return any(isinstance(part, Bijection) for part in module.modules())
+
+
 def _networks(module: nn.Module) -> Iterator[nn.Module]:
     """The outermost modules that hold ordinary layers and no bijection."""
     for child in module.children():
-        parts = list(child.modules())
-        if any(isinstance(part, Bijection) for part in parts):
+        if _has_bijections(child):
             yield from _networks(child)
-        elif any(isinstance(part, nn.Conv2d | nn.Linear) for part in parts):
+        elif any(isinstance(part, nn.Conv2d | nn.Linear) for part in child.modules()):
             yield child

@@ -88,8 +88,8 @@ def _player(accelerator: Accelerator, task: Task[M, B], index: int, objective: O
 @contextmanager
 def alone(player: Player[B], players: Sequence[Player[B]]) -> Iterator[None]:
     """Keeps the others' parameters from gradients of this player's loss, which would be computed and never used."""
-    own = set(player.objective.module.parameters())
     others = [p for other in players if other is not player for p in other.objective.module.parameters()]
+    own = set(player.objective.module.parameters()) if others else set()
     held = [parameter for parameter in others if parameter.requires_grad and parameter not in own]
     for parameter in held:
         parameter.requires_grad_(False)

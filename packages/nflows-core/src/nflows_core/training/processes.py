@@ -11,6 +11,7 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 
 _LAST_DROP_SECONDS = 0.2
+"""A guess: some turns of a processor that several processes share."""
 
 
 def on_cpu() -> bool:
@@ -36,7 +37,7 @@ def _disconnect() -> None:
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     torch.distributed.destroy_process_group()
-    # DistributedDataParallel keeps the threads of the connection alive. One of them may still have to drop a tensor of
-    # the last exchange, for which it needs the interpreter: one that is about to end would abort the process, its work
-    # done. Asleep, this thread lets it.
+    # DistributedDataParallel keeps the threads of the connection alive, and now and then a process that ended beside
+    # them was aborted, its work done. Likely one still had to drop a tensor of the last exchange, for which it needs
+    # the interpreter; asleep, this thread lets it.
     time.sleep(_LAST_DROP_SECONDS)
