@@ -69,7 +69,7 @@ def test_without_the_extension_it_says_what_to_do(monkeypatch):
     cuda_ops.has_solver.cache_clear()
     try:
         assert not cuda_ops.has_solver()
-        assert "reinstall invconv with a CUDA compiler" in cuda_ops.describe_solver()
+        assert "INVCONV_CUDA=ON" in cuda_ops.describe_solver()
     finally:
         cuda_ops.has_solver.cache_clear()
 

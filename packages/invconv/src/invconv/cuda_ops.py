@@ -13,7 +13,7 @@ from invconv.geometry import corner_numbers
 
 try:
     from invconv import _cuda
-except ImportError:  # built without a CUDA compiler
+except ImportError:  # which is compiled only if asked for
     _cuda = None  # type: ignore[assignment]
 
 _DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -33,7 +33,7 @@ def has_solver() -> bool:
 def describe_solver() -> str:
     """What `invconv.backends` says of the solver."""
     if not is_compiled():
-        return "missing: the extension was not compiled; reinstall invconv with a CUDA compiler"
+        return "missing: not compiled; reinstall with nvcc and pip's -C cmake.define.INVCONV_CUDA=ON"
     if not has_solver():
         return "compiled, but there is no CUDA device or driver"
     names = sorted({_cuda.device_name(device) for device in range(_cuda.device_count())})
