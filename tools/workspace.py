@@ -15,6 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
+_FLOOR = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[[^\]]*\])?\s*>=\s*(?P<version>[\d.]+)\s*(?P<marker>;.*)?")
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -48,13 +50,20 @@ class Package:
         return sorted(file.parent.name for file in self.folder.glob("src/*/__init__.py"))
 
     @property
+    def extras(self) -> dict[str, list[str]]:
+        """What each of its extras requires, in the words of its pyproject.toml."""
+        extras: dict[str, list[str]] = self.tables["project"].get("optional-dependencies", {})
+        return extras
+
+    def required(self, extras: Iterable[str]) -> list[str]:
+        """What it requires with these extras, in the words of its pyproject.toml."""
+        texts: list[str] = self.tables["project"].get("dependencies", [])
+        return [*texts, *(text for extra in extras for text in self.extras[extra])]
+
+    @property
     def requirements(self) -> list[Requirement]:
         """Everything that it requires, extras included."""
-        project = self.tables["project"]
-        texts = [*project.get("dependencies", [])]
-        for extra in project.get("optional-dependencies", {}).values():
-            texts += extra
-        return [Requirement.parse(text) for text in texts]
+        return [Requirement.parse(text) for text in self.required(self.extras)]
 
     @property
     def groups(self) -> dict[str, list[str]]:
@@ -91,6 +100,24 @@ def reachable(start: Iterable[str], arrows: Mapping[str, set[str]]) -> set[str]:
         reached |= ahead
         ahead = {target for name in ahead for target in arrows[name]} - reached
     return reached
+
+
+def lowest(texts: Iterable[str]) -> list[str]:
+    """The lowest versions that these requirements allow, as requirements; those that name none are left out.
+
+    Of one that is required twice under the same marker it is the higher one.
+    """
+    floors: dict[tuple[str, str], str] = {}
+    for text in texts:
+        match = _FLOOR.fullmatch(text)
+        if match is not None:
+            name, version, marker = normalized(match["name"]), match["version"], match["marker"] or ""
+            floors[name, marker] = max(version, floors.get((name, marker), "0"), key=_numbers)
+    return sorted(f"{name}=={version}{marker}" for (name, marker), version in floors.items())
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 def _entries(groups: Mapping[str, list[str | dict[str, str]]], name: str) -> list[str]:

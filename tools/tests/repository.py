@@ -24,11 +24,11 @@ def write_house(root: Path) -> None:
         """
 [project]
 name = "Solver_Kit"
-dependencies = ["numpy>=1.26"]
-optional-dependencies = { torch = ["torch"] }
+dependencies = ["numpy>=1.26; python_version < '3.13'", "numpy>=2.1; python_version >= '3.13'"]
+optional-dependencies = { torch = ["torch>=2.10"], web = ["flask>=3"] }
 [dependency-groups]
 test = ["solver-kit[torch]"]
-test-lowest = [{ include-group = "test" }, "torch==2.10.*"]
+test-other = [{ include-group = "test" }, "jax"]
 test-numpy = []
 """,
         "solver",
@@ -39,8 +39,8 @@ test-numpy = []
         """
 [project]
 name = "nflows-flows"
-dependencies = ["torch", "solver.kit[torch]>=0.1; os_name>'a'"]
-optional-dependencies = { images = ["tifffile"] }
+dependencies = ["torch>=2.9", "click", "solver.kit[torch]>=0.1; os_name>'a'"]
+optional-dependencies = { images = ["tifffile>=2024.8"] }
 [dependency-groups]
 test = ["zuko", "nflows-flows[images]"]
 lint = ["ruff"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from repository import write_house
 
-from workspace import Requirement, direct_dependencies, reachable, read_packages
+from workspace import Requirement, direct_dependencies, lowest, reachable, read_packages
 
 HOUSE = {
     "solver": set[str](),
@@ -41,6 +41,11 @@ def test_a_package_is_a_folder_with_a_pyproject(tmp_path: Path) -> None:
     packages = read_packages(tmp_path)
     assert list(packages) == ["flows", "geo", "heritage", "solver", "sr"]
     assert packages["geo"].modules == ["nflows_geo"]
+
+
+def test_the_lowest_of_what_is_required_is_its_floor_or_the_highest_of_several() -> None:
+    texts = ["NumPy >= 1.26 ; os_name > 'a'", "torch[x]>=2.9", "torch>=2.10", "rich", "a~=1.0", "b>=1,<3", "c==2"]
+    assert lowest(texts) == ["numpy==1.26; os_name > 'a'", "torch==2.10"]
 
 
 @pytest.mark.parametrize(
