@@ -101,6 +101,40 @@ def test_gradients_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(inverse_channel_spline, (x, *spline))
 
 
+def test_second_derivatives_agree_with_finite_differences() -> None:
+    spline = [part.requires_grad_() for part in random_spline(2, 3, 0.5)]
+    x = (12 * torch.randn(3, 2, 2, 3, dtype=torch.float64)).requires_grad_()
+    weight = torch.randn_like(x)
+
+    # The gradient that comes in is a constant: nothing but the arguments is left to differentiate by.
+    def gradients_of_spline(*inputs: Tensor) -> tuple[Tensor, ...]:
+        y, logdet = channel_spline(*inputs)
+        return torch.autograd.grad((y * weight).sum() + logdet.sum(), inputs, create_graph=True)
+
+    def gradients_of_inverse(*inputs: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad((inverse_channel_spline(*inputs) * weight).sum(), inputs, create_graph=True)
+
+    for function in (gradients_of_spline, gradients_of_inverse):
+        assert torch.autograd.gradcheck(function, (x, *spline), fast_mode=True)
+    for function in (channel_spline, inverse_channel_spline):
+        assert torch.autograd.gradgradcheck(function, (x, *spline), fast_mode=True)
+
+
+def test_knots_that_depend_on_the_images_have_their_second_derivatives() -> None:
+    knots, derivatives = random_spline(2, 3, 0.5)
+    x = (12 * torch.randn(3, 2, 2, 3, dtype=torch.float64)).requires_grad_()
+
+    def slope(x: Tensor) -> Tensor:
+        moved = knots + x.mean().tanh()
+        loss = (
+            channel_spline(x, moved, derivatives)[0].square().sum()
+            + inverse_channel_spline(x, moved, derivatives).sum()
+        )
+        return torch.autograd.grad(loss, x, create_graph=True)[0]
+
+    assert torch.autograd.gradcheck(slope, x, fast_mode=True)
+
+
 def gradients(batches: tuple[Tensor, ...], spline: Spline, weight: Tensor) -> tuple[Tensor, ...]:
     """Of the images, put together again, and of the spline, through all results of both directions."""
     x = [batch.clone().requires_grad_() for batch in batches]
@@ -193,18 +227,73 @@ def test_activation_starts_as_the_identity(dtype: torch.dtype) -> None:
     )
 
 
-def test_activation_is_the_identity_outside_and_smooth_where_it_begins() -> None:
+def test_activation_is_smooth_where_its_tails_begin() -> None:
     torch.manual_seed(0)
     layer = SplineActivation((2, 1, 1), bins=4, tail=3.0).double()
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
-    for far in (-1e4, -3.0, 3.0, 1e4):
-        x = torch.full((1, 2, 1, 1), far, dtype=torch.float64)
-        z, logdet = layer(x)
-        torch.testing.assert_close(z, x)
-        torch.testing.assert_close(logdet, torch.zeros(1, dtype=torch.float64), rtol=0, atol=1e-9)
     inside, outside = (layer(torch.full((1, 2, 1, 1), x, dtype=torch.float64))[1] for x in (3 - 1e-7, 3 + 1e-7))
     torch.testing.assert_close(inside, outside, rtol=0, atol=1e-4)
+
+
+def every_magnitude(dtype: torch.dtype, tail: float) -> Tensor:
+    """Numbers in a tail, from the first behind it to the largest of all, of both signs, (1, 1, n, 1)."""
+    first = torch.nextafter(torch.tensor(tail, dtype=dtype), torch.tensor(torch.inf, dtype=dtype)).item()
+    largest = torch.finfo(dtype).max
+    numbers = [first, 1.1 * tail, *(10.0**power for power in range(1, 31)), largest / 2, largest]
+    return torch.tensor([*numbers, *(-number for number in numbers)], dtype=dtype).view(1, 1, -1, 1)
+
+
+@pytest.mark.parametrize("bins", [2, 5, 16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_activation_is_exactly_the_identity_however_far_out(dtype: torch.dtype, bins: int) -> None:
+    torch.manual_seed(0)
+    x = every_magnitude(dtype, 8.0).repeat(2, 3, 1, 1).requires_grad_()
+    layer = SplineActivation((3, x.shape[2], 1), bins, tail=8.0).to(dtype)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=3)
+    (z, logdet), inverse = layer(x), layer.inverse(x)
+    weight = torch.randn_like(x)
+    assert torch.equal(z, x)
+    assert torch.equal(inverse, x)
+    assert not logdet.any()
+    for output in (z, inverse):
+        of_x, *of_parameters = torch.autograd.grad([output], [x, *layer.parameters()], [weight], retain_graph=True)
+        assert torch.equal(of_x, weight)
+        assert not any(gradient.any() for gradient in of_parameters)
+    of_logdet = torch.autograd.grad(logdet.sum(), [x, *layer.parameters()])
+    assert not any(gradient.any() for gradient in of_logdet)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_activation_at_its_bound_and_at_the_smallest_numbers(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = SplineActivation((1, 2, 1), bins=5, tail=3.0).to(dtype)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    ends = torch.tensor([-3.0, 3.0], dtype=dtype).view(1, 1, 2, 1)
+    z, logdet = layer(ends)
+    assert torch.equal(z, ends)
+    assert torch.equal(layer.inverse(ends), ends)
+    assert logdet.abs() <= 4 * torch.finfo(dtype).eps
+    tiny = torch.tensor([torch.finfo(dtype).tiny, torch.finfo(dtype).smallest_normal / 8], dtype=dtype).view(1, 1, 2, 1)
+    for function in (lambda x: layer(x)[0], layer.inverse):
+        torch.testing.assert_close(function(tiny), function(torch.zeros_like(tiny)))
+        torch.testing.assert_close(function(-tiny), function(torch.zeros_like(tiny)))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_gives_no_number(value: float) -> None:
+    spline = random_spline(2, 5, 1.0)
+    x = line(2, 11)
+    y, inverse = channel_spline(x, *spline)[0], inverse_channel_spline(x, *spline)
+    x[0, 1, 4] = value
+    with_it, logdet = channel_spline(x, *spline)
+    assert logdet.isnan().all()
+    for before, after in ((y, with_it), (inverse, inverse_channel_spline(x, *spline))):
+        torch.testing.assert_close(after[0, 1, 4, 0].item(), value, equal_nan=True)
+        after[0, 1, 4] = before[0, 1, 4]
+        assert torch.equal(before, after)
 
 
 @pytest.mark.parametrize("size", [0.0, 30.0, 1e4])

@@ -70,6 +70,42 @@ def test_is_the_identity_outside_and_smooth_where_it_begins() -> None:
         torch.testing.assert_close(layer(near)[1], torch.zeros(1, dtype=torch.float64), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_is_exactly_the_identity_however_far_out(dtype: torch.dtype) -> None:
+    layer = perturbed((2, 1, 1), 0.5, tail=2.0).to(dtype)
+    for far in (2.0, *(10.0**power for power in range(1, 31)), torch.finfo(dtype).max):
+        for sign in (-1, 1):
+            x = torch.tensor([[0.3, sign * far]], dtype=dtype).view(1, 2, 1, 1).requires_grad_()
+            z, logdet = layer(x)
+            assert torch.equal(z, x)
+            assert torch.equal(layer.inverse(x), x)
+            assert logdet.item() == 0
+            gradients = torch.autograd.grad(z[0, 1].sum() + logdet.sum(), [x, *layer.parameters()])
+            assert torch.equal(gradients[0].flatten(), torch.tensor([0.0, 1.0], dtype=dtype))
+            assert not any(gradient.any() for gradient in gradients[1:])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_gives_no_number(value: float) -> None:
+    layer = perturbed((2, 1, 1), 0.5)
+    x = torch.tensor([[0.3, value]], dtype=torch.float64).view(1, 2, 1, 1)
+    z, logdet = layer(x)
+    torch.testing.assert_close(z, x, equal_nan=True)
+    torch.testing.assert_close(layer.inverse(x), x, equal_nan=True)
+    assert logdet.isnan()
+
+
+@pytest.mark.parametrize("bins", [1, 2, 3])
+def test_the_gradient_of_the_inverse_where_a_bin_starts_as_the_identity(bins: int) -> None:
+    """In the middle of a bin with equal ends, the two formulas of the root meet."""
+    knots = torch.linspace(-1, 1, bins + 1, dtype=torch.float64).expand(2, 1, bins + 1)
+    derivatives = torch.ones(1, bins + 1, dtype=torch.float64)
+    for y in (-0.5, 0.0, 0.5, 2 / 3):
+        y = torch.tensor([y], dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(inverse_entry_spline(y, knots, derivatives), y)
+        torch.testing.assert_close(slope, torch.ones_like(slope))
+
+
 @pytest.mark.parametrize(("scale", "tolerance"), [(0.5, 1e-12), (3.0, 1e-7)])
 def test_increases_and_inverts_exactly(scale: float, tolerance: float) -> None:
     spline = random_splines(scale)

@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::int64_t kPixelsOfUnit = 4096;
 
-// The width of a tail as a bin: so wide that its linear formula does not round, however far out an entry is.
-constexpr double kTail = 1 << 20;
-
 template <class T>
 SplineKernels<T> best_kernels() {
 #ifdef INVCONV_X86
@@ -45,12 +42,12 @@ class Tables {
     const std::int64_t K = splines.bins;
     const T *const x = splines.knots + c * (K + 1), *const y = x + splines.channels * (K + 1);
     const T* const derivative = splines.derivatives + c * (K + 1);
-    set(c, 0, {x[0], -1 / kTail, -kTail, 1, 1, y[0]});
+    set(c, 0, {x[0], 1, 1, 1, 1, y[0]});
     for (std::int64_t k = 0; k < K; ++k) {
       const double width = double(x[k + 1]) - x[k], height = double(y[k + 1]) - y[k], slope = height / width;
       set(c, k + 1, {x[k], 1 / width, height, derivative[k] / slope, derivative[k + 1] / slope, y[k]});
     }
-    set(c, K + 1, {x[K], 1 / kTail, kTail, 1, 1, y[K]});
+    set(c, K + 1, {x[K], 1, 1, 1, 1, y[K]});
   }
 
   void set(std::int64_t c, std::int64_t bin, const double (&values)[kFields]) {

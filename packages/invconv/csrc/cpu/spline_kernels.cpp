@@ -57,6 +57,14 @@ inline Fields<T> find(const Bins<T>& bins, Register<T> x) {
   return found;
 }
 
+// An entry between the knots; one in a tail is taken to the nearest knot, and one that is not finite to NaN.
+template <Field Start, class T>
+inline Register<T> within(const Bins<T>& bins, Register<T> x) {
+  const Register<T> zero{}, first = zero + bins.fields[Start][0], last = zero + bins.fields[Start][bins.count - 1];
+  const Register<T> behind_first = x < first ? first : x;
+  return (behind_first > last ? last : behind_first) + (x - x);
+}
+
 template <class V>
 inline V root(V numbers) {
   for (std::size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i)
@@ -97,12 +105,13 @@ double forward(const Bins<T>& bins, std::int64_t count, const T* x, T* y) {
     Run<T> copy, value, slope;
     const T* const in = read_run(x + start, size, copy);
     for_each_register<T>([&](int i) {
-      const Register<T> at = load<kLanes<T>>(in + i);
-      const Fields<T> bin = find<kX0>(bins, at);
+      const Register<T> x_i = load<kLanes<T>>(in + i), at = within<kX0>(bins, x_i);
+      const Fields<T> bin = find<kX0>(bins, x_i);
       const Register<T> xi = (at - bin.x0) * bin.per_width, eta = 1 - xi;
       const Register<T> e = xi + bin.a * eta, f = eta + bin.b * xi;
       const Register<T> per_d = 1 / (xi * e + eta * f), p = eta * e + xi * f;
-      store<T>(bin.y0 + bin.height * (xi * e * per_d), value + i);
+      const Register<T> between = bin.y0 + bin.height * (xi * e * per_d), behind = x_i + (bin.y0 - bin.x0);
+      store<T>(at == x_i ? between : behind, value + i);
       store<T>(bin.height * bin.per_width * p * per_d * per_d, slope + i);
     });
     std::memcpy(y + start, value, size * sizeof(T));
@@ -119,13 +128,14 @@ void inverse(const Bins<T>& bins, std::int64_t count, const T* y, T* x) {
     Run<T> copy, value;
     const T* const in = read_run(y + start, size, copy);
     for_each_register<T>([&](int i) {
-      const Register<T> at = load<kLanes<T>>(in + i);
-      const Fields<T> bin = find<kY0>(bins, at);
+      const Register<T> y_i = load<kLanes<T>>(in + i), at = within<kY0>(bins, y_i);
+      const Fields<T> bin = find<kY0>(bins, y_i);
       const Register<T> r = (at - bin.y0) / bin.height, q = 1 - r, g = bin.a * q - bin.b * r;
       const Mask<T> rises = g >= 0;
       const Register<T> m = (rises ? g : -g) / 2 + root(g * g / 4 + r * q);
       const Register<T> over = rises ? r : m, with = rises ? m : q;
-      store<T>(bin.x0 + over / ((over + with) * bin.per_width), value + i);
+      const Register<T> between = bin.x0 + over / ((over + with) * bin.per_width), behind = y_i + (bin.x0 - bin.y0);
+      store<T>(at == y_i ? between : behind, value + i);
     });
     std::memcpy(x + start, value, size * sizeof(T));
   });
@@ -166,8 +176,8 @@ inline void gradient_of(const Bins<T>& bins, std::int64_t count, const T* x, con
     std::int32_t numbers[kRun];
     const T *const in = read_run(x + start, size, copy_x), *const given = read_run(grad + start, size, copy_grad);
     for_each_register<T>([&](int i) {
-      const Register<T> at = load<kLanes<T>>(in + i), g = load<kLanes<T>>(given + i);
-      const Fields<T> bin = find<kX0>(bins, at);
+      const Register<T> x_i = load<kLanes<T>>(in + i), at = within<kX0>(bins, x_i), g = load<kLanes<T>>(given + i);
+      const Fields<T> bin = find<kX0>(bins, x_i);
       const Register<T> xi = (at - bin.x0) * bin.per_width, eta = 1 - xi;
       const Register<T> e = xi + bin.a * eta, f = eta + bin.b * xi;
       const Register<T> d = xi * e + eta * f, p = eta * e + xi * f, per_d = 1 / d, per_p = 1 / p;

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from invconv import splines
+from invconv.torch_internals import is_transformed
+from nflows_core.bijections.spline_formula import (
+    followed_gradients,
+    followed_inverse_gradients,
+    followed_inverse_spline,
+    followed_spline,
+    is_gradient_followed,
+)
 from nflows_core.bijections.table_spline import InverseTableSpline, TableSpline
 
 
 def channel_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tensor, Tensor]:
     r"""The spline through the knots, continued with slope one outside of them.
+
+    Outside, an entry is moved by what the value at the last knot is off its place: not at all where they are equal, and
+    then without rounding, however far out it is.
 
     Arguments:
         x: Images, :math:`(B, C, H, W)`.
@@ -22,16 +33,29 @@ def channel_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tenso
 
     Returns:
         The images of the spline, :math:`(B, C, H, W)`, and the sum of :math:`\log dy/dx` over each, :math:`(B,)`.
-        Both can be differentiated once.
     """
+    if _is_followed():
+        return followed_spline(x, knots, derivatives)
     function = _Spline if splines.is_compiled_for(x, knots, derivatives) else TableSpline
     return function.apply(x, knots, derivatives)  # type: ignore[no-any-return]
 
 
 def inverse_channel_spline(y: Tensor, knots: Tensor, derivatives: Tensor) -> Tensor:
-    """The inverse of `channel_spline`; it can be differentiated once."""
+    """The inverse of `channel_spline`."""
+    if _is_followed():
+        return followed_inverse_spline(y, knots, derivatives)
     function = _InverseSpline if splines.is_compiled_for(y, knots, derivatives) else InverseTableSpline
     return function.apply(y, knots, derivatives)  # type: ignore[no-any-return]
+
+
+def _is_followed() -> bool:
+    # An exported graph has the operations of a forward pass, and autograd differentiates these.
+    return is_transformed() or torch.compiler.is_exporting()
+
+
+# The compiled gradients are numbers, of which autograd knows nothing. A gradient that is differentiated again, or of
+# which `torch.func` makes several, is computed by the formula: not by torch's `once_differentiable`, which notices only
+# where the gradient that comes in is differentiated, and is silent about the rest.
 
 
 class _Spline(Function):
@@ -41,10 +65,10 @@ class _Spline(Function):
         return splines.spline(x, knots, derivatives)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_logdet: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives = ctx.saved_tensors
-        return splines.spline_gradient(x, knots, derivatives, grad_y, grad_logdet)
+        gradient = followed_gradients if is_gradient_followed() else splines.spline_gradient
+        return gradient(x, knots, derivatives, grad_y, grad_logdet)
 
 
 class _InverseSpline(Function):
@@ -55,7 +79,7 @@ class _InverseSpline(Function):
         return x
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives = ctx.saved_tensors
-        return splines.inverse_spline_gradient(x, knots, derivatives, grad_x)
+        gradient = followed_inverse_gradients if is_gradient_followed() else splines.inverse_spline_gradient
+        return gradient(x, knots, derivatives, grad_x)

@@ -51,7 +51,7 @@ def terms(xi: Tensor, a: Tensor, b: Tensor) -> Terms:
     f = torch.addcmul(eta, b, xi)
     r = xi * e
     d = torch.addcmul(r, eta, f)
-    p = (eta * e).addcmul_(xi, f)
+    p = torch.addcmul(eta * e, xi, f)
     return Terms(a, b, xi, eta, e, f, d, p, r / d)
 
 
@@ -68,9 +68,10 @@ def root(r: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """
     q = 1 - r
     g = torch.addcmul(a * q, b, r, value=-1)
-    m = torch.addcmul(r * q, g, g, value=0.25).sqrt() + g.abs() / 2
     # Exact for the weights zero and one, and on a CPU much faster than a choice by a condition.
-    rises = torch.ge(g.detach(), 0, out=torch.empty_like(g))
+    rises = (g.detach() >= 0).to(g.dtype)
+    # Not half of abs(): its derivative at zero, where bins start as the identity, is none of the two that are right.
+    m = torch.addcmul(torch.addcmul(r * q, g, g, value=0.25).sqrt(), rises - 0.5, g)
     return torch.lerp(m, r, rises) / (m + torch.lerp(q, r, rises))
 
 
@@ -87,15 +88,16 @@ def knots_and_derivatives(widths: Tensor, heights: Tensor, derivatives: Tensor, 
     Returns:
         Where the knots are and the values there, :math:`(2, N, K + 1, *)`, and the derivatives, :math:`(N, K + 1, *)`.
     """
-    fractions = torch.stack([widths, heights]).softmax(2).cumsum(2)
     bins, behind = widths.shape[1], widths.ndim - 2
+    fractions = torch.stack([widths, heights]).softmax(2).cumsum(2)[:, :, :-1]
     # Each bin has its least part of the range, and its fraction of what remains.
     least, rest = 2 * tail * LEAST, 2 * tail * (1 - LEAST * bins)
-    start = torch.linspace(least - tail, least * bins - tail, bins, dtype=widths.dtype, device=widths.device)
+    start = torch.linspace(least - tail, least * (bins - 1) - tail, bins - 1, dtype=widths.dtype, device=widths.device)
     knots = torch.add(start.view(-1, *[1] * behind), fractions, alpha=rest)
     inner = softplus(derivatives + math.log(math.expm1(1 - LEAST))) + LEAST
-    innermost = (0, 0) * behind
-    return pad(knots, (*innermost, 1, 0), value=-tail), pad(inner, (*innermost, 1, 1), value=1.0)
+    # The sum of all fractions is 1 but for rounding: the ends are put where they belong.
+    end = torch.full_like(knots[:, :, :1], tail)
+    return torch.cat([-end, knots, end], 2), pad(inner, (*(0, 0) * behind, 1, 1), value=1.0)
 
 
 def gradients(t: Terms, height: Tensor, grad_y: Tensor, grad_l: Tensor) -> Tensor:

@@ -73,7 +73,8 @@ def entry_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tensor,
     x0, width, y0, height, a, b = _at(clamped, knots[0], knots, derivatives)
     t = terms((clamped - x0) / width, a, b)
     log_slope = (t.p * (height / width) / t.d / t.d).log()
-    return torch.where(inside, torch.addcmul(y0, height, t.r), x), torch.where(inside, log_slope, 0)
+    # Zero outside, and NaN for what is not finite.
+    return torch.where(inside, torch.addcmul(y0, height, t.r), x), torch.where(inside, log_slope, (x - x).detach())
 
 
 def inverse_entry_spline(y: Tensor, knots: Tensor, derivatives: Tensor) -> Tensor:
