@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bijection_cases import CASES, perturbed
-from nflows_core.bijections import ActNorm, AffineCoupling, Bijection, Composition, Conv1x1, InverseConv2d
+from nflows_core.bijections import ActNorm, AffineCoupling, Bijection, Composition, Conv1x1
 from nflows_core.bijections.reversible import recomputed_activations
 from nflows_core.flow import Flow
 from nflows_core.models import Glow, InverseFlow
@@ -199,14 +199,71 @@ def test_parameters_changed_before_the_backward_pass_are_refused() -> None:
         z.sum().backward()
 
 
-def test_second_derivatives_are_refused() -> None:
-    flow = Composition([AffineCoupling(SHAPE, width=4), InverseConv2d(SHAPE)])
-    x = torch.randn(2, *SHAPE, requires_grad=True)
+def second_derivatives(flow: nn.Module, x: Tensor, context: Tensor, *, reversible: bool) -> tuple[Tensor, ...]:
+    """Of the density by images, context and parameters, times vectors."""
+    inputs = [tensor.detach().requires_grad_() for tensor in (x, context)] + list(flow.parameters())
+    with recomputed_activations(flow) if reversible else nullcontext():
+        log_prob = flow.log_prob(*inputs[:2])
+    gradients = torch.autograd.grad(log_prob.sum(), inputs, create_graph=True)
+    product = sum((gradient.flatten() * torch.linspace(-1, 1, gradient.numel())).sum() for gradient in gradients)
+    return torch.autograd.grad(product, inputs)
+
+
+@pytest.mark.parametrize("model", [Glow, InverseFlow])
+def test_second_derivatives_are_the_ordinary_ones(model: Callable[..., Flow]) -> None:
+    torch.manual_seed(0)
+    flow = model((2, 4, 4), levels=2, depth=2, width=4, context_features=DIMENSIONS)
+    flow, x, context = initialized(flow, torch.float64, 2)
+    expected = second_derivatives(flow, x, context, reversible=False)
+    assert_same(list(second_derivatives(flow, x, context, reversible=True)), list(expected), 1e-8)
+
+
+def test_second_derivatives_of_shared_and_frozen_parameters_are_the_ordinary_ones() -> None:
+    torch.manual_seed(0)
+    shared = AffineCoupling(SHAPE, width=4)
+    frozen = Conv1x1(SHAPE).requires_grad_(False)
+    flow = Composition([Composition([shared, ActNorm(SHAPE)]), frozen, Composition([shared, Conv1x1(SHAPE)])]).double()
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.2)
+    x = torch.randn(3, *SHAPE, dtype=torch.float64)
+    learned = [parameter for parameter in flow.parameters() if parameter.requires_grad]
+
+    def products(reversible: bool) -> list[Tensor]:
+        with recomputed_activations(flow) if reversible else nullcontext():
+            z, logdet = flow(x)
+        gradients = torch.autograd.grad(z.pow(3).sum() + logdet.sum(), learned, create_graph=True)
+        return list(torch.autograd.grad(sum(gradient.square().sum() for gradient in gradients), learned))
+
+    before = list(flow.parameters())
+    assert_same(products(True), products(False), 1e-8)
+    assert all(parameter is other for parameter, other in zip(flow.parameters(), before, strict=True))
+
+
+def test_transforms_see_the_ordinary_function() -> None:
+    torch.manual_seed(0)
+    flow, x, context = initialized(InverseFlow((2, 4, 4), 1, 2, width=4, context_features=DIMENSIONS), torch.float64, 2)
+    parameters = {name: parameter.detach() for name, parameter in flow.named_parameters()}
+
+    def loss(parameters: dict[str, Tensor], image: Tensor, context: Tensor) -> Tensor:
+        return torch.func.functional_call(flow, parameters, (image[None], context[None]))[1].sum()
+
+    of_each = torch.func.vmap(torch.func.grad(loss), (None, 0, 0))
+    expected = of_each(parameters, x, context)
     with recomputed_activations(flow):
-        z, _ = flow(x)
-    (gradient,) = torch.autograd.grad(z.square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()
+        actual = of_each(parameters, x, context)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(actual[name], gradient)
+
+
+def test_parameters_of_the_forward_pass_alone_are_refused() -> None:
+    torch.manual_seed(0)
+    flow = Composition([ActNorm(SHAPE), Conv1x1(SHAPE)])
+    others = {name: (parameter + 0.1).detach().requires_grad_() for name, parameter in flow.named_parameters()}
+    with recomputed_activations(flow):
+        z, _ = torch.func.functional_call(flow, others, (torch.randn(2, *SHAPE),))
+    with pytest.raises(RuntimeError, match="parameters of the flow are others than in the forward pass"):
+        z.sum().backward()
 
 
 class Inaccurate(Bijection):

@@ -3,15 +3,16 @@ r"""Back-propagation that recomputes activations by the inverse, in memory that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.func import functional_call, vjp
 
+from invconv.torch_internals import is_transformed
 from nflows_core.bijections.base import Bijection, Composition
 
 _LARGEST_ERROR = 1e-2
@@ -29,7 +30,9 @@ def recomputed_activations(flow: nn.Module) -> Iterator[None]:
     which is usually below their own (``docs/reproduction.md``). Layers that amplify errors lose more digits, and the
     backward pass stops where the input of a chain does not come back.
 
-    Only the forward pass has to run inside. It can be differentiated once.
+    Only the forward pass has to run inside. A gradient that is differentiated again (``create_graph=True``),
+    `torch.func` and forward mode need what was to be forgotten: they keep every activation, and their results are the
+    same.
 
     Arguments:
         flow: The flow whose compositions are changed; afterwards they are as before.
@@ -37,6 +40,7 @@ def recomputed_activations(flow: nn.Module) -> Iterator[None]:
     Raises:
         ValueError: A bijection has no exact inverse.
         FloatingPointError: In the backward pass, rounding has spoilt what was recomputed.
+        RuntimeError: In the backward pass, the parameters are other ones than in the forward pass.
 
     Example:
         >>> from nflows_core.bijections import ActNorm, Conv1x1
@@ -67,7 +71,7 @@ def check_exact(flow: nn.Module) -> None:
 
 
 def _forward(chain: Composition, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or is_transformed():
         return Composition._forward(chain, x, context)
     # As arguments, so that autograd gives each parameter its gradient: the hooks of data-parallel training wait there.
     return _Recomputed.apply(chain, x, context, *chain.parameters())  # type: ignore[no-any-return]
@@ -87,9 +91,11 @@ class _Recomputed(torch.autograd.Function):
         return z, logdet
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, z_gradient: Tensor, logdet_gradient: Tensor) -> tuple[Tensor | None, ...]:
-        first, z, context, *_ = ctx.saved_tensors
+        first, z, context, *parameters = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return None, *_followed_gradients(ctx, (z_gradient, logdet_gradient))
+        _check_parameters(parameters, ctx.chain.parameters())
         if context is not None:
             context = context.detach().requires_grad_(ctx.needs_input_grad[2])
         learned = [tensor for tensor in (context, *ctx.chain.parameters()) if tensor is not None]
@@ -102,6 +108,42 @@ class _Recomputed(torch.autograd.Function):
             z_gradient = gradients.pull_back(bijection, z, context, outputs, (z_gradient, logdet_gradient))
         _check_recovered(z, first)
         return None, z_gradient, *(gradients.of(tensor) for tensor in (context, *ctx.chain.parameters()))
+
+
+def _followed_gradients(ctx: Any, gradients: tuple[Tensor, Tensor]) -> tuple[Tensor | None, ...]:
+    """The gradients of data, context and parameters, to be differentiated again: by the chain as it is without us."""
+    x, _, context, *parameters = ctx.saved_tensors
+    places = _places(ctx.chain)
+    contexts = () if context is None else (context,)
+
+    def forward(parameters: list[Tensor], *images: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(x.device.type, **ctx.autocast):
+            named = {name: parameters[number] for name, number in places.items()}
+            return functional_call(ctx.chain, named, images, tie_weights=False)  # type: ignore[no-any-return]
+
+    of_parameters, of_x, *of_context = vjp(forward, parameters, x, *contexts)[1](gradients)
+    return of_x, *(of_context or [None]), *of_parameters
+
+
+def _places(chain: nn.Module) -> dict[str, int]:
+    """The number, among `parameters()`, of what stands at each name; a module that stands twice is named once, since
+    `functional_call` would leave the tensors of its call in the other place."""
+    numbers = {id(parameter): number for number, parameter in enumerate(chain.parameters())}
+    return {
+        name: numbers[id(parameter)]
+        for prefix, module in chain.named_modules()
+        for name, parameter in module.named_parameters(prefix, recurse=False)
+    }
+
+
+def _check_parameters(used: Iterable[Tensor], own: Iterable[Tensor]) -> None:
+    # `functional_call` puts others there for the forward pass alone.
+    for tensor, other in zip(used, own, strict=True):
+        if tensor is not other and not (tensor.requires_grad == other.requires_grad and torch.equal(tensor, other)):
+            raise RuntimeError(
+                "reversible back-propagation recomputes activations, but the parameters of the flow are others than in "
+                "the forward pass: call it without recomputed_activations"
+            )
 
 
 def _check_recovered(x: Tensor, expected: Tensor) -> None:
