@@ -3,10 +3,10 @@ between the inverse convolutions of an Inverse-Flow.
 
 The spline through the knots :math:`(x_k, y_k)` with the derivatives :math:`d_k` is that of Gregory & Delbourgo (1982),
 in Durkan et al. (2019) equation 4; outside of the knots it goes on with slope one: there a number is moved by
-:math:`y_K - x_K` or :math:`y_0 - x_0`, and not at all where these are zero, however large it is. Images are :math:`(B, C, H, W)`,
-knots :math:`(2, C, K + 1)` and increasing, derivatives :math:`(C, K + 1)` and positive. The functions are compiled, so
-they take tensors that `is_compiled_for` accepts, and autograd does not see them: gradients are functions of their own.
-No result depends on the number of threads.
+:math:`y_K - x_K` or :math:`y_0 - x_0`, and not at all where these are zero, however large it is. Images are
+:math:`(B, C, H, W)`, knots :math:`(2, C, K + 1)` and increasing, derivatives :math:`(C, K + 1)` and positive. The
+functions are compiled, so they take tensors that `is_compiled_for` accepts, and autograd does not see them: gradients
+are functions of their own. No result depends on the number of threads.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class _Spline(Function):
     @staticmethod
     def backward(ctx: Any, grad_y: Tensor, grad_logdet: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives = ctx.saved_tensors
-        gradient = followed_gradients if is_gradient_followed() else splines.spline_gradient
+        gradient = followed_gradients if is_gradient_followed(grad_y, grad_logdet) else splines.spline_gradient
         return gradient(x, knots, derivatives, grad_y, grad_logdet)
 
 
@@ -81,5 +81,5 @@ class _InverseSpline(Function):
     @staticmethod
     def backward(ctx: Any, grad_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives = ctx.saved_tensors
-        gradient = followed_inverse_gradients if is_gradient_followed() else splines.inverse_spline_gradient
+        gradient = followed_inverse_gradients if is_gradient_followed(grad_x) else splines.inverse_spline_gradient
         return gradient(x, knots, derivatives, grad_x)

@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from invconv.torch_internals import is_transformed
+
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
@@ -71,8 +73,10 @@ class CouplingNetwork(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
-        # With the channels innermost, a convolution of many channels on a small image needs no reordering.
-        x = x.contiguous(memory_format=torch.channels_last)
+        # With the channels innermost, a convolution of many channels on a small image needs no reordering. A transform
+        # of `torch.func` adds dimensions, and knows of no such order.
+        if not is_transformed():
+            x = x.contiguous(memory_format=torch.channels_last)
         hidden = self.first(x, context).relu()
         hidden = self.second(hidden, context).relu()
         return self.last(hidden).contiguous()  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from invconv.torch_internals import is_transformed
+from invconv.torch_internals import is_plain
 from nflows_core.bijections.rational_quadratic import root, terms
 
 X, PER_WIDTH, HEIGHT, A, B, Y = range(6)
@@ -21,8 +21,8 @@ def table_of_bins(knots: Tensor, derivatives: Tensor) -> Tensor:
     """The fields of every bin, :math:`(6, C, K + 2)`; the first and the last are the tails, of size and slope one."""
     width, height = pad(knots.diff(), (1, 1), value=1.0)
     starts_x, starts_y = torch.cat([knots[:, :, :1], knots], 2)
-    ends = pad(derivatives.unfold(1, derivatives.shape[1] - 1, 1), (1, 1), value=1.0)
-    a, b = (ends / (height / width)[:, None]).unbind(1)
+    ends = pad(torch.stack([derivatives[:, :-1], derivatives[:, 1:]]), (1, 1), value=1.0)
+    a, b = ends / (height / width)
     return torch.stack([starts_x, width.reciprocal(), height, a, b, starts_y])
 
 
@@ -52,9 +52,9 @@ def images(rows: Tensor, like: Tensor) -> Tensor:
     return rows.view(like.shape[1], like.shape[0], *like.shape[2:]).transpose(0, 1)
 
 
-def is_gradient_followed() -> bool:
-    """Whether a gradient that is computed now is followed: to be differentiated again, or by `torch.func`."""
-    return not torch.compiler.is_compiling() and (torch.is_grad_enabled() or is_transformed())
+def is_gradient_followed(*gradients: Tensor) -> bool:
+    """Whether what is made of these gradients is followed: to be differentiated again, or by a transform or a mode."""
+    return not torch.compiler.is_compiling() and (torch.is_grad_enabled() or not is_plain(*gradients))
 
 
 def followed_spline(x: Tensor, knots: Tensor, derivatives: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ class TableSpline(Function):
     @staticmethod
     def backward(ctx: Any, grad_y: Tensor, grad_logdet: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives, table, bin_ = ctx.saved_tensors
-        if is_gradient_followed():
+        if is_gradient_followed(grad_y, grad_logdet):
             return followed_gradients(x, knots, derivatives, grad_y, grad_logdet)
         t, _, per_width, height, _ = _terms(within(rows(x), table[X]), table, bin_)
         grad_l = grad_logdet.repeat_interleave(x.shape[2:].numel())
@@ -74,7 +74,7 @@ class InverseTableSpline(Function):
     @staticmethod
     def backward(ctx: Any, grad_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, knots, derivatives, table, bin_ = ctx.saved_tensors
-        if is_gradient_followed():
+        if is_gradient_followed(grad_x):
             return followed_inverse_gradients(x, knots, derivatives, grad_x)
         t, _, per_width, height, _ = _terms(within(rows(x), table[X]), table, bin_)
         grad = (rows(grad_x) * t.d).mul_(t.d).div_(t.p).div_(height).div_(per_width)

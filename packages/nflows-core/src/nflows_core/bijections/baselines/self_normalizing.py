@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from invconv.torch_internals import is_transformed
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.bijections.baselines.kernels import check_odd, orthogonal_center, zero_padded_conv2d
 from nflows_core.bijections.baselines.zero_padded_logdet import zero_padded_logdet
@@ -63,6 +64,8 @@ class SelfNormalizingConv2d(Bijection):
     def _exact_logdet(self) -> Tensor:
         # Kept: it costs more than the convolution, and evaluation needs the same one for every batch.
         weight = self.weight.detach()
+        if is_transformed():  # what `torch.func` puts there has no values to compare, and ends with the transform
+            return zero_padded_logdet(weight, self.shape[1:])
         if self._known is None or not _same(self._known[0], weight):
             self._known = weight.clone(), zero_padded_logdet(weight, self.shape[1:])
         return self._known[1]
