@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nflows_core.runtime.files import atomic_write, sha256
+from nflows_core.runtime.files import atomic_write, require_regular, sha256
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither modes nor limits like these")
 
@@ -134,6 +134,65 @@ def test_a_link_stays_a_link(target: Path) -> None:
         file.write(b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device"])
+def test_a_device_or_a_pipe_stays_what_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(os.devnull)
+    with pytest.raises(FileExistsError, match=r"is a device or a pipe.*target"), atomic_write(path):
+        pass
+    assert not path.is_file()
+    assert names(tmp_path) == ["target"]
+
+
+@posix
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("loop", "dangling"):
+        with pytest.raises(FileNotFoundError, match=f"is a link that leads nowhere; remove it.*{name}"):
+            write(tmp_path / name, 10)
+    assert names(tmp_path) == ["dangling", "loop"]
+
+
+@posix
+def test_the_new_file_is_never_open_to_more_people_than_the_old(target: Path) -> None:
+    target.chmod(0o4600)
+    with atomic_write(target) as file:
+        file.write(b"secret")
+        file.flush()
+        (temporary,) = (path for path in target.parent.iterdir() if path != target)
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(target: Path) -> None:
+    os.chown(target, 1234, 5678)
+    write(target, 10)
+    assert (target.stat().st_uid, target.stat().st_gid) == (1234, 5678)
+
+
+@posix
+def test_other_names_of_the_file_keep_the_old_content(target: Path) -> None:
+    target.with_name("other").hardlink_to(target)
+    write(target, 10)
+    assert target.with_name("other").read_bytes() == b"old"
+
+
+@posix
+def test_a_pipe_is_no_input(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull), tmp_path):
+        with pytest.raises(OSError, match="and no file; remove it or choose another"):
+            require_regular(path)
+    (tmp_path / "file").touch()
+    assert require_regular(tmp_path / "file") == tmp_path / "file"
 
 
 def test_long_names(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.temporary import temporary_folder
 from nflows_geo.raster.files import bounded_memory
 from nflows_geo.raster.grid import Grid
 
@@ -57,8 +57,8 @@ def write_cog(
         ValueError: The blocks do not cover the grid.
         OSError: The folder is missing or not writable, or the disk is full.
     """
-    with atomic_write(path) as target, TemporaryDirectory(dir=Path(path).parent, prefix=".nflows-") as folder:
-        plain, optimised = Path(folder, "plain.tif"), Path(folder, "optimised.tif")
+    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder:
+        plain, optimised = folder / "plain.tif", folder / "optimised.tif"
         profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}
         profile |= {"count": len(bands), "dtype": dtype, "nodata": nodata, "BIGTIFF": "IF_SAFER"}
         profile |= {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band"}

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.temporary import temporary_folder
 
 
 @contextmanager
 def whole_geopackage(target: Path) -> Iterator[Path]:
     """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
-    with atomic_write(target) as file, TemporaryDirectory(dir=target.parent, prefix=".nflows-") as folder, _no_date():
-        written = Path(folder, "written.gpkg")
+    with atomic_write(target) as file, temporary_folder(target.parent) as folder, _no_date():
+        written = folder / "written.gpkg"
         yield written
         with written.open("rb") as source:
             shutil.copyfileobj(source, file, 2**20)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from nflows_core.runtime.temporary import is_temporary, temporary_file
 
 LEFT_BEHIND = frozenset(
     ("$recycle.bin", "@eadir", "__macosx", "desktop.ini", "lost+found", "system volume information", "thumbs.db")
@@ -23,35 +24,47 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
     """Opens a file that replaces ``path`` when the block ends.
 
     Until then it is a temporary file in the same folder. If the block or the disk fails, that file is removed
-    and ``path`` stays as it was; after a power cut it is either the old file or the new one.
+    and ``path`` stays as it was; after a power cut it is either the old file or the new one. What a process that was
+    killed has left is removed by the next one that writes into the folder.
+
+    The new file has the permissions of the old one, and its owner where the system lets us; further names of the old
+    one (hard links) keep the old content, and extended attributes are not carried over.
 
     Arguments:
         path: The file to write; a link stays a link, and what it points to is replaced.
         mode: The mode: ``"w"`` for text, which is UTF-8 with line ends as they are, or ``"wb"`` for bytes.
 
     Raises:
-        OSError: The folder is missing or not writable, or the disk is full; it names the target.
+        OSError: The folder is missing or not writable, the disk is full, or the target is a folder, a device, a pipe or
+            a link that leads nowhere; it names the target.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder; give the name of a file", str(path))
-    if not target.parent.exists():
-        raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(target.parent))
-    temporary = target.with_name(f".nflows-{secrets.token_hex(8)}.tmp")
+    target = _target(path)
     try:
-        with _create(temporary, mode) as file:
+        with temporary_file(target.parent, mode) as (temporary, file):
+            _take_over(target, temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except BaseException as error:
-        _remove(temporary)
-        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            file.close()
+            temporary.replace(target)
+    except OSError as error:
+        if error.errno and (error.filename is None or is_temporary(Path(error.filename))):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(target.parent)
+
+
+def require_regular(path: Path) -> Path:
+    """The path of a file that can be read to its end.
+
+    Raises:
+        OSError: There is no such file, or it is a device or a pipe: reading one may never end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(
+            errno.EINVAL, "is a folder, a device or a pipe, and no file; remove it or choose another", str(path)
+        )
+    return path
 
 
 def is_junk(name: str) -> bool:
@@ -70,16 +83,32 @@ def sha256(path: str | Path) -> str:
     return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
 
 
-def _create(path: Path, mode: str) -> IO[Any]:
-    if mode == "w":
-        return path.open("x", encoding="utf-8", newline="")
-    return path.open("xb")
+def _target(path: str | Path) -> Path:
+    """The file that is to be replaced, behind all links; it need not be there."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; give the name of a file", str(path))
+    if not target.exists() and Path(path).is_symlink():
+        raise FileNotFoundError(errno.ENOENT, "is a link that leads nowhere; remove it", str(path))
+    if target.exists() and not target.is_file():
+        raise FileExistsError(
+            errno.EEXIST, "is a device or a pipe, which no file may replace; give the name of a file", str(path)
+        )
+    if not target.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(target.parent))
+    return target
 
 
-def _remove(path: Path) -> None:
-    # Where the folder itself is missing there is nothing to remove, and the first error is the one to tell.
-    if path.exists():
-        path.unlink()
+def _take_over(target: Path, temporary: Path) -> None:
+    """Gives a new file the owner and the permissions of the one that it replaces, before there is anything in it."""
+    if not target.exists():
+        return
+    status = target.stat()
+    if os.name != "nt":
+        with suppress(PermissionError):  # only root gives files away
+            os.chown(temporary, status.st_uid, status.st_gid)
+    # Not the bits by which a program runs as its owner: the new content is another program.
+    temporary.chmod(status.st_mode & 0o777)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,115 @@
+"""What a killed process leaves is swept by the next one; what a living one writes is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.temporary import sweep, temporary_folder
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks of this kind")
+
+_WRITES = """
+    from pathlib import Path
+    from nflows_core.runtime.temporary import temporary_file, temporary_folder
+    with temporary_file(Path(), "w") as (_, file), temporary_folder(Path()) as folder:
+        file.write("half")
+        file.flush()
+        (folder / "part").write_text("half")
+        print("ready", flush=True)
+        input()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _new_process() -> None:
+    """As if this process had not swept a folder yet."""
+    sweep.cache_clear()
+
+
+@contextmanager
+def writer(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the middle of a temporary file and a temporary folder."""
+    command = [sys.executable, "-c", textwrap.dedent(_WRITES)]
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+
+
+def kill(process: subprocess.Popen[bytes], number: int) -> None:
+    process.send_signal(number)
+    process.wait()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_killed_process_left_goes_with_the_next_file(tmp_path: Path, number: int) -> None:
+    with writer(tmp_path) as process:
+        kill(process, number)
+    assert len(names(tmp_path)) == 2
+    with atomic_write(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert names(tmp_path) == ["file"]
+
+
+def test_what_is_being_written_stays(tmp_path: Path) -> None:
+    with writer(tmp_path) as process:
+        with atomic_write(tmp_path / "file"):
+            sweep.cache_clear()
+            sweep(tmp_path)
+            assert len(names(tmp_path)) == 3
+        assert len(names(tmp_path)) == 3
+        kill(process, signal.SIGKILL)
+
+
+def test_only_files_and_folders_of_ours_are_swept(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    for name in (".nflows-notes.tmp", ".nflows-0123456789abcdef.tmp.bak", "nflows-0123456789abcdef.tmp"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / ".nflows-0123456789abcdef.tmp").symlink_to("victim")
+    os.mkfifo(tmp_path / ".nflows-0123456789abcdee.tmp")
+    before = names(tmp_path)
+    sweep(tmp_path)
+    assert names(tmp_path) == before
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_a_temporary_folder_goes_with_its_content(tmp_path: Path) -> None:
+    with temporary_folder(tmp_path) as folder:
+        (folder / "part").write_text("half")
+    assert names(tmp_path) == []
+
+
+def test_a_name_that_was_swept_before_it_was_locked_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the moment that a file is made and the one that it is locked, it looks as dead as any."""
+    from nflows_core.runtime import temporary
+
+    lock, swept = temporary._lock, []
+
+    def sweep_first(descriptor: int | None, *, wait: bool = True) -> bool:
+        if not swept:
+            swept.extend(path for path in tmp_path.iterdir() if path.is_file())
+            for path in swept:
+                path.unlink()
+        return lock(descriptor, wait=wait)
+
+    monkeypatch.setattr(temporary, "_lock", sweep_first)
+    with atomic_write(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert len(swept) == 1
+    assert (tmp_path / "file").read_bytes() == b"whole"
