@@ -81,10 +81,9 @@ def test_what_is_strange_comes_first(tmp_path: Path, detector: str, capsys: pyte
 
 
 def test_places_and_outlines(tmp_path: Path) -> None:
-    assert call(write_scene(tmp_path / "a.tif"), "-o", tmp_path, "--detector", "rx", "--false-alarm-rate", 0.02) == 0
-    points, polygons = (
-        geopandas.read_file(tmp_path / "anomalies.gpkg", layer=name) for name in ("anomalies", "outlines")
-    )
+    scene, folder = write_scene(tmp_path / "a.tif"), tmp_path / "out"
+    assert call(scene, "-o", folder, "--detector", "rx", "--false-alarm-rate", 0.02) == 0
+    points, polygons = layers(folder)
     x, y = make_grid().place(np.arange(20, 23) + 0.5, 11.5)
     assert (points["x"][0], points["y"][0]) == (pytest.approx(x[2]), pytest.approx(y))
     (longitude,), (latitude,) = transform(CRS.from_epsg(32641), CRS.from_epsg(4326), points["x"][:1], points["y"][:1])
@@ -113,7 +112,7 @@ def test_tiles_leave_no_trace(tmp_path: Path) -> None:
 
 def test_degrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scene = write_scene(tmp_path / "a.tif", Grid(CRS.from_epsg(4326), from_origin(61, 29, 1e-3, 1e-3), WIDTH, HEIGHT))
-    assert call(scene, "-o", tmp_path, "--detector", "rx", "--json") == 0
+    assert call(scene, "-o", tmp_path / "out", "--detector", "rx", "--json") == 0
     row = json.loads(capsys.readouterr().out)["tables"]["What to look at first"][0]
     assert (row["longitude"], row["latitude"]) == (row["x"], row["y"]) == ("61.02250", "28.98850")
 
@@ -121,9 +120,9 @@ def test_degrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_scene_without_anomalies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = np.tile(made_up_spectra(10, 0), (100, 1)).T.reshape(10, 20, 50)[:3]
     scene = write_raster(tmp_path / "a.tif", np.ascontiguousarray(block))
-    assert call(scene, "-o", tmp_path, "--detector", "rx", "--json") == 0
+    assert call(scene, "-o", tmp_path / "out", "--detector", "rx", "--json") == 0
     assert json.loads(capsys.readouterr().out)["anomalies"] == 0
-    assert [len(layer) for layer in layers(tmp_path)] == [0, 0]
+    assert [len(layer) for layer in layers(tmp_path / "out")] == [0, 0]
 
 
 # Planted minerals
@@ -131,7 +130,7 @@ def test_a_scene_without_anomalies(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_planted_minerals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_scene(tmp_path / "a.tif")
-    assert call(path, "-o", tmp_path, "--detector", "rx", "--planted", *SENTINEL, "--json") == 0
+    assert call(path, "-o", tmp_path / "out", "--detector", "rx", "--planted", *SENTINEL, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert set(report["planted_mean_auroc"]) == set(FRACTIONS)
     scene = open_scene(path, sensor="sentinel-2")

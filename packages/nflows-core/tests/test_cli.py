@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from nflows_core.bijections import ActNorm
 from nflows_core.cli import nflows
 from nflows_core.data import read_images
 from nflows_core.evaluation import image_grid
-from nflows_core.runs import load_run
+from nflows_core.runs import experiment, load_run
+from nflows_core.runs.folder import RUN_FILES
 from nflows_core.testing import call_command, kill_at_call
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
@@ -145,6 +147,70 @@ def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(trained: Path, tm
     assert call("train", tmp_path / "missing", "-o", tmp_path, *TINY, "--overwrite") == 2
     assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--levels", "4") == 2
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+# Folders of others
+
+
+def stranger(folder: Path) -> dict[str, str]:
+    """A folder with files that are called as those of a run."""
+    folder.mkdir()
+    for name in RUN_FILES:
+        (folder / name).write_text("mine")
+    return texts(folder)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("without", [None, "config.json"])
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_folder_of_somebody_else_is_not_trained_into(
+    tmp_path: Path, without: str | None, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = stranger(tmp_path / "theirs")
+    if without:
+        (tmp_path / "theirs" / without).unlink()
+        del before[without]
+    (tmp_path / "link").symlink_to("theirs")
+    for name in ("theirs", "link"):
+        assert call("train", "digits", "-o", tmp_path / name, *TINY, *options) == 2
+        assert "that no nflows command made" in capsys.readouterr().err
+    assert texts(tmp_path / "theirs") == before
+
+
+def test_the_demo_is_not_trained_into_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    before = stranger(tmp_path / "demo")
+    assert call("demo", "-o", tmp_path / "demo") == 2
+    assert texts(tmp_path / "demo") == before
+
+
+def test_the_demo_replaces_no_run_but_a_demo(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained, tmp_path / "demo")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "demo").iterdir()}
+    assert call("demo", "-o", tmp_path / "demo") == 2
+    assert "a run is there" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "demo").iterdir()} == before
+    monkeypatch.setattr(experiment, "DEMO", replace(experiment.DEMO, epochs=1))
+    monkeypatch.setattr(experiment, "DEMO_MODEL", {"levels": 1, "depth": 1, "width": 4})
+    for _ in range(2):
+        assert call("demo", "-o", tmp_path / "new") == 0
+
+
+@pytest.mark.parametrize("options", [("--overwrite",), ("--resume",)])
+def test_no_file_of_a_run_is_written_through_a_link(trained: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    victim = tmp_path / "victim"
+    for name in ("model.safetensors", "metrics.csv", "report.html"):
+        shutil.copytree(trained, tmp_path / name)
+        (tmp_path / name / name).rename(victim)
+        (tmp_path / name / name).symlink_to(victim)
+        before = victim.read_bytes()
+        settings = () if options == ("--resume",) else TINY
+        assert call("train", "digits", "-o", tmp_path / name, *settings, *options) == 2
+        assert victim.read_bytes() == before
 
 
 # Bad input

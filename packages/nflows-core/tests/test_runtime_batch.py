@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nflows_core.runtime.batch import conclude, inputs_argument, output_option, run_batch, skip_existing_option
 from nflows_core.runtime.cli import Application, run
@@ -18,7 +21,8 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.jobs import Batch, plan_batch
 from nflows_core.runtime.options import dask_option
-from nflows_core.runtime.status import STATUS_FILE, StatusLog
+from nflows_core.runtime.ownership import MARK_FILE, STATUS_FILE
+from nflows_core.runtime.status import StatusLog
 
 
 def shout(source: Path, target: Path) -> Mapping[str, Any]:
@@ -56,7 +60,7 @@ def test_a_bad_file_stops_nothing(tmp_path: Path) -> None:
     assert [outcome.job for outcome in result.outcomes] == list(batch.jobs)
     assert [outcome.result for outcome in result.outcomes] == [{"letters": 3}, None, {"letters": 5}]
     assert result.exit_code == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "c.txt", STATUS_FILE]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MARK_FILE, "a.txt", "c.txt", STATUS_FILE]
     assert (tmp_path / "out" / "c.txt").read_text() == "THREE"
 
 
@@ -188,12 +192,105 @@ def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
         run_batch(batch, shout, skip_existing=True)
 
 
-@pytest.mark.parametrize("content", [b"", b"half", b'{"a": 1}\n', b'{"a": 1}\nhalf', b"\n\n\xff"])
-def test_only_a_half_line_is_dropped(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / STATUS_FILE).write_bytes(content)
-    with StatusLog(tmp_path):
+LINE = b'{"input": "a", "output": "a", "status": "done", "seconds": 0.1, "error": null, "result": null}\n'
+
+
+def enter(folder: Path) -> None:
+    with StatusLog(folder):
         pass
+
+
+@pytest.mark.parametrize("content", [b"", LINE[:3], LINE[:-1], LINE, LINE + b"half", LINE * 2 + LINE[:-1]])
+def test_only_a_half_line_is_dropped(tmp_path: Path, content: bytes) -> None:
+    enter(tmp_path)
+    (tmp_path / STATUS_FILE).write_bytes(content)
+    enter(tmp_path)
     assert (tmp_path / STATUS_FILE).read_bytes() == content[: content.rfind(b"\n") + 1]
+
+
+@pytest.mark.parametrize("content", [b"half", b"{}", b'{"a": 1}\nhalf', b"\n\n\xff", b"[" * 100_000, b'{"input": 1}\n'])
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_log_of_somebody_else_stays_to_the_last_byte(tmp_path: Path, content: bytes, marked: bool) -> None:
+    if marked:
+        enter(tmp_path)
+    (tmp_path / STATUS_FILE).write_bytes(content)
+    with pytest.raises(FileExistsError, match=r"no nflows command made|is no log of ours; move it"):
+        enter(tmp_path)
+    assert (tmp_path / STATUS_FILE).read_bytes() == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    batch, victim = batch_of(tmp_path, a="one"), tmp_path / "victim"
+    for name in (STATUS_FILE, "a.txt"):
+        run_batch(batch, shout)
+        (tmp_path / "out" / name).unlink()
+        victim.write_text("precious, without a newline")
+        (tmp_path / "out" / name).symlink_to(victim)
+        with pytest.raises((FileExistsError, ValueError), match="is a link"):
+            run_batch(plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}), shout, skip_existing=True)
+        assert victim.read_text() == "precious, without a newline"
+        (tmp_path / "out" / name).unlink()
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"such as a\.txt; choose a new or an empty folder"):
+        run_batch(batch, shout)
+    assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+TAMPERED: dict[str, Any] = {
+    "input": st.text() | st.none(),
+    "output": st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text()) | st.none(),
+    "status": st.sampled_from(["done", "failed", "skipped"]) | st.lists(st.just("done")) | st.integers(),
+    "seconds": st.floats() | st.text(),
+    "error": st.text() | st.none(),
+    "result": st.none() | st.integers() | st.dictionaries(st.text(), st.integers()),
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tail=st.fixed_dictionaries(TAMPERED).map(lambda line: json.dumps(line).encode())
+    | st.binary(max_size=200)
+    | st.sampled_from([b"[" * 100_000, b"9" * 5000, b"null", b"{}", b"\0\0\0", b'"' + b"a" * 1_000_000 + b'"'])
+)
+def test_a_log_that_was_tampered_with_is_read_or_refused(tmp_path: Path, tail: bytes) -> None:
+    batch = batch_of(tmp_path, a="one")
+    log = tmp_path / "out" / STATUS_FILE
+    log.unlink(missing_ok=True)
+    run_batch(batch, shout)
+    log.write_bytes(log.read_bytes() + tail + b"\n")
+    try:
+        result = run_batch(batch, shout, skip_existing=True)
+    except ValueError as error:
+        assert re.search(r"line \d+ of status\.jsonl is damaged; remove it", str(error))  # noqa: PT017
+    else:
+        assert result.counts() == {"done": 0, "skipped": 1, "failed": 0}
+
+
+# What may be read
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_among_the_inputs_fails_alone(tmp_path: Path) -> None:
+    batch_of(tmp_path, a="one", c="three")
+    os.mkfifo(tmp_path / "in" / "b.txt")
+    (tmp_path / "in" / "d.txt").symlink_to(os.devnull)
+    result = run_batch(plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}), shout)
+    assert [outcome.status for outcome in result.outcomes] == ["done", "failed", "done", "failed"]
+    assert "b.txt: is a folder, a device or a pipe" in str(result.outcomes[1].error)
+
+
+def test_no_memory_is_said_in_words(tmp_path: Path) -> None:
+    def exhaust(source: Path, target: Path) -> None:
+        raise MemoryError
+
+    (failed,) = run_batch(batch_of(tmp_path, a="one"), exhaust).failed
+    assert str(failed.error).startswith("out of memory; take smaller or fewer inputs")
 
 
 # Ctrl-C

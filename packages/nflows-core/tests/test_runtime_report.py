@@ -14,6 +14,7 @@ import pytest
 
 from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
 from nflows_core.runtime.files import sha256
+from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.page import Table, shown
 from nflows_core.runtime.report import report_json, write_csv, write_report
@@ -112,7 +113,7 @@ def test_page_needs_nothing_else(tmp_path: Path, png: Path) -> None:
     assert references == ["data:image/png;base64," + base64.b64encode(png.read_bytes()).decode()]
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "http" not in html
+    assert not re.search("https?:", html)
     assert "prefers-color-scheme: dark" in html
 
 
@@ -137,6 +138,42 @@ def test_page_shows_numbers_pictures_tables_curves_settings_in_this_order(tmp_pa
     ]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
+
+
+def test_page_forbids_what_it_does_not_need(tmp_path: Path, png: Path) -> None:
+    write_report(tmp_path, "Title", {"a": 1}, pictures={"Samples": png})
+    (policy,) = [attributes for tag, attributes in page_of(tmp_path).tags if "http-equiv" in attributes]
+    assert policy["http-equiv"] == "Content-Security-Policy"
+    assert {"default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"} <= set(policy["content"].split("; "))
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.png", "\x1b[31mred", "a\u202eb", "nul\0"])
+def test_a_report_of_any_name(tmp_path: Path, png: Path, name: str) -> None:
+    report = write_report(
+        tmp_path,
+        name,
+        {name: name, "settings": {name: [name]}},
+        inputs={name: png},
+        tables=[Table(name, [{name: name}])],
+        curves=[Curve(name, name, name, {name: [(0, 1.0)]})],
+        pictures={name: png},
+    )
+    assert json.loads((tmp_path / "report.json").read_bytes().decode()) == report
+    assert sum(visible(name) in text for text in page_of(tmp_path).text) >= 12
+
+
+@pytest.mark.parametrize("file", ["report.json", "report.html"])
+def test_a_report_of_somebody_else_stays(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(FileExistsError, match=f"is no report of ours; move it.*{file}"):
+        write_report(tmp_path, "Title", {"a": 1})
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["{}"]
+
+
+def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
+    for title in ("One", "Two"):
+        write_report(tmp_path, title, {"a": 1})
+        assert title in (tmp_path / "report.html").read_text()
 
 
 def test_page_escapes(tmp_path: Path, png: Path) -> None:

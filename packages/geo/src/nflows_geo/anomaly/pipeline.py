@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from nflows_core.runtime.clock import Clock
+from nflows_core.runtime.ownership import claim_folder, refuse_foreign
+from nflows_core.runtime.report import REPORT_FILES
 from nflows_geo.anomaly.listing import list_anomalies
 from nflows_geo.anomaly.report import ScoredScene, write_anomaly_report
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing, Scorer, learn_detector
@@ -19,6 +21,8 @@ from nflows_geo.scene import Scene, provenance, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
 SCORES_FILE, ANOMALIES_FILE = "anomaly.tif", "anomalies.gpkg"
+_FILES = (SCORES_FILE, ANOMALIES_FILE, *REPORT_FILES)
+_KIND = "anomaly map"
 
 
 def anomaly_scene(
@@ -44,6 +48,7 @@ def anomaly_scene(
         The content of ``report.json``.
 
     Raises:
+        FileExistsError: The folder holds files that are not of an anomaly map of ours.
         ValueError: The scene has one band, too few valid pixels or a band that tells nothing; or the memory is too
             little.
 
@@ -54,6 +59,7 @@ def anomaly_scene(
         >>> report["pixels_above_threshold"], report["scene"]["valid_pixels"]
         (35, 3600)
     """
+    refuse_foreign(folder, _KIND, _FILES)
     require_several_bands(scene)
     view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()
@@ -63,7 +69,7 @@ def anomaly_scene(
         parts = run.parts(scene, scorer.draw_tile, layers=len(scene.bands))
         clock.stop("learn")
         drawing = ScoreDrawing(scene, view)
-        folder.mkdir(parents=True, exist_ok=True)
+        claim_folder(folder, _KIND, _FILES)
         write_cog(
             folder / SCORES_FILE,
             scene.grid,

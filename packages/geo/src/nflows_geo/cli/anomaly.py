@@ -10,6 +10,7 @@ import click
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import dask_option, memory_option, output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     DETECTORS,
@@ -79,8 +80,8 @@ def anomaly(
     )
     for caption, rows in report["tables"].items():
         if caption not in (HOW_TO_READ, "Bands"):
-            click.echo(f"{caption}\n{table(rows)}\n")
-    click.echo(f"{folder / ANOMALIES_FILE}: {report['listed_anomalies']} of {report['anomalies']:,} anomalies")
+            echo(f"{caption}\n{table(rows)}\n")
+    echo(f"{folder / ANOMALIES_FILE}: {report['listed_anomalies']} of {report['anomalies']:,} anomalies")
     print_report(report)
 
 

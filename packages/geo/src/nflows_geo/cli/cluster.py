@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, clustering_option, opened, scene_options, units_option, watched
 
@@ -43,6 +44,6 @@ def cluster(
     refuse_overwriting(output, scene.inputs.values())
     tiling = Tiling(memory, dask=dask, watch=watched)
     report = cluster_scene(scene, output, clustering, units=units, seed=seed, tiling=tiling)
-    click.echo(table(report["units"]))
-    click.echo(f"\n{output}: {len(report['units'])} units by {clustering}")
+    echo(table(report["units"]))
+    echo(f"\n{output}: {len(report['units'])} units by {clustering}")
     print_report(report)

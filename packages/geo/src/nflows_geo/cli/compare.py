@@ -11,7 +11,9 @@ import click
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import output_folder_option
+from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import cell, table
 from nflows_geo.cli.options import METHODS, GeoCommand, labels_on, labels_options, opened, scene_options
 
@@ -46,6 +48,7 @@ def compare(
     """
     from nflows_geo import comparison as compared
 
+    refuse_foreign(folder, compared.KIND, compared.RESULTS)
     scene = opened(paths, **options)
     ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
     with progress("maps", len(methods) * seeds) as advance:
@@ -53,10 +56,10 @@ def compare(
     report = compared.write_comparison(comparison, folder, scene, ground, labels)
     for caption, rows in report["tables"].items():
         if caption != compared.RUNS:
-            click.echo(f"{caption}\n{report['readings'][caption]}\n\n{table(with_intervals(rows))}\n")
-    click.echo(compared.INTERVALS)
+            echo(f"{caption}\n{report['readings'][caption]}\n\n{table(with_intervals(rows))}\n")
+    echo(compared.INTERVALS)
     for run, problem in comparison.failures.items():
-        click.echo(f"{run}: {problem}", err=True)
+        echo(f"{run}: {problem}", err=True)
     print_report(report)
     return ExitCode.FAILED if comparison.failures else ExitCode.DONE
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
 
@@ -24,7 +25,7 @@ def info(paths: tuple[Path, ...], **options: Any) -> None:
 
     scene = opened(paths, **options)
     report = examine(scene, watch=watched)
-    click.echo(f"{report['scene']}, {report['quantity']}\n{scene.grid}")
-    click.echo(f"{report['valid_pixels']:,} of {report['pixels']:,} pixels are valid in all bands\n")
-    click.echo(table(report["bands"]))
+    echo(f"{report['scene']}, {report['quantity']}\n{scene.grid}")
+    echo(f"{report['valid_pixels']:,} of {report['pixels']:,} pixels are valid in all bands\n")
+    echo(table(report["bands"]))
     print_report(report)

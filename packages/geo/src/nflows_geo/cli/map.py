@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import dask_option, memory_option, output_folder_option
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
@@ -62,6 +63,6 @@ def map_(
         labels_file=labels,
         minimum_pixels=min_pixels,
     )
-    click.echo(table(report["tables"]["Units"]))
-    click.echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    echo(table(report["tables"]["Units"]))
+    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
     print_report(report)

@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.terminal import echo
 from nflows_geo.cli.options import GeoCommand, opened, reduction_option, scene_options, watched
 
 
@@ -36,5 +37,5 @@ def reduce(
     scene = opened(paths, dask=dask, **options)
     refuse_overwriting(output, scene.inputs.values())
     report = reduce_scene(scene, output, reduction, seed=seed, tiling=Tiling(memory, dask=dask, watch=watched))
-    click.echo(f"{output}: components by {reduction}, {report['components']} of them")
+    echo(f"{output}: components by {reduction}, {report['components']} of them")
     print_report(report)

@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import seed_option
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, labels_on, labels_options, opened
 
@@ -46,12 +47,12 @@ def score(
     scene = opened(scenes, grid=geological_map if align else None, align=align) if scenes else None
     ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
     report = score_map(source, scene, ground, labels_file=labels, seed=seed)
-    click.echo(table(report["units"]))
+    echo(table(report["units"]))
     if scene is not None:
-        click.echo(f"\n{table([report['without_labels']])}")
+        echo(f"\n{table([report['without_labels']])}")
     if ground is not None:
         agreement = report["against_labels"]
-        click.echo(f"\n{table(_agreement_rows(agreement))}\n\n{table(confusion_rows(ground.names, agreement))}")
+        echo(f"\n{table(_agreement_rows(agreement))}\n\n{table(confusion_rows(ground.names, agreement))}")
     print_report(report)
 
 

@@ -8,6 +8,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, refuse_overwriting
+from nflows_core.runtime.terminal import echo
 from nflows_geo.cli.options import GeoCommand, watched
 
 
@@ -22,5 +23,5 @@ def smooth(geological_map: Path, output: Path) -> None:
 
     refuse_overwriting(output, [geological_map])
     report = smooth_map(geological_map, output, tiling=Tiling(watch=watched))
-    click.echo(f"{output}: {report['changed_pixels']:,} of {report['mapped_pixels']:,} pixels have another unit")
+    echo(f"{output}: {report['changed_pixels']:,} of {report['mapped_pixels']:,} pixels have another unit")
     print_report(report)

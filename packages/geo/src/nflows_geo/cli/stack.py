@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, refuse_overwriting
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
 
@@ -27,6 +28,6 @@ def stack(paths: tuple[Path, ...], output: Path, **options: Any) -> None:
     scene = opened(paths, **options)
     refuse_overwriting(output, scene.inputs.values())
     report = stack_scene(scene, output, watch=watched)
-    click.echo(f"{scene.name}, {scene.quantity}\n{scene.grid}\n\n{table(report['bands'])}\n")
-    click.echo(f"{output}: {report['valid_pixels']:,} of {report['pixels']:,} pixels are valid")
+    echo(f"{scene.name}, {scene.quantity}\n{scene.grid}\n\n{table(report['bands'])}\n")
+    echo(f"{output}: {report['valid_pixels']:,} of {report['pixels']:,} pixels are valid")
     print_report(report)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
-from nflows_core.runtime.report import write_csv, write_report
+from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_geo.comparison.comparing import METHODS, Comparison
 from nflows_geo.evaluation import over_seeds
 from nflows_geo.labels import Labels
@@ -39,6 +40,10 @@ INTERVALS = (
 FILES = {UNITS: "table-7.1.csv", OWN_SPACE: "table-7.2-own.csv", BAND_SPACE: "table-7.2-bands.csv",
          LABELS: "table-7.3.csv", RUNS: "runs.csv"}  # fmt: skip
 
+KIND = "comparison of methods"
+RESULTS = (*FILES.values(), *REPORT_FILES)
+"""What `write_comparison` writes."""
+
 _SCORES = ("calinski_harabasz", "davies_bouldin", "silhouette")
 _AGREEMENT = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_information")
 
@@ -57,7 +62,11 @@ def write_comparison(
 
     Returns:
         The content of ``report.json``.
+
+    Raises:
+        FileExistsError: The folder holds files that are not of a comparison of ours.
     """
+    claim_folder(folder, KIND, RESULTS)
     shown = tables(comparison)
     report = write_report(
         folder,

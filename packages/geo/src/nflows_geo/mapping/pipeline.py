@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.clock import Clock
+from nflows_core.runtime.ownership import claim_folder, refuse_foreign
+from nflows_core.runtime.report import REPORT_FILES
 from nflows_geo.evaluation import score_rows
 from nflows_geo.figures import View
 from nflows_geo.labels import Labels
@@ -19,6 +21,8 @@ from nflows_geo.scene import Scene, provenance, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
 MAP_FILE, POLYGONS_FILE = "map.tif", "units.gpkg"
+_FILES = (MAP_FILE, POLYGONS_FILE, *REPORT_FILES)
+_KIND = "geological map"
 
 
 def map_scene(
@@ -48,6 +52,7 @@ def map_scene(
         The content of ``report.json``.
 
     Raises:
+        FileExistsError: The folder holds files that are not of a map of ours.
         ValueError: The scene has one band, no valid pixel, a constant band, or fewer distinct spectra than units; or
             the memory is too little.
 
@@ -56,9 +61,10 @@ def map_scene(
         >>> report = map_scene(open_scene(Path("scene.tif")), Recipe(units=3), Path("out"))
         >>> [row["pixels"] for row in report["tables"]["Units"]]
         [1200, 1200, 1200]
-        >>> sorted(path.name for path in Path("out").iterdir())
+        >>> sorted(path.name for path in Path("out").glob("[!.]*"))
         ['map.tif', 'report.html', 'report.json', 'units.gpkg']
     """
+    refuse_foreign(folder, _KIND, _FILES)
     require_several_bands(scene)
     view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()
@@ -71,7 +77,7 @@ def map_scene(
         clock.stop("learn")
         units = mapper.clustering.classes
         drawing = Drawing(scene, units, view, labels)
-        folder.mkdir(parents=True, exist_ok=True)
+        claim_folder(folder, _KIND, _FILES)
         tags = provenance(scene, f"{recipe.reduction}, {recipe.clustering}, {units} units", recipe.seed)
         write_map(folder / MAP_FILE, scene.grid, gathered(parts, drawing.add), units, tags)
         clock.stop("draw")

@@ -14,6 +14,7 @@ from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, ro
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:
         report = compare(data, folder, candidates, arguments, config, size=size, rounds=rounds, progress=advance)
-    click.echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows_of(report)]))
+    echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows_of(report)]))
     for model, problem in report["diverged"].items():
-        click.echo(f"{model}: {problem}", err=True)
+        echo(f"{model}: {problem}", err=True)
     print_report(report)
     return ExitCode.FAILED if report["diverged"] else ExitCode.DONE
 

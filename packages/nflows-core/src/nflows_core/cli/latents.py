@@ -11,6 +11,7 @@ import click
 
 from nflows_core.cli.options import FilePath, RunPath, show, size_option
 from nflows_core.runtime.cli import Command, json_option
+from nflows_core.runtime.terminal import echo
 
 _PicturePath = click.Path(exists=True, dir_okay=False, path_type=Path)
 _output_option = click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
@@ -48,7 +49,7 @@ def interpolate(
     from nflows_core.runs.edits import interpolate_pictures
 
     interpolate_pictures(folder, pictures, output, steps=steps, n=count, size=size, data=data)
-    click.echo(output)
+    echo(output)
 
 
 @click.command(cls=Command)
@@ -96,4 +97,4 @@ def edit(
 
 def _show_measured(measured: Mapping[str, Mapping[str, Any]]) -> None:
     for image, values in measured.items():
-        click.echo(f"{image}: {values['before']:.3f} -> {', '.join(f'{value:.3f}' for value in values['after'])}")
+        echo(f"{image}: {values['before']:.3f} -> {', '.join(f'{value:.3f}' for value in values['after'])}")

@@ -10,6 +10,7 @@ import click
 
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.page import shown, words
+from nflows_core.runtime.terminal import echo
 from nflows_core.shipped import find_run
 
 MODEL_METAVAR = "NAME[:ARGUMENT=VALUE,...]"
@@ -36,5 +37,5 @@ def show(result: Mapping[str, Any]) -> None:
     """Prints the numbers of a result for people, and all of it for ``--json``."""
     for name, value in result.items():
         if not isinstance(value, Mapping):
-            click.echo(f"{words(name):<32} {shown(value)}")
+            echo(f"{words(name):<32} {shown(value)}")
     print_report(result)

@@ -9,6 +9,7 @@ import click
 from nflows_core.cli.options import FilePath, RunPath
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.options import seed_option
+from nflows_core.runtime.terminal import echo
 
 
 @click.command(cls=Command)
@@ -32,4 +33,4 @@ def sample(folder: Path, count: int, output: Path, temperature: float, names: tu
 
     rows = class_rows(read_run(folder), count, names)
     save_samples(load_on_device(folder), output, count, temperature=temperature, seed=seed, rows=rows)
-    click.echo(output)
+    echo(output)

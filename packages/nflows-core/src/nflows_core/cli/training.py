@@ -15,6 +15,7 @@ from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from nflows_core.models import ModelChoice
@@ -87,9 +88,8 @@ def demo(folder: Path) -> None:
     """Train an Inverse-Flow on the embedded handwritten digits, in at most three minutes."""
     from nflows_core.runs import experiment
 
-    model, config = experiment.DEMO_MODEL, experiment.DEMO
-    with _epochs(config.epochs) as progress:
-        experiment.train("digits", folder, "inverse-flow", model, config, overwrite=True, progress=progress)
+    with _epochs(experiment.DEMO.epochs) as progress:
+        experiment.train_demo(folder, progress=progress)
     _report(folder, "Inverse-Flow on handwritten digits")
 
 
@@ -133,6 +133,6 @@ def _report(folder: Path, title: str) -> None:
     if not _is_main_process():
         return
     report = report_run(folder, title)
-    click.echo(headlines(report))
-    click.echo(f"{'report':<32} {folder / 'report.html'}")
+    echo(headlines(report))
+    echo(f"{'report':<32} {folder / 'report.html'}")
     print_report(report)

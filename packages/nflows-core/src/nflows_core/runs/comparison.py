@@ -25,8 +25,9 @@ from nflows_core.runs import experiment
 from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, load_on_device, read_run
 from nflows_core.runs.report import RECONSTRUCTED_IMAGES
 from nflows_core.runtime.curve import Curve, Points
+from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
-from nflows_core.runtime.report import write_csv, write_report
+from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_core.training import DivergedError, StepMetrics, TrainingConfig
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 
@@ -62,8 +63,10 @@ def compare(
         progress: The function that is called after every update.
 
     Raises:
+        FileExistsError: The folder holds files that are not ours.
         ValueError: Two candidates are the same, or a run in the folder was trained otherwise.
     """
+    claim_folder(folder, "comparison", (TABLE_FILE, *REPORT_FILES))
     texts = [candidate.text for candidate in candidates]
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise ValueError(f"{twice[0]} is given twice")

@@ -2,7 +2,6 @@ r"""Trains a flow on a data set, from its beginning or from where it was stopped
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +12,12 @@ import torch
 from nflows_core.data.images import DataError
 from nflows_core.data.read import read_images
 from nflows_core.flow import Flow
-from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import build, defaults
 from nflows_core.runs.conditioning import check_labelled
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, build_run, read_run, save_run
-from nflows_core.runs.report import REPORT_FILES
+from nflows_core.runs.folder import CONFIG_FILE, RUN_FILES, Run, RunError, build_run, read_run, refuse_taken, save_run
 from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
-from nflows_core.training.trainer import CHECKPOINT_FILE
 
 DEMO = TrainingConfig(epochs=40, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
@@ -55,12 +50,9 @@ def train(
     Raises:
         DataError: The data cannot be used.
         ModelError: There is no such model, or it does not take these arguments, or images of this shape.
-        FileExistsError: The folder has a run.
+        FileExistsError: The folder has a run, or files that are not ours.
     """
-    if not overwrite and (folder / CONFIG_FILE).exists():
-        raise FileExistsError(
-            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
-        )
+    refuse_taken(folder, overwrite)
     images, test = read_images(data, "train", size), read_images(data, "test", size)
     if len(test) < 2:
         raise DataError(
@@ -81,6 +73,15 @@ def train(
     return flow
 
 
+def train_demo(folder: Path, *, progress: Progress | None = None) -> Flow:
+    """Trains the demo, an Inverse-Flow on the embedded digits; only a demo that is in the folder already is replaced.
+
+    Raises:
+        FileExistsError: The folder has another run, or files that are not ours.
+    """
+    return train("digits", folder, "inverse-flow", DEMO_MODEL, DEMO, overwrite=_has_demo(folder), progress=progress)
+
+
 def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow:
     """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
 
@@ -89,6 +90,7 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
         folder: The folder of the run.
         progress: The function that the `Trainer` calls after every update.
     """
+    refuse_taken(folder, overwrite=True)
     run = replace(read_run(folder), data=data)
     torch.manual_seed(run.training.seed)
     images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
@@ -96,6 +98,16 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     flow = Trainer(task, folder, progress).fit(resume=True)
     save_run(folder, run, flow)
     return flow
+
+
+def _has_demo(folder: Path) -> bool:
+    try:
+        run = read_run(folder)
+    except RunError:
+        return False
+    return (run.model, run.data, run.training) == ("inverse-flow", "digits", DEMO) and (
+        run.arguments | DEMO_MODEL == run.arguments
+    )
 
 
 def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
@@ -109,6 +121,7 @@ def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
 
 def remove_run(folder: Path) -> None:
     """Removes the files that a run leaves in its folder, and nothing else."""
-    names = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE)
-    for name in (*names, *REPORT_FILES):
-        (folder / name).unlink(missing_ok=True)
+    for name in RUN_FILES:
+        # Without its configuration the folder would be nobody's; `save_run` replaces it.
+        if name != CONFIG_FILE:
+            (folder / name).unlink(missing_ok=True)

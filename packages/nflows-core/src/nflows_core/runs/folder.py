@@ -7,6 +7,7 @@ r"""The run folder: what a training leaves behind, and all that evaluation and s
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,17 +17,30 @@ from torch import Tensor
 
 from nflows_core import shipped
 from nflows_core.flow import Flow
+from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import ModelError, build
 from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.report import versions
+from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.ownership import refuse_foreign
+from nflows_core.runtime.report import REPORT_FILES, versions
 from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.processes import processes
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+SAMPLES_FILE = "samples.png"
+RECONSTRUCTION_FILE = "reconstruction.png"
+RUN_FILES = (
+    *(CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE),
+    *(SAMPLES_FILE, RECONSTRUCTION_FILE, *REPORT_FILES),
+)
+"""All that a run leaves in its folder."""
+
+KIND = "run"
 _WEIGHTS = "weights"
 
 
@@ -60,14 +74,35 @@ def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
 
     Called once before the training, so that an unfinished run can be resumed and sampled, and once after it. Of several
     processes, the main one writes.
+
+    Raises:
+        FileExistsError: The folder is not ours, or a file of the run is a link.
     """
     if not processes().is_main_process:
         return
+    refuse_foreign(folder, KIND, RUN_FILES)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:
-        json.dump({**asdict(run), "versions": versions()}, file, indent=2)
+        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions()}, indent=2))
     if flow is not None:
         write_tensors(folder / WEIGHTS_FILE, flow.state_dict(), _WEIGHTS)
+
+
+def refuse_taken(folder: Path, overwrite: bool = False) -> None:
+    """Refuses to begin a run in a folder that has one, or that is not ours.
+
+    Arguments:
+        folder: The folder of the run, which need not exist.
+        overwrite: Whether a run that is there may be replaced.
+
+    Raises:
+        FileExistsError: The folder is taken.
+    """
+    refuse_foreign(folder, KIND, RUN_FILES)
+    if not overwrite and (folder / CONFIG_FILE).exists():
+        raise FileExistsError(
+            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
+        )
 
 
 def read_run(folder: Path) -> Run:

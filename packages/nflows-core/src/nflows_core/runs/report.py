@@ -25,16 +25,20 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, context_of
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, load_on_device, read_run
+from nflows_core.runs.folder import (
+    CONFIG_FILE,
+    RECONSTRUCTION_FILE,
+    SAMPLES_FILE,
+    WEIGHTS_FILE,
+    load_on_device,
+    read_run,
+)
 from nflows_core.runs.pictures import save_reconstruction, save_samples
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 
-SAMPLES_FILE = "samples.png"
-RECONSTRUCTION_FILE = "reconstruction.png"
-REPORT_FILES = (SAMPLES_FILE, RECONSTRUCTION_FILE, "report.json", "report.html")
 RECONSTRUCTED_IMAGES = 1000
 HEADLINES = (
     "bits_per_dim_before_training",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.errors import explain
+from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.jobs import Job
 
 Process = Callable[[Path, Path], Mapping[str, Any] | None]
@@ -56,6 +57,8 @@ def attempt(process: Process, job: Job) -> Outcome:
     """Runs one job, on whatever machine; an error becomes part of the outcome."""
     start = time.perf_counter()
     try:
+        if not job.source.is_dir():
+            require_regular(job.source)
         job.target.parent.mkdir(parents=True, exist_ok=True)
         # As it will be read again, and here so that a result of no JSON is this file's failure.
         result = json.loads(json.dumps(process(job.source, job.target), allow_nan=False))

@@ -3,7 +3,8 @@
 Example:
     >>> from tempfile import TemporaryDirectory
     >>> from nflows_core.runtime.files import atomic_write
-    >>> from nflows_core.runtime.jobs import plan_batch
+    >>> from nflows_core.runtime.foreign_text import visible
+from nflows_core.runtime.jobs import plan_batch
     >>> def shout(source: Path, target: Path) -> None:
     ...     with atomic_write(target, "w") as file:
     ...         file.write(source.read_text().upper())
@@ -27,9 +28,12 @@ import click
 from nflows_core.runtime.attempt import Outcome, Process, Status, attempt
 from nflows_core.runtime.cli import Invocation
 from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.jobs import Batch, Job
+from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
-from nflows_core.runtime.status import STATUS_FILE, StatusLog
+from nflows_core.runtime.status import StatusLog
+from nflows_core.runtime.terminal import echo
 
 _SHOWN_FAILURES = 10
 
@@ -83,6 +87,7 @@ def run_batch(
     Raises:
         CommandError: The run was interrupted, or the cluster does not answer.
         ModuleNotFoundError: Dask is not installed.
+        FileExistsError: The folder of the results holds files that no command of ours made.
         OSError: The log cannot be written.
     """
     jobs = batch.jobs
@@ -106,10 +111,10 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     """Tells people how a batch ended and which files failed; returns the exit code."""
     failed = result.failed
     for outcome in failed[:_SHOWN_FAILURES]:
-        click.echo(f"{outcome.job.source}: {_one_line(outcome.error)}", err=True)
-    click.echo(", ".join(f"{count} {status}" for status, count in result.counts().items() if count), err=True)
+        echo(f"{visible(outcome.job.source)}: {_one_line(outcome.error)}", err=True)
+    echo(", ".join(f"{count} {status}" for status, count in result.counts().items() if count), err=True)
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
-        click.echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
+        echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
     return result.exit_code
 
 
@@ -131,13 +136,13 @@ def _show_traceback(outcome: Outcome) -> None:
     """Where the person asked to debug."""
     context = click.get_current_context(silent=True)
     if outcome.traceback and context is not None and context.ensure_object(Invocation).debug:
-        click.echo(outcome.traceback, err=True)
+        echo(outcome.traceback, err=True)
 
 
 def _told(outcome: Outcome) -> str:
     """A few words for the progress."""
     words = f"{outcome.seconds:.1f} s" if outcome.status == Status.DONE else str(outcome.status)
-    return f"{outcome.job.source}, {words}{f': {_one_line(outcome.error)}' if outcome.error else ''}"
+    return f"{visible(outcome.job.source)}, {words}{f': {_one_line(outcome.error)}' if outcome.error else ''}"
 
 
 def _one_line(text: str | None) -> str:

@@ -35,6 +35,7 @@ import click
 
 from nflows_core.runtime.errors import CommandError, ExitCode, explain
 from nflows_core.runtime.report import report_json
+from nflows_core.runtime.terminal import echo
 
 ENTRY_POINTS = "nflows.commands"
 """The entry-point group by which an installed package adds a command or a group of them."""
@@ -156,7 +157,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         if invocation.debug:
             traceback.print_exc()
         message, exit_code = explain(error)
-        click.echo(f"nflows: error: {_speaker()}{message}", err=True)
+        echo(f"nflows: error: {_speaker()}{message}", err=True)
         return exit_code
     return result if isinstance(result, int) else ExitCode.DONE
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 from enum import IntEnum
 
 import click
+
+from nflows_core.runtime.foreign_text import visible
 
 
 class ExitCode(IntEnum):
@@ -64,11 +67,27 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return "interrupted", ExitCode.INTERRUPTED
         case OSError() if error.strerror:
             return _system(error), ExitCode.USAGE if isinstance(error, _PATH_ERRORS) else ExitCode.FAILED
-        case ValueError() | ModuleNotFoundError():
+        case ValueError() | ModuleNotFoundError() if str(error):
             return str(error), ExitCode.USAGE
-        case FloatingPointError() | MemoryError():
+        case FloatingPointError() | MemoryError() if str(error) and type(error) in (FloatingPointError, MemoryError):
             return str(error), ExitCode.FAILED
-    return f"{type(error).__name__}: {error}; --debug shows where", ExitCode.FAILED
+    if _is_memory_error(error):
+        return _out_of_memory(error), ExitCode.FAILED
+    return f"{type(error).__name__}{f': {error}' if str(error) else ''}; --debug shows where", ExitCode.FAILED
+
+
+def _is_memory_error(error: BaseException) -> bool:
+    """Torch has an error of its own on a GPU, and none on a CPU; it is not imported to find out."""
+    is_torch = isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    )
+    return isinstance(error, MemoryError) or is_torch
+
+
+def _out_of_memory(error: BaseException) -> str:
+    wanted = re.search(r"allocate [\d.,]+ ?\w+[^;.]*", str(error))
+    amount = f": unable to {wanted[0]}" if wanted else ""
+    return f"out of memory{amount}; take smaller or fewer inputs at once, or a machine with more memory"
 
 
 def _usage(error: click.UsageError) -> str:
@@ -77,6 +96,6 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _system(error: OSError) -> str:
-    place = "" if error.filename is None else f"{error.filename}: "
+    place = "" if error.filename is None else f"{visible(error.filename)}: "
     advice = _ADVICE.get(error.errno or 0)
     return f"{place}{error.strerror}{'' if advice is None else f'; {advice}'}"

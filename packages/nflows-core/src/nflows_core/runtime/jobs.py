@@ -66,7 +66,7 @@ def plan_batch(
 
     Raises:
         OSError: An input is missing, or a folder cannot be read.
-        ValueError: There is no input, or results would replace each other or an input.
+        ValueError: There is no input, or results would replace each other, an input, or what a link leads to.
     """
     if missing := [path for path in inputs if not path.exists()]:
         raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(missing[0]))
@@ -136,6 +136,8 @@ def _check(jobs: Sequence[Job], inputs: Sequence[Path], output: Path, suffixes: 
         if taken := by_target.get(os.path.normcase(folder)):
             raise ValueError(f"{taken.source} would become {folder}, which is a folder of other results; rename it")
     _check_inputs(jobs)
+    if link := next((job.target for job in jobs if job.target != output and job.target.is_symlink()), None):
+        raise ValueError(f"{link} is a link, and what it leads to would be replaced; remove it")
 
 
 def _check_inputs(jobs: Sequence[Job]) -> None:

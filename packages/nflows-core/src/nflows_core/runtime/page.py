@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.curve import HEIGHT, WIDTH, Curve, draw
+from nflows_core.runtime.foreign_text import visible
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -56,7 +57,7 @@ def render_page(
     environment.filters |= {"words": words, "shown": shown}
     template = files("nflows_core.runtime").joinpath("page.html.jinja").read_text(encoding="utf-8")
     values = {key: value for key, value in report.items() if key not in _SHOWN_ELSEWHERE}
-    return environment.from_string(template).render(
+    page = environment.from_string(template).render(
         title=report["title"],
         numbers={key: value for key, value in values.items() if not isinstance(value, Mapping)},
         groups={key: list(_flat(value)) for key, value in values.items() if isinstance(value, Mapping) and value},
@@ -66,6 +67,7 @@ def render_page(
         height=HEIGHT,
         pictures={caption: _png(caption, picture) for caption, picture in pictures.items()},
     )
+    return visible(page, keep="\n")
 
 
 def words(key: str) -> str:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
+from nflows_core.runtime.foreign_text import visible
+from nflows_core.runtime.terminal import echo
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total, message="")
-        yield lambda message: bar.update(task, advance=1, message=message)
+        yield lambda message: bar.update(task, advance=1, message=visible(message))
 
 
 @contextmanager
@@ -52,6 +53,6 @@ def _lines(what: str, total: int) -> Iterator[Callable[[str], None]]:
     def advance(message: str) -> None:
         nonlocal done
         done += 1
-        click.echo(f"{what} {done}/{total}: {message}", err=True)
+        echo(f"{what} {done}/{total}: {visible(message)}", err=True)
 
     yield advance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import errno
 import math
 import os
 import platform
@@ -14,8 +14,11 @@ from typing import Any
 
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import atomic_write, sha256
+from nflows_core.runtime.foreign_text import as_cell, from_cell, to_json
+from nflows_core.runtime.ownership import is_ours
 from nflows_core.runtime.page import Table, render_page
 
+REPORT_FILES = ("report.json", "report.html")
 _PACKAGES = ("torch", "numpy", "invconv", "nflows_core")
 
 
@@ -52,6 +55,7 @@ def write_report(
     Raises:
         ValueError: A number is not finite, a picture is no PNG, or ``report`` has a key that is added here.
         TypeError: A value is of no type that JSON has.
+        FileExistsError: The folder has a report that is not ours.
         OSError: A file cannot be read or written.
     """
     added = {
@@ -68,7 +72,9 @@ def write_report(
     page = render_page(complete, tables, curves, pictures or {})
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("report.html", page), ("report.json", report_json(complete))):
+    _refuse_foreign_report(folder)
+    # First the one by which the folder is known to be ours.
+    for name, text in ((REPORT_FILES[0], report_json(complete)), (REPORT_FILES[1], page)):
         with atomic_write(folder / name, "w") as file:
             file.write(text)
     return complete
@@ -82,7 +88,7 @@ def digested(files: Mapping[str, str | Path], digests: Mapping[str, str] | None 
 
 def report_json(report: Mapping[str, Any]) -> str:
     """The text of ``report.json``."""
-    return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return to_json(report, indent=2, sort_keys=True) + "\n"
 
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -91,15 +97,25 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
     Arguments:
         path: The file to write.
         rows: The rows, at least one, with the same columns; a list in a cell is written as JSON, nothing as an empty
-            cell.
+            cell, and a text that a spreadsheet would take for a formula as `as_cell` says.
 
     Raises:
         OSError: The file cannot be written.
     """
     with atomic_write(path, "w") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(map(_cell, rows[0]))
+        table.writerows([_cell(row[key]) for key in rows[0]] for row in rows)
+
+
+def read_csv(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a table that `write_csv` wrote, with every text as it was.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return [{from_cell(key): from_cell(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
 
 
 def versions(packages: Sequence[str] = ()) -> dict[str, str | None]:
@@ -117,7 +133,16 @@ def machine() -> dict[str, str | int | None]:
 
 
 def _cell(value: object) -> object:
-    return json.dumps(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return to_json(value)
+    return as_cell(value) if isinstance(value, str) else value
+
+
+def _refuse_foreign_report(folder: Path) -> None:
+    if is_ours(folder):
+        return
+    if found := next((path for path in (folder / name for name in REPORT_FILES) if path.exists()), None):
+        raise FileExistsError(errno.EEXIST, "is no report of ours; move it, or choose another folder", str(found))
 
 
 def _version(package: str) -> str | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nflows_core.runtime.attempt import Outcome, Status
+from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_json
 from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
 
-STATUS_FILE = "status.jsonl"
+_KIND = "batch of results"
+_BEGINNING = b'{"input": '
 
 
 class StatusLog:
@@ -22,6 +25,7 @@ class StatusLog:
         folder: The folder of the log, made if it is missing; without one there is no log.
 
     Raises:
+        FileExistsError: The folder or the file in it is not ours.
         OSError: The folder or the file cannot be written.
     """
 
@@ -31,9 +35,8 @@ class StatusLog:
 
     def __enter__(self) -> StatusLog:
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = (self._folder / STATUS_FILE).open("a+b")
-            _drop_half_line(self._file)
+            claim_folder(self._folder, _KIND, [STATUS_FILE])
+            self._file = _open(self._folder / STATUS_FILE)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -52,8 +55,7 @@ class StatusLog:
             "error": outcome.error,
             "result": outcome.result,
         }
-        # What is no Unicode in a name becomes the escape that JSON has for it.
-        self._file.write(json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+        self._file.write(f"{to_json(line)}\n".encode())
         self._file.flush()
 
     def finished(self, jobs: Iterable[Job]) -> dict[Job, Outcome]:
@@ -74,9 +76,8 @@ class StatusLog:
         results: dict[str, Any] = {}
         for number, text in enumerate(self._lines(), 1):
             try:
-                line = json.loads(text)
-                status, output, result = line["status"], line["output"], line["result"]
-            except (ValueError, KeyError, TypeError) as error:
+                status, output, result = _parse(text)
+            except ValueError as error:
                 raise ValueError(f"{self._folder}: line {number} of {STATUS_FILE} is damaged; remove it") from error
             if status == Status.DONE:
                 results[output] = result
@@ -87,14 +88,44 @@ class StatusLog:
     def _lines(self) -> Iterator[bytes]:
         if self._file is not None:
             self._file.seek(0)
-            yield from self._file
+            yield from _lines(self._file)
 
     def _name(self, job: Job) -> str:
         return job.target.name if self._folder is None else job.target.relative_to(self._folder).as_posix()
 
 
+def _open(path: Path) -> BinaryIO:
+    """The log, to be read and to be added to; what is no log of ours stays as it is."""
+    if path.exists() and not (is_status_log(path) or _begins_our_line(path)):
+        raise FileExistsError(errno.EEXIST, "is no log of ours; move it, or choose another folder", str(path))
+    file = path.open("a+b")
+    _drop_half_line(file)
+    return file
+
+
+def _begins_our_line(path: Path) -> bool:
+    """Whether a kill came before the first line was whole."""
+    with path.open("rb") as file:
+        line = file.readline(MOST_JSON_BYTES)
+    return line[: len(_BEGINNING)] == _BEGINNING[: len(line)] and not line.endswith(b"\n")
+
+
+def _parse(text: bytes) -> tuple[str, str, Any]:
+    match parse_json(text):
+        case {"status": str(status), "output": str(output), "result": dict() | None as result}:
+            return status, output, result
+    raise ValueError("no line of ours")
+
+
 def _drop_half_line(file: BinaryIO) -> None:
-    file.seek(0)
+    whole = end = file.seek(0)
     # Line by line, for there is one for each of a million files.
-    whole = sum(len(line) for line in file if line.endswith(b"\n"))
+    for line in _lines(file):
+        end += len(line)
+        whole = end if line.endswith(b"\n") else whole
     file.truncate(whole)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines from here on; one that is longer than any of ours in pieces."""
+    return iter(lambda: file.readline(MOST_JSON_BYTES), b"")

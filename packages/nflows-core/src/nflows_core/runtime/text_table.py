@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.page import shown, words
 
 
@@ -20,7 +21,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         glow          1.271
         finc            1.2
     """
-    cells = [[words(key) for key in rows[0]], *([cell(value) for value in row.values()] for row in rows)]
+    cells = [[visible(words(key)) for key in rows[0]], *([cell(value) for value in row.values()] for row in rows)]
     right = [isinstance(value, int | float) for value in rows[0].values()]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
@@ -35,4 +36,4 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def cell(value: object) -> str:
     """A value in a table: of a number below a thousand, four digits."""
-    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else shown(value)
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else visible(shown(value))
