@@ -99,7 +99,7 @@ def test_trailing_bytes(tmp_path: Path) -> None:
     write_idx(tmp_path / "train-images-idx3-ubyte", TRAIN)
     with (tmp_path / "train-images-idx3-ubyte").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(DataError, match="161 bytes where 160 belong"):
+    with pytest.raises(DataError, match="more than 160 bytes where 160 belong"):
         read_images(tmp_path, "train")
 
 

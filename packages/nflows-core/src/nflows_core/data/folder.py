@@ -9,6 +9,7 @@ from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import lay_out
 from nflows_core.data.pictures import read_layout
 from nflows_core.data.split import SplitName
+from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.folders import walk
 
 
@@ -28,7 +29,7 @@ def read_folder(path: Path, split: SplitName, size: int | None = None) -> Images
     """
     names, folders = _contents(path)
     layout = lay_out(path, names, folders, split)
-    return read_layout(path, layout, lambda name: (path / name).open("rb"), size)
+    return read_layout(path, layout, lambda name: require_regular(path / name).open("rb"), size)
 
 
 def _contents(root: Path) -> tuple[list[str], list[str]]:

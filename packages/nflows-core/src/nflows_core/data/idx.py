@@ -8,10 +8,12 @@ the sizes as big-endian 32-bit integers, then the values in row-major order (Y. 
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,9 +21,12 @@ from numpy.typing import NDArray
 
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.split import SplitName, split_indices
+from nflows_core.runtime.files import require_regular
 
 _PREFIXES = {"train": ("train",), "test": ("t10k", "test")}
 _GZIP_MAGIC = b"\x1f\x8b"
+_PIECE = 2**24
+_Stream = gzip.GzipFile | BinaryIO
 
 
 def read_idx(path: Path, split: SplitName) -> Images:
@@ -51,20 +56,56 @@ def is_idx(path: Path) -> bool:
 
 
 def parse_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """The array of bytes in one IDX file, compressed or not, that must have ``ndim`` dimensions."""
-    data = _read_bytes(path)
+    """The array of bytes in one IDX file, compressed or not, that must have ``ndim`` dimensions.
+
+    No more is read, and no more inflated, than the file says that it holds.
+
+    Raises:
+        DataError: It is cut off or no such file, holds something else than it says, or nothing.
+    """
+    try:
+        with require_regular(path).open("rb") as file:
+            return _parse(path, _inflated(file), ndim)
+    except (EOFError, OSError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cut off or damaged ({reason}); fetch the file again") from error
+
+
+def _parse(path: Path, file: _Stream, ndim: int) -> NDArray[np.uint8]:
     magic = struct.pack(">HBB", 0, 8, ndim)
-    if data[:4] != magic:
+    begins = file.read(4)
+    if begins != magic:
         raise DataError(
-            f"{path}: begins with {data[:4].hex(' ') or 'nothing'}, but an IDX file of bytes in {ndim} "
+            f"{path}: begins with {begins.hex(' ') or 'nothing'}, but an IDX file of bytes in {ndim} "
             f"dimensions begins with {magic.hex(' ')}; is it the right file?"
         )
-    start = 4 + 4 * ndim
-    sizes = struct.unpack(f">{ndim}I", data[4:start].ljust(4 * ndim, b"\0"))
-    expected = start + int(np.prod(sizes, dtype=object))
-    if len(data) != expected:
-        raise DataError(f"{path}: {len(data):,} bytes where {expected:,} belong; fetch the file again")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(sizes)
+    header = file.read(4 * ndim)
+    sizes = struct.unpack(f">{ndim}I", header.ljust(4 * ndim, b"\0"))
+    expected = math.prod(sizes)
+    # One byte more than belongs says as much as a million times as many, to which a small file may inflate.
+    data = _read(file, expected + 1)
+    if len(header) < 4 * ndim or len(data) != expected:
+        found, start = len(begins) + len(header) + len(data), len(begins) + 4 * ndim
+        count = f"more than {found - 1:,}" if len(data) > expected else f"{found:,}"
+        raise DataError(f"{path}: {count} bytes where {start + expected:,} belong; fetch the file again")
+    if 0 in sizes:
+        what = "images" if ndim == 3 else "labels"
+        raise DataError(f"{path}: holds no {what}, but {' x '.join(map(str, sizes))} values; fetch the file again")
+    return np.frombuffer(data, np.uint8).reshape(sizes)
+
+
+def _inflated(file: BinaryIO) -> _Stream:
+    is_compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if is_compressed else file
+
+
+def _read(file: _Stream, most: int) -> bytearray:
+    """So many bytes, or all that there are: piece by piece, for a header may claim any size."""
+    data = bytearray()
+    while piece := file.read(min(_PIECE, most - len(data))):
+        data += piece
+    return data
 
 
 def _image_file(folder: Path, split: str) -> Path | None:
@@ -82,8 +123,6 @@ def _image_file(folder: Path, split: str) -> Path | None:
 def _read_pair(chosen: Path, every: Sequence[Path]) -> Images:
     """The images of the file ``chosen``; its classes are numbered by the labels beside ``every`` file."""
     pixels = parse_idx(chosen, 3)
-    if not len(pixels):
-        raise DataError(f"{chosen}: holds no images")
     labels = _read_labels(chosen)
     images = torch.tensor(pixels).unsqueeze(1)
     if labels is None:
@@ -101,13 +140,3 @@ def _read_labels(images: Path) -> NDArray[np.uint8] | None:
         if file != images and file.exists():
             return parse_idx(file, 1)
     return None
-
-
-def _read_bytes(path: Path) -> bytes:
-    data = path.read_bytes()
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path}: cut off or damaged ({error}); fetch the file again") from error

@@ -35,9 +35,12 @@ def read_npy(path: Path, split: SplitName | None) -> Images:
 def _load(path: Path) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # A header is parsed as Python, whose parser fails with nearly every error that there is.
         raise DataError(
-            f"{path}: not a plain array ({error}); save one by numpy.save (pickled objects are never loaded)"
+            f"{path}: not a plain array ({str(error)[:100]}); save one by numpy.save (pickled objects are never loaded)"
         ) from error
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: an archive of arrays; save the images alone by numpy.save")

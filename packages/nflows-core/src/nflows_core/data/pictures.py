@@ -12,6 +12,7 @@ from torch import Tensor
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import Layout
 from nflows_core.data.resize import fit_square
+from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.images import Picture, PictureError, decode_picture
 
 Opener = Callable[[str], IO[bytes]]
@@ -95,11 +96,12 @@ def decode(name: str, open_file: Opener) -> Tensor:
         with open_file(name) as file:
             return _colours(decode_picture(file))
     except Exception as error:
-        raise DataError(f"{name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DataError(f"{name}: {reason}") from error
 
 
 def _open(name: str) -> IO[bytes]:
-    return Path(name).open("rb")
+    return require_regular(Path(name)).open("rb")
 
 
 def _has_colour(name: str, open_file: Opener) -> bool:

@@ -45,6 +45,8 @@ def read_images(path: str | Path, split: SplitName, size: int | None = None) -> 
 def _read_path(path: Path, split: SplitName, size: int | None) -> Images:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give images, or the word digits for the demo set")
+    if not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: a device or a pipe, which may have no end; give a file or a folder")
     if is_idx(path):
         return read_idx(path, split)
     if not path.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -15,6 +15,9 @@ from nflows_core.data.pictures import read_layout
 from nflows_core.data.split import SplitName
 from nflows_core.runtime.files import is_junk
 
+_MOST_RATIO = 100
+"""Pictures are compressed already; only empty ones of formats that are not shrink as much."""
+_ANY_ARCHIVE = 2**30
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -35,7 +38,8 @@ def read_tar(path: Path, split: SplitName | None, size: int | None = None) -> Im
 
 
 def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: int | None) -> Images:
-    members = {name: member for member in archive if (name := _clean(member.name)) and not member.isdir()}
+    bounded = _bounded(path, archive)
+    members = {name: member for member in bounded if (name := _clean(member.name)) and not member.isdir()}
     _check_end(archive)
     top = _lone_top(members)
     members = {name.removeprefix(top): member for name, member in members.items()}
@@ -43,12 +47,28 @@ def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: i
     layout = lay_out(path, members, folders - {"."}, split)
 
     def read(name: str) -> IO[bytes]:
-        file = archive.extractfile(members[name])
+        try:
+            file = archive.extractfile(members[name])
+        except (KeyError, RecursionError) as error:
+            raise OSError("a link that leads nowhere") from error
         if file is None:
             raise OSError("not a regular file")
         return file
 
     return read_layout(path, layout, read, size)
+
+
+def _bounded(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members, as long as no more is in them than pictures are compressed from."""
+    most, claimed = max(_ANY_ARCHIVE, _MOST_RATIO * path.stat().st_size), 0
+    for member in archive:
+        claimed += member.size
+        if claimed > most:
+            raise DataError(
+                f"{path}: with {member.name} it would hold {claimed:,} bytes, and has no size for as many; unpack it "
+                "yourself if you trust it"
+            )
+        yield member
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
