@@ -79,8 +79,8 @@ def test_an_unknown_argument_is_named() -> None:
     [
         ({}, "missing 1 required positional argument: 'shape'"),
         ({"shape": (1, 6, 8)}, "height and width must be even"),
-        ({"shape": (1, 8, 8), "depth": 0}, "depth must be at least 1, got 0"),
-        ({"shape": (1, 8, 8), "width": "wide"}, ""),
+        ({"shape": (1, 8, 8), "depth": 0}, "depth must be an integer from 1 to 1,000, got 0"),
+        ({"shape": (1, 8, 8), "width": "wide"}, "width must be an integer from 1 to 8,192, got 'wide'"),
     ],
 )
 def test_a_value_that_it_does_not_take_is_told(arguments: dict[str, object], reason: str) -> None:

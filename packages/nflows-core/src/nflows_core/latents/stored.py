@@ -8,7 +8,7 @@ from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.latents.attributes import MEASURES, attribute_values
 from nflows_core.latents.directions import AttributeDirection, attribute_direction
-from nflows_core.runtime.tensors import read_tensors, write_tensors
+from nflows_core.runtime.tensors import CheckpointError, read_tensors, write_tensors
 
 DIRECTIONS_FILE = "directions.safetensors"
 _KIND = "directions"
@@ -45,4 +45,7 @@ def stored_directions(folder: Path) -> dict[str, AttributeDirection]:
     if not path.exists():
         return {}
     vectors, header = read_tensors(path, _KIND)
-    return {name: AttributeDirection(vectors[name], **header["attributes"][name]) for name in vectors}
+    try:
+        return {name: AttributeDirection(vectors[name], **header["attributes"][name]) for name in vectors}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} does not describe the directions that it holds; remove it") from error

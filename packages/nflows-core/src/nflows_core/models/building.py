@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nflows_core.flow import Flow
+from nflows_core.models.arguments import check_arguments
 from nflows_core.models.baselines import BASELINES
 from nflows_core.models.multi_scale import MultiScaleFlow
 from nflows_core.models.presets import CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
@@ -40,14 +41,23 @@ def build(model: str, arguments: Mapping[str, Any]) -> Flow:
         >>> build("glow", {"shape": (1, 8, 8), "depth": 2}).shape
         (1, 8, 8)
     """
-    known = argument_names(model)
-    if unknown := [name for name in arguments if name not in known]:
-        raise ModelError(f"the model {model} takes no {unknown[0]}; it takes {', '.join(known)}")
+    check_model(model, arguments)
     try:
         flow: Flow = find_preset(model)(**arguments)
     except (TypeError, ValueError) as error:
         raise ModelError(f"the model {model} cannot be built: {error}") from error
     return flow
+
+
+def check_model(model: str, arguments: Mapping[str, Any]) -> None:
+    """Raises a `ModelError` for what is wrong before anything is built: the name, the arguments, their sizes."""
+    known = argument_names(model)
+    if unknown := [name for name in arguments if name not in known]:
+        raise ModelError(f"the model {model} takes no {unknown[0]}; it takes {', '.join(known)}")
+    try:
+        check_arguments(arguments)
+    except ValueError as error:
+        raise ModelError(f"the model {model} cannot be built: {error}") from error
 
 
 def find_preset(model: str) -> type[Flow]:
@@ -56,8 +66,8 @@ def find_preset(model: str) -> type[Flow]:
     Raises:
         ModelError: There is no such model.
     """
-    if model not in MODELS:
-        raise ModelError(f"no model is called {model!r}; there are {', '.join(sorted(MODELS))}")
+    if not isinstance(model, str) or model not in MODELS:
+        raise ModelError(f"no model is called {str(model)[:60]!r}; there are {', '.join(sorted(MODELS))}")
     return MODELS[model]
 
 

@@ -66,6 +66,8 @@ def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
         if names:
             raise DataError("the flow of this run knows no classes: it was not trained with conditional=True")
         return NO_CLASSES
+    if not run.classes:
+        raise DataError("the flow of this run is conditioned on something else than classes; sample it from Python")
     numbers = torch.tensor(_numbers(run.classes, names or run.classes))[:n]
     count = math.ceil(n / len(numbers))
     context = one_hot(numbers.repeat_interleave(count), len(run.classes)).float()

@@ -8,19 +8,20 @@ r"""The run folder: what a training leaves behind, and all that evaluation and s
 from __future__ import annotations
 
 import errno
-import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from nflows_core import shipped
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
-from nflows_core.models import ModelError, build
+from nflows_core.models import ModelError, build, check_model
 from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES, versions
 from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
@@ -42,6 +43,8 @@ RUN_FILES = (
 
 KIND = "run"
 _WEIGHTS = "weights"
+
+T = TypeVar("T")
 
 
 class RunError(ValueError):
@@ -118,17 +121,9 @@ def read_run(folder: Path) -> Run:
             f"a model that comes with the package: {', '.join(shipped.names())}"
         )
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        return Run(
-            model=settings["model"],
-            arguments={name: _as_tuple(value) for name, value in settings["arguments"].items()},
-            data=settings["data"],
-            size=settings["size"],
-            classes=tuple(settings["classes"]),
-            training=TrainingConfig.from_dict(settings["training"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{path} does not describe a run of this version: {error!r}") from error
+        return _parse(read_json(path))
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} does not describe a run of this version: {error}") from error
 
 
 def build_run(folder: Path, run: Run) -> Flow:
@@ -137,10 +132,8 @@ def build_run(folder: Path, run: Run) -> Flow:
     Raises:
         RunError: This version does not have the run's model, or the model does not take the run's arguments.
     """
-    try:
+    with _naming(folder):
         return build(run.model, run.arguments)
-    except ModelError as error:
-        raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
 
 
 def load_run(folder: Path) -> Flow:
@@ -152,8 +145,12 @@ def load_run(folder: Path) -> Flow:
         RunError: The folder is no run, its model cannot be built, or nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another model.
     """
-    flow = build_run(folder, read_run(folder))
+    run = read_run(folder)
+    with _naming(folder):
+        check_model(run.model, run.arguments)
     path, weights = _weights(folder)
+    _check_size(folder, run, weights)
+    flow = build_run(folder, run)
     load_tensors(flow, weights, path)
     return flow.eval()
 
@@ -163,6 +160,15 @@ def load_on_device(folder: Path) -> Flow:
     return load_run(folder).to(processes().device)
 
 
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Names the configuration whose model cannot be built."""
+    try:
+        yield
+    except ModelError as error:
+        raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
+
+
 def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
     if finished.exists():
@@ -170,6 +176,44 @@ def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     if unfinished.exists():
         return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
     raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
+
+
+def _parse(settings: Any) -> Run:
+    """The run that a configuration describes; errors name the entry that is wrong."""
+    if not isinstance(settings, dict):
+        raise TypeError("it holds no entries")
+    classes = _entry(settings, "classes", list, "a list of words")
+    if not all(isinstance(name, str) for name in classes):
+        raise TypeError("classes must be a list of words")
+    size = settings.get("size")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise ValueError("size must be a positive integer or null")
+    return Run(
+        model=_entry(settings, "model", str, "a word"),
+        arguments={
+            name: _as_tuple(value) for name, value in _entry(settings, "arguments", dict, "names with values").items()
+        },
+        data=_entry(settings, "data", str, "a word"),
+        size=size,
+        classes=tuple(classes),
+        training=TrainingConfig.from_dict(_entry(settings, "training", dict, "names with values")),
+    )
+
+
+def _entry(settings: dict[str, Any], name: str, kind: type[T], description: str) -> T:
+    value = settings.get(name)
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {description}")
+    return value
+
+
+def _check_size(folder: Path, run: Run, weights: Mapping[str, Tensor]) -> None:
+    """A configuration may ask for hours and for all of the memory before its model is found to be another one's."""
+    largest = max((side for tensor in weights.values() for side in tensor.shape), default=0)
+    for name, most in (("depth", len(weights)), ("width", largest), ("context_features", largest)):
+        value = run.arguments.get(name, 0)
+        if isinstance(value, int) and value > most:
+            raise RunError(f"{folder / CONFIG_FILE}: {name} is more than there is in the weights of the run; mend it")
 
 
 def _as_tuple(value: Any) -> Any:

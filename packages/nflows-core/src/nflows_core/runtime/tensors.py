@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import parse_json
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "nflows_core"
@@ -102,15 +103,22 @@ def under_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor
 def _header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
     if _HEADER_KEY not in metadata:
         raise CheckpointError(f"{path} is a safetensors file, but of another program than nflows-core")
-    header: dict[str, Any] = json.loads(metadata[_HEADER_KEY])
-    if header["version"] > FORMAT_VERSION:
+    try:
+        header = parse_json(metadata[_HEADER_KEY])
+    except ValueError as error:
+        raise CheckpointError(f"{path} has a header that is no JSON; take an intact copy") from error
+    match header:
+        case {"kind": str(), "version": int(version)}:
+            pass
+        case _:
+            raise CheckpointError(f"{path} has a header without a kind and a version; take an intact copy")
+    if version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} has format {header['version']}, newer than {FORMAT_VERSION}, the last known here: "
-            "update nflows-core"
+            f"{path} has format {version}, newer than {FORMAT_VERSION}, the last known here: update nflows-core"
         )
     if header["kind"] != kind:
-        raise CheckpointError(f"{path} is a file of kind {header['kind']!r}, expected {kind!r}")
-    return header
+        raise CheckpointError(f"{path} is a file of kind {header['kind'][:60]!r}, expected {kind!r}")
+    return dict(header)
 
 
 def _reshaped(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> list[str]:
