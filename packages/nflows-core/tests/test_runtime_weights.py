@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +21,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from nflows_core.runtime import download as download_module
 from nflows_core.runtime import weights as weights_module
 from nflows_core.runtime.download import DownloadError, download
 from nflows_core.runtime.errors import CommandError, ExitCode, explain
@@ -51,11 +57,15 @@ def server() -> Iterator[tuple[str, list[str]]]:
                 self.end_headers()
                 return
             body = b"other" if kind == "other" else CONTENT
+            length = str(len(body) + (1000 if kind == "short" else 0))
             self.send_response(200)
-            if kind != "unmeasured":
-                self.send_header("Content-Length", str(len(body) + (1000 if kind == "short" else 0)))
+            if kind != "unmeasured" and kind != "endless":
+                self.send_header("Content-Length", "many" if kind == "nonsense" else length)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):
+                self.wfile.write(body)
+                while kind == "endless":
+                    self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -117,7 +127,7 @@ def test_weights_are_downloaded_once(mirror: Mirror, cache: Path, capsys: pytest
     assert capsys.readouterr().err == "download eyes-2.onnx 1/1: 0.3 MB\n"
 
 
-@pytest.mark.parametrize("kind", ["good", "unmeasured", "moved"])
+@pytest.mark.parametrize("kind", ["good", "unmeasured", "nonsense", "moved"])
 def test_answers_that_are_right(mirror: Mirror, kind: str) -> None:
     assert find_weights(of(f"{mirror.url}/{kind}", size=None)).read_bytes() == CONTENT
 
@@ -139,10 +149,84 @@ def test_a_file_is_a_mirror(tmp_path: Path, cache: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_answers_that_are_wrong(mirror: Mirror, cache: Path, kind: str, problem: str) -> None:
-    message = refused(of(f"{mirror.url}/{kind}"))
+    message = refused(of(f"{mirror.url}/{kind}", size=None))
     assert problem in message.splitlines()[0]
     assert files(cache) == []
     assert find_weights(of(f"{mirror.url}/{kind}", f"{mirror.url}/good")).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("endless", "/endless sends more than 256,000 bytes"),
+        ("short", "/short has 257,000 bytes instead of 256,000"),
+        ("other", "/other has 5 bytes instead of 256,000"),
+    ],
+)
+def test_no_more_than_the_known_size_is_taken(mirror: Mirror, cache: Path, kind: str, problem: str) -> None:
+    assert problem in refused(of(f"{mirror.url}/{kind}"))
+    assert files(cache) == []
+    assert find_weights(of(f"{mirror.url}/{kind}", f"{mirror.url}/good")).read_bytes() == CONTENT
+
+
+def test_a_mirror_that_drips_is_given_up(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "_LEAST_BYTES_PER_SECOND", 10**15)
+    monkeypatch.setattr(download_module, "_PATIENCE_SECONDS", 0)
+    assert re.search(r"/good sent [\d,]+ bytes in 0 seconds, which is too slow", refused(of(f"{mirror.url}/good")))
+
+
+BAD_URLS = [
+    *("http://[", "https://[::1", "https://[127.0.0.1]/x", "https://a b/\0", "https://example.invalid:port/x"),
+    *("https:///x", "https://" + "a" * 70 + ".invalid/x", "https://127.0.0.1:99999999/x", "//", ":", "\x1b[31m"),
+    *("javascript:alert(1)", "file:", "file:///", "file:///dev/zero", "file://[", "file:///%00", "file:///nowhere"),
+]
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_no_url_ends_the_search(
+    mirror: Mirror, tmp_path: Path, url: str, offline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good").write_bytes(CONTENT)
+    monkeypatch.setenv("NFLOWS_OFFLINE", offline)
+    assert find_weights(of(url, (tmp_path / "good").as_uri())).read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_no_mirror(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "a device or a pipe" in refused(of((tmp_path / "pipe").as_uri()))
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "problem"),
+    [
+        ("https://example.invalid/x", "http://127.0.0.1/x", "on this machine"),
+        ("https://example.invalid/x", "file:///etc/passwd", "on this machine"),
+        ("https://example.invalid/x", "http://example.invalid/y", "neither https:"),
+        ("https://example.invalid/x", "ftp://example.invalid/y", "neither https:"),
+        ("https://example.invalid/x", "http://[", "neither https:"),
+    ],
+)
+def test_a_redirection_leads_to_no_server_of_this_machine(url: str, place: str, problem: str) -> None:
+    handler = download_module._CheckedRedirects()
+    with pytest.raises(DownloadError, match=problem):
+        handler.redirect_request(urllib.request.Request(url), io.BytesIO(), 302, "Found", HTTPMessage(), place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+@pytest.mark.parametrize("content", [None, b"mine"])
+def test_nothing_is_written_through_a_link_in_the_cache(mirror: Mirror, tmp_path: Path, content: bytes | None) -> None:
+    weights, victim = of(f"{mirror.url}/good"), tmp_path / "victim"
+    weights.cached.parent.mkdir(parents=True)
+    weights.cached.symlink_to(victim)
+    if content:
+        victim.write_bytes(content)
+    assert "is a link; remove it" in refused(weights)
+    assert (victim.read_bytes() if victim.exists() else None) == content
+    victim.write_bytes(CONTENT)
+    assert find_weights(weights) == weights.cached
+    assert mirror.asked == []
 
 
 def test_a_mirror_that_is_dead(mirror: Mirror) -> None:

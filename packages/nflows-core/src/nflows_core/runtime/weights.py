@@ -124,10 +124,12 @@ def _find_own(weights: Weights) -> Path | None:
 
 def _find_cached(weights: Weights) -> Path:
     path = weights.cached
-    if not path.exists():
-        _fetch(weights, [])
-    elif problem := _problem(path, weights):
-        _fetch(weights, [problem])
+    problem = _problem(path, weights) if path.exists() else None
+    if path.exists() and problem is None:
+        return path
+    if path.is_symlink():
+        raise CommandError(f"{weights.name}: {problem or path}, and is a link; remove it", ExitCode.WEIGHTS)
+    _fetch(weights, [] if problem is None else [problem])
     return path
 
 
