@@ -2,7 +2,8 @@
 
 from nflows_core.runtime.images.metadata import Metadata
 from nflows_core.runtime.images.picture import Picture, PictureError
+from nflows_core.runtime.images.picture_file import PictureFile
 from nflows_core.runtime.images.reading import decode_picture, read_picture
 from nflows_core.runtime.images.writing import write_picture
 
-__all__ = ["Metadata", "Picture", "PictureError", "decode_picture", "read_picture", "write_picture"]
+__all__ = ["Metadata", "Picture", "PictureError", "PictureFile", "decode_picture", "read_picture", "write_picture"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
+
+
+def has_imagecodecs() -> bool:
+    return find_spec("imagecodecs") is not None
 
 
 def import_imagecodecs() -> Any:

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.images.metadata import Metadata
 
-MAX_PIXELS = 1_000_000_000
-"""No more are decoded: a small file can claim to hold any number."""
-
 _CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGB and alpha"}
 # The colour space in the header of an ICC profile (ICC.1:2022, section 7.2.6).
 _COLOUR_SPACE = {b"GRAY": (1, 2), b"RGB ": (3, 4)}
@@ -69,11 +66,6 @@ def is_profile_for(channels: int, icc: bytes) -> bool:
 def check_count(pictures: int) -> None:
     if pictures != 1:
         raise PictureError("holds several pictures; save each in a file of its own" if pictures else "holds no picture")
-
-
-def check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}; cut it into parts")
 
 
 def _check_pixels(pixels: NDArray[Any]) -> None:

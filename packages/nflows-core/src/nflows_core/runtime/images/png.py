@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.images.codecs import import_imagecodecs
+from nflows_core.runtime.images.limits import check_bytes
 from nflows_core.runtime.images.picture import Picture, PictureError
 
 _INCH = 0.0254  # metres
 _HEADER = 33  # signature and IHDR
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
 
 def bit_depth(file: IO[bytes]) -> int:
@@ -22,14 +24,34 @@ def bit_depth(file: IO[bytes]) -> int:
     return file.read(1)[0]
 
 
+def bits_per_pixel(file: IO[bytes]) -> int:
+    """Bits of all samples, as the header says."""
+    file.seek(24)
+    depth, colour = file.read(2)
+    return depth * _SAMPLES.get(colour, 1)
+
+
 def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
     """The pixels, :math:`(H, W, C)`, of a file with 16 bits a sample."""
-    codecs = import_imagecodecs()
+    codecs, end = import_imagecodecs(), _end(file)
+    file.seek(16)
+    width, height = struct.unpack(">II", file.read(8))
+    check_bytes(width, height, end)
     file.seek(0)
-    pixels: NDArray[np.uint16] = codecs.png_decode(file.read())
+    pixels: NDArray[np.uint16] = codecs.png_decode(file.read(end))
     if pixels.dtype != np.uint16:
         raise PictureError("16 bits a sample of a kind that is not read; convert it first")
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _end(file: IO[bytes]) -> int:
+    """Where the last chunk ends; gigabytes may follow."""
+    end, kind = 8, b""
+    while kind != b"IEND":
+        file.seek(end)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        end += length + 12
+    return end
 
 
 def encode_deep(pixels: NDArray[np.uint16]) -> bytes:

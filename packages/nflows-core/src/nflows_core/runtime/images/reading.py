@@ -3,69 +3,61 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from nflows_core.runtime.images import png, tiff_reading
+from nflows_core.runtime.images import png, tiff_reading, webp
+from nflows_core.runtime.images.codecs import has_imagecodecs
+from nflows_core.runtime.images.decoding import open_image, pixels_of
+from nflows_core.runtime.images.limits import pixel_limit
 from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
-from nflows_core.runtime.images.picture import Picture, PictureError, check_count, check_size, is_profile_for
+from nflows_core.runtime.images.orientation import upright
+from nflows_core.runtime.images.picture import Picture, PictureError, is_profile_for
+from nflows_core.runtime.images.tiff_pixels import open_pixels
+from nflows_core.runtime.images.tiff_storage import Storage, storage_of
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
-_GREY = ("1", "L", "LA", "La")
-_COLOUR = ("RGB", "RGBA", "RGBX", "RGBa", "P", "PA", "YCbCr")
-_CONVERTED = ("CMYK", "LAB")
 _IPTC_RESOURCE = 0x0404
 
-_counting = threading.Lock()
-_readers = 0
-_limit: int | None = None
 
-
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path, max_pixels: int | None = None) -> Picture:
     """Reads a PNG, JPEG, TIFF or WebP file of 8 or 16 bits a sample, or a BMP or a still GIF.
 
     The pixels are turned as the file's orientation says, which is then done with. Palettes become RGB. CMYK and Lab
     become sRGB, by the file's profile where it has one. A profile for other channels than the file's is left out. Of
     the pictures of an MPO, which phones write, it is the first.
 
+    Arguments:
+        path: The file to read.
+        max_pixels: The most pixels to decode; by default the number in the environment variable ``NFLOWS_MAX_PIXELS``,
+            or else 268 million. A file that claims more is refused before memory is taken for it.
+
     Raises:
-        PictureError: The file is no picture, damaged, animated, or of a kind that is not read.
+        PictureError: The file is no picture, damaged, animated, too large, or of a kind that is not read.
         OSError: It cannot be opened.
         ModuleNotFoundError: It has 16 bits a sample, and ``imagecodecs`` and ``tifffile`` are not installed.
     """
     with Path(path).open("rb") as file:
         try:
-            return decode_picture(file)
+            return decode_picture(file, max_pixels)
         except PictureError as error:
             raise PictureError(f"{path}: {error}") from error
 
 
-def decode_picture(file: IO[bytes]) -> Picture:
+def decode_picture(file: IO[bytes], max_pixels: int | None = None) -> Picture:
     """The picture in an open file; see `read_picture`."""
-    with _explaining():
-        return _decode_tiff(file) if tiff_reading.is_tiff(file) else _decode(file)
-
-
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turns and mirrors :math:`(H, W, C)` as EXIF's orientation, 1 to 8, says."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    limit = pixel_limit(max_pixels)
+    with explaining():
+        return _decode_tiff(file, limit) if tiff_reading.is_tiff(file) else _decode(file, limit)
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
+def explaining() -> Iterator[None]:
     try:
         yield
     except (PictureError, ModuleNotFoundError, MemoryError):
@@ -77,34 +69,63 @@ def _explaining() -> Iterator[None]:
         raise PictureError(f"damaged, or not read: {error}") from error
 
 
-def _decode(file: IO[bytes]) -> Picture:
-    with _open(file) as image:
-        # The further pictures of an MPO are previews, or what the other eye sees.
-        check_count(1 if image.format == "MPO" else getattr(image, "n_frames", 1))
+def _decode(file: IO[bytes], limit: int) -> Picture:
+    with open_image(file, limit) as image:
         exif = image.getexif()
         turn = exif.get(ExifTags.Base.Orientation, 1)
-        image.load()  # texts may stand behind the pixels
-        pixels: NDArray[np.uint8 | np.uint16]
-        if image.format == "PNG" and png.bit_depth(file) > 8:  # of which Pillow loses the lower ones, in colour
-            pixels, icc = png.read_deep(file), image.info.get("icc_profile")
-        else:
-            pixels, icc = _pixels(image)
+        decode = _decoder(image, file)
+        if decode is not webp.read:
+            image.load()  # texts may stand behind the pixels
+        icc = image.info.get("icc_profile")
+        pixels: NDArray[np.uint8 | np.uint16] | None = None
+        if decode is None:
+            pixels, icc = pixels_of(image, turn)
         across, down = image.info.get("dpi", (0, 0))
         block = clean_exif(exif, ifds_of(exif)) if exif else None
-        return _picture(upright(pixels, turn), icc, _dpi(across, down, turn), _metadata(image, block))
+        metadata = _metadata(image, block)
+    del image  # which may hold its pixels
+    if decode is not None:
+        pixels = np.ascontiguousarray(upright(decode(file), turn))
+    assert pixels is not None
+    return _picture(pixels, icc, _dpi(across, down, turn), metadata)
 
 
-def _decode_tiff(file: IO[bytes]) -> Picture:
-    directories = tiff_reading.read_directories(file)
-    tiff_reading.check_pages(directories)
-    first = directories[0]
-    turn, icc = tiff_reading.orientation(first), tiff_reading.icc(first)
-    if tiff_reading.bits(first) > 8:
-        pixels = upright(tiff_reading.read_deep(file), turn)
-    else:
-        with _open(file) as image:  # which Pillow turns as it loads a TIFF
-            pixels, icc = _pixels(image)
-    return _picture(pixels, icc, _dpi(*tiff_reading.dpi(first), turn), tiff_reading.metadata(file, first))
+def _decoder(image: Image.Image, file: IO[bytes]) -> Callable[[IO[bytes]], NDArray[np.uint8 | np.uint16]] | None:
+    """The decoder to prefer to Pillow, which loses the lower eight bits of colours, and takes more memory for WebP."""
+    if image.format == "PNG" and png.bit_depth(file) > 8:
+        return png.read_deep
+    return webp.read if image.format == "WEBP" and has_imagecodecs() else None
+
+
+def _decode_tiff(file: IO[bytes], limit: int) -> Picture:
+    first, storage = read_tiff(file, limit)
+    if storage.is_for_libtiff and tiff_reading.is_for_pillow(file):
+        try:
+            with open_image(file, limit) as image:  # which Pillow turns as it loads a TIFF
+                tiff_reading.mend_palette(image, first)
+                return tiff_picture(file, first, *pixels_of(image))
+        except UnidentifiedImageError as error:
+            raise PictureError(f"{storage.bits}-bit samples in an order that is not read; convert it first") from error
+    if not storage.is_plain:
+        raise PictureError("a big-endian BigTIFF that is neither grey nor RGB; save it again as little-endian")
+    with open_pixels(file, storage) as stored:
+        pixels = stored.read((0, 0, storage.height, storage.width))
+    pixels = np.ascontiguousarray(upright(pixels, tiff_reading.orientation(first)))
+    return tiff_picture(file, first, pixels, tiff_reading.icc(first))
+
+
+def read_tiff(file: IO[bytes], limit: int) -> tuple[tiff_reading.Directory, Storage]:
+    """The tags of the picture, and how it is stored, checked."""
+    first = tiff_reading.read_first(file)
+    return first, storage_of(first, file.seek(0, io.SEEK_END), limit)
+
+
+def tiff_picture(
+    file: IO[bytes], first: tiff_reading.Directory, pixels: NDArray[np.uint8 | np.uint16], icc: bytes | None
+) -> Picture:
+    """The picture of these upright pixels, with all that the file says."""
+    dpi = _dpi(*tiff_reading.dpi(first), tiff_reading.orientation(first))
+    return _picture(pixels, icc, dpi, tiff_reading.metadata(file, first))
 
 
 def _picture(
@@ -112,58 +133,6 @@ def _picture(
 ) -> Picture:
     # Programs leave the profile of a colour picture in one that they made grey, where it has no meaning.
     return Picture(pixels, icc if icc and is_profile_for(pixels.shape[2], icc) else None, dpi, metadata)
-
-
-@contextmanager
-def _open(file: IO[bytes]) -> Iterator[Image.Image]:
-    file.seek(0)
-    with _own_limit(), Image.open(file, formats=FORMATS) as image:
-        check_size(*image.size)
-        yield image
-
-
-@contextmanager
-def _own_limit() -> Iterator[None]:
-    """Lifts the limit of Pillow, which refuses an archive's scans; it is the process's, so the last one restores it."""
-    global _readers, _limit
-    with _counting:
-        if _readers == 0:
-            _limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _readers += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _readers -= 1
-            if _readers == 0:
-                Image.MAX_IMAGE_PIXELS = _limit
-
-
-def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
-    """The pixels of 8 bits as Pillow loads them, and the profile that they have now."""
-    image.load()
-    icc = image.info.get("icc_profile")
-    if image.mode in _CONVERTED:
-        return np.array(_to_srgb(image, icc)), None
-    if image.mode not in _GREY + _COLOUR:
-        raise PictureError(f"pixels of mode {image.mode} are neither 8-bit nor 16-bit; convert it first")
-    mode = ("L" if image.mode in _GREY else "RGB") + ("A" if image.has_transparency_data else "")
-    pixels = np.array(image if image.mode == mode else image.convert(mode))
-    return (pixels[:, :, None] if pixels.ndim == 2 else pixels), icc
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if image.mode == "CMYK" and icc is None:
-        return image.convert("RGB")
-    is_lab = image.mode == "LAB"
-    try:
-        profile = ImageCms.createProfile("LAB") if is_lab else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
-        srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, profile, srgb, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
-    except (OSError, ImageCms.PyCMSError) as error:
-        raise PictureError(f"its colour profile does not fit {image.mode} pixels; convert it to RGB first") from error
-    assert converted is not None  # not in place
-    return converted
 
 
 def _dpi(across: float, down: float, orientation: int) -> tuple[float, float] | None:

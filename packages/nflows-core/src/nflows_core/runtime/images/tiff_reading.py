@@ -1,25 +1,24 @@
-"""TIFF's directories, and its samples of 16 bits, which Pillow does not have in colour (TIFF 6.0)."""
+"""TIFF's directories (TIFF 6.0)."""
 
 from __future__ import annotations
 
-import math
 import struct
-from typing import IO, Any
+from collections.abc import Iterator
+from typing import IO, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from PIL import Image, ImagePalette
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from nflows_core.runtime.images.codecs import import_tifffile
 from nflows_core.runtime.images.metadata import IFDS, Metadata, clean_exif, clean_xmp
-from nflows_core.runtime.images.picture import PictureError, check_count, check_size
+from nflows_core.runtime.images.picture import PictureError, check_count
 
 Directory = ImageFileDirectory_v2
 
 XMP, IPTC, ICC = 700, 33723, 34675
-_SUBFILE, _BITS, _ORIENTATION, _ACROSS, _DOWN, _UNIT = 254, 258, 274, 282, 283, 296
+_SUBFILE, _OLD_SUBFILE, _ORIENTATION, _ACROSS, _DOWN, _UNIT = 254, 255, 274, 282, 283, 296
 _UNITS = {2: 1.0, 3: 2.54}  # inches, centimetres
-_BIG, _LONG = 43, 4
+_COLOURS, _BIG, _LONG = 320, 43, 4
+_MAX_PAGES, _MAX_TAGS = 100, 2**16
 
 
 def is_tiff(file: IO[bytes]) -> bool:
@@ -27,28 +26,52 @@ def is_tiff(file: IO[bytes]) -> bool:
     return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_directories(file: IO[bytes]) -> list[Directory]:
-    """The directories of all pages."""
+def is_for_pillow(file: IO[bytes]) -> bool:
+    """Whether Pillow opens it: a BigTIFF only if it is little-endian."""
+    return _header(file)[:4] != b"MM\0+"
+
+
+def read_first(file: IO[bytes]) -> Directory:
+    """The directory of the first page, checked to be the picture, and the only one."""
     header = _header(file)
-    directories: dict[int, Directory] = {}
-    place = Directory(header).next
-    while place and place not in directories:
-        directories[place] = _read_directory(file, header, place)
-        place = directories[place].next
-    return list(directories.values())
+    first = _directory(header).next
+    _check_pages(_kinds(file, header, first))
+    return _read_directory(file, header, first)
 
 
-def check_pages(directories: list[Directory]) -> None:
-    """That one page is no smaller copy of another, and that it is the first: scanners put copies behind it."""
-    full = [directory for directory in directories if not directory.get(_SUBFILE, 0) & 1]
-    if full[:1] != directories[:1]:
-        raise PictureError("begins with a preview, as the raw files of cameras do; develop it first")
-    check_count(len(full))
+def _kinds(file: IO[bytes], header: bytes, place: int) -> Iterator[int]:
+    """What the pages are, from the first on, as bits: 1 for a smaller copy, 4 for a mask (TIFF 6.0, NewSubfileType)."""
+    seen: set[int] = set()
+    while place and place not in seen:
+        seen.add(place)
+        kind, place = _kind_and_next(file, header, place)
+        yield kind
 
 
-def bits(directory: Directory) -> int:
-    """Bits a sample, the most of any channel."""
-    return int(max(directory.get(_BITS, (1,))))
+def _kind_and_next(file: IO[bytes], header: bytes, place: int) -> tuple[int, int]:
+    kind = old = 0
+    for number, _, _, value in _entries(file, header, place):
+        if number == _SUBFILE:
+            kind = int.from_bytes(value[:4], _order(header))
+        elif number == _OLD_SUBFILE:
+            old = int.from_bytes(value[:2], _order(header))
+    return kind or int(old == 2), int.from_bytes(file.read(8 if _BIG in header[2:4] else 4), _order(header))
+
+
+def _check_pages(kinds: Iterator[int]) -> None:
+    """That no page is another picture, and that the first is one: scanners put smaller copies behind it."""
+    pictures = 0
+    for page, kind in enumerate(kinds):
+        if kind & 4:
+            raise PictureError("has its transparency in a page of its own; make it an alpha channel first")
+        pictures += not kind & 1
+        if page == 0 and not pictures:
+            raise PictureError("begins with a preview, as the raw files of cameras do; develop it first")
+        if pictures > 1:
+            break
+        if page == _MAX_PAGES:
+            raise PictureError(f"more than {_MAX_PAGES} smaller copies of the picture; remove them first")
+    check_count(pictures)
 
 
 def orientation(directory: Directory) -> int:
@@ -68,50 +91,15 @@ def icc(directory: Directory) -> bytes | None:
 def metadata(file: IO[bytes], directory: Directory) -> Metadata:
     header = _header(file)
     ifds = {int(tag): _read_directory(file, header, directory[tag], tag) for tag in IFDS if tag in directory}
-    first = Directory(header).next
+    first = _directory(header).next
     xmp, iptc = (_bytes(file, header, first, tag) for tag in (XMP, IPTC))
     return Metadata(clean_exif(directory, ifds), xmp and clean_xmp(xmp), iptc)
 
 
-def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
-    """The pixels as stored, :math:`(H, W, C)`, of the first page of a file with 16 bits a sample."""
-    tifffile = import_tifffile()
-    file.seek(0)
-    with tifffile.TiffFile(file) as content:
-        page = content.pages[0]
-        check_size(page.imagewidth, page.imagelength)
-        alpha = _check_page(tifffile, page)
-        pixels: NDArray[np.uint16] = page.asarray()
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, 2)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = np.iinfo(pixels.dtype).max - pixels
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    return _unmultiplied(pixels) if alpha == tifffile.EXTRASAMPLE.ASSOCALPHA else pixels
-
-
-def _check_page(tifffile: Any, page: Any) -> Any:
-    """The kind of alpha, or None."""
-    if page.dtype != np.uint16 or page.bitspersample != 16:
-        raise PictureError("neither 8-bit nor 16-bit pixels; convert it first")
-    # tifffile would take zeros for parts that are not there.
-    if len(page.dataoffsets) != math.prod(page.chunked) or 0 in page.databytecounts:
-        raise PictureError("parts of its pixels are missing")
-    kinds, alpha = tifffile.PHOTOMETRIC, tifffile.EXTRASAMPLE
-    colours = {kinds.MINISBLACK: 1, kinds.MINISWHITE: 1, kinds.RGB: 3}.get(page.photometric)
-    if colours is None:
-        raise PictureError("16-bit pixels that are neither grey nor RGB; convert it first")
-    if page.samplesperpixel == colours:
-        return None
-    if page.samplesperpixel > colours + 1 or page.extrasamples[0] not in (alpha.ASSOCALPHA, alpha.UNASSALPHA):
-        raise PictureError("has channels beside its colours that are no transparency; remove them first")
-    return page.extrasamples[0]
-
-
-def _unmultiplied(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    alpha = pixels[..., -1:].astype(np.float64)
-    colours = np.divide(pixels[..., :-1] * 65535.0, alpha, out=np.zeros(pixels[..., :-1].shape), where=alpha > 0)
-    return np.concatenate([np.rint(colours).clip(0, 65535).astype(np.uint16), pixels[..., -1:]], axis=2)
+def mend_palette(image: Image.Image, directory: Directory) -> None:
+    """Takes colours of 8 bits as they are; those of 16, which TIFF has, Pillow divides by 256."""
+    if image.mode in ("P", "PA") and max(colours := directory[_COLOURS]) < 256:
+        image.palette = ImagePalette.raw("RGB;L", bytes(colours))
 
 
 def _header(file: IO[bytes]) -> bytes:
@@ -120,8 +108,14 @@ def _header(file: IO[bytes]) -> bytes:
     return header + file.read(8) if _BIG in header[2:4] else header
 
 
+def _directory(header: bytes, group: int | None = None) -> Directory:
+    # Pillow knows BigTIFF by its little-endian header only.
+    start = b"II+\0" if _BIG in header[2:4] else header[:4]
+    return Directory(start + header[4:], prefix=header[:2], group=group)
+
+
 def _read_directory(file: IO[bytes], header: bytes, place: int, group: int | None = None) -> Directory:
-    directory = Directory(header, group=group)
+    directory = _directory(header, group)
     file.seek(place)
     directory.load(file)
     return directory
@@ -129,16 +123,27 @@ def _read_directory(file: IO[bytes], header: bytes, place: int, group: int | Non
 
 def _bytes(file: IO[bytes], header: bytes, place: int, tag: int) -> bytes | None:
     """The bytes of a tag as they stand in the file: of IPTC's as numbers of 32 bits, Pillow gives the first."""
-    order, is_big = ">" if header[:1] == b"M" else "<", _BIG in header[2:4]
-    counter, entry = (struct.Struct(f"{order}{format}") for format in (("Q", "HHQ8s") if is_big else ("H", "HHI4s")))
-    file.seek(place)
-    (count,) = counter.unpack(file.read(counter.size))
-    for _ in range(count):
-        number, kind, length, value = entry.unpack(file.read(entry.size))
+    for number, kind, length, value in _entries(file, header, place):
         if number == tag:
             size = length * (4 if kind == _LONG else 1)
             if size <= len(value):
                 return value[:size] or None
-            file.seek(int.from_bytes(value, "big" if order == ">" else "little"))
+            file.seek(int.from_bytes(value, _order(header)))
             return file.read(size)
     return None
+
+
+def _entries(file: IO[bytes], header: bytes, place: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """The tags of a directory: number, type, length and value or its place."""
+    order, is_big = ">" if _order(header) == "big" else "<", _BIG in header[2:4]
+    counter, entry = (struct.Struct(f"{order}{format}") for format in (("Q", "HHQ8s") if is_big else ("H", "HHI4s")))
+    file.seek(place)
+    (count,) = counter.unpack(file.read(counter.size))
+    if count > _MAX_TAGS:
+        raise PictureError(f"damaged: a directory of {count:,} tags")
+    for _ in range(count):
+        yield entry.unpack(file.read(entry.size))
+
+
+def _order(header: bytes) -> Literal["big", "little"]:
+    return "big" if header[:1] == b"M" else "little"
