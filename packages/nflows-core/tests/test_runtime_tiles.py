@@ -4,8 +4,10 @@ import warnings
 import weakref
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from nflows_core.runtime.images import Picture, PictureFile, write_picture
 from nflows_core.runtime.tiles import Function, Tiling
 
 SCALES = [Fraction(1), Fraction(2), Fraction(3), Fraction(1, 2), Fraction(1, 4)]
@@ -115,11 +118,11 @@ def test_a_tile_is_of_the_type_of_the_picture_and_the_result_float32(dtype: torc
     seen = set()
 
     def function(tile: Tensor) -> Tensor:
-        seen.add((tile.dtype, tile.untyped_storage().data_ptr()))
+        seen.add(tile.dtype)
         return tile
 
     result = Tiling(12, 5).whole(function, image)
-    assert seen == {(dtype, image.untyped_storage().data_ptr())}
+    assert seen == {dtype}
     torch.testing.assert_close(result, image.float())
 
 
@@ -307,3 +310,98 @@ def test_pictures_and_functions_that_do_not_fit() -> None:
         Tiling(16, 8, Fraction(1, 8)).strips(lambda tile: tile, torch.zeros(3, 32, 30))
     with pytest.raises(ValueError, match=r"made \(3, 16, 16\) of a tile of \(3, 16, 16\): scale 2 needs \(C, 32, 32\)"):
         Tiling(16, 8, 2).whole(lambda tile: tile, torch.zeros(3, 40, 40))
+
+
+def test_what_a_function_does_to_its_tile_stays_there() -> None:
+    image = picture(40, 30)
+    before = image.clone()
+    changed = Tiling(16, 8).whole(lambda tile: tile.mul_(2), image)
+    assert image.equal(before)
+    torch.testing.assert_close(changed, 2 * before)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_values_that_are_not_finite_are_refused_with_their_place(value: float) -> None:
+    calls = iter(range(100))
+
+    def function(tile: Tensor) -> Tensor:
+        return torch.where(torch.eye(16) * (next(calls) == 4) > 0, value, tile)  # 4: the second of the second row
+
+    with pytest.raises(FloatingPointError, match=r"not finite of the tile at row 8, column 8, of 16 x 16 pixels$"):
+        Tiling(16, 8).whole(function, picture(40, 32))
+
+
+def test_a_picture_that_is_not_finite_itself() -> None:
+    image = picture(40, 40)
+    image[0, 20, 3] = torch.nan
+    with pytest.raises(FloatingPointError, match="row 8, column 0, of 16 x 16 pixels, which holds such values itself"):
+        Tiling(16, 8).whole(lambda tile: tile, image)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda tile: None, r"made a NoneType of a tile of \(2, 16, 16\): it must return a tensor of real numbers"),
+        (lambda tile: tile.numpy(), "made a ndarray of a tile"),
+        (lambda tile: (tile, tile), "made a tuple of a tile"),
+        (lambda tile: tile.to(torch.complex64), "it must return a tensor of real numbers"),
+        (lambda tile: tile[None], r"made \(1, 2, 16, 16\) .*; for a network of batches, give lambda tile: network\("),
+    ],
+)
+def test_results_that_are_no_tile(function: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Tiling(16, 8).whole(function, picture(40, 40))
+
+
+def test_all_tiles_have_as_many_channels() -> None:
+    counts = iter([2, 2, 2, 2, 1])
+    with pytest.raises(ValueError, match=r"made 1 channels of a tile of .*: it made 2 of the first tile"):
+        Tiling(16, 8).whole(lambda tile: tile[: next(counts)], picture(40, 32))
+
+
+def test_a_batch_is_no_picture() -> None:
+    with pytest.raises(ValueError, match=r"a picture of \(1, 3, 40, 40\): .*; give each picture of a batch by itself"):
+        Tiling(16, 8).whole(lambda tile: tile, torch.zeros(1, 3, 40, 40))
+
+
+def test_sides_are_whole_and_scales_exact() -> None:
+    with pytest.raises(TypeError, match=r"side 16\.0: give a whole number of pixels"):
+        Tiling(16.0, 8)  # type: ignore[arg-type]
+    assert Tiling(16, 8, 0.5).scale == Fraction(1, 2)
+    with pytest.raises(ValueError, match=r"scale 1\.1 is no exact fraction: give Fraction\(11, 10\)"):
+        Tiling(16, 8, 1.1)
+
+
+class Rows:
+    """A picture that is read row by row, and knows how many were asked for at a time."""
+
+    def __init__(self, image: Tensor) -> None:
+        self.pixels = image.permute(1, 2, 0).numpy()
+        self.most = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.pixels.shape
+        return height, width, channels
+
+    def rows(self, top: int, bottom: int) -> Any:
+        self.most = max(self.most, bottom - top)
+        assert 0 <= top < bottom <= len(self.pixels)
+        return self.pixels[top:bottom].copy()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32])
+def test_rows_that_are_read_when_needed_give_the_same(dtype: torch.dtype) -> None:
+    image = (100 * picture(70, 40)).abs().to(dtype)
+    function, tiling, rows = network(Fraction(2), 1, 0), Tiling(16, 4, 2, 2), Rows(image)
+    assert tiling.whole(function, rows).equal(tiling.whole(function, image))
+    assert rows.most == 16
+
+
+def test_a_file_of_a_picture_is_rows(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2**16, (50, 40, 2), np.uint16)
+    write_picture(tmp_path / "a.png", Picture(pixels))
+    function, tiling = network(Fraction(1), 1, 0), Tiling(16, 4, 1, 2)
+    with PictureFile(tmp_path / "a.png") as file:
+        result = tiling.whole(function, file)
+    assert result.equal(tiling.whole(function, torch.from_numpy(pixels).permute(2, 0, 1)))

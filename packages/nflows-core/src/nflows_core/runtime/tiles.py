@@ -15,18 +15,31 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import chain
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from nflows_core.runtime.blending import Piece, blend, join
 
 Function = Callable[[Tensor], Tensor]
 """From a tile, :math:`(C, h, w)`, to :math:`(C', sh, sw)` for a scale s, on any device."""
 
-_Piece = tuple[Tensor, Tensor, int]
-"""Values, their weights along one axis, and how many of them, from the first on, no later piece reaches."""
+
+class Rows(Protocol):
+    """A picture whose rows are read when they are needed, such as a `PictureFile`."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        """The rows from ``top`` to before ``bottom``, :math:`(h, W, C)`."""
+
 
 _SIGMAS = 3.0
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
@@ -52,16 +65,19 @@ class Tiling:
         side: The side of a tile, in pixels of the picture. All tiles have it, the last ones of a row or column moved
             inwards; along an axis on which the picture is shorter, they are as long as the picture.
         overlap: The overlap of two tiles, in pixels of the picture. The side is never halved to this or less.
-        scale: The scale of the function: 2 doubles the sides, ``Fraction(1, 8)`` is that of an autoencoder's encoder.
+        scale: The scale of the function: 2 doubles the sides, ``Fraction(1, 8)`` is that of an autoencoder's encoder. A
+            float must be exact, as 0.5 is, and 1.1 is not.
         margin: The reach of the function's receptive field, in pixels of the picture.
 
     Raises:
         ValueError: The side is not above the overlap, or the overlap below twice the margin; or one is no multiple of
             the denominator of the scale.
+        TypeError: One of them is no whole number.
     """
 
-    def __init__(self, side: int, overlap: int, scale: int | Fraction = 1, margin: int = 0) -> None:
-        self.side, self.overlap, self.scale, self.margin = side, overlap, Fraction(scale), margin
+    def __init__(self, side: int, overlap: int, scale: float | Fraction = 1, margin: int = 0) -> None:
+        _check_whole(side=side, overlap=overlap, margin=margin)
+        self.side, self.overlap, self.scale, self.margin = side, overlap, _fraction(scale), margin
         if self.scale <= 0 or margin < 0:
             raise ValueError(f"scale {scale} and margin {margin}: give a positive scale and no negative margin")
         if overlap < 2 * margin:
@@ -70,29 +86,31 @@ class Tiling:
             raise ValueError(f"tiles of {side} cannot overlap by {overlap}: give a larger side or a smaller overlap")
         self._check_multiples(side=side, overlap=overlap, margin=margin)
 
-    def whole(self, function: Function, image: Tensor) -> Tensor:
+    def whole(self, function: Function, image: Tensor | Rows) -> Tensor:
         """The strips put together, :math:`(C', sH, sW)`; see `strips`."""
-        return _join(self.strips(function, image), int(image.shape[-2] * self.scale), -2)
+        return join(self.strips(function, image), int(_size(image)[0] * self.scale), -2)
 
-    def strips(self, function: Function, image: Tensor) -> Iterator[Tensor]:
+    def strips(self, function: Function, image: Tensor | Rows) -> Iterator[Tensor]:
         """Finished rows from top to bottom, without gradients.
 
         Arguments:
-            function: The function of a tile. It may be called again for a part of the picture that it failed on.
-            image: The picture or latent, :math:`(C, H, W)`, of any type; a tile is a view of it.
+            function: The function of a tile, which is its own to change. It may be called again for a part of the
+                picture that it failed on.
+            image: The picture or latent, :math:`(C, H, W)`, of any type; or the file of one, of which one row of tiles
+                at a time is read.
 
         Returns:
             Tensors :math:`(C', h, sW)`, float32, on the picture's device.
 
         Raises:
             ValueError: The image is not of this shape, or not divisible as the scale needs, or the function's result is
-                not of the scale.
+                not of the scale, or has other channels than that of the first tile.
+            FloatingPointError: The function made infinities or NaN of a tile, which would spread over its neighbours.
             MemoryError: Memory runs out for the smallest tile that the overlap allows.
         """
-        if image.ndim != 3 or image.numel() == 0:
-            raise ValueError(f"a picture of {tuple(image.shape)}: give one of (C, H, W), none of them zero")
-        self._check_multiples(height=image.shape[1], width=image.shape[2])
-        return _blend(self._rows(function, image), -2)
+        height, width = _size(image)
+        self._check_multiples(height=height, width=width)
+        return blend(self._rows(_Checked(function, self.scale), image), -2)
 
     def _check_multiples(self, **lengths: int) -> None:
         unit = self.scale.denominator
@@ -100,23 +118,24 @@ class Tiling:
             if length % unit:
                 raise ValueError(f"the {name}, {length}, is no multiple of {unit}, as scale {self.scale} needs: pad it")
 
-    def _rows(self, function: Function, image: Tensor) -> Iterator[_Piece]:
-        top, height = 0, image.shape[1]
+    def _rows(self, function: _Checked, image: Tensor | Rows) -> Iterator[Piece]:
+        top, (height, width) = 0, _size(image)
         while top < height:
-            side = min(self.side, max(image.shape[1:]))
+            side = min(self.side, max(height, width))
             row = self._attempt(function, image, top, side)
             if isinstance(row, Exception):
                 self._halve(side, top, row)
                 continue
             below = self._next(top, height, side)
-            yield row, self._weights(top, height, side, image.device), int((below - top) * self.scale)
+            yield row, self._weights(top, height, side, row.device), int((below - top) * self.scale)
             top = below
 
-    def _attempt(self, function: Function, image: Tensor, top: int, side: int) -> Tensor | Exception:
+    def _attempt(self, function: _Checked, image: Tensor | Rows, top: int, side: int) -> Tensor | Exception:
         """One row of tiles, or why there is no memory for it."""
         try:
             with torch.no_grad():
-                return _join(_blend(self._tiles(function, image, top, side), -1), int(image.shape[2] * self.scale), -1)
+                tiles = self._tiles(function, _read(image, top, side), top, side)
+                return join(blend(tiles, -1), int(_size(image)[1] * self.scale), -1)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -135,24 +154,13 @@ class Tiling:
         gc.collect()
         torch.accelerator.empty_cache()
 
-    def _tiles(self, function: Function, image: Tensor, top: int, side: int) -> Iterator[_Piece]:
-        left, width = 0, image.shape[2]
+    def _tiles(self, function: _Checked, row: Tensor, top: int, side: int) -> Iterator[Piece]:
+        left, width = 0, row.shape[2]
         while left < width:
-            result = self._result(function, image[:, top : top + side, left : left + side])
+            result = function(row[:, :, left : left + side], top, left)
             right = self._next(left, width, side)
-            yield result, self._weights(left, width, side, image.device), int((right - left) * self.scale)
+            yield result, self._weights(left, width, side, row.device), int((right - left) * self.scale)
             left = right
-
-    def _result(self, function: Function, tile: Tensor) -> Tensor:
-        result = function(tile)
-        needed = tuple(int(length * self.scale) for length in tile.shape[1:])
-        if result.ndim != 3 or result.shape[1:] != needed:
-            raise ValueError(
-                f"the function made {tuple(result.shape)} of a tile of {tuple(tile.shape)}:"
-                f" scale {self.scale} needs (C, {needed[0]}, {needed[1]})"
-            )
-        # A copy, as what the function gave may be the picture itself, or a buffer that its next call fills.
-        return result.to(tile.device, torch.float32, copy=True)
 
     def _next(self, start: int, length: int, side: int) -> int:
         """Where the tile after that at `start` begins along an axis of a `length`."""
@@ -169,40 +177,71 @@ class Tiling:
         return torch.exp(-0.5 * (_SIGMAS * ramp.clamp(min=0)) ** 2) * (distance >= margin)
 
 
-def _blend(pieces: Iterable[_Piece], dim: int) -> Iterator[Tensor]:
-    """The weighted mean of pieces that follow each other along one axis, in parts, as they are finished."""
-    rest: tuple[Tensor, Tensor] | None = None
-    for piece, weight, finished in pieces:
-        weight = weight.view(-1, *[1] * (-1 - dim))
-        piece.mul_(weight)
-        if rest is not None:
-            piece, weight = _add(piece, rest[0], dim), _add(weight, rest[1], dim)
-        rest = _after(piece, finished, dim), _after(weight, finished, dim)
-        yield piece.narrow(dim, 0, finished).div_(weight.narrow(dim, 0, finished))
+class _Checked:
+    """The function of a tile, whose result must fit beside the others."""
+
+    def __init__(self, function: Function, scale: Fraction) -> None:
+        self.function, self.scale = function, scale
+        self.channels: int | None = None
+
+    def __call__(self, tile: Tensor, top: int, left: int) -> Tensor:
+        # Copies: what is the function's own to change is not the picture, and what it gave may be the tile itself, or a
+        # buffer that its next call fills.
+        result = self.function(tile.clone())
+        self._check_shape(tile, result)
+        result = result.to(tile.device, torch.float32, copy=True)
+        if not (result.sum().isfinite() or result.isfinite().all()):  # the sum is faster, but may overflow
+            is_own = not tile.is_floating_point() or tile.isfinite().all()
+            already = "" if is_own else ", which holds such values itself"
+            raise FloatingPointError(
+                f"the function made values that are not finite of the tile at row {top}, column {left}, of"
+                f" {tile.shape[1]} x {tile.shape[2]} pixels{already}"
+            )
+        return result
+
+    def _check_shape(self, tile: Tensor, result: Tensor) -> None:
+        made = f"the function made %s of a tile of {tuple(tile.shape)}: "
+        if not isinstance(result, Tensor) or result.is_complex():
+            raise ValueError(made % f"a {type(result).__name__}" + "it must return a tensor of real numbers")
+        height, width = (int(length * self.scale) for length in tile.shape[1:])
+        if result.ndim != 3 or result.shape[1:] != (height, width):
+            advice = "; for a network of batches, give lambda tile: network(tile[None])[0]" if result.ndim == 4 else ""
+            needed = f"scale {self.scale} needs (C, {height}, {width}){advice}"
+            raise ValueError(made % f"{tuple(result.shape)}" + needed)
+        if self.channels not in (None, len(result)):
+            raise ValueError(made % f"{len(result)} channels" + f"it made {self.channels} of the first tile")
+        self.channels = len(result)
 
 
-def _add(first: Tensor, second: Tensor, dim: int) -> Tensor:
-    """The sum of two that begin at the same pixel; either may be longer, as where the side was halved."""
-    longer, shorter = (first, second) if first.shape[dim] >= second.shape[dim] else (second, first)
-    longer.narrow(dim, 0, shorter.shape[dim]).add_(shorter)
-    return longer
+def _check_whole(**lengths: int) -> None:
+    for name, length in lengths.items():
+        if not isinstance(length, int):
+            raise TypeError(f"{name} {length!r}: give a whole number of pixels")
 
 
-def _after(tensor: Tensor, start: int, dim: int) -> Tensor:
-    # A copy, that the rest need not be kept.
-    return tensor.narrow(dim, start, tensor.shape[dim] - start).clone()
+def _fraction(scale: float | Fraction) -> Fraction:
+    exact = Fraction(scale)
+    near = exact.limit_denominator(1000)
+    if exact != near:
+        raise ValueError(f"scale {scale} is no exact fraction: give Fraction({near.numerator}, {near.denominator})")
+    return exact
 
 
-def _join(parts: Iterator[Tensor], length: int, dim: int) -> Tensor:
-    """The parts put together along one axis, each let go as it is copied."""
-    first = next(parts)
-    shape = list(first.shape)
-    shape[dim] = length
-    joined, start = first.new_empty(shape), 0
-    for part in chain([first], parts):
-        joined.narrow(dim, start, part.shape[dim]).copy_(part)
-        start += part.shape[dim]
-    return joined
+def _size(image: Tensor | Rows) -> tuple[int, int]:
+    """Height and width."""
+    shape = tuple(image.shape)
+    if len(shape) != 3 or 0 in shape:
+        advice = "; give each picture of a batch by itself" if len(shape) == 4 else ""
+        raise ValueError(f"a picture of {shape}: give one of (C, H, W), none of them zero{advice}")
+    return (shape[1], shape[2]) if isinstance(image, Tensor) else (shape[0], shape[1])
+
+
+def _read(image: Tensor | Rows, top: int, side: int) -> Tensor:
+    """The picture's part of a row of tiles."""
+    if isinstance(image, Tensor):
+        return image[:, top : top + side]
+    rows = image.rows(top, min(top + side, image.shape[0]))
+    return torch.from_numpy(np.ascontiguousarray(rows)).permute(2, 0, 1)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
