@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nflows_core.runtime.images import Metadata, Picture, read_picture, write_picture
+from nflows_core.runtime.images.tiff_writing import write_tiff
 from picture_samples import (
     DATE,
     IPTC,
@@ -264,3 +265,27 @@ def test_without_the_codecs_of_sixteen_bits(tmp_path: Path, monkeypatch: pytest.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.tif"]
     write_picture(tmp_path / "c.png", Picture(noise((4, 4, 3))))
     assert np.array_equal(read_picture(tmp_path / "c.png").pixels, noise((4, 4, 3)))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".jpe", ".jfif", ".JPG"])
+def test_all_names_of_jpeg(tmp_path: Path, suffix: str) -> None:
+    write_picture(tmp_path / f"a{suffix}", Picture(noise((8, 8, 3))))
+    assert (tmp_path / f"a{suffix}").read_bytes()[:3] == b"\xff\xd8\xff"
+    assert read_picture(tmp_path / f"a{suffix}").pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(("bits", "channels"), [*itertools.product([8, 16], [1, 2, 3, 4])])
+def test_big_tiff_is_the_same_picture(tmp_path: Path, bits: int, channels: int) -> None:
+    picture = full_picture(bits, channels)
+    for name, most in (("small.tif", 10**6), ("big.tif", 1)):
+        with (tmp_path / name).open("wb") as file:
+            write_tiff(file, picture, picture.metadata.exif, most)
+    assert (tmp_path / "big.tif").read_bytes()[:4] == b"II+\0"
+    small, big = (read_picture(tmp_path / name) for name in ("small.tif", "big.tif"))
+    assert np.array_equal(big.pixels, picture.pixels)
+    assert (big.icc, big.dpi, big.metadata) == (small.icc, small.dpi, small.metadata)
+    with tifffile.TiffFile(tmp_path / "big.tif") as content:
+        tags = content.pages[0].tags
+        assert tags["ExifTag"].dtype == tifffile.DATATYPE.LONG8  # a place beyond 4 GiB fits
+        assert tags["ExifTag"].value["DateTimeOriginal"] == "2020:01:02 03:04:05"
+        assert np.array_equal(content.asarray().reshape(picture.pixels.shape), picture.pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -13,14 +14,45 @@ from nflows_core.runtime.images.metadata import IFDS, ifds_of, load_exif
 from nflows_core.runtime.images.picture import Picture
 from nflows_core.runtime.images.tiff_reading import IPTC, XMP
 
-_MAX_BYTES = 2**32 - 2**25  # and room for the tags
+_LONG8 = b"\x10\0"
 
 
-def write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None) -> None:
-    """Writes ``picture`` into a new, open file of the file system."""
-    tifffile = import_tifffile()
-    if picture.pixels.nbytes > _MAX_BYTES:
-        raise ValueError("TIFF has no place for 4 GiB of pixels; write PNG")
+@dataclass(frozen=True)
+class _Form:
+    """What BigTIFF has wider.
+
+    Arguments:
+        header: A header without the place of its first directory, which it ends with.
+        count: The number of a directory's tags.
+        place: A place in the file.
+        entry: The bytes of a tag.
+    """
+
+    header: bytes
+    count: struct.Struct
+    place: struct.Struct
+    entry: int
+
+    def split(self, directory: bytes, count: int) -> list[bytes]:
+        """The first tags of a directory; where Pillow has the place of another one, it is as wide as it must be."""
+        starts = range(self.count.size, self.count.size + count * self.entry, self.entry)
+        entries = [directory[start : start + self.entry] for start in starts]
+        return [
+            entry[:2] + _LONG8 + entry[4:] if self is _BIG and int.from_bytes(entry[:2], "little") in IFDS else entry
+            for entry in entries
+        ]
+
+
+_CLASSIC = _Form(b"II*\0" + bytes(4), struct.Struct("<H"), struct.Struct("<I"), 12)
+_BIG = _Form(b"II+\0\x08\0\0\0" + bytes(8), struct.Struct("<Q"), struct.Struct("<Q"), 20)
+
+MOST_BYTES = 2**32 - 2**25
+"""Of the pixels of a file that is no BigTIFF, with room for the tags."""
+
+
+def write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None, most_bytes: int = MOST_BYTES) -> None:
+    """Writes ``picture`` into a new, open file of the file system; above ``most_bytes``, a BigTIFF."""
+    tifffile, is_big = import_tifffile(), picture.pixels.nbytes > most_bytes
     tifffile.imwrite(
         file,
         picture.pixels.squeeze(2) if picture.channels == 1 else picture.pixels,
@@ -33,16 +65,17 @@ def write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None) -> None:
         resolution=picture.dpi,
         resolutionunit="inch" if picture.dpi else None,
         byteorder="<",
+        bigtiff=is_big,
         metadata=None,
         software=False,
     )
-    if directory := _directory(picture, exif):
-        _add_tags(file, directory)
+    if directory := _directory(picture, exif, _BIG if is_big else _CLASSIC):
+        _add_tags(file, directory, _BIG if is_big else _CLASSIC)
 
 
-def _directory(picture: Picture, block: bytes | None) -> ImageFileDirectory_v2:
+def _directory(picture: Picture, block: bytes | None, form: _Form) -> ImageFileDirectory_v2:
     """The tags that describe the picture."""
-    directory = ImageFileDirectory_v2(prefix=b"II")
+    directory = ImageFileDirectory_v2(form.header)
     if block:
         exif = load_exif(block)
         directory.update({tag: value for tag, value in exif.items() if tag not in IFDS})
@@ -52,27 +85,29 @@ def _directory(picture: Picture, block: bytes | None) -> ImageFileDirectory_v2:
     return directory
 
 
-def _add_tags(file: IO[bytes], directory: ImageFileDirectory_v2) -> None:
+def _add_tags(file: IO[bytes], directory: ImageFileDirectory_v2, form: _Form) -> None:
     """Writes ``directory`` behind everything, and then one with its tags and those that the file has."""
     file.flush()
     start = _next_word(file)
     added = directory.tobytes(start)
     file.write(added)
-    entries = _entries(Path(file.name)) + [added[2 + 12 * k : 14 + 12 * k] for k in range(len(directory))]
+    entries = _entries(Path(file.name), form) + form.split(added, len(directory))
     entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little"))
     start = _next_word(file)
-    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-    file.seek(4)
-    file.write(struct.pack("<I", start))
+    file.write(form.count.pack(len(entries)) + b"".join(entries) + form.place.pack(0))
+    file.seek(len(form.header) - form.place.size)
+    file.write(form.place.pack(start))
 
 
-def _entries(path: Path) -> list[bytes]:
-    """The twelve bytes of each tag of the first directory."""
+def _entries(path: Path, form: _Form) -> list[bytes]:
+    """The bytes of each tag of the first directory."""
     with path.open("rb") as file:
-        (start,) = struct.unpack("<4xI", file.read(8))
+        file.seek(len(form.header) - form.place.size)
+        (start,) = form.place.unpack(file.read(form.place.size))
         file.seek(start)
-        (count,) = struct.unpack("<H", file.read(2))
-        return [file.read(12) for _ in range(count)]
+        counter = file.read(form.count.size)
+        (count,) = form.count.unpack(counter)
+        return form.split(counter + file.read(count * form.entry), count)
 
 
 def _next_word(file: IO[bytes]) -> int:

@@ -20,7 +20,7 @@ _SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 
 
 def write_picture(path: str | Path, picture: Picture, quality: int | None = None) -> list[str]:
-    """Writes a picture; the suffix says how: ``.png``, ``.jpg``, ``.tif`` or ``.webp``.
+    """Writes a picture; the suffix says how: ``.png``, ``.jpg``, ``.jfif``, ``.tif`` or ``.webp``.
 
     Arguments:
         path: The file to write.
@@ -97,6 +97,8 @@ _WRITERS: dict[str, Callable[[IO[bytes], Picture, bytes | None, int | None], lis
     ".png": _write_png,
     ".jpg": _write_jpeg,
     ".jpeg": _write_jpeg,
+    ".jpe": _write_jpeg,
+    ".jfif": _write_jpeg,
     ".tif": _write_tiff,
     ".tiff": _write_tiff,
     ".webp": _write_webp,
