@@ -289,3 +289,16 @@ def test_big_tiff_is_the_same_picture(tmp_path: Path, bits: int, channels: int) 
         assert tags["ExifTag"].dtype == tifffile.DATATYPE.LONG8  # a place beyond 4 GiB fits
         assert tags["ExifTag"].value["DateTimeOriginal"] == "2020:01:02 03:04:05"
         assert np.array_equal(content.asarray().reshape(picture.pixels.shape), picture.pixels)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".webp"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_eight_bits_without_the_codecs_are_the_same(
+    tmp_path: Path, suffix: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(tmp_path / f"a{suffix}", full_picture(8, channels))
+    by_codecs = read_picture(tmp_path / f"a{suffix}")
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    by_pillow = read_picture(tmp_path / f"a{suffix}")
+    assert np.array_equal(by_codecs.pixels, by_pillow.pixels)
+    assert (by_codecs.icc, by_codecs.dpi, by_codecs.metadata) == (by_pillow.icc, by_pillow.dpi, by_pillow.metadata)

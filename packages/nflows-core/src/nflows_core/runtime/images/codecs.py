@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 
-def has_imagecodecs() -> bool:
-    return find_spec("imagecodecs") is not None
+def has_codecs() -> bool:
+    return all(find_spec(name) is not None for name in ("imagecodecs", "tifffile"))
 
 
 def import_imagecodecs() -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nflows_core.runtime.images import png, tiff_reading, webp
-from nflows_core.runtime.images.codecs import has_imagecodecs
+from nflows_core.runtime.images.codecs import has_codecs
 from nflows_core.runtime.images.decoding import open_image, pixels_of
 from nflows_core.runtime.images.limits import pixel_limit
 from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
@@ -94,12 +94,13 @@ def _decoder(image: Image.Image, file: IO[bytes]) -> Callable[[IO[bytes]], NDArr
     """The decoder to prefer to Pillow, which loses the lower eight bits of colours, and takes more memory for WebP."""
     if image.format == "PNG" and png.bit_depth(file) > 8:
         return png.read_deep
-    return webp.read if image.format == "WEBP" and has_imagecodecs() else None
+    return webp.read if image.format == "WEBP" and has_codecs() else None
 
 
 def _decode_tiff(file: IO[bytes], limit: int) -> Picture:
     first, storage = read_tiff(file, limit)
-    if storage.is_for_libtiff and tiff_reading.is_for_pillow(file):
+    is_for_pillow = storage.is_for_libtiff and tiff_reading.is_for_pillow(file)
+    if is_for_pillow and not (storage.is_plain and has_codecs()):
         try:
             with open_image(file, limit) as image:  # which Pillow turns as it loads a TIFF
                 tiff_reading.mend_palette(image, first)

@@ -86,8 +86,9 @@ class Storage:
 
     @property
     def is_for_libtiff(self) -> bool:
-        # Pillow mixes up grey and alpha that do not stand together.
-        return not self.is_deep and self.compression in _BY_LIBTIFF and not (self.alpha and self.planar == SEPARATE)
+        # Pillow mixes up grey and alpha that do not stand together, and rounds down where it divides by alpha.
+        is_right = self.alpha != ASSOCIATED and not (self.alpha and self.planar == SEPARATE)
+        return not self.is_deep and self.compression in _BY_LIBTIFF and is_right
 
     @property
     def parts(self) -> int:
@@ -116,7 +117,7 @@ def storage_of(directory: ImageFileDirectory_v2, size: int, limit: int) -> Stora
         samples,
         photometric,
         compression,
-        int(directory.get(284, 1)),
+        _planar(directory, compression),
         _alpha(directory, photometric, bits, samples),
         _part(directory, height, width),
     )
@@ -151,6 +152,14 @@ def _alpha(directory: ImageFileDirectory_v2, photometric: int, bits: int, sample
     if samples != colours + 1 or extra not in ((ASSOCIATED,), (UNASSOCIATED,)) or colours == 4:
         raise PictureError("has channels beside its colours that are no transparency; remove them first")
     return extra[0]
+
+
+def _planar(directory: ImageFileDirectory_v2, compression: int) -> int:
+    planar, predictor = int(directory.get(284, 1)), int(directory.get(317, 1))
+    is_packed = compression != UNCOMPRESSED
+    if planar not in (1, SEPARATE) or predictor not in ((1, 2) if is_packed else (1,)):
+        raise PictureError(f"damaged: planar configuration {planar} with predictor {predictor}")
+    return planar
 
 
 def _part(directory: ImageFileDirectory_v2, height: int, width: int) -> tuple[int, int]:
@@ -199,7 +208,7 @@ def _check_parts(directory: ImageFileDirectory_v2, storage: Storage, size: int) 
     if len(places) < storage.parts or 0 in places or 0 in sizes or (sizes and len(sizes) < storage.parts):
         raise PictureError("parts of its pixels are missing")
     row = math.ceil(storage.width * storage.bits * storage.samples / 8)
-    is_short = storage.compression == UNCOMPRESSED and row * storage.height > size
+    is_short = storage.compression == UNCOMPRESSED and row * storage.height > min(size, sum(sizes or (size,)))
     if is_short or max(places) >= size:
         raise PictureError(f"damaged: {size:,} bytes cannot hold its {storage.width} x {storage.height} pixels")
 
