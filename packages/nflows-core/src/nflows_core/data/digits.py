@@ -18,7 +18,7 @@ from nflows_core.data.images import Images
 from nflows_core.data.split import SplitName, split_indices
 
 
-def read_digits(split: SplitName) -> Images:
+def read_digits(split: SplitName | None) -> Images:
     """The digits, split by the hash of the index."""
     with files("nflows_core.data").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
         pixels, labels = arrays["pixels"], arrays["labels"]

@@ -7,29 +7,33 @@ from pathlib import Path
 
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import lay_out
+from nflows_core.data.others import without_others
 from nflows_core.data.pictures import read_layout
+from nflows_core.data.reading import READ_AS_IT_IS, Reading
 from nflows_core.data.split import SplitName
 from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.folders import walk
 
 
-def read_folder(path: Path, split: SplitName, size: int | None = None) -> Images:
+def read_folder(path: Path, split: SplitName | None, reading: Reading = READ_AS_IT_IS) -> Images:
     """Reads PNG, JPEG, WebP, BMP and TIFF files of a folder and its subfolders; links are followed as `walk` says.
 
     Splits and classes are those of `lay_out`. Files that operating systems leave behind, and all whose name
-    begins with a dot, are skipped; any other file must be a picture.
+    begins with a dot, are skipped; any other file must be a picture, unless ``reading`` skips the others.
 
     Arguments:
         path: The folder.
-        split: The part to read.
-        size: Side of the square that each picture is scaled and cropped to; all have one size if not given.
+        split: The part to read; every picture if not given.
+        reading: How the pictures are read.
 
     Raises:
         DataError: A file is no picture or damaged, sizes differ, the folders make no sense, or one is there twice.
     """
     names, folders = _contents(path)
-    layout = lay_out(path, names, folders, split)
-    return read_layout(path, layout, lambda name: require_regular(path / name).open("rb"), size)
+    if reading.skip_others:
+        names, folders = without_others(names, folders)
+    layout = lay_out(path, names, folders, split, reading.splits)
+    return read_layout(path, layout, lambda name: require_regular(path / name).open("rb"), reading.size)
 
 
 def _contents(root: Path) -> tuple[list[str], list[str]]:

@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nflows_core.data.images import DataError, Images
+from nflows_core.data.images import DataError, Images, join
 from nflows_core.data.split import SplitName, split_indices
 from nflows_core.runtime.files import require_regular
 
-_PREFIXES = {"train": ("train",), "test": ("t10k", "test")}
+_PREFIXES: dict[SplitName, tuple[str, ...]] = {"train": ("train",), "test": ("t10k", "test")}
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 2**24
 _Stream = gzip.GzipFile | BinaryIO
 
 
-def read_idx(path: Path, split: SplitName) -> Images:
+def read_idx(path: Path, split: SplitName | None) -> Images:
     """Reads a folder of ``train-*`` and ``t10k-*`` files, or one file, split by the hash of the index.
 
     The files may be compressed by gzip. The labels are in the file whose name has ``labels`` for ``images``
@@ -42,10 +42,13 @@ def read_idx(path: Path, split: SplitName) -> Images:
         images = _read_pair(path, [path])
         return images[split_indices(len(images), split).tolist()]
     files = {name: _image_file(path, name) for name in _PREFIXES}
+    there = [file for file in files.values() if file is not None]
+    if split is None:
+        return join([_read_pair(file, there) for file in there])
     chosen = files[split]
     if chosen is None:
         raise DataError(f"{path}: no {_PREFIXES[split][0]}-images-idx3-ubyte file for the {split} split; put it there")
-    return _read_pair(chosen, [file for file in files.values() if file is not None])
+    return _read_pair(chosen, there)
 
 
 def is_idx(path: Path) -> bool:
@@ -108,7 +111,7 @@ def _read(file: _Stream, most: int) -> bytearray:
     return data
 
 
-def _image_file(folder: Path, split: str) -> Path | None:
+def _image_file(folder: Path, split: SplitName) -> Path | None:
     for prefix in _PREFIXES[split]:
         files = sorted(folder.glob(f"*{prefix}-images*idx3*"))
         if len({file.name.removesuffix(".gz") for file in files}) > 1:

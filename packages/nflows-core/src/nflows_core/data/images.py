@@ -26,6 +26,7 @@ class Images:
         classes: The names of the classes.
         names: The path of each image inside its data set, if it has one.
         vectors: The conditioning vectors that stand in for the classes, such as attributes: floats, :math:`(N, D)`.
+        digest: The SHA-256 of what the images were read from, if they were; that of some of them is not known.
 
     Example:
         >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
@@ -41,6 +42,7 @@ class Images:
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     vectors: Tensor | None = None
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
@@ -87,7 +89,7 @@ class Images:
         labels = None if self.labels is None else self.labels[indices]
         names = tuple(self.names[i] for i in torch.arange(len(self))[indices].tolist()) if self.names else ()
         vectors = None if self.vectors is None else self.vectors[indices]
-        return replace(self, pixels=self.pixels[indices], labels=labels, names=names, vectors=vectors)
+        return replace(self, pixels=self.pixels[indices], labels=labels, names=names, vectors=vectors, digest="")
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):
@@ -105,6 +107,32 @@ class Images:
         if not vectors.isfinite().all():
             bad = int((~vectors.isfinite()).any(1).nonzero()[0])
             raise DataError(f"the vector of image {bad} is not finite: {vectors[bad].tolist()[:5]}")
+
+
+def join(parts: Sequence[Images]) -> Images:
+    """The images of several parts of a data set, which have the same shape and classes, as one."""
+    first, *rest = parts
+    if not rest:
+        return first
+    if any(part.shape != first.shape or part.classes != first.classes for part in rest):
+        raise DataError("the training and the test images have other shapes or classes; read one of them")
+    pixels, labels = (
+        torch.cat([part.pixels for part in parts]),
+        [part.labels for part in parts if part.labels is not None],
+    )
+    names = tuple(name for part in parts for name in part.names)
+    return replace(first, pixels=pixels, labels=torch.cat(labels) if labels else None, names=names, digest="")
+
+
+def keep_bits(images: Images, bits: int) -> Images:
+    r"""The same images with the upper :math:`b` bits of each pixel alone, :math:`\lfloor x / 2^{8 - b} \rfloor`.
+
+    Raises:
+        DataError: The pixels do not have 8 bits.
+    """
+    if images.quantization != 256:
+        raise DataError(f"these images have {images.quantization} values a pixel, and not 8 bits; leave `bits` out")
+    return replace(images, pixels=images.pixels >> (8 - bits), quantization=2**bits)
 
 
 def _as_index(indices: Sequence[int] | Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nflows_core.data.images import DataError
+from nflows_core.data.others import SKIP_ADVICE, is_named_as_picture
 from nflows_core.data.split import SplitName, belongs
-
-_TEST_FOLDERS = ("test", "val", "valid", "validation")
+from nflows_core.data.split_folders import check_classes, split_folders
 
 
 @dataclass(frozen=True)
@@ -26,46 +26,45 @@ class Layout:
     classes: tuple[str, ...]
 
 
-def lay_out(place: object, names: Iterable[str], folders: Iterable[str], split: SplitName | None) -> Layout:
+def lay_out(
+    place: object, names: Iterable[str], folders: Iterable[str], split: SplitName | None, splits: str | None = None
+) -> Layout:
     """Finds out which images are in the split, and their classes.
 
-    Top folders ``train`` and ``test`` (or ``val``) are the splits if both are there; otherwise the hash of
-    the path holds out a tenth. The first folder below is the class.
+    Top folders that `split_folders` takes for the splits are these; otherwise the hash of the path holds out a tenth.
+    The first folder below is the class.
 
     Arguments:
         place: The data set, named in errors.
         names: Paths of the files, with slashes; their order is kept.
         folders: Paths of the folders, empty ones too.
         split: The split that is wanted, or nothing for every image.
+        splits: The top folders of the splits, as `split_folders` takes them.
 
     Raises:
-        DataError: The split or a class is empty, a class is not in the training split, or only some images
-            have a class.
+        DataError: The split or a class is empty, a class is not in the training split, only some images have a class,
+            or folders may be splits or classes.
     """
     names, folders = list(names), list(folders)
     if not names:
         raise DataError(f"{place}: holds no images; is it the right place?")
-    roots = _split_roots(folders)
-    if split is None or roots is None:
+    roots = split_folders(place, folders, splits)
+    if roots is None:
         chosen = {name: name for name in names if belongs(name, split)}
-        others = [name for name in names if name not in chosen]
         classes = _classes(place, names, folders)
+        if splits is None:
+            check_classes(place, folders)
     else:
         parts = {part: _below(root, names) for part, root in roots.items()}
-        chosen = parts.pop(split)
-        others = [name for part in parts.values() for name in part]
         classes = _classes(place, *(_below(roots["train"], paths).values() for paths in (names, folders)))
+        whole = {name: path for part in parts.values() for name, path in part.items()}
+        names, chosen = list(whole), whole if split is None else parts[split]
     if not chosen:
         raise DataError(
             f"{place}: none of {len(names)} images is in the {split} split; add some, or make folders train and test"
         )
-    return Layout({name: _label(place, path, classes) for name, path in chosen.items()}, others, classes)
-
-
-def _split_roots(folders: Sequence[str]) -> dict[SplitName, str] | None:
-    tops = {folder.lower(): folder for folder in folders if "/" not in folder}
-    test = next((tops[name] for name in _TEST_FOLDERS if name in tops), None)
-    return {"train": tops["train"], "test": test} if test and "train" in tops else None
+    labels = {name: _label(place, path, classes) for name, path in chosen.items()}
+    return Layout(labels, [name for name in names if name not in chosen], classes)
 
 
 def _below(root: str, paths: Iterable[str]) -> dict[str, str]:
@@ -81,7 +80,8 @@ def _classes(place: object, names: Iterable[str], folders: Iterable[str]) -> tup
         raise DataError(f"{place}: the folder {empty[0]} holds no images; fill or remove it")
     loose = sorted(filled.difference(classes))
     if classes and loose:
-        raise DataError(f"{place}: {loose[0]} has no class, but {classes[0]} is one; move it into a class folder")
+        advice = "move it into a class folder" if is_named_as_picture(loose[0]) else SKIP_ADVICE
+        raise DataError(f"{place}: {loose[0]} has no class, but {classes[0]} is one; {advice}")
     return tuple(classes)
 
 

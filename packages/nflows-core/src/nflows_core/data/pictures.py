@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import torch
 from torch import Tensor
 
+from nflows_core.data.fingerprint import digest
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import Layout
+from nflows_core.data.others import SKIP_ADVICE, is_named_as_picture
 from nflows_core.data.resize import fit_square
 from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.images import Picture, PictureError, decode_picture
@@ -33,13 +38,22 @@ def read_layout(place: object, layout: Layout, open_file: Opener, size: int | No
     Raises:
         DataError: Files cannot be decoded, or sizes differ and ``size`` is not given.
     """
-    pixels = decode_all(place, layout.labels, open_file, size)
+    contents: list[bytes] = []
+
+    def open_and_digest(name: str) -> IO[bytes]:
+        with open_file(name) as file:
+            content = file.read()
+        contents.append(hashlib.sha256(content).digest())
+        return io.BytesIO(content)
+
+    pixels = decode_all(place, layout.labels, open_and_digest, size)
     if pixels.shape[1] == 1 and any(_has_colour(name, open_file) for name in layout.others):
         pixels = pixels.expand(-1, 3, -1, -1).contiguous()
     names = tuple(layout.labels)
+    images = Images(pixels, names=names, digest=digest(contents))
     if not layout.classes:
-        return Images(pixels, names=names)
-    return Images(pixels, labels=torch.tensor(list(layout.labels.values())), classes=layout.classes, names=names)
+        return images
+    return replace(images, labels=torch.tensor(list(layout.labels.values())), classes=layout.classes)
 
 
 def read_pictures(paths: Sequence[Path], like: tuple[int, int, int], quantization: int, size: int | None) -> Images:
@@ -132,7 +146,9 @@ def _size(pixels: Tensor) -> str:
 
 
 def _describe(place: object, bad: list[str]) -> str:
+    others = [not is_named_as_picture(error.partition(": ")[0]) for error in bad]
     if len(bad) == 1:
-        return f"{place}/{bad[0]}; repair or remove it"
+        return f"{place}/{bad[0]}; {SKIP_ADVICE if others[0] else 'repair or remove it'}"
     shown = "; ".join([*bad[:3], "..."] if bad[3:] else bad)
-    return f"{place}: {len(bad)} files cannot be used, repair or remove them: {shown}"
+    advice = f" ({sum(others)} of them are not named as pictures: `skip_others` skips these)" if any(others) else ""
+    return f"{place}: {len(bad)} files cannot be used, repair or remove them{advice}: {shown}"

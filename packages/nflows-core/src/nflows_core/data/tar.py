@@ -11,7 +11,9 @@ from typing import IO
 
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.layout import lay_out
+from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.pictures import read_layout
+from nflows_core.data.reading import READ_AS_IT_IS, Reading
 from nflows_core.data.split import SplitName
 from nflows_core.runtime.files import is_junk
 
@@ -21,7 +23,7 @@ _ANY_ARCHIVE = 2**30
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
-def read_tar(path: Path, split: SplitName | None, size: int | None = None) -> Images:
+def read_tar(path: Path, split: SplitName | None, reading: Reading = READ_AS_IT_IS) -> Images:
     """Reads the pictures of a tar archive, compressed or not, without unpacking it to the disk.
 
     The paths inside mean what they mean in `read_folder`, after a lone top folder that holds only folders:
@@ -32,19 +34,21 @@ def read_tar(path: Path, split: SplitName | None, size: int | None = None) -> Im
     """
     try:
         with tarfile.open(path) as archive:
-            return _read(path, archive, split, size)
+            return _read(path, archive, split, reading)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path}: cut off or damaged ({error}); fetch the archive again") from error
 
 
-def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: int | None) -> Images:
+def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, reading: Reading) -> Images:
     bounded = _bounded(path, archive)
     members = {name: member for member in bounded if (name := _clean(member.name)) and not member.isdir()}
     _check_end(archive)
+    if reading.skip_others:
+        members = {name: member for name, member in members.items() if is_named_as_picture(name)}
     top = _lone_top(members)
     members = {name.removeprefix(top): member for name, member in members.items()}
     folders = {str(folder) for name in members for folder in PurePosixPath(name).parents}
-    layout = lay_out(path, members, folders - {"."}, split)
+    layout = lay_out(path, members, folders - {"."}, split, reading.splits)
 
     def read(name: str) -> IO[bytes]:
         try:
@@ -55,7 +59,7 @@ def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, size: i
             raise OSError("not a regular file")
         return file
 
-    return read_layout(path, layout, read, size)
+    return read_layout(path, layout, read, reading.size)
 
 
 def _bounded(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
