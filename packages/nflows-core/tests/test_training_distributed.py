@@ -39,6 +39,11 @@ def kill(metrics: StepMetrics, total: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def tell_to_end(metrics: StepMetrics, total: int) -> None:
+    if metrics.step == KILLED_AFTER:
+        signal.raise_signal(signal.SIGTERM)
+
+
 def column(folder: Path, file: str = "metrics.csv", name: str = "bits_per_dim") -> list[str]:
     with (folder / file).open(newline="") as stream:
         return [row[name] for row in csv.DictReader(stream)]
@@ -56,12 +61,16 @@ def free_port() -> str:
 
 def process(rank: int, port: str, folder: Path) -> subprocess.Popen[str]:
     program = f"""
-import runpy
+import os, runpy
 from pathlib import Path
 here = runpy.run_path({__file__!r})
 folder = Path({str(folder)!r})
 here["run"](folder / "whole")
 here["run"](folder / "all", here["ALL_AT_ONCE"])
+try:
+    here["run"](folder / "told", progress=here["tell_to_end"])
+except SystemExit as ended:
+    (folder / f"told-{{os.environ['RANK']}}").write_text(str(ended.code))
 here["run"](folder / "killed", progress=here["kill"])
 """
     places = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
@@ -116,6 +125,13 @@ def test_bfloat16_accumulation_and_recomputed_activations_train_together(runs: P
     curve = numbers(runs / "all")
     assert curve == pytest.approx(numbers(runs / "one"), abs=0.02), "but for the rounding of bfloat16"
     assert curve[-1] < curve[0] - 0.2
+
+
+def test_all_processes_end_after_the_update_in_which_one_was_told_to(runs: Path) -> None:
+    assert [(runs / f"told-{rank}").read_text() for rank in range(2)] == ["143", "143"]
+    kept = read_tensors(runs / "told" / "checkpoint.safetensors", "checkpoint")[1]
+    assert kept["progress"]["step"] == KILLED_AFTER, "not that of the last regular checkpoint, 9"
+    assert column(runs / "told") == column(runs / "whole")[:KILLED_AFTER]
 
 
 def test_killed_and_resumed_by_torchrun_is_the_run_that_was_not(runs: Path) -> None:

@@ -33,7 +33,7 @@ from typing import Any, TextIO
 
 import click
 
-from nflows_core.runtime.errors import CommandError, ExitCode, explain
+from nflows_core.runtime.errors import CommandError, ExitCode, Terminated, explain
 from nflows_core.runtime.report import report_json
 from nflows_core.runtime.terminal import echo
 
@@ -153,7 +153,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return ExitCode.USAGE
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Terminated) as error:
         if invocation.debug:
             traceback.print_exc()
         message, exit_code = explain(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 from enum import IntEnum
 
 import click
@@ -22,6 +23,18 @@ class ExitCode(IntEnum):
     WEIGHTS = 3
     """Weights are missing."""
     INTERRUPTED = 130
+
+
+class Terminated(SystemExit):
+    """The process was told to end, by SIGTERM or SIGHUP; its exit code is that of the signal, 128 and its number.
+
+    Arguments:
+        number: The number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
 
 
 class CommandError(Exception):
@@ -65,6 +78,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return error.format_message(), error.exit_code
         case KeyboardInterrupt() | click.Abort():
             return "interrupted", ExitCode.INTERRUPTED
+        case Terminated():
+            return f"ended by {signal.Signals(error.number).name}", 128 + error.number
         case OSError() if error.strerror:
             return _system(error), ExitCode.USAGE if isinstance(error, _PATH_ERRORS) else ExitCode.FAILED
         case ValueError() | ModuleNotFoundError() if str(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
 
+from nflows_core.runtime.errors import Terminated
 from nflows_core.runtime.page import words
 from nflows_core.training.batches.order import Purpose, seeds
 from nflows_core.training.curve import Log, StepMetrics, TestMetrics
@@ -58,6 +60,7 @@ class TrainingLoop(Generic[M, B]):
         checkpoint: The file of the checkpoint, if anything is to be kept; one that exists is resumed.
         progress: See `Progress`.
         autocast: The precision in which losses and measures are computed.
+        signals: What `terminations` notes.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class TrainingLoop(Generic[M, B]):
         checkpoint: Path | None,
         progress: Progress | None,
         autocast: Autocast,
+        signals: Sequence[int] = (),
     ) -> None:
         self.accelerator = accelerator
         self.task = task
@@ -78,6 +82,7 @@ class TrainingLoop(Generic[M, B]):
         self.checkpoint = checkpoint
         self.progress = progress
         self.autocast = autocast
+        self.signals = signals
         self.total_steps = self.config.epochs * batches.steps_per_epoch
         self.players = players_of(accelerator, task)
         optimizers = [player.objective.optimizer for player in self.players]
@@ -101,10 +106,11 @@ class TrainingLoop(Generic[M, B]):
             self._updates()
         except DivergedError:
             raise
-        except (KeyboardInterrupt, Exception):
+        except (KeyboardInterrupt, SystemExit, Exception):
             # Of no updates there is nothing to lose, and a checkpoint would stand in the way of the next try.
             if self._is_whole and self.state.step:
-                self._save()
+                with held_interrupts():
+                    self._save()
             raise
         finally:
             self.log.close()
@@ -117,6 +123,7 @@ class TrainingLoop(Generic[M, B]):
             if self.state.is_settled:
                 self._save()
                 return
+            self._end_together()
             drawn = self._draw()
             gradient = self._gradient(self.players[0], drawn)
             if self._epoch_is_over() or self.state.step % self.config.checkpoint_steps == 0:
@@ -124,6 +131,14 @@ class TrainingLoop(Generic[M, B]):
             if self.state.step >= self.total_steps:
                 return
             self._update(gradient, drawn)
+
+    def _end_together(self) -> None:
+        """Ends all processes after the same update if one of them was told to end."""
+        if self.place.processes == 1:
+            return
+        told = torch.tensor(float(bool(self.signals)), device=self.place.device)
+        if self.accelerator.reduce(told, "sum").item():
+            raise Terminated(self.signals[0] if self.signals else signal.SIGTERM)
 
     def _draw(self) -> list[B]:
         """The batches of the next update; after the last, those of the last, for the gradient that proves it good."""

@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import parse_flag_from_env
+from accelerate.utils import gather_object, parse_flag_from_env
 
 _LAST_DROP_SECONDS = 0.2
 """A guess: some turns of a processor that several processes share."""
@@ -31,6 +31,13 @@ def processes() -> PartialState:
 @cache
 def _disconnect_at_exit() -> None:
     atexit.register(_disconnect)
+
+
+def raise_together(error: Exception | None) -> None:
+    """Raises the error that any of the processes has in all of them, so that none waits for another."""
+    errors: list[Exception | None] = gather_object([error])
+    if first := next(filter(None, errors), None):
+        raise first
 
 
 def _disconnect() -> None:

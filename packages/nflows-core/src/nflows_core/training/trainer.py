@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Generic
 
@@ -11,6 +13,8 @@ import torch
 from accelerate import Accelerator
 
 from nflows_core.runtime.memory import keep_freed_memory
+from nflows_core.training.interrupts import terminations
+from nflows_core.training.lock import locked
 from nflows_core.training.loop import Progress, TrainingLoop
 from nflows_core.training.numerics import (
     any_gradient_layout,
@@ -18,7 +22,7 @@ from nflows_core.training.numerics import (
     loss_precision,
     network_precision,
 )
-from nflows_core.training.processes import on_cpu, processes
+from nflows_core.training.processes import on_cpu, processes, raise_together
 from nflows_core.training.task import B, M, Place, Task
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -67,6 +71,7 @@ class Trainer(Generic[M, B]):
         self.config = task.config
         self.folder = None if folder is None else Path(folder)
         self.progress = progress
+        self._holds_folder = False
 
     @property
     def checkpoint(self) -> Path | None:
@@ -88,29 +93,56 @@ class Trainer(Generic[M, B]):
             CheckpointError: The checkpoint cannot be resumed.
             DivergedError: The loss or its gradient is not finite, or the loss absurd. The weights are those before, but
                 for those of objectives that came earlier in the update; the checkpoint is good.
+            FolderInUseError: Another training writes into the folder.
             KeyboardInterrupt: After a checkpoint was written, as after other errors between two updates.
+            Terminated: Likewise, after SIGTERM or SIGHUP, unless the program handles them itself; a `SystemExit`.
             ValueError: The data do not fill one update, or the task contradicts itself.
         """
-        self._claim_folder(resume)
+        with self.holding_folder():
+            self._check_free(resume)
+            return self._fit()
+
+    @contextmanager
+    def holding_folder(self) -> Iterator[None]:
+        """Keeps other trainings out of the folder, as `fit` does, for those who write more into it than `fit`."""
+        if self.folder is None or self._holds_folder:
+            yield
+            return
+        with ExitStack() as stack:
+            raise_together(self._try_to_hold(stack, self.folder))
+            self._holds_folder = True
+            stack.callback(setattr, self, "_holds_folder", False)
+            yield
+
+    def _try_to_hold(self, stack: ExitStack, folder: Path) -> Exception | None:
+        """Of several processes, the main one holds the folder for all of them."""
+        if not processes().is_main_process:
+            return None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder))
+        except OSError as error:
+            return error
+        return None
+
+    def _check_free(self, resume: bool) -> None:
+        if self.checkpoint is not None and self.checkpoint.exists() and not resume:
+            raise FileExistsError(
+                errno.EEXIST, "a run is there; resume it or choose another folder", str(self.checkpoint)
+            )
+
+    def _fit(self) -> M:
         accelerator = self._accelerator()
         device = accelerator.device
         if device.type == "cpu":
             keep_freed_memory()
         generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-        with deterministic_convolutions(), generators:
-            loop = self._loop(accelerator)
+        signals = terminations(at_once=accelerator.num_processes == 1)
+        with signals as came, deterministic_convolutions(), generators:
+            loop = self._loop(accelerator, came)
             precision = network_precision(self.task.model, self.config.mixed_precision, device)
             with precision, self.task.running(), any_gradient_layout():
                 return loop.run()
-
-    def _claim_folder(self, resume: bool) -> None:
-        if self.folder is None or self.checkpoint is None:
-            return
-        if self.checkpoint.exists() and not resume:
-            raise FileExistsError(
-                errno.EEXIST, "a run is there; resume it or choose another folder", str(self.checkpoint)
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def _accelerator(self) -> Accelerator:
         processes()
@@ -122,11 +154,11 @@ class Trainer(Generic[M, B]):
             project_dir=self.folder,
         )
 
-    def _loop(self, accelerator: Accelerator) -> TrainingLoop[M, B]:
+    def _loop(self, accelerator: Accelerator, signals: Sequence[int]) -> TrainingLoop[M, B]:
         place = Place(accelerator.process_index, accelerator.num_processes, accelerator.device)
         batches = self.task.training_batches(place)
         self.task.model.to(place.device).train()
         if self.checkpoint is None or not self.checkpoint.exists():
             self.task.initialize(place)
         autocast = loss_precision(self.task.model, self.config.mixed_precision, place.device)
-        return TrainingLoop(accelerator, self.task, place, batches, self.checkpoint, self.progress, autocast)
+        return TrainingLoop(accelerator, self.task, place, batches, self.checkpoint, self.progress, autocast, signals)
