@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -27,7 +28,10 @@ from nflows_core.data import read_images
 from nflows_core.evaluation import image_grid
 from nflows_core.runs import experiment, load_run
 from nflows_core.runs.folder import RUN_FILES
+from nflows_core.runtime.tensors import read_tensors
 from nflows_core.testing import call_command, kill_at_call
+from nflows_core.training import StepMetrics
+from nflows_core.training.curve import Log
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
 
@@ -119,6 +123,42 @@ def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path) -> None:
         assert curve(killed, name) == curve(whole, name)
     for name, tensor in load_run(whole).state_dict().items():
         assert torch.equal(tensor, load_run(killed).state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_signal_ends_a_training_that_goes_on_where_it_was(
+    tmp_path: Path, name: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(self: Log, metrics: object) -> None:
+        if isinstance(metrics, StepMetrics):
+            signal.raise_signal(getattr(signal, name))
+
+    settings = ["train", "digits", "-o", tmp_path, *TINY]
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "write", write)
+        assert call(*settings) == code
+    checkpoint = read_tensors(tmp_path / "checkpoint.safetensors", "checkpoint")[1]
+    assert checkpoint["progress"]["step"] == 10, "the first that is logged"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(("nflows: error: ended by SIG", "nflows: error: interr"))
+    assert call(*settings, "--resume") == 0
+
+
+def test_two_trainings_into_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write, codes = Log.write, []
+
+    def intrude(self: Log, metrics: StepMetrics) -> None:
+        if not codes:
+            codes.extend([call(*settings, "--overwrite"), call(*settings, "--resume")])
+        write(self, metrics)
+
+    settings = ["train", "digits", "-o", tmp_path, *TINY]
+    monkeypatch.setattr(Log, "write", intrude)
+    assert call(*settings) == 0
+    assert codes == [2, 2]
+    assert capsys.readouterr().err.count("writes here; wait for it, or choose another folder") == 2
+    assert load_run(tmp_path).training is False
 
 
 def test_resume_refuses_other_settings(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

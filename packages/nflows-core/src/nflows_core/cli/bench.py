@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, FolderPath, size_option
+from nflows_core.cli.options import MODEL_METAVAR, READING, FolderPath, reading_options
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import seed_option
@@ -58,28 +58,33 @@ _COLUMNS = {
 @click.option("--learning-rate", type=float, default=3e-3, show_default=True)
 @click.option("--warmup-steps", type=click.IntRange(0), default=100, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often times are measured.")
-@size_option
+@reading_options
 @seed_option
 @json_option
-def bench(data: str, folder: Path, models: tuple[str, ...], size: int | None, rounds: int, **options: Any) -> ExitCode:
+def bench(data: str, folder: Path, models: tuple[str, ...], rounds: int, **options: Any) -> ExitCode:
     """Train several models on DATA alike, and compare bits per dimension, times and parameters.
 
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
     from nflows_core.models import ModelChoice
     from nflows_core.runs.comparison import compare, rows_of
+    from nflows_core.runs.report import not_finite
     from nflows_core.training import TrainingConfig
 
     candidates = [ModelChoice.parse(text) for text in models]
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
+    reading = {name: options.pop(name) for name in READING}
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:
-        report = compare(data, folder, candidates, arguments, config, size=size, rounds=rounds, progress=advance)
-    echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows_of(report)]))
-    for model, problem in report["diverged"].items():
-        echo(f"{model}: {problem}", err=True)
+        report = compare(data, folder, candidates, arguments, config, **reading, rounds=rounds, progress=advance)
+    rows = rows_of(report)
+    echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows]))
+    problems = [f"{model}: {problem}" for model, problem in report["diverged"].items()]
+    problems += [f"{row['model']}: {sentence}" for row in rows for sentence in not_finite(row)]
+    for problem in problems:
+        echo(problem, err=True)
     print_report(report)
-    return ExitCode.FAILED if report["diverged"] else ExitCode.DONE
+    return ExitCode.FAILED if problems else ExitCode.DONE
 
 
 @contextmanager

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath, show, size_option
+from nflows_core.cli.options import FilePath, RunPath, show, size_option, skip_others_option, splits_option
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.terminal import echo
 
 
 @click.command(cls=Command, name="eval")
 @RunPath
 @click.argument("data", required=False)
 @size_option
+@splits_option
+@skip_others_option
 @json_option
-def evaluate(folder: Path, data: str | None, size: int | None) -> None:
+def evaluate(folder: Path, data: str | None, **reading: Any) -> ExitCode:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
     from nflows_core.runs.report import measure_run
 
-    show(measure_run(folder, data, size))
+    return _show(measure_run(folder, data, **reading))
 
 
 @click.command(cls=Command)
@@ -31,12 +36,24 @@ def evaluate(folder: Path, data: str | None, size: int | None) -> None:
 )
 @click.option("-o", "--output", type=FilePath, help="A PNG file of ten of them.")
 @size_option
+@splits_option
+@skip_others_option
 @json_option
-def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, size: int | None) -> None:
+def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, **reading: Any) -> ExitCode:
     """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""
     from nflows_core.runs.report import reconstruct_run
 
-    show(reconstruct_run(folder, data, size, n=count, path=output))
+    return _show(reconstruct_run(folder, data, n=count, path=output, **reading))
+
+
+def _show(result: Mapping[str, Any]) -> ExitCode:
+    from nflows_core.runs.report import not_finite
+
+    show(result)
+    problems = not_finite(result)
+    for sentence in problems:
+        echo(sentence, err=True)
+    return ExitCode.FAILED if problems else ExitCode.DONE
 
 
 @click.command(cls=Command)

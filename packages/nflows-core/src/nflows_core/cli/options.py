@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,30 @@ class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic in recent
 
 RunPath = click.argument("folder", metavar="RUN", type=RunFolder())
 size_option = click.option(
-    "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
+    "--size", type=click.IntRange(2), help="Scale and crop every image to a square of this side."
 )
+batch_size_option = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="How many at a time; it changes nothing but memory.",
+)
+READING = ("size", "bits", "splits", "skip_others")
+"""The arguments that `reading_options` gives a command."""
+
+bits_option = click.option("--bits", type=click.IntRange(1, 8), help="Kept of each pixel; 5 is Glow's convention.")
+splits_option = click.option(
+    "--splits",
+    metavar="TRAIN,TEST",
+    help="The top folders of the splits, or none where all are classes.  [default: found by their names]",
+)
+skip_others_option = click.option("--skip-others", is_flag=True, help="Skip files that are not named as pictures.")
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What may be said about the reading of a data set."""
+    return size_option(bits_option(splits_option(skip_others_option(command))))
 
 
 def show(result: Mapping[str, Any]) -> None:

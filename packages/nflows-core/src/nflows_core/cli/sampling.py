@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath
+from nflows_core.cli.options import RunPath, batch_size_option
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.terminal import echo
 
@@ -15,7 +16,13 @@ from nflows_core.runtime.terminal import echo
 @click.command(cls=Command)
 @RunPath
 @click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="How many images.")
-@click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A PNG file of all, a .npy array, or a new folder of a PNG file each.",
+)
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
 @click.option(
     "--class",
@@ -24,13 +31,32 @@ from nflows_core.runtime.terminal import echo
     multiple=True,
     help="Of a conditional run; repeat it for several.  [default: all]",
 )
+@batch_size_option
 @seed_option
-def sample(folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], seed: int) -> None:
+def sample(
+    folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], batch_size: int, seed: int
+) -> ExitCode:
     """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
     from nflows_core.runs.conditioning import class_rows
     from nflows_core.runs.folder import load_on_device, read_run
-    from nflows_core.runs.pictures import save_samples
+    from nflows_core.runs.samples import save_samples
 
-    rows = class_rows(read_run(folder), count, names)
-    save_samples(load_on_device(folder), output, count, temperature=temperature, seed=seed, rows=rows)
+    run = read_run(folder)
+    rows = class_rows(run, count, names)
+    bad = save_samples(
+        load_on_device(folder),
+        output,
+        count,
+        temperature=temperature,
+        seed=seed,
+        rows=rows,
+        classes=run.classes,
+        batch_size=batch_size,
+    )
     echo(output)
+    if not bad:
+        return ExitCode.DONE
+    numbers = ", ".join(map(str, bad[:10])) + (" ..." if bad[10:] else "")
+    what = "are left out" if output.is_dir() or output.suffix == ".npy" else "have a cross in their place"
+    echo(f"{len(bad)} samples are not finite and {what}, counted from 0: {numbers}", err=True)
+    return ExitCode.FAILED

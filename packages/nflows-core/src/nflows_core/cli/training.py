@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, FolderPath, size_option
+from nflows_core.cli.options import MODEL_METAVAR, READING, FolderPath, reading_options
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import seed_option
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 @click.option("--conditional", is_flag=True, help="Condition the flow on the classes of the images.")
 @click.option("--checkpoint-steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard too.")
-@size_option
+@reading_options
 @seed_option
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
 @click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run.")
 @json_option
-def train(data: str, folder: Path, model: str, size: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
+def train(data: str, folder: Path, model: str, resume: bool, overwrite: bool, **options: Any) -> None:
     """Train a flow on DATA: a folder of images, IDX files (MNIST), a tar archive, a .npy file, or the word digits."""
     from nflows_core.models import ModelChoice
     from nflows_core.runs import experiment, read_run
@@ -63,12 +63,12 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
 
     choice = ModelChoice.parse(model)
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
+    reading = {name: options.pop(name) for name in READING}
     arguments = {name: value for name, value in arguments.items() if value is not None} | choice.arguments
     if resume:
         stored = read_run(folder)
-        _check_same_settings(
-            choice, {"model": stored.model, "size": stored.size, **stored.arguments, **asdict(stored.training)}
-        )
+        kept = {**asdict(stored.reading), **stored.arguments, **asdict(stored.training)}
+        _check_same_settings(choice, {"model": stored.model, **kept})
         name = stored.model
         with _epochs(stored.training.epochs) as progress:
             experiment.resume(data, folder, progress=progress)
@@ -76,7 +76,7 @@ def train(data: str, folder: Path, model: str, size: int | None, resume: bool, o
         name, config = choice.model, TrainingConfig(**options)
         with _epochs(config.epochs) as progress:
             experiment.train(
-                data, folder, choice.model, arguments, config, size=size, overwrite=overwrite, progress=progress
+                data, folder, choice.model, arguments, config, **reading, overwrite=overwrite, progress=progress
             )
     _report(folder, f"{name} on {Path(data).name}")
 
@@ -128,11 +128,13 @@ def _is_main_process() -> bool:
 
 
 def _report(folder: Path, title: str) -> None:
-    from nflows_core.runs.report import headlines, report_run
+    from nflows_core.runs.report import headlines, not_finite, report_run
 
     if not _is_main_process():
         return
     report = report_run(folder, title)
     echo(headlines(report))
     echo(f"{'report':<32} {folder / 'report.html'}")
+    for sentence in not_finite(report):
+        echo(sentence, err=True)
     print_report(report)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from nflows_core.data.images import Images
@@ -32,15 +32,6 @@ class Fingerprint:
         names = digest(name.encode(errors="surrogateescape") for name in images.names)
         return cls(len(images), names, with_digest(images).digest)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Fingerprint:
-        """Undoes `to_dict`."""
-        return cls(int(values["images"]), str(values["names"]), str(values["content"]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON's own types."""
-        return asdict(self)
-
     def difference(self, now: Fingerprint) -> str:
         """What differs in the images that are there now, in words; nothing if they are the same."""
         if self == now:
@@ -57,8 +48,13 @@ def with_digest(images: Images) -> Images:
     """
     if images.digest:
         return images
-    tensors = [images.pixels, *(one for one in (images.labels, images.vectors) if one is not None)]
-    return replace(images, digest=digest(map(_bytes, tensors)))
+    tensors = (one for one in (images.pixels, images.labels, images.vectors) if one is not None)
+    return replace(images, digest=tensor_digest(*tensors))
+
+
+def tensor_digest(*tensors: Tensor) -> str:
+    """The SHA-256 of the numbers of tensors."""
+    return digest(one.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data for one in tensors)
 
 
 def digest(parts: Iterable[bytes | memoryview]) -> str:
@@ -67,7 +63,3 @@ def digest(parts: Iterable[bytes | memoryview]) -> str:
     for part in parts:
         total.update(hashlib.sha256(part).digest())
     return total.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    return tensor.detach().cpu().contiguous().numpy().data.cast("B")

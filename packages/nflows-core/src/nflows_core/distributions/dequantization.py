@@ -37,3 +37,11 @@ def quantize(x: Tensor, quantization: int = 256) -> Tensor:
     r"""The integers :math:`\lfloor x n \rfloor`, clamped to :math:`[0, n)`, as uint8 or int32."""
     dtype = torch.uint8 if quantization <= 256 else torch.int32
     return (x * quantization).floor().clamp(0, quantization - 1).to(dtype)
+
+
+def to_8_bits(x: Tensor, quantization: int = 256) -> Tensor:
+    r"""The pixels of a picture file, :math:`p = \lceil 255 k / (n - 1) \rceil` for the integer :math:`k` of `quantize`.
+
+    White is 255, and :math:`\lfloor p n / 256 \rfloor = k`: read again and quantized, the pixels are the same.
+    """
+    return ((255 * quantize(x, quantization).int() + quantization - 2) // (quantization - 1)).to(torch.uint8)

@@ -1,12 +1,14 @@
 """How good a flow is: bits per dimension, exactness, speed, and pictures to judge by eye."""
 
 from nflows_core.evaluation.baseline import gaussian_bits_per_dim
-from nflows_core.evaluation.grids import ReconstructionGrid, image_grid, reconstruction_grid
+from nflows_core.evaluation.grids import ReconstructionGrid, crossed_out, image_grid, reconstruction_grid
 from nflows_core.evaluation.metrics import (
     BitsPerDim,
+    bits_of_images,
     bits_per_dim,
     parameters,
     reconstruction_error,
+    reconstruction_errors,
 )
 from nflows_core.evaluation.timing import TIMED_IMAGES, density, median_milliseconds, sampling, training
 
@@ -14,13 +16,16 @@ __all__ = [
     "TIMED_IMAGES",
     "BitsPerDim",
     "ReconstructionGrid",
+    "bits_of_images",
     "bits_per_dim",
+    "crossed_out",
     "density",
     "gaussian_bits_per_dim",
     "image_grid",
     "median_milliseconds",
     "parameters",
     "reconstruction_error",
+    "reconstruction_errors",
     "reconstruction_grid",
     "sampling",
     "training",

@@ -66,7 +66,8 @@ def image_grid(images: Tensor, columns: int | None = None) -> NDArray[np.uint8]:
 def reconstruction_grid(images: Tensor, reconstructions: Tensor) -> ReconstructionGrid:
     """Shows how exactly images were reconstructed.
 
-    The largest power of ten that leaves every absolute difference below one amplifies the differences.
+    The largest power of ten that leaves every absolute difference below one amplifies the differences. A cross stands
+    for a reconstruction that is not finite, and for its difference.
 
     Arguments:
         images: The images, with values in :math:`[0, 1]`, :math:`(N, C, H, W)`.
@@ -78,10 +79,24 @@ def reconstruction_grid(images: Tensor, reconstructions: Tensor) -> Reconstructi
     if images.shape != reconstructions.shape:
         raise ValueError(f"images {tuple(images.shape)}, but reconstructions {tuple(reconstructions.shape)}")
     difference = (images - reconstructions).abs()
-    largest = difference.max().item()
+    largest = max(difference[difference.isfinite()].tolist(), default=0.0)
     amplification = 10.0 ** max(0, math.ceil(-math.log10(largest)) - 1) if largest > 0 else 1.0
-    rows = torch.cat([images, reconstructions, difference * amplification])
+    rows = torch.cat([images, crossed_out(reconstructions)[0], crossed_out(difference * amplification)[0]])
     return ReconstructionGrid(image_grid(rows, columns=len(images)), amplification)
+
+
+def crossed_out(images: Tensor) -> tuple[Tensor, int]:
+    """The same images, where a cross stands for each that has values which are not finite, and how many these are.
+
+    Arguments:
+        images: The images, :math:`(N, C, H, W)`.
+    """
+    bad = ~images.isfinite().flatten(1).all(1)
+    height, width = images.shape[-2:]
+    rows, columns = (torch.linspace(-1, 1, side, device=images.device) for side in (height, width))
+    away = (rows.abs()[:, None] - columns.abs()).abs()  # from the diagonals
+    cross = torch.where(away < 1.5 / min(height, width), 0.9, 0.1).to(images)
+    return torch.where(bad[:, None, None, None], cross.expand_as(images), images), int(bad.sum())
 
 
 def _check(images: Tensor) -> None:

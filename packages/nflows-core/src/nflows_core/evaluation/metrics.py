@@ -64,16 +64,23 @@ def bits_per_dim(
         seed: The seed of the noise.
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
     """
+    return BitsPerDim.of(bits_of_images(flow, images, batch_size, seed, context))
+
+
+@torch.no_grad()
+def bits_of_images(
+    flow: Flow, images: Images, batch_size: int = 500, seed: int = 0, context: Tensor | None = None
+) -> Tensor:
+    """What `bits_per_dim` is the mean of: a value for each image, :math:`(N,)`, finite or not."""
     _check(flow, images)
     generator = torch.Generator(_like(flow).device).manual_seed(seed)
     values = [
         flow.bits_per_dim(pixels, batch_context, generator).cpu()
         for pixels, batch_context in _batches(flow, images, batch_size, context)
     ]
-    return BitsPerDim.of(torch.cat(values))
+    return torch.cat(values)
 
 
-@torch.no_grad()
 def reconstruction_error(
     flow: Flow,
     images: Images,
@@ -95,16 +102,30 @@ def reconstruction_error(
     Raises:
         FloatingPointError: A reconstruction is not finite.
     """
+    largest = reconstruction_errors(flow, images, n, batch_size, seed, context).max().item()
+    if not math.isfinite(largest):
+        raise FloatingPointError("a reconstructed image is not finite; the flow does not invert")
+    return largest
+
+
+@torch.no_grad()
+def reconstruction_errors(
+    flow: Flow,
+    images: Images,
+    n: int = 1000,
+    batch_size: int = 500,
+    seed: int = 0,
+    context: Tensor | None = None,
+) -> Tensor:
+    """What `reconstruction_error` is the largest of: that of each image, :math:`(N,)`, finite or not."""
     _check(flow, images)
     generator = torch.Generator(_like(flow).device).manual_seed(seed)
-    largest = 0.0
+    errors = []
     for pixels, batch_context in _batches(flow, images[:n], batch_size, context):
         x = dequantize(pixels, images.quantization, generator)
-        error = (flow.decode(flow.encode(x, batch_context), batch_context) - x).abs().max().item()
-        if not math.isfinite(error):
-            raise FloatingPointError("a reconstructed image is not finite; the flow does not invert")
-        largest = max(largest, error)
-    return largest
+        difference = flow.decode(flow.encode(x, batch_context), batch_context) - x
+        errors.append(difference.abs().flatten(1).amax(1).cpu())
+    return torch.cat(errors)
 
 
 def parameters(flow: nn.Module) -> int:

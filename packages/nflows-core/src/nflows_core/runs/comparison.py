@@ -6,25 +6,25 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from nflows_core.data.images import Images
-from nflows_core.data.read import read_images
+from nflows_core.data.read import read_as
+from nflows_core.data.reading import Reading
+from nflows_core.data.split import SplitName
 from nflows_core.evaluation import (
-    bits_per_dim,
     density,
     median_milliseconds,
-    parameters,
-    reconstruction_error,
     sampling,
     training,
 )
 from nflows_core.flow import Flow
 from nflows_core.models import ModelChoice, argument_names
 from nflows_core.runs import experiment
+from nflows_core.runs.data import check_same
 from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, load_on_device, read_run
-from nflows_core.runs.report import RECONSTRUCTED_IMAGES
-from nflows_core.runtime.curve import Curve, Points
+from nflows_core.runs.report import quality
+from nflows_core.runtime.curve import Curve, Points, finite
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
@@ -44,6 +44,9 @@ def compare(
     config: TrainingConfig,
     *,
     size: int | None = None,
+    bits: int | None = None,
+    splits: str | None = None,
+    skip_others: bool = False,
     rounds: int = 5,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -59,6 +62,9 @@ def compare(
         arguments: The arguments of every model that takes them; a candidate's own come first.
         config: The settings of every training.
         size: The side of the square that every image is scaled and cropped to; unchanged if not given.
+        bits: The bits of a pixel that are kept; see `Reading`, as for the others.
+        splits: The top folders of the splits.
+        skip_others: Whether files beside the pictures are skipped.
         rounds: The number of times that everything is timed.
         progress: The function that is called after every update.
 
@@ -70,18 +76,21 @@ def compare(
     texts = [candidate.text for candidate in candidates]
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise ValueError(f"{twice[0]} is given twice")
+    reading = Reading(size, bits, splits, skip_others)
+    images = {split: read_as(data, split, reading) for split in get_args(SplitName)}
     failures: dict[str, str] = {}
     for candidate in candidates:
-        plan = Run(candidate.model, arguments_of(candidate, arguments), data, size, (), config)
+        own = arguments_of(candidate, arguments)
+        plan = Run(candidate.model, own, data, size, (), config, bits, splits, skip_others)
         try:
-            _train(folder / _slug(candidate.text), plan, _named(progress, candidate.text))
+            _train(folder / _slug(candidate.text), plan, images, _named(progress, candidate.text))
         except DivergedError as error:
             failures[candidate.text] = str(error)
     trained = {text: load_on_device(folder / _slug(text)) for text in texts if text not in failures}
     if not trained:
         raise ValueError(f"every candidate diverged: {'; '.join(failures.values())}")
-    rows = _rows(folder, trained, read_images(data, "test", size), rounds, config.seed)
-    return _report(folder, rows, failures, {"data": Path(data).name, "size": size, "training": asdict(config)})
+    measured = _rows(folder, trained, images["test"], rounds, config.seed)
+    return _report(folder, measured, failures, {"data": Path(data).name, "size": size, "training": asdict(config)})
 
 
 def rows_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -104,16 +113,20 @@ def time_flows(flows: Mapping[str, Flow], rounds: int = 5) -> list[dict[str, Any
     return [{"model": text, **_times(own, times[0])} for text, own in zip(flows, times, strict=True)]
 
 
-def _train(folder: Path, plan: Run, progress: Callable[[StepMetrics, int], None] | None) -> None:
+def _train(
+    folder: Path, plan: Run, images: Mapping[SplitName, Images], progress: Callable[[StepMetrics, int], None] | None
+) -> None:
     if not (folder / CONFIG_FILE).exists():
         experiment.train(
-            plan.data, folder, plan.model, plan.arguments, plan.training, size=plan.size, progress=progress
+            plan.data, folder, plan.model, plan.arguments, plan.training, **asdict(plan.reading), progress=progress
         )
         return
     run = read_run(folder)
     kept = {name: run.arguments.get(name) for name in plan.arguments}
-    if (run.model, kept, run.size, run.training) != (plan.model, plan.arguments, plan.size, plan.training):
+    if (run.model, kept, run.reading, run.training) != (plan.model, plan.arguments, plan.reading, plan.training):
         raise ValueError(f"{folder} holds a run with other settings; choose another folder, or remove it")
+    for split, part in images.items():
+        check_same(folder, run, split, part, plan.data)
     if not (folder / WEIGHTS_FILE).exists():
         experiment.resume(plan.data, folder, progress=progress)
 
@@ -126,14 +139,9 @@ def _rows(folder: Path, flows: Mapping[str, Flow], test: Images, rounds: int, se
 
 
 def _quality(flow: Flow, test: Images, seed: int) -> dict[str, Any]:
-    bits = bits_per_dim(flow, test, seed=seed)
-    return {
-        "bits_per_dim": bits.mean,
-        "bits_per_dim_interval_95": list(bits.interval),
-        "nats_per_image": bits.mean * math.prod(flow.shape) * math.log(2),
-        "parameters": parameters(flow),
-        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed),
-    }
+    measured = quality(flow, test, seed)
+    bits = measured["bits_per_dim"]
+    return {**measured, "nats_per_image": None if bits is None else bits * math.prod(flow.shape) * math.log(2)}
 
 
 def _times(own: Sequence[float], reference: Sequence[float]) -> dict[str, float]:
@@ -155,13 +163,16 @@ def _report(
     quality = [{key: value for key, value in row.items() if key not in timed} for row in rows]
     times = [{key: row[key] for key in ("model", *timed)} for row in rows]
     write_csv(folder / TABLE_FILE, rows)
+    lines = _curves(folder, rows)
     return write_report(
         folder,
         f"Comparison on {settings['data']}",
         {"settings": settings, "diverged": dict(failures)},
         seed=settings["training"]["seed"],
         tables=[Table("Models", quality), Table("Times, and their ratios to those of the first", times)],
-        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", _curves(folder, rows))],
+        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", lines)]
+        if lines
+        else [],
     )
 
 
@@ -170,7 +181,8 @@ def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Points]:
     curves = {
         str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
     }
-    return {model: points[1:] if len(points) > 2 else points for model, points in curves.items()}
+    later = {model: finite(points[1:] if len(points) > 2 else points) for model, points in curves.items()}
+    return {model: points for model, points in later.items() if points}
 
 
 def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int], None] | None:

@@ -8,15 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from nflows_core.data.images import DataError, Images
+from nflows_core.data.images import Images
 from nflows_core.data.pictures import read_pictures
-from nflows_core.data.read import read_images
-from nflows_core.data.split import SplitName
 from nflows_core.flow import Flow
 from nflows_core.latents.attributes import spread
 from nflows_core.latents.stored import stored_directions
 from nflows_core.latents.strips import find_direction, save_edit, save_interpolation
 from nflows_core.latents.table import read_attributes
+from nflows_core.runs.data import read_own
 from nflows_core.runs.folder import RunError, load_on_device, read_run
 
 
@@ -93,7 +92,9 @@ def edit_pictures(
     images = _images(folder, flow, pictures, size, data, n)
     attributes = None if table is None else read_attributes(table)
     stored = stored_directions(folder) if data is None and attributes is None else {}
-    direction = stored.get(attribute) or find_direction(flow, attribute, _data(folder, "train", data), attributes)
+    direction = stored.get(attribute) or find_direction(
+        flow, attribute, read_own(folder, read_run(folder), "train", data), attributes
+    )
     return save_edit(flow, images, attribute, direction, amounts, path)
 
 
@@ -103,17 +104,10 @@ def _unconditional_flow(folder: Path) -> Flow:
     return load_on_device(folder)
 
 
-def _data(folder: Path, split: SplitName, data: str | None) -> Images:
-    run = read_run(folder)
-    if data is None and run.data != "digits" and not Path(run.data).exists():
-        raise DataError(f"{folder} was trained on {run.data}, which is not there; give as data where it is now")
-    return read_images(data or run.data, split, run.size)
-
-
 def _images(folder: Path, flow: Flow, pictures: Sequence[Path], size: int | None, data: str | None, n: int) -> Images:
     """The pictures as the flow takes them, or else some test images."""
     if pictures:
         return read_pictures(pictures, flow.shape, flow.quantization, size or read_run(folder).size)
-    test = _data(folder, "test", data)
+    test = read_own(folder, read_run(folder), "test", data)
     names = test.names or [f"test image {i}" for i in range(len(test))]
     return replace(test, names=tuple(names))[spread(len(test), n)]

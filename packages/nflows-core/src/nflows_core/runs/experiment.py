@@ -10,14 +10,16 @@ from typing import Any
 import torch
 
 from nflows_core.data.images import DataError
-from nflows_core.data.read import read_images
+from nflows_core.data.read import read_as
+from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.models import build, defaults
 from nflows_core.runs.conditioning import check_labelled
+from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
 from nflows_core.runs.folder import CONFIG_FILE, RUN_FILES, Run, RunError, build_run, read_run, refuse_taken, save_run
 from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
 from nflows_core.training.loop import Progress
-from nflows_core.training.processes import processes
+from nflows_core.training.processes import processes, raise_together
 
 DEMO = TrainingConfig(epochs=40, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
@@ -32,6 +34,9 @@ def train(
     config: TrainingConfig,
     *,
     size: int | None = None,
+    bits: int | None = None,
+    splits: str | None = None,
+    skip_others: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Flow:
@@ -44,16 +49,21 @@ def train(
         arguments: The model's arguments besides the image's shape and quantization.
         config: The settings; ``conditional`` conditions the flow on the classes of the images.
         size: The side of the square that every image is scaled and cropped to; unchanged if not given.
+        bits: The bits of a pixel that are kept; see `Reading`, as for the others.
+        splits: The top folders of the splits.
+        skip_others: Whether files beside the pictures are skipped.
         overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
         progress: The function that the `Trainer` calls after every update.
 
     Raises:
-        DataError: The data cannot be used.
+        DataError: The data cannot be used, or the folder lies in them.
         ModelError: There is no such model, or it does not take these arguments, or images of this shape.
-        FileExistsError: The folder has a run, or files that are not ours.
+        FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
     refuse_taken(folder, overwrite)
-    images, test = read_images(data, "train", size), read_images(data, "test", size)
+    refuse_inside(folder, data)
+    reading = Reading(size, bits, splits, skip_others)
+    images, test = read_as(data, "train", reading), read_as(data, "test", reading)
     if len(test) < 2:
         raise DataError(
             f"{data} holds out {len(test)} test images, and a flow is measured on 2 or more; give more images"
@@ -63,13 +73,16 @@ def train(
         check_labelled(data, images, test)
         fitting["context_features"] = images.context_features
     # Defaults are kept with the run, for a later version may choose otherwise.
-    run = Run(model, {**defaults(model), **arguments, **fitting}, data, size, images.classes, config)
+    fitted = {**defaults(model), **arguments, **fitting}
+    run = Run(model, fitted, place_of(data), size, images.classes, config, bits, splits, skip_others)
+    run = with_fingerprint(run, images, test)
     torch.manual_seed(config.seed)
     flow = build(run.model, run.arguments)
     trainer = Trainer(FlowLikelihood(flow, images, config, test), folder, progress)
-    _begin_run(folder, run, overwrite)
-    flow = trainer.fit()
-    save_run(folder, run, flow)
+    with trainer.holding_folder():
+        _begin_run(folder, run, overwrite)
+        flow = trainer.fit()
+        save_run(folder, run, flow)
     return flow
 
 
@@ -89,14 +102,18 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
         data: The place of the run's data set now.
         folder: The folder of the run.
         progress: The function that the `Trainer` calls after every update.
+
+    Raises:
+        DataError: The data set is not that of the run.
     """
     refuse_taken(folder, overwrite=True)
-    run = replace(read_run(folder), data=data)
+    run = replace(read_run(folder), data=place_of(data))
     torch.manual_seed(run.training.seed)
-    images = [read_images(data, "train", run.size), read_images(data, "test", run.size)]
-    task = FlowLikelihood(build_run(folder, run), images[0], run.training, images[1])
-    flow = Trainer(task, folder, progress).fit(resume=True)
-    save_run(folder, run, flow)
+    images, test = read_own(folder, run, "train", data), read_own(folder, run, "test", data)
+    trainer = Trainer(FlowLikelihood(build_run(folder, run), images, run.training, test), folder, progress)
+    with trainer.holding_folder():
+        flow = trainer.fit(resume=True)
+        save_run(folder, with_fingerprint(run, images, test), flow)
     return flow
 
 
@@ -113,10 +130,20 @@ def _has_demo(folder: Path) -> bool:
 def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
     # Each must have found the folder free before a run is in it, and begin only with what is new.
     processes().wait_for_everyone()
-    if overwrite and processes().is_main_process:
-        remove_run(folder)
+    raise_together(_clear(folder, overwrite) if processes().is_main_process else None)
     save_run(folder, run)
     processes().wait_for_everyone()
+
+
+def _clear(folder: Path, overwrite: bool) -> FileExistsError | None:
+    """Removes a run that may be replaced; what is found there now, for only now can no other training begin there."""
+    try:
+        refuse_taken(folder, overwrite)
+    except FileExistsError as error:
+        return error
+    if overwrite:
+        remove_run(folder)
+    return None
 
 
 def remove_run(folder: Path) -> None:

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from nflows_core import shipped
+from nflows_core.data.fingerprint import Fingerprint
+from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import ModelError, build, check_model
@@ -62,6 +64,10 @@ class Run:
         size: The side that the images were scaled to, or nothing.
         classes: The names of their classes.
         training: The settings of the training.
+        bits: The bits of a pixel that were kept, and all further ones as in `Reading`.
+        splits: The top folders of the splits.
+        skip_others: Whether files beside the pictures were skipped.
+        fingerprint: What the images of each split are known by; of older runs, nothing.
     """
 
     model: str
@@ -70,6 +76,15 @@ class Run:
     size: int | None
     classes: tuple[str, ...]
     training: TrainingConfig
+    bits: int | None = None
+    splits: str | None = None
+    skip_others: bool = False
+    fingerprint: Mapping[str, Fingerprint] | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the data set is read."""
+        return Reading(self.size, self.bits, self.splits, self.skip_others)
 
 
 def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
@@ -185,22 +200,37 @@ def _parse(settings: Any) -> Run:
     classes = _entry(settings, "classes", list, "a list of words")
     if not all(isinstance(name, str) for name in classes):
         raise TypeError("classes must be a list of words")
-    size = settings.get("size")
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-        raise ValueError("size must be a positive integer or null")
     return Run(
         model=_entry(settings, "model", str, "a word"),
         arguments={
             name: _as_tuple(value) for name, value in _entry(settings, "arguments", dict, "names with values").items()
         },
         data=_entry(settings, "data", str, "a word"),
-        size=size,
+        size=_count(settings, "size"),
         classes=tuple(classes),
         training=TrainingConfig.from_dict(_entry(settings, "training", dict, "names with values")),
+        bits=_count(settings, "bits"),
+        splits=_entry({"splits": "", **settings}, "splits", (str, type(None)), "a word or null") or None,
+        skip_others=_entry({"skip_others": False, **settings}, "skip_others", bool, "true or false"),
+        fingerprint=_fingerprint(settings.get("fingerprint")),
     )
 
 
-def _entry(settings: dict[str, Any], name: str, kind: type[T], description: str) -> T:
+def _fingerprint(stored: Any) -> dict[str, Fingerprint] | None:
+    try:
+        return None if stored is None else {split: Fingerprint(**values) for split, values in stored.items()}
+    except (AttributeError, TypeError) as error:
+        raise TypeError("fingerprint must have images, names and content of each split, or be null") from error
+
+
+def _count(settings: dict[str, Any], name: str) -> int | None:
+    value = settings.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError(f"{name} must be a positive integer or null")
+    return value
+
+
+def _entry(settings: Mapping[str, Any], name: str, kind: type[T] | tuple[type[T], ...], description: str) -> T:
     value = settings.get(name)
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {description}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,22 @@ import torch
 from torch import Tensor
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.data.read import read_images
+from nflows_core.data.read import read_as
+from nflows_core.data.reading import Reading
 from nflows_core.evaluation import (
     TIMED_IMAGES,
-    bits_per_dim,
+    BitsPerDim,
+    bits_of_images,
     density,
     gaussian_bits_per_dim,
     median_milliseconds,
     parameters,
-    reconstruction_error,
+    reconstruction_errors,
     sampling,
 )
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, context_of
+from nflows_core.runs.data import read_own
 from nflows_core.runs.folder import (
     CONFIG_FILE,
     RECONSTRUCTION_FILE,
@@ -33,8 +36,9 @@ from nflows_core.runs.folder import (
     load_on_device,
     read_run,
 )
-from nflows_core.runs.pictures import save_reconstruction, save_samples
-from nflows_core.runtime.curve import Curve
+from nflows_core.runs.pictures import save_reconstruction
+from nflows_core.runs.samples import save_samples
+from nflows_core.runtime.curve import Curve, finite
 from nflows_core.runtime.page import Table, shown, words
 from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
@@ -73,52 +77,94 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
         raise DataError(
             f"the flow takes images of shape {flow.shape}, these have {test.shape}; give a size, or other images"
         )
-    bits = bits_per_dim(flow, test, seed=seed, context=context)
     timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)].to(next(flow.parameters()))
     sampling_time, density_time = median_milliseconds([sampling(flow, timed), density(flow, timed)])
     return {
-        "bits_per_dim": bits.mean,
-        "bits_per_dim_interval_95": list(bits.interval),
-        "test_images": bits.n,
-        "max_reconstruction_error": reconstruction_error(flow, test, RECONSTRUCTED_IMAGES, seed=seed, context=context),
-        "parameters": parameters(flow),
+        **quality(flow, test, seed, context),
         "sampling_ms_per_100": sampling_time,
         "forward_ms_per_100": density_time,
     }
 
 
-def measure_run(folder: Path, data: str | None = None, size: int | None = None) -> dict[str, Any]:
+def quality(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = None) -> dict[str, Any]:
+    """What `measure` says besides times; a number is nothing where that of an image is not finite, which is counted."""
+    bits = bits_of_images(flow, test, seed=seed, context=context)
+    errors = reconstruction_errors(flow, test, RECONSTRUCTED_IMAGES, seed=seed, context=context)
+    mean = BitsPerDim.of(bits) if bits.isfinite().all() else None
+    return {
+        "bits_per_dim": None if mean is None else mean.mean,
+        "bits_per_dim_interval_95": None if mean is None else list(mean.interval),
+        "test_images": len(test),
+        "test_images_not_finite": _not_finite(bits),
+        "parameters": parameters(flow),
+        **_reconstruction(errors),
+    }
+
+
+def _reconstruction(errors: Tensor) -> dict[str, Any]:
+    bad = _not_finite(errors)
+    return {"max_reconstruction_error": None if bad else errors.max().item(), "reconstructions_not_finite": bad}
+
+
+def _not_finite(values: Tensor) -> int:
+    return int((~values.isfinite()).sum())
+
+
+def not_finite(report: Mapping[str, Any]) -> list[str]:
+    """What a report counts as not finite, a sentence each."""
+    counts = {"test_images": "densities of test images", "reconstructions": "reconstructions", "samples": "samples"}
+    numbers = {words: report.get(f"{key}_not_finite") for key, words in counts.items()}
+    return [f"{number:,} {words} are not finite" for words, number in numbers.items() if number]
+
+
+def measure_run(
+    folder: Path,
+    data: str | None = None,
+    size: int | None = None,
+    *,
+    splits: str | None = None,
+    skip_others: bool = False,
+) -> dict[str, Any]:
     """`measure` for the flow of a run.
 
     Arguments:
         folder: The folder of the run.
         data: The data set whose test images are taken, as `read_images` takes it; the run's own if not given.
         size: The side that the images are scaled to; that of the run if not given.
+        splits: The top folders of the splits of ``data``, as in `Reading`.
+        skip_others: Whether files beside the pictures of ``data`` are skipped.
+
+    Raises:
+        DataError: The images have another shape, or the run's own are not there, or are others now.
     """
-    test, context = _test_images(folder, data, size)
+    test, context = _test_images(folder, data, Reading(size, None, splits, skip_others))
     return measure(load_on_device(folder), test, context=context)
 
 
 def reconstruct_run(
-    folder: Path, data: str | None = None, size: int | None = None, *, n: int = 1000, path: Path | None = None
+    folder: Path,
+    data: str | None = None,
+    size: int | None = None,
+    *,
+    n: int = 1000,
+    path: Path | None = None,
+    splits: str | None = None,
+    skip_others: bool = False,
 ) -> dict[str, Any]:
-    """How exactly the flow of a run gives test images back.
+    """How exactly the flow of a run gives test images back; arguments as in `measure_run`, and:
 
     Arguments:
-        folder: The folder of the run.
-        data: The data set whose test images are taken, as `read_images` takes it; the run's own if not given.
-        size: The side that the images are scaled to; that of the run if not given.
         n: The number of images to take at most.
         path: The file for a picture of ten of them, or nothing.
 
     Returns:
-        The number of images, and the largest error of any pixel.
+        The number of images, the largest error of any pixel, and how many reconstructions are not finite.
     """
-    flow, (test, context) = load_on_device(folder), _test_images(folder, data, size)
-    error = reconstruction_error(flow, test, n, context=context)
+    flow, (test, context) = load_on_device(folder), _test_images(folder, data, Reading(size, None, splits, skip_others))
+    errors = reconstruction_errors(flow, test, n, context=context)
     if path is not None:
         save_reconstruction(flow, test, path, context=context)
-    return {"images": min(n, len(test)), "max_reconstruction_error": error}
+    return {"images": min(n, len(test)), **_reconstruction(errors)}
 
 
 def report_run(folder: Path, title: str) -> dict[str, Any]:
@@ -132,16 +178,22 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         The content of ``report.json``.
     """
     run, flow = read_run(folder), load_on_device(folder)
-    train, test = read_images(run.data, "train", run.size), read_images(run.data, "test", run.size)
+    train, test = read_own(folder, run, "train"), read_own(folder, run, "test")
     seed, context = run.training.seed, context_of(run, test)
     curves = {file: read_curve(folder / file, "bits_per_dim") for file in (METRICS_FILE, TEST_METRICS_FILE)}
     seconds = read_curve(folder / METRICS_FILE, "seconds")[-1][1]
-    numbers = {"bits_per_dim_before_training": curves[TEST_METRICS_FILE][0][1]} | measure(flow, test, seed, context)
+    before = curves[TEST_METRICS_FILE][0][1]
+    numbers = {"bits_per_dim_before_training": before if math.isfinite(before) else None}
+    numbers |= measure(flow, test, seed, context)
     if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
         numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
-    save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=class_rows(run, 64))
+    rows = class_rows(run, 64)
+    bad = save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=rows)
+    numbers["samples_not_finite"] = len(bad)
     caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed, context=context)
-    names = {"training images": curves[METRICS_FILE], "test images, averaged weights": curves[TEST_METRICS_FILE]}
+    lines = {"training images": METRICS_FILE, "test images, averaged weights": TEST_METRICS_FILE}
+    drawn = {name: points for name, file in lines.items() if (points := finite(curves[file]))}
+    samples = "Samples" + (f", {len(bad)} of them not finite" if bad else "")
     return write_report(
         folder,
         title,
@@ -149,8 +201,8 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         seed=seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=[_comparison(numbers)],
-        curves=[Curve("Training", "updates", "bits per dimension", names)],
-        pictures={"Samples": folder / SAMPLES_FILE, caption: folder / RECONSTRUCTION_FILE},
+        curves=[Curve("Training", "updates", "bits per dimension", drawn)][: len(drawn)],
+        pictures={samples: folder / SAMPLES_FILE, caption: folder / RECONSTRUCTION_FILE},
     )
 
 
@@ -159,10 +211,14 @@ def headlines(report: Mapping[str, Any]) -> str:
     return "\n".join(f"{words(key):<32} {shown(report[key])}" for key in HEADLINES if key in report)
 
 
-def _test_images(folder: Path, data: str | None, size: int | None) -> tuple[Images, Tensor | None]:
+def _test_images(folder: Path, data: str | None, given: Reading) -> tuple[Images, Tensor | None]:
     """Test images for the flow of a run, and their context."""
     run = read_run(folder)
-    images = read_images(data or run.data, "test", size or run.size)
+    run = replace(run, size=given.size or run.size)
+    if data is None:
+        images = read_own(folder, run, "test")
+    else:
+        images = read_as(data, "test", replace(given, size=run.size, bits=run.bits))
     return images, context_of(run, images)
 
 

@@ -25,8 +25,9 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TextIO
@@ -88,8 +89,9 @@ class Command(click.Command):
                 raise
 
     def message(self, error: ValueError) -> str:
-        """What is said about an error of a library: the same, with options instead of arguments."""
-        options = {one.name: max(one.opts, key=len) for one in self.params if isinstance(one, click.Option)}
+        """What is said about an error of a library: the same, with this command's own words for arguments."""
+        options = {one.name: one.human_readable_name for one in self.params if isinstance(one, click.Argument)}
+        options |= {one.name: max(one.opts, key=len) for one in self.params if isinstance(one, click.Option)}
         return re.sub(r"`(\w+)`", lambda name: options.get(name[1], name[0]), str(error))
 
 
@@ -149,7 +151,8 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
     """
     invocation = Invocation()
     try:
-        result = application.main(arguments, "nflows", standalone_mode=False, obj=invocation)
+        with _plain_warnings():
+            result = application.main(arguments, "nflows", standalone_mode=False, obj=invocation)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return ExitCode.USAGE
@@ -160,6 +163,17 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         echo(f"nflows: error: {_speaker()}{message}", err=True)
         return exit_code
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Shows a warning as errors are shown: where in the code it was raised helps nobody on a command line."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"nflows: warning: {_speaker()}{message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _speaker() -> str:

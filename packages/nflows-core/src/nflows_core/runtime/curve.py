@@ -84,6 +84,11 @@ def draw(curve: Curve) -> Chart:
     )
 
 
+def finite(points: Points) -> Points:
+    """The points that a chart can show."""
+    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+
+
 def _thin(name: str, points: Points) -> list[tuple[float, float]]:
     if not points:
         raise ValueError(f"the line {name!r} of the chart has no points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic
@@ -81,7 +82,7 @@ class TrainingState(Generic[M]):
             self.best.load_state_dict(self.average.model.state_dict())
             self.best_value, self.tests_without_better = value, 0
 
-    def save(self, path: Path, sampling: Mapping[str, int]) -> None:
+    def save(self, path: Path, sampling: Mapping[str, int | str]) -> None:
         """Writes the checkpoint; ``sampling`` is what the order of the data depends on."""
         tensors = {
             **with_prefix("model", self.model.state_dict() | self._buffers()),
@@ -94,7 +95,7 @@ class TrainingState(Generic[M]):
         optimizers = [describe_optimizer(optimizer) for optimizer in self.optimizers]
         write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=dict(sampling), optimizers=optimizers)
 
-    def load(self, path: Path, sampling: Mapping[str, int]) -> None:
+    def load(self, path: Path, sampling: Mapping[str, int | str]) -> None:
         """Goes back to a checkpoint.
 
         Raises:
@@ -130,8 +131,20 @@ def _check_optimizers(path: Path, kept: Sequence[Mapping[str, Any]], now: Sequen
         raise CheckpointError(f"cannot resume {path} with {', '.join(names)}: it was trained by {', '.join(then)}")
 
 
+def _short(value: object) -> str:
+    """As much of a digest as tells it from another."""
+    return value[:8] if isinstance(value, str) else str(value)
+
+
 def _check_sampling(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    changed = [f"{name} was {then.get(name)} and is {now[name]}" for name in now if then.get(name) != now[name]]
+    if unknown := [name for name in now if name not in then]:
+        warnings.warn(
+            f"{path} is of an earlier version, without the {', '.join(unknown)} of its data: see that it is the same",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    differing = [name for name in now if name in then and then[name] != now[name]]
+    changed = [f"{name} was {_short(then[name])} and is {_short(now[name])}" for name in differing]
     if changed:
         raise CheckpointError(
             f"cannot resume {path}, its updates were made of other data: {', '.join(changed)}. "

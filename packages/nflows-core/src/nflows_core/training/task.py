@@ -42,8 +42,11 @@ class Batches(Protocol[B_co]):
         """Updates after which all items were seen, or, of data without an end, after which the model is tested."""
 
     @property
-    def sampling(self) -> Mapping[str, int]:
-        """What decides the batches, by plain words: a run is only resumed with the same."""
+    def sampling(self) -> Mapping[str, int | str]:
+        """What decides the batches, by plain words: a run is only resumed with the same.
+
+        Of data that are at hand, a digest of them belongs to it.
+        """
 
     def training(self, step: int) -> Iterator[B_co]:
         """The ``accumulation_steps`` batches of an update from 0, a pure function of its number and of the settings."""

@@ -3,12 +3,13 @@ r"""Batches of images that stay in memory as integers."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from nflows_core.data.fingerprint import with_digest
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize_by
 from nflows_core.training.batches.order import EpochOrder, Purpose, seeds, shares_for_test
@@ -87,9 +88,14 @@ class TrainingImages(ImageBatches):
         return self.order.steps_per_epoch
 
     @property
-    def sampling(self) -> dict[str, int]:
+    def sampling(self) -> dict[str, int | str]:
         """What decides the batches: a run can only be resumed with the same."""
-        return self.order.sampling | {"conditional": self.config.conditional, "images": len(self.images)}
+        sizes = {"conditional": self.config.conditional, "images": len(self.images)}
+        return {**self.order.sampling, **sizes, "content": self._content}
+
+    @cached_property
+    def _content(self) -> str:
+        return with_digest(self.images).digest
 
     def training(self, step: int) -> Iterator[ImageBatch]:
         """The batches of update ``step`` on this process: ``accumulation_steps`` of them."""

@@ -69,7 +69,7 @@ class TrainingItems(Generic[T]):
         return self.order.steps_per_epoch
 
     @property
-    def sampling(self) -> dict[str, int]:
+    def sampling(self) -> dict[str, int | str]:
         """What decides the batches: a run can only be resumed with the same."""
         return self.order.sampling | {"items": len(self.items)}
 

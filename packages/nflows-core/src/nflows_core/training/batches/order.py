@@ -67,7 +67,7 @@ class EpochOrder:
         self.of_epoch = lru_cache(maxsize=1)(self._draw)
 
     @property
-    def sampling(self) -> dict[str, int]:
+    def sampling(self) -> dict[str, int | str]:
         """What decides the order: a run can only be resumed with the same."""
         return {"seed": self.config.seed, "batch_size x accumulation_steps x processes": self.update_items}
 

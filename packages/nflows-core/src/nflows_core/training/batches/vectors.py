@@ -3,10 +3,12 @@ r"""Batches of vectors that stay in memory, from indices that were drawn before 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from nflows_core.data.fingerprint import tensor_digest
 from nflows_core.training.config import EngineConfig
 from nflows_core.training.task import Place
 
@@ -42,9 +44,14 @@ class VectorBatches:
         self.place = place
 
     @property
-    def sampling(self) -> dict[str, int]:
+    def sampling(self) -> dict[str, int | str]:
         """What decides the batches: a run can only be resumed with the same."""
-        return {"seed": self.config.seed, "vectors": len(self.x), "vectors an update": len(self.draws[0])}
+        sizes = {"vectors": len(self.x), "vectors an update": len(self.draws[0])}
+        return {"seed": self.config.seed, **sizes, "content": self._content}
+
+    @cached_property
+    def _content(self) -> str:
+        return tensor_digest(self.x)
 
     def training(self, step: int) -> Iterator[Tensor]:
         """The batches of update ``step`` on this process."""

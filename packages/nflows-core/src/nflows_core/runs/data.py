@@ -1,0 +1,72 @@
+"""The data set of a run: where it is, read as it was for the training, and known again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_core import shipped
+from nflows_core.data.fingerprint import Fingerprint
+from nflows_core.data.images import DataError, Images
+from nflows_core.data.read import read_as
+from nflows_core.data.split import SplitName
+from nflows_core.runs.folder import Run
+
+DEMO_SET = "digits"
+
+
+def place_of(data: str) -> str:
+    """The place of a data set as a run keeps it, the same from every folder."""
+    return data if data == DEMO_SET else str(Path(data).absolute())
+
+
+def refuse_inside(folder: Path, data: str) -> None:
+    """Raises a `DataError` if a run would write among its own data, which would spoil both."""
+    if data == DEMO_SET or not Path(data).is_dir():
+        return
+    inside, outside = Path(os.path.realpath(folder)), Path(os.path.realpath(data))
+    if inside.is_relative_to(outside):
+        raise DataError(f"{folder} lies in the data, {data}: its pictures would become data too; give another folder")
+
+
+def with_fingerprint(run: Run, train: Images, test: Images) -> Run:
+    """The same run, which knows its images again."""
+    return replace(run, fingerprint={"train": Fingerprint.of(train), "test": Fingerprint.of(test)})
+
+
+def read_own(folder: Path, run: Run, split: SplitName, data: str | None = None) -> Images:
+    """The images of a split on which a run was trained or tested.
+
+    Arguments:
+        folder: The folder of the run, named in errors.
+        run: The run.
+        split: The split.
+        data: The place of the run's data set, if it has moved.
+
+    Raises:
+        DataError: The data set is not there, or has other images now.
+    """
+    place = data or run.data
+    if data is None and place != DEMO_SET and not Path(place).exists():
+        raise DataError(_missing(folder, place))
+    images = read_as(place, split, run.reading)
+    check_same(folder, run, split, images, place)
+    return images
+
+
+def check_same(folder: Path, run: Run, split: SplitName, images: Images, place: str) -> None:
+    """Raises a `DataError` if the images are not those that a run knows by their fingerprint."""
+    if run.fingerprint is None or split not in run.fingerprint:
+        return
+    if difference := run.fingerprint[split].difference(Fingerprint.of(images)):
+        raise DataError(
+            f"{place} is not what {folder} was trained on: its {split} images are {difference}. "
+            "Give the pictures that the run had, or train a new run on these."
+        )
+
+
+def _missing(folder: Path, place: str) -> str:
+    if folder.name in shipped.names() and folder == shipped.find_run(folder.name):
+        return f"{folder.name} comes with the package, but not its data ({place}); give images as `data`"
+    return f"{folder} was trained on {place}, which is not there; give as data where it is now"
