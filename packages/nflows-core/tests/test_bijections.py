@@ -33,6 +33,7 @@ from nflows_core.bijections.baselines import (
     PeriodicConv2d,
     WoodburyConv2d,
 )
+from nflows_core.testing import check_magnitudes, check_second_derivatives, check_transforms
 
 EVERY = CASES | APPROXIMATE_CASES
 TOLERANCES = {torch.float32: 2e-5, torch.float64: 1e-11}
@@ -121,6 +122,40 @@ def test_gradients_are_right(exact: Case) -> None:
     # fast_mode checks one random projection of the Jacobian instead of each of its entries.
     inputs = [x[:1].clone().requires_grad_(), *(p.detach().clone().requires_grad_() for p in parameters.values())]
     assert torch.autograd.gradcheck(forward, inputs, fast_mode=True)
+    assert torch.autograd.gradgradcheck(forward, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("method", ["forward", "inverse"])
+def test_second_derivatives_by_every_input_are_right(exact: Case, method: str) -> None:
+    bijection, x, z, context = perturbed(exact)
+    images = (x if method == "forward" else z)[:2]
+    check_second_derivatives(bijection, images, None if context is None else context[:2], method=method)
+
+
+@pytest.mark.parametrize("method", ["forward", "inverse"])
+def test_transforms_are_those_of_torch_func(case: Case, method: str) -> None:
+    bijection, x, z, context = perturbed(case)
+    images = (x if method == "forward" else z)[:2]
+    check_transforms(bijection, images, None if context is None else context[:2], method=method)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "logit"])  # it takes the unit interval
+def test_numbers_of_every_magnitude(name: str, dtype: torch.dtype) -> None:
+    bijection, _, _, context = perturbed(CASES[name], dtype)
+    check_magnitudes(bijection, None if context is None else context[:2])
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_derivatives_and_magnitudes_on_a_gpu(exact: Case) -> None:
+    bijection, x, _, context = perturbed(exact)
+    bijection, x = bijection.cuda(), x[:2].cuda()
+    context = None if context is None else context[:2].cuda()
+    check_second_derivatives(bijection, x, context)
+    check_transforms(bijection, x, context)
+    if not isinstance(bijection, Logit):
+        check_magnitudes(bijection, context)
 
 
 def test_state_dict_carries_the_function(case: Case) -> None:

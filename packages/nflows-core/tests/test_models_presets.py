@@ -14,6 +14,7 @@ from nflows_core.bijections import QuadCoupling
 from nflows_core.flow import Flow, log_density
 from nflows_core.models import MODELS, CInCFlow, Glow, InverseFlow, PlanarStack, argument_names, build
 from nflows_core.models.presets import LAYERS
+from nflows_core.testing import check_second_derivatives, check_transforms
 
 EXACT = [name for name in MODELS if name != "self-normalizing"]
 
@@ -78,6 +79,28 @@ def test_gradients_reach_every_parameter(name: str) -> None:
     for parameter_name, parameter in flow.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+def smallest(name: str) -> tuple[Flow, Tensor, Tensor | None]:
+    """A preset as small as it has all of its parts, two images, and contexts if it takes them."""
+    context_features = 2 if "context_features" in argument_names(name) else 0
+    flow = make(name, (1, 4, 8), context_features, levels=2, depth=2 if name == "planar-stack" else 1)
+    context = torch.randn(2, context_features, dtype=torch.float64) if context_features else None
+    return flow, images(flow, 2), context
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_second_derivatives_by_every_input_are_right(name: str) -> None:
+    torch.manual_seed(0)
+    flow, x, context = smallest(name)
+    check_second_derivatives(flow, x, context, method="log_prob")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_transforms_are_those_of_torch_func(name: str) -> None:
+    torch.manual_seed(0)
+    flow, x, context = smallest(name)
+    check_transforms(flow, x, context, method="log_prob")
 
 
 @pytest.mark.parametrize("name", [name for name in EXACT if "context_features" in argument_names(name)])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bijection_cases import CASES, perturbed
+from bijection_cases import APPROXIMATE_CASES, CASES, perturbed
 from nflows_core.bijections import ActNorm, AffineCoupling, Bijection, Composition, Conv1x1
 from nflows_core.bijections.reversible import recomputed_activations
 from nflows_core.flow import Flow
@@ -187,6 +187,14 @@ def test_an_approximate_inverse_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"inverse of layer levels\.0\.bijections\.1 \(Approximate\) is approximate"):  # noqa: SIM117
         with recomputed_activations(flow):
             pass
+
+
+def test_bijections_with_a_learned_inverse_say_so() -> None:
+    for case in APPROXIMATE_CASES.values():
+        flow = Composition([case.make()])
+        with pytest.raises(ValueError, match=r"inverse of layer bijections\.0 \(.*\) is approximate"):  # noqa: SIM117
+            with recomputed_activations(flow):
+                pass
 
 
 def test_parameters_changed_before_the_backward_pass_are_refused() -> None:

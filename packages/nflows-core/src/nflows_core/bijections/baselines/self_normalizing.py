@@ -35,6 +35,7 @@ class SelfNormalizingConv2d(Bijection):
             takes 100, and ``docs/reproduction.md`` compares.
     """
 
+    is_exact = False
     multiplicity: Tensor
 
     def __init__(self, shape: Shape, kernel_size: int = 3, penalty: float = 10.0) -> None:
@@ -42,7 +43,7 @@ class SelfNormalizingConv2d(Bijection):
         check_odd(kernel_size, "SelfNormalizingConv2d")
         self.penalty = penalty
         self.weight = nn.Parameter(orthogonal_center(shape[0], kernel_size))
-        self.inverse_weight = nn.Parameter(_adjoint(self.weight.detach()).clone())
+        self.inverse_weight = nn.Parameter(_adjoint(self.weight.detach()).clone(memory_format=torch.contiguous_format))
         distance = (torch.arange(kernel_size) - kernel_size // 2).abs()
         rows, columns = ((size - distance).clamp(min=0) for size in shape[1:])
         self.register_buffer("multiplicity", torch.outer(rows, columns), persistent=False)

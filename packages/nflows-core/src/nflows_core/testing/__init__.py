@@ -3,6 +3,8 @@
 A package's `conftest.py` imports the fixtures that its tests use::
 
     from nflows_core.testing import data_folder
+
+Bijections of your own are checked by `check_second_derivatives`, `check_transforms` and `check_magnitudes`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,19 @@ import pytest
 import torch
 
 from nflows_core.runtime.cli import run
+from nflows_core.testing.derivatives import check_second_derivatives, check_transforms
+from nflows_core.testing.magnitudes import MAGNITUDES, check_magnitudes
+
+__all__ = [
+    "MAGNITUDES",
+    "call_command",
+    "check_magnitudes",
+    "check_second_derivatives",
+    "check_transforms",
+    "data_folder",
+    "kill_at_call",
+    "one_thread",
+]
 
 
 @pytest.fixture(scope="session")
