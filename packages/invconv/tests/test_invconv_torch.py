@@ -142,6 +142,39 @@ def test_autocast_solves_in_float32(rng):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_autocast_rounds_nothing(rng, dtype, method):
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 3, (3, 3))).to(dtype).requires_grad_()
+    y = torch.from_numpy(rng.normal(size=(2, 3, 5, 5))).to(dtype)
+
+    def results():
+        x = invconv.inverse_conv2d(y, weight, method=method)
+        (gradient,) = torch.autograd.grad(x.square().sum(), weight, create_graph=True)
+        (second,) = torch.autograd.grad(gradient.square().sum(), weight)
+        return x, gradient, second, invconv.conv2d(x, weight), invconv.impulse_response(weight, (5, 5))
+
+    expected = results()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        actual = results()
+    for one, other in zip(actual, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_autocast_takes_the_wider_of_two_dtypes():
+    weight = torch.eye(2)[:, :, None, None]
+    narrow, wide = torch.randn(1, 2, 3, 3).bfloat16(), torch.randn(1, 2, 3, 3).double()
+    with torch.autocast("cpu"):
+        for function in (invconv.conv2d, invconv.inverse_conv2d):
+            assert function(narrow, weight).dtype == torch.float32
+            assert function(wide, weight).dtype == torch.float64
+            assert function(narrow, weight.bfloat16()).dtype == torch.float32
+            with pytest.raises(TypeError, match=r"expected float32, float64, float16 or bfloat16, got torch\.int32"):
+                function(narrow.int(), weight)
+            with pytest.raises(TypeError, match=r"weight: expected the dtype of"):
+                function(narrow, weight.int())
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_bad_kernels_are_refused_by_every_method(rng, method):
     y = torch.zeros(1, 2, 3, 3)
     weight = torch.zeros(2, 2, 2, 2)

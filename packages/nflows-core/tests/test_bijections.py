@@ -146,6 +146,16 @@ def test_numbers_of_every_magnitude(name: str, dtype: torch.dtype) -> None:
     check_magnitudes(bijection, None if context is None else context[:2])
 
 
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_autocast_costs_no_precision(exact: Case, dtype: torch.dtype) -> None:
+    bijection, x, z, context = perturbed(exact, dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        latent, logdet = bijection(x, context)
+        back, image = bijection.inverse(latent, context), bijection.inverse(z, context)
+    assert {tensor.dtype for tensor in (latent, logdet, back, image)} == {dtype}
+    close(back, x)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_derivatives_and_magnitudes_on_a_gpu(exact: Case) -> None:

@@ -6,7 +6,9 @@ Each writes the x with :math:`T x = y`, or with :math:`T^T x = y`, into ``x``.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 import torch
 import torch.nn.functional as F
@@ -17,13 +19,30 @@ from torch.nn.grad import conv2d_weight
 from invconv import cuda_ops, geometry, impulse_ops, numpy_ops, torch_internals
 from invconv.anchor_ops import anchor_inverses, folded
 
+P = ParamSpec("P")
 
+
+def _without_autocast(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
+    """Autocast would round the convolutions by which a function computes: its inverse would be good to 1e-2."""
+
+    @wraps(function)
+    def exact(images: Tensor, /, *arguments: P.args, **keywords: P.kwargs) -> Tensor:
+        if not torch.is_autocast_enabled(images.device.type):
+            return function(images, *arguments, **keywords)
+        with torch.autocast(images.device.type, enabled=False):
+            return function(images, *arguments, **keywords)
+
+    return exact
+
+
+@_without_autocast
 def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str, transposed: bool) -> Tensor:
     x = torch.empty_like(y)  # the strides that the operator's fake rule promises
     _METHODS[method](y, weight, corners, x, transposed)
     return x
 
 
+@_without_autocast
 def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners: tuple[str, ...]) -> Tensor:
     r"""Minus the sum over images and pixels of :math:`v_p x_{p-t}^T` for every tap :math:`t`, as a kernel."""
     if x.is_cuda and cuda_ops.has_solver():
@@ -43,6 +62,7 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
     return -torch.cat(parts)
 
 
+@_without_autocast
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
     parts = [
         _convolve(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], run.groups)

@@ -26,16 +26,13 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
-    _check_tensors(x, weight, "x")
-    return torch_methods.conv2d(x, weight, corners)
+    return torch_methods.conv2d(*_checked(x, weight, "x"), corners)
 
 
 def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: str) -> Tensor:
-    autocast = _check_tensors(y, weight, "y")
+    y, weight = _checked(y, weight, "y")
     # A recursion over all pixels needs the mantissa of float32.
-    if autocast:
-        y, weight = y.float(), weight.float()
-    elif y.dtype in _HALF:
+    if y.dtype in _HALF:
         return inverse_conv2d(y.float(), weight.float(), corners, method).to(y.dtype)
     if method == "auto":
         method = choose_method(y, weight, corners).method
@@ -51,17 +48,21 @@ def logabsdet(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -
     return terms.sum() * (size[0] * size[1])  # type: ignore[no-any-return]
 
 
-def _check_tensors(image: Tensor, weight: Tensor, name: str) -> bool:
-    """Whether autocast will see to the dtypes, after checking that the tensors fit each other."""
+def _checked(image: Tensor, weight: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    """The tensors, which fit each other; under autocast in the wider of their dtypes, and that of float32 at least.
+
+    In any narrower one the convolution and its inverse would undo each other to two digits.
+    """
     if image.device != weight.device:
         raise ValueError(f"weight: on {weight.device}, but {name} on {image.device}")
-    if torch.is_autocast_enabled(image.device.type):
-        return True
     if image.dtype not in _DTYPES + _HALF:
         raise TypeError(f"{name}: expected float32, float64, float16 or bfloat16, got {image.dtype}")
+    if torch.is_autocast_enabled(image.device.type) and weight.dtype in _DTYPES + _HALF:
+        wide = torch.float64 if torch.float64 in (image.dtype, weight.dtype) else torch.float32
+        return image.to(wide), weight.to(wide)
     if weight.dtype != image.dtype:
         raise TypeError(f"weight: expected the dtype of {name}, {image.dtype}, got {weight.dtype}")
-    return False
+    return image, weight
 
 
 def _names(corners: Sequence[int] | Sequence[str] | str) -> tuple[str, ...]:

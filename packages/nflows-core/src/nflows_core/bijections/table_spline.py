@@ -105,4 +105,5 @@ def _sums(bin_: Tensor, values: Tensor, bins: int) -> Tensor:
     """The sums of the values, (6, C, N), in each bin, (6, C, bins), the same at every run: a GPU's scatter_add adds in
     any order."""
     chosen = bin_[..., None] == torch.arange(bins, device=bin_.device)
-    return torch.bmm(values.transpose(0, 1), chosen.to(values.dtype)).transpose(0, 1)
+    with torch.autocast(values.device.type, enabled=False):
+        return torch.bmm(values.transpose(0, 1), chosen.to(values.dtype)).transpose(0, 1)
