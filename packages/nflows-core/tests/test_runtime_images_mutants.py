@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("tifffile")
 
+from nflows_core.runtime.images import PictureError, decode_picture
 from picture_mutants import mutant, samples
 from picture_roundtrip import read_write_read
 
@@ -19,7 +21,14 @@ def test_damaged_pictures_are_read_or_refused(tmp_path: Path) -> None:
     assert 0 < read < 200
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_files_that_are_damaged_are_read_before(tmp_path: Path) -> None:
-    read = [read_write_read(file, tmp_path) for file in samples()]
-    assert sum(read) > 0.9 * len(read)
+def refusal(file: bytes) -> str:
+    try:
+        decode_picture(io.BytesIO(file))
+    except PictureError as error:
+        return str(error)
+    return ""
+
+
+def test_the_files_that_are_damaged_are_read_before() -> None:
+    refusals = list(filter(None, map(refusal, samples())))
+    assert refusals == 4 * ["holds several pictures; save each in a file of its own"]

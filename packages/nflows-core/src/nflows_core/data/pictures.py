@@ -109,6 +109,8 @@ def decode(name: str, open_file: Opener) -> Tensor:
     try:
         with open_file(name) as file:
             return _colours(decode_picture(file))
+    except MemoryError as error:
+        raise DataError(f"{name}: needs more memory than there is") from error
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(f"{name}: {reason}") from error

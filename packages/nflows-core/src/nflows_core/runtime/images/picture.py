@@ -70,6 +70,7 @@ def check_count(pictures: int) -> None:
 
 def _check_pixels(pixels: NDArray[Any]) -> None:
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"pixels: expected uint8 or uint16, got {pixels.dtype}")
+        advice = "; give pixels.astype(numpy.uint16)" if pixels.dtype == np.dtype(np.uint16).newbyteorder() else ""
+        raise ValueError(f"pixels: expected uint8 or uint16, got {pixels.dtype}{advice}")
     if pixels.ndim != 3 or pixels.shape[2] not in _CHANNELS or not pixels.size:
         raise ValueError(f"pixels: expected a shape (H, W, C) with one to four channels, got {pixels.shape}")

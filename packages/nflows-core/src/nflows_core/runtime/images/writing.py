@@ -62,6 +62,7 @@ def _write_png(file: IO[bytes], picture: Picture, exif: bytes | None, quality: i
 
 def _write_jpeg(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
     _check_eight_bits(picture, "JPEG")
+    _check_sides(picture, "JPEG", 65_500)
     if picture.has_alpha:
         raise ValueError("JPEG has no transparency; write PNG, TIFF or WebP, or put it on a background first")
     options = {"extra": _photoshop(picture.metadata.iptc), "comment": picture.metadata.text.get("Comment", "").encode()}
@@ -81,6 +82,7 @@ def _write_jpeg(file: IO[bytes], picture: Picture, exif: bytes | None, quality: 
 
 def _write_webp(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
     _check_eight_bits(picture, "WebP")
+    _check_sides(picture, "WebP", 16_383)
     if picture.icc and picture.channels < 3:
         raise ValueError("WebP has no grey pixels, and so no place for their colour profile; write PNG or TIFF")
     exact = {"lossless": True, "exact": True} if quality is None else {"quality": quality}
@@ -127,6 +129,13 @@ def _pillow(picture: Picture) -> Image.Image:
 def _check_eight_bits(picture: Picture, name: str) -> None:
     if picture.bits != 8:
         raise ValueError(f"{name} has no {picture.bits}-bit pixels; write PNG or TIFF")
+
+
+def _check_sides(picture: Picture, name: str, most: int) -> None:
+    height, width = picture.pixels.shape[:2]
+    if max(height, width) > most:
+        advice = f"at most {most} pixels along a side; write TIFF or PNG"
+        raise ValueError(f"{name} takes no picture of {width} x {height} pixels: {advice}")
 
 
 def _lost(picture: Picture, *names: str) -> list[str]:
