@@ -279,7 +279,7 @@ def test_big_tiff_is_the_same_picture(tmp_path: Path, bits: int, channels: int) 
     picture = full_picture(bits, channels)
     for name, most in (("small.tif", 10**6), ("big.tif", 1)):
         with (tmp_path / name).open("wb") as file:
-            write_tiff(file, picture, picture.metadata.exif, most)
+            write_tiff(file, picture, picture.metadata.exif, most_bytes=most)
     assert (tmp_path / "big.tif").read_bytes()[:4] == b"II+\0"
     small, big = (read_picture(tmp_path / name) for name in ("small.tif", "big.tif"))
     assert np.array_equal(big.pixels, picture.pixels)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nflows_core.runtime.images.metadata import Metadata
 
@@ -57,6 +57,11 @@ class Picture:
     @property
     def has_alpha(self) -> bool:
         return self.channels in (2, 4)
+
+
+def blank_pixels(height: int, width: int, channels: int, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    """Black pixels that take no memory, for a picture whose rows are read or written by strips."""
+    return np.broadcast_to(np.zeros((), dtype), (height, width, channels))
 
 
 def is_profile_for(channels: int, icc: bytes) -> bool:

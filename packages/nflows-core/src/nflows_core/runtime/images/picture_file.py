@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.images import tiff_reading
 from nflows_core.runtime.images.limits import pixel_limit
 from nflows_core.runtime.images.orientation import Box, stored_box, upright, upright_size
-from nflows_core.runtime.images.picture import Picture, PictureError
+from nflows_core.runtime.images.picture import Picture, PictureError, blank_pixels
 from nflows_core.runtime.images.reading import decode_picture, explaining, read_tiff, tiff_picture
 from nflows_core.runtime.images.tiff_pixels import open_pixels
 
@@ -114,7 +114,7 @@ def _open(file: IO[bytes], limit: int, opened: ExitStack) -> tuple[Picture, Part
     height, width, channels = stored.shape
     turn = tiff_reading.orientation(first)
     size = upright_size(height, width, turn)
-    blank = np.broadcast_to(np.zeros((), stored.dtype), (*size, channels))
+    blank = blank_pixels(*size, channels, stored.dtype)
 
     def part(box: Box) -> NDArray[np.uint8 | np.uint16]:
         return np.ascontiguousarray(upright(stored.read(stored_box(box, *size, turn)), turn))
@@ -125,5 +125,6 @@ def _open(file: IO[bytes], limit: int, opened: ExitStack) -> tuple[Picture, Part
 def _whole(file: IO[bytes], limit: int) -> tuple[Picture, Part]:
     picture = decode_picture(file, limit)
     pixels = picture.pixels
-    blank = np.broadcast_to(np.zeros((), pixels.dtype), pixels.shape)
-    return replace(picture, pixels=blank), lambda box: pixels[box[0] : box[0] + box[2], box[1] : box[1] + box[3]].copy()
+    height, width, channels = pixels.shape
+    blank = replace(picture, pixels=blank_pixels(height, width, channels, pixels.dtype))
+    return blank, lambda box: pixels[box[0] : box[0] + box[2], box[1] : box[1] + box[3]].copy()

@@ -23,6 +23,7 @@ from nflows_core.runtime.images.tiff_pixels import open_pixels
 from nflows_core.runtime.images.tiff_storage import Storage, storage_of
 
 _IPTC_RESOURCE = 0x0404
+_MOST_DPI = 1e8  # pixels of a quarter of a nanometre, and the most that PNG holds
 
 
 def read_picture(path: str | Path, max_pixels: int | None = None) -> Picture:
@@ -138,7 +139,7 @@ def _picture(
 
 def _dpi(across: float, down: float, orientation: int) -> tuple[float, float] | None:
     across, down = float(across), float(down)
-    if not (0 < across < np.inf and 0 < down < np.inf):
+    if not (0 < across < _MOST_DPI and 0 < down < _MOST_DPI):
         return None
     return (down, across) if orientation in (5, 6, 7, 8) else (across, down)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from nflows_core.runtime.images.codecs import import_tifffile
+from nflows_core.runtime.images.codecs import import_imagecodecs, import_tifffile
 from nflows_core.runtime.images.metadata import IFDS, ifds_of, load_exif
 from nflows_core.runtime.images.picture import Picture
+from nflows_core.runtime.images.strips import Pixels, regrouped
 from nflows_core.runtime.images.tiff_reading import IPTC, XMP
 
+_STRIP, _LEVEL = 2**18, 6  # bytes before they are packed, and how hard they are
 _LONG8 = b"\x10\0"
 
 
@@ -50,12 +54,26 @@ MOST_BYTES = 2**32 - 2**25
 """Of the pixels of a file that is no BigTIFF, with room for the tags."""
 
 
-def write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None, most_bytes: int = MOST_BYTES) -> None:
-    """Writes ``picture`` into a new, open file of the file system; above ``most_bytes``, a BigTIFF."""
+def write_tiff(
+    file: IO[bytes],
+    picture: Picture,
+    exif: bytes | None,
+    strips: Iterable[Pixels] | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> None:
+    """Writes ``picture``, or ``strips`` in the place of its pixels, into a new, open file of the file system.
+
+    Above ``most_bytes``, it becomes a BigTIFF.
+    """
     tifffile, is_big = import_tifffile(), picture.pixels.nbytes > most_bytes
+    height, width, channels = picture.pixels.shape
+    rows = min(height, max(1, _STRIP // (width * channels * picture.pixels.itemsize)))
     tifffile.imwrite(
         file,
-        picture.pixels.squeeze(2) if picture.channels == 1 else picture.pixels,
+        map(_encoded, regrouped([picture.pixels] if strips is None else strips, rows)),
+        shape=(height, width) if channels == 1 else (height, width, channels),
+        dtype=picture.pixels.dtype,
+        rowsperstrip=rows,
         photometric="rgb" if picture.channels >= 3 else "minisblack",
         planarconfig="contig" if picture.channels > 1 else None,
         extrasamples=["unassalpha"] if picture.has_alpha else None,
@@ -71,6 +89,13 @@ def write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None, most_bytes
     )
     if directory := _directory(picture, exif, _BIG if is_big else _CLASSIC):
         _add_tags(file, directory, _BIG if is_big else _CLASSIC)
+
+
+def _encoded(strip: Pixels) -> bytes:
+    """The differences of neighbours along the rows, packed by Deflate."""
+    codecs = import_imagecodecs()
+    data: bytes = codecs.zlib_encode(codecs.delta_encode(np.ascontiguousarray(strip), axis=-2), _LEVEL)
+    return data
 
 
 def _directory(picture: Picture, block: bytes | None, form: _Form) -> ImageFileDirectory_v2:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,12 +15,17 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.images import png
 from nflows_core.runtime.images.metadata import load_exif
 from nflows_core.runtime.images.picture import Picture
+from nflows_core.runtime.images.strips import Pixels, checked, gathered
 from nflows_core.runtime.images.tiff_writing import write_tiff
+
+Strips = Iterable[Pixels] | None
 
 _SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 
 
-def write_picture(path: str | Path, picture: Picture, quality: int | None = None) -> list[str]:
+def write_picture(
+    path: str | Path, picture: Picture, quality: int | None = None, strips: Iterable[Pixels] | None = None
+) -> list[str]:
     """Writes a picture; the suffix says how: ``.png``, ``.jpg``, ``.jfif``, ``.tif`` or ``.webp``.
 
     Arguments:
@@ -27,6 +33,9 @@ def write_picture(path: str | Path, picture: Picture, quality: int | None = None
         picture: The picture; a size in its EXIF becomes that of the pixels.
         quality: The quality, 1 to 100, for JPEG, where it is 95 by default, and for WebP, which is exact without one.
             JPEG keeps the colours of all pixels (4:4:4).
+        strips: The rows from top to bottom, :math:`(h, W, C)` each, in the place of the picture's pixels, of which only
+            the shape and type count, as of `blank_pixels`. PNG and TIFF are written as they come; for JPEG and WebP
+            they are gathered.
 
     Returns:
         What the format has no place for, such as ``["iptc", "text"]``.
@@ -44,12 +53,18 @@ def write_picture(path: str | Path, picture: Picture, quality: int | None = None
     exif = _exif(picture)
     with atomic_write(path) as file:
         try:
-            return _WRITERS[suffix](file, picture, exif, quality)
+            if strips is not None:
+                strips = checked(strips, picture)
+            return _WRITERS[suffix](file, picture, exif, quality, strips)
         except (ValueError, struct.error) as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _write_png(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
+def _write_png(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None, strips: Strips) -> list[str]:
+    if strips is not None:
+        file.write(png.add_chunks(png.header(picture), picture, exif))
+        png.write_strips(file, picture, strips)
+        return _lost(picture, "iptc")
     if picture.bits == 16:
         encoded = png.encode_deep(picture.pixels)  # type: ignore[arg-type]
     else:
@@ -60,9 +75,12 @@ def _write_png(file: IO[bytes], picture: Picture, exif: bytes | None, quality: i
     return _lost(picture, "iptc")
 
 
-def _write_jpeg(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
+def _write_jpeg(
+    file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None, strips: Strips
+) -> list[str]:
     _check_eight_bits(picture, "JPEG")
     _check_sides(picture, "JPEG", 65_500)
+    picture = _whole(picture, strips)
     if picture.has_alpha:
         raise ValueError("JPEG has no transparency; write PNG, TIFF or WebP, or put it on a background first")
     options = {"extra": _photoshop(picture.metadata.iptc), "comment": picture.metadata.text.get("Comment", "").encode()}
@@ -80,9 +98,12 @@ def _write_jpeg(file: IO[bytes], picture: Picture, exif: bytes | None, quality: 
     return _lost(picture, *(["text"] if set(picture.metadata.text) - {"Comment"} else []))
 
 
-def _write_webp(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
+def _write_webp(
+    file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None, strips: Strips
+) -> list[str]:
     _check_eight_bits(picture, "WebP")
     _check_sides(picture, "WebP", 16_383)
+    picture = _whole(picture, strips)
     if picture.icc and picture.channels < 3:
         raise ValueError("WebP has no grey pixels, and so no place for their colour profile; write PNG or TIFF")
     exact = {"lossless": True, "exact": True} if quality is None else {"quality": quality}
@@ -90,12 +111,14 @@ def _write_webp(file: IO[bytes], picture: Picture, exif: bytes | None, quality: 
     return _lost(picture, "iptc", "text", "dpi")
 
 
-def _write_tiff(file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None) -> list[str]:
-    write_tiff(file, picture, exif)
+def _write_tiff(
+    file: IO[bytes], picture: Picture, exif: bytes | None, quality: int | None, strips: Strips
+) -> list[str]:
+    write_tiff(file, picture, exif, strips)
     return _lost(picture, "text")
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Picture, bytes | None, int | None], list[str]]] = {
+_WRITERS: dict[str, Callable[[IO[bytes], Picture, bytes | None, int | None, Strips], list[str]]] = {
     ".png": _write_png,
     ".jpg": _write_jpeg,
     ".jpeg": _write_jpeg,
@@ -105,6 +128,10 @@ _WRITERS: dict[str, Callable[[IO[bytes], Picture, bytes | None, int | None], lis
     ".tiff": _write_tiff,
     ".webp": _write_webp,
 }
+
+
+def _whole(picture: Picture, strips: Strips) -> Picture:
+    return picture if strips is None else replace(picture, pixels=gathered(strips, picture))
 
 
 def _save(file: IO[bytes], name: str, picture: Picture, exif: bytes | None, **options: Any) -> None:
