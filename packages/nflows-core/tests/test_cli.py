@@ -332,11 +332,69 @@ def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.Cap
         (["--batch-size", "5000"], "do not fill one update of 5000"),
         (["--model", "resnet"], "no model is called 'resnet'"),
         (["--depth", "0"], "0 is not in the range x>=1"),
+        (["--size", "1"], "1 is not in the range x>=2"),
+        (["--seed", "99999999999999999999"], "is not in the range 0<=x<=4294967295"),
+        (
+            ["--size", "15"],
+            "must be even, got 15 x 15 at level 1 of 2 from images of 15 x 15; give images of a size that 4",
+        ),
+        (["--size", "15"], "divides, such as 12 or 16"),
+        (
+            ["--size", "6"],
+            "got 3 x 3 at level 2 of 2 from images of 6 x 6; choose fewer levels, 1 at most, or give images",
+        ),
+        (["--size", "2", "--levels", "3"], "a size that 8 divides, such as 8"),
+        (["--bits", "5"], "have 17 values a pixel, and not 8 bits; leave --bits out"),
+        (["--splits", "a"], "splits must be two folders, as in train,test, or none; got 'a'"),
     ],
 )
 def test_bad_settings(options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "digits", "-o", tmp_path / "run", "--epochs", "1", *options) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore."), " (CUDA out of memory."),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), " ([enforce fail] Default"),
+        (MemoryError(), ": give"),
+    ],
+)
+def test_out_of_memory_says_what_needs_less(
+    trained: Path,
+    tmp_path: Path,
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ActNorm, "_inverse", fail)
+    assert call("sample", trained, "-o", tmp_path / "s.png") == 1
+    assert f"out of memory{said}" in (shown := capsys.readouterr().err)
+    assert "give a lower --batch-size, or take a machine that has more" in shown
+    monkeypatch.setattr(ActNorm, "_forward", fail)
+    assert call("train", "digits", "-o", tmp_path / "run", *TINY) == 1
+    assert "give a lower --batch-size or --reversible, or take a machine" in capsys.readouterr().err
+    assert call("eval", trained) == 1
+    assert "give smaller images, or take a machine" in capsys.readouterr().err
+
+
+def test_a_folder_of_the_demo_sets_name_is_spoken_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for index in range(60):
+        picture(Path("digits") / f"{index}.png", 4, 4)
+    assert call("train", "digits", "-o", "demo", *TINY) == 0
+    assert "warning: digits is the demo set; write ./digits for what is here" in capsys.readouterr().err
+    assert load_run(Path("demo")).shape == (1, 8, 8)
+    assert call("train", "./digits", "-o", "run", *TINY[:-1], 10) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert load_run(Path("run")).shape == (1, 4, 4)
 
 
 def test_a_foreign_checkpoint(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 
@@ -67,9 +66,3 @@ def test_a_part_has_a_fingerprint_of_its_own(tmp_path: Path) -> None:
     images = read_images(pictures(tmp_path / "a"), "train")
     assert Fingerprint.of(images[:5]) != Fingerprint.of(images[1:6])
     assert Fingerprint.of(images[:]).images == len(images)
-
-
-@pytest.mark.parametrize("images", [Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8))])
-def test_it_is_kept_as_json(images: Images) -> None:
-    print_ = Fingerprint.of(images)
-    assert Fingerprint.from_dict(print_.to_dict()) == print_

@@ -86,6 +86,11 @@ def test_bits_that_make_no_sense() -> None:
         read_images("digits", "train", bits=3)
 
 
+def test_splits_are_of_pictures_in_folders() -> None:
+    with pytest.raises(DataError, match="digits: is no set of pictures in folders; leave `splits` out"):
+        read_images("digits", "train", splits="none")
+
+
 def test_a_single_pixel_is_no_size() -> None:
     with pytest.raises(ValueError, match="size must be at least 2"):
         read_images("digits", "train", size=1)

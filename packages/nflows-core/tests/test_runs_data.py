@@ -177,7 +177,7 @@ def test_a_run_among_its_own_data_is_refused_before_it_is_trained(
     before = sorted(pictures.rglob("*"))
     for data in (pictures, tmp_path / "link"):
         assert call("train", data, "-o", pictures / inside, *TINY) == 2
-        assert f"lies in the data, {data}: its pictures would become data too" in capsys.readouterr().err
+        assert f"lies in the data, {data}, and would become part of it; give another place" in capsys.readouterr().err
     assert sorted(pictures.rglob("*")) == before
 
 

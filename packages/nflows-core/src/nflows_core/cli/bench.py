@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, READING, FolderPath, reading_options
+from nflows_core.cli.options import MODEL_METAVAR, READING, DataSet, FolderPath, reading_options
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import seed_option
@@ -36,7 +36,7 @@ _COLUMNS = {
 
 
 @click.command(cls=Command)
-@click.argument("data")
+@click.argument("data", type=DataSet())
 @click.option(
     "-o", "--output", "folder", type=FolderPath, required=True, help="For the report and a run of each model."
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath, show, size_option, skip_others_option, splits_option
+from nflows_core.cli.options import DataSet, FilePath, RunPath, show, size_option, skip_others_option, splits_option
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.terminal import echo
@@ -16,7 +16,7 @@ from nflows_core.runtime.terminal import echo
 
 @click.command(cls=Command, name="eval")
 @RunPath
-@click.argument("data", required=False)
+@click.argument("data", type=DataSet(), required=False)
 @size_option
 @splits_option
 @skip_others_option
@@ -30,7 +30,7 @@ def evaluate(folder: Path, data: str | None, **reading: Any) -> ExitCode:
 
 @click.command(cls=Command)
 @RunPath
-@click.argument("data", required=False, metavar="IMAGES")
+@click.argument("data", type=DataSet(), required=False, metavar="IMAGES")
 @click.option(
     "-n", "count", type=click.IntRange(1), default=1000, show_default=True, help="How many images to measure."
 )

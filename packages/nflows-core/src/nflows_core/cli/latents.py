@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from nflows_core.cli.options import FilePath, RunPath, show, size_option
+from nflows_core.cli.options import DataSet, FilePath, RunPath, show, size_option
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.terminal import echo
 
 _PicturePath = click.Path(exists=True, dir_okay=False, path_type=Path)
 _output_option = click.option("-o", "--output", type=FilePath, required=True, help="A PNG file.")
-_data_option = click.option("--data", help="The data set of the run, if it is no longer where it was.")
+_data_option = click.option("--data", type=DataSet(), help="The data set of the run, if it is no longer where it was.")
 _count_option = click.option(
     "-n", "count", type=click.IntRange(1), default=8, show_default=True, help="Rows, where no picture is given."
 )

@@ -27,6 +27,17 @@ class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic in recent
         return find_run(value)
 
 
+class DataSet(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
+    """The place of a data set, or the word for the demo set."""
+
+    name = "data"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value == "digits" and Path(value).exists():
+            click.echo("nflows: warning: digits is the demo set; write ./digits for what is here", err=True)
+        return value
+
+
 RunPath = click.argument("folder", metavar="RUN", type=RunFolder())
 size_option = click.option(
     "--size", type=click.IntRange(2), help="Scale and crop every image to a square of this side."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, READING, FolderPath, reading_options
+from nflows_core.cli.options import MODEL_METAVAR, READING, DataSet, FolderPath, reading_options
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import seed_option
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("data")
+@click.argument("data", type=DataSet())
 @click.option("-o", "--output", "folder", type=FolderPath, required=True, help="Folder of the run.")
 @click.option(
     "--model", default="inverse-flow", show_default=True, metavar=MODEL_METAVAR, help="As in cinc:coupling=quad."

@@ -32,7 +32,7 @@ def read_folder(path: Path, split: SplitName | None, reading: Reading = READ_AS_
     names, folders = _contents(path)
     if reading.skip_others:
         names, folders = without_others(names, folders)
-    layout = lay_out(path, names, folders, split, reading.splits)
+    layout = lay_out(path, names, folders, split, reading)
     return read_layout(path, layout, lambda name: require_regular(path / name).open("rb"), reading.size)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nflows_core.data.images import DataError
 from nflows_core.data.others import SKIP_ADVICE, is_named_as_picture
+from nflows_core.data.reading import READ_AS_IT_IS, Reading
 from nflows_core.data.split import SplitName, belongs
 from nflows_core.data.split_folders import check_classes, split_folders
 
@@ -27,7 +28,11 @@ class Layout:
 
 
 def lay_out(
-    place: object, names: Iterable[str], folders: Iterable[str], split: SplitName | None, splits: str | None = None
+    place: object,
+    names: Iterable[str],
+    folders: Iterable[str],
+    split: SplitName | None,
+    reading: Reading = READ_AS_IT_IS,
 ) -> Layout:
     """Finds out which images are in the split, and their classes.
 
@@ -39,7 +44,7 @@ def lay_out(
         names: Paths of the files, with slashes; their order is kept.
         folders: Paths of the folders, empty ones too.
         split: The split that is wanted, or nothing for every image.
-        splits: The top folders of the splits, as `split_folders` takes them.
+        reading: Which folders are the splits, if a person said so.
 
     Raises:
         DataError: The split or a class is empty, a class is not in the training split, only some images have a class,
@@ -48,11 +53,11 @@ def lay_out(
     names, folders = list(names), list(folders)
     if not names:
         raise DataError(f"{place}: holds no images; is it the right place?")
-    roots = split_folders(place, folders, splits)
+    roots = split_folders(place, folders, reading)
     if roots is None:
         chosen = {name: name for name in names if belongs(name, split)}
         classes = _classes(place, names, folders)
-        if splits is None:
+        if reading.splits is None:
             check_classes(place, folders)
     else:
         parts = {part: _below(root, names) for part, root in roots.items()}

@@ -55,8 +55,9 @@ def read_as(path: str | Path, split: SplitName | None, reading: Reading) -> Imag
     """`read_images`, by what was said at once."""
     if split not in (*get_args(SplitName), None):
         raise ValueError(f"split must be one of {get_args(SplitName)}, got {split!r}")
-    images = read_digits(split) if path == "digits" else _read_path(Path(path), split, reading)
-    images = with_digest(images)
+    images = with_digest(read_digits(split) if path == "digits" else _read_path(Path(path), split, reading))
+    if reading.splits is not None and not images.names:
+        raise DataError(f"{path}: is no set of pictures in folders; leave `splits` out")
     if reading.size is not None and images.shape[1:] != (reading.size, reading.size):
         images = resize(images, reading.size)
     return images if reading.bits is None else keep_bits(images, reading.bits)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_SPLITS = "none"
+"""In place of two folders: every top folder is a class."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -17,7 +20,7 @@ class Reading:
         skip_others: Whether files beside the pictures are skipped, by their suffix; otherwise they are errors.
 
     Raises:
-        ValueError: The size or the bits are out of their range.
+        ValueError: The size or the bits are out of their range, or ``splits`` does not name two folders.
     """
 
     size: int | None = None
@@ -31,6 +34,14 @@ class Reading:
             raise ValueError(f"size {problem} {self.size}")
         if self.bits is not None and not 1 <= self.bits <= 8:
             raise ValueError(f"bits must be from 1 to 8, got {self.bits}")
+        if self.splits not in (None, NO_SPLITS) and self.split_folders is None:
+            raise ValueError(f"splits must be two folders, as in train,test, or {NO_SPLITS}; got {self.splits!r}")
+
+    @property
+    def split_folders(self) -> tuple[str, str] | None:
+        """The two folders of ``splits``, for training and for testing."""
+        first, _, second = (self.splits or "").partition(",")
+        return (first, second) if first and second and first != second else None
 
 
 READ_AS_IT_IS = Reading()

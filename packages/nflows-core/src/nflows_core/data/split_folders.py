@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nflows_core.data.images import DataError
+from nflows_core.data.reading import READ_AS_IT_IS, Reading
 from nflows_core.data.split import SplitName
-
-NO_SPLITS = "none"
-"""In place of two folders: every top folder is a class."""
 
 _TRAINING = ("train", "training", "trn")
 _TEST = ("test", "testing", "tst")
@@ -19,7 +17,9 @@ _MORE = ("set", "sets", "data", "dataset", "img", "imgs", "image", "images", "sp
 _LIKE = re.compile("(train)|test|val|dev|eval", re.IGNORECASE)
 
 
-def split_folders(place: object, folders: Iterable[str], splits: str | None = None) -> dict[SplitName, str] | None:
+def split_folders(
+    place: object, folders: Iterable[str], reading: Reading = READ_AS_IT_IS
+) -> dict[SplitName, str] | None:
     """The top folders that are the splits, or nothing if all of them are classes.
 
     One for training and one for testing are the splits, in any of their spellings: ``Train`` and ``Validation``,
@@ -29,15 +29,19 @@ def split_folders(place: object, folders: Iterable[str], splits: str | None = No
     Arguments:
         place: The data set, named in errors.
         folders: Paths of all its folders, with slashes.
-        splits: The two folders, as ``"trainA,testA"``, or ``"none"``; found by their names if not given.
+        reading: Which folders a person named; without that, they are found by their names.
 
     Raises:
         DataError: The folders are not there.
-        ValueError: ``splits`` does not name two folders.
     """
     tops = sorted(folder for folder in folders if "/" not in folder)
-    if splits is not None:
-        return None if splits == NO_SPLITS else _given(place, tops, splits)
+    if reading.splits is not None:
+        given = reading.split_folders
+        if given is None:
+            return None
+        if missing := [name for name in given if name not in tops]:
+            raise DataError(f"{place}: has no folder {missing[0]}; its folders are {', '.join(tops[:10]) or 'none'}")
+        return {"train": given[0], "test": given[1]}
     training, testing = _training(tops), _testing(tops)
     if len(training) == len(testing) == 1:
         return {"train": training[0], "test": testing[0]}
@@ -57,15 +61,6 @@ def check_classes(place: object, folders: Iterable[str]) -> None:
             f"{place}: {inner[0]} and {inner[1]} look like splits, which are top folders: give "
             f"{place}/{inner[0].split('/')[0]}, move them up, or say by `splits` none that the top folders are classes"
         )
-
-
-def _given(place: object, tops: Sequence[str], splits: str) -> dict[SplitName, str]:
-    first, _, second = splits.partition(",")
-    if not (first and second) or first == second:
-        raise ValueError(f"splits must be two folders, as in train,test, or {NO_SPLITS}; got {splits!r}")
-    if missing := [name for name in (first, second) if name not in tops]:
-        raise DataError(f"{place}: has no folder {missing[0]}; its folders are {', '.join(tops[:10]) or 'none'}")
-    return {"train": first, "test": second}
 
 
 def _training(folders: Sequence[str]) -> list[str]:

@@ -48,7 +48,7 @@ def _read(path: Path, archive: tarfile.TarFile, split: SplitName | None, reading
     top = _lone_top(members)
     members = {name.removeprefix(top): member for name, member in members.items()}
     folders = {str(folder) for name in members for folder in PurePosixPath(name).parents}
-    layout = lay_out(path, members, folders - {"."}, split, reading.splits)
+    layout = lay_out(path, members, folders - {"."}, split, reading)
 
     def read(name: str) -> IO[bytes]:
         try:

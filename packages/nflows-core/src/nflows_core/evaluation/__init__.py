@@ -10,6 +10,7 @@ from nflows_core.evaluation.metrics import (
     reconstruction_error,
     reconstruction_errors,
 )
+from nflows_core.evaluation.scores import log_probs
 from nflows_core.evaluation.timing import TIMED_IMAGES, density, median_milliseconds, sampling, training
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "density",
     "gaussian_bits_per_dim",
     "image_grid",
+    "log_probs",
     "median_milliseconds",
     "parameters",
     "reconstruction_error",

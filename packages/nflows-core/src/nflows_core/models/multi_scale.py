@@ -53,6 +53,7 @@ class MultiScaleFlow(Flow):
         for name, value in (("levels", levels), ("depth", depth)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        _check_halved(shape, levels)
         chains: list[Bijection] = []
         splits: list[Split] = []
         chain: list[Bijection] = [Logit(shape, LOGIT_ALPHA)]
@@ -81,3 +82,19 @@ class MultiScaleFlow(Flow):
             context_features: Length of the conditioning vectors; 0 for none.
         """
         raise NotImplementedError
+
+
+def _check_halved(shape: Shape, levels: int) -> None:
+    """Each level halves the images; what is said of those that cannot be must help."""
+    height, width = shape[1:]
+    halves = [(height >> level, width >> level) for level in range(levels)]
+    odd = next((sides for sides in halves if sides[0] % 2 or sides[1] % 2), None)
+    if odd is None:
+        return
+    step, side, possible = 2**levels, min(height, width), halves.index(odd)
+    fewer = f"choose fewer levels, {possible} at most, or " if possible else ""
+    sizes = " or ".join(str(size) for size in (side // step * step, (side // step + 1) * step) if size)
+    raise ValueError(
+        f"height and width must be even, got {odd[0]} x {odd[1]} at level {possible + 1} of {levels} from images of "
+        f"{height} x {width}; {fewer}give images of a size that {step} divides, such as {sizes}"
+    )

@@ -21,13 +21,13 @@ def place_of(data: str) -> str:
     return data if data == DEMO_SET else str(Path(data).absolute())
 
 
-def refuse_inside(folder: Path, data: str) -> None:
-    """Raises a `DataError` if a run would write among its own data, which would spoil both."""
+def refuse_inside(output: Path, data: str) -> None:
+    """Raises a `DataError` if something would be written among the data that it is made of, which would spoil both."""
     if data == DEMO_SET or not Path(data).is_dir():
         return
-    inside, outside = Path(os.path.realpath(folder)), Path(os.path.realpath(data))
+    inside, outside = Path(os.path.realpath(output)), Path(os.path.realpath(data))
     if inside.is_relative_to(outside):
-        raise DataError(f"{folder} lies in the data, {data}: its pictures would become data too; give another folder")
+        raise DataError(f"{output} lies in the data, {data}, and would become part of it; give another place")
 
 
 def with_fingerprint(run: Run, train: Images, test: Images) -> Run:

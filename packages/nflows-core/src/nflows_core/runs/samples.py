@@ -14,8 +14,8 @@ from torch import Tensor
 from nflows_core.distributions.dequantization import to_8_bits
 from nflows_core.evaluation import crossed_out, image_grid
 from nflows_core.flow import Flow
+from nflows_core.runs.arrays import write_array
 from nflows_core.runs.conditioning import NO_CLASSES, ClassRows
-from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.images import Picture, write_picture
 
 BLOCK = 100
@@ -58,7 +58,7 @@ def save_samples(
     n = n if rows.context is None else len(rows.context)
     batches = Finite(draw(flow, n, temperature=temperature, seed=seed, context=rows.context, batch_size=batch_size))
     if path.suffix == ".npy":
-        _save_array(path, batches, flow, n)
+        _save_array(path, batches, flow)
     elif path.is_dir() or not path.suffix:
         _save_files(path, batches, flow, [] if rows.context is None else [classes[i] for i in rows.context.argmax(1)])
     else:
@@ -118,17 +118,10 @@ def _is_finite(batch: Tensor) -> Tensor:
     return batch.isfinite().flatten(1).all(1).cpu()
 
 
-def _save_array(path: Path, batches: Finite, flow: Flow, n: int) -> None:
+def _save_array(path: Path, batches: Finite, flow: Flow) -> None:
     channels, height, width = flow.shape
-    with atomic_write(path) as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (n, height, width, channels)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for _, batch in batches.finite():
-            file.write(_pixels(batch, flow).tobytes())
-        # NumPy leaves room for a number of 21 digits, so that the header of fewer images is as long.
-        file.seek(0)
-        header["shape"] = (n - len(batches.left_out), height, width, channels)
-        np.lib.format.write_array_header_1_0(file, header)
+    pixels = (_pixels(batch, flow) for _, batch in batches.finite())
+    write_array(path, pixels, (height, width, channels), np.uint8)
 
 
 def _save_files(folder: Path, batches: Finite, flow: Flow, classes: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from typing import Any, TextIO
 import click
 
 from nflows_core.runtime.errors import CommandError, ExitCode, Terminated, explain
+from nflows_core.runtime.memory import is_out_of_memory
 from nflows_core.runtime.report import report_json
 from nflows_core.runtime.terminal import echo
 
@@ -87,12 +88,25 @@ class Command(click.Command):
             except ValueError as error:
                 error.args = (self.message(error), *error.args[1:])
                 raise
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise CommandError(self.out_of_memory(error), ExitCode.FAILED) from error
 
     def message(self, error: ValueError) -> str:
         """What is said about an error of a library: the same, with this command's own words for arguments."""
         options = {one.name: one.human_readable_name for one in self.params if isinstance(one, click.Argument)}
         options |= {one.name: max(one.opts, key=len) for one in self.params if isinstance(one, click.Option)}
         return re.sub(r"`(\w+)`", lambda name: options.get(name[1], name[0]), str(error))
+
+    def out_of_memory(self, error: Exception) -> str:
+        """What is said where memory ran out: which of the command's own options need less."""
+        said = str(error).partition("\n")[0][:200]
+        helps = {"batch_size": "a lower --batch-size", "reversible": "--reversible", "memory": "a lower --memory"}
+        names = [one.name for one in self.params]
+        options = [text for name, text in helps.items() if name in names] or ["smaller images"]
+        advice = f"give {' or '.join(options)}, or take a machine that has more"
+        return said if said.startswith("out of memory at") else f"out of memory{f' ({said})' if said else ''}: {advice}"
 
 
 class CommandGroup(click.Group):

@@ -10,6 +10,7 @@ from enum import IntEnum
 import click
 
 from nflows_core.runtime.foreign_text import visible
+from nflows_core.runtime.memory import is_out_of_memory
 
 
 class ExitCode(IntEnum):
@@ -86,17 +87,9 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return str(error), ExitCode.USAGE
         case FloatingPointError() | MemoryError() if str(error) and type(error) in (FloatingPointError, MemoryError):
             return str(error), ExitCode.FAILED
-    if _is_memory_error(error):
+    if isinstance(error, Exception) and is_out_of_memory(error):
         return _out_of_memory(error), ExitCode.FAILED
     return f"{type(error).__name__}{f': {error}' if str(error) else ''}; --debug shows where", ExitCode.FAILED
-
-
-def _is_memory_error(error: BaseException) -> bool:
-    """Torch has an error of its own on a GPU, and none on a CPU; it is not imported to find out."""
-    is_torch = isinstance(error, RuntimeError) and (
-        type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
-    )
-    return isinstance(error, MemoryError) or is_torch
 
 
 def _out_of_memory(error: BaseException) -> str:

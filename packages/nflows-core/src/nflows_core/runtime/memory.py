@@ -1,4 +1,4 @@
-"""The memory that work on large arrays frees and takes again."""
+"""The memory that work on large arrays takes, frees and takes again, and what says that there is none left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from functools import cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _ONE_GIB = 2**30
+_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, of the machine or of a device; each library says so in its own way."""
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or (isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY))
 
 
 @cache

@@ -52,7 +52,10 @@ memory_option = click.option(
 output_folder_option = click.option(
     "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="For the results."
 )
-seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
+# Beyond these, scikit-learn takes none.
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random."
+)
 dask_option = click.option(
     "--dask", metavar="ADDRESS", help="Run on the Dask cluster of a scheduler, as tcp://host:8786, that sees the files."
 )

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.runtime.blending import Piece, blend, join
+from nflows_core.runtime.memory import is_out_of_memory
 
 Function = Callable[[Tensor], Tensor]
 """From a tile, :math:`(C, h, w)`, to :math:`(C', sh, sw)` for a scale s, on any device."""
@@ -42,7 +43,6 @@ class Rows(Protocol):
 
 
 _SIGMAS = 3.0
-_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
 
 
 class Tiling:
@@ -137,7 +137,7 @@ class Tiling:
                 tiles = self._tiles(function, _read(image, top, side), top, side)
                 return join(blend(tiles, -1), int(_size(image)[1] * self.scale), -1)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return error.with_traceback(None)  # whose frames hold what the function had made so far
 
@@ -242,8 +242,3 @@ def _read(image: Tensor | Rows, top: int, side: int) -> Tensor:
         return image[:, top : top + side]
     rows = image.rows(top, min(top + side, image.shape[0]))
     return torch.from_numpy(np.ascontiguousarray(rows)).permute(2, 0, 1)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(words in str(error) for words in _OUT_OF_MEMORY)

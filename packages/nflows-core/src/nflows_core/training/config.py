@@ -61,6 +61,8 @@ class EngineConfig:
             self._check_integer(name, 1)
         for name in ("warmup_steps", "seed"):
             self._check_integer(name, 0)
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2^63, as torch takes it, got {self.seed}")
         self._check_flag("tensorboard")
         self._check_number("learning_rate", "positive and finite", lambda value: 0 < value < math.inf)
         self._check_number("clip_norm", "positive and finite", lambda value: 0 < value < math.inf)
