@@ -42,9 +42,10 @@ def _impulse_is_faster(y: Tensor, weight: Tensor) -> bool:
     The times of both by shape and size are ``cost`` in ``benchmarks/results/methods-epyc-zen4-2-threads.json``, which
     ``benchmarks/bench_methods.py`` writes; the limits are where their ratio comes to one.
     """
-    if y.device.type != "cpu":
-        return False
     pixels, taps = y.shape[2] * y.shape[3], weight.shape[2] * weight.shape[3]
+    # Before the number of images is looked at: a compiler would make a graph for one image, and one for more.
+    if y.device.type != "cpu" or taps < 15**2:
+        return False
     if y.shape[0] > 1:
         return bool(taps >= 31**2 and 64**2 <= pixels <= 128**2)
     return bool(

@@ -3,7 +3,9 @@ r"""Torch modules whose convolution stays exactly invertible whatever an optimis
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import index
+from typing import Any, Self, SupportsIndex
 
 import torch
 from torch import Tensor, nn
@@ -29,17 +31,29 @@ class UnitAnchor(nn.Module):
 
     def __init__(self, weight_shape: Sequence[int], corners: Sequence[str]) -> None:
         super().__init__()
-        mask, identity = torch.ones(*weight_shape), torch.zeros(*weight_shape)
-        n = weight_shape[1]
-        for g, corner in enumerate(corners):
-            anchor = (slice(g * n, (g + 1) * n), slice(None), *geometry.anchor_index(corner))
-            mask[anchor] = torch.ones(n, n).tril(-1)
-            identity[anchor] = torch.eye(n)
-        self.register_buffer("mask", mask, persistent=False)
-        self.register_buffer("identity", identity, persistent=False)
+        self.weight_shape, self.corners = tuple(weight_shape), tuple(corners)
+        for name, constant in self._constants(None).items():
+            self.register_buffer(name, constant, persistent=False)
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight * self.mask + self.identity
+
+    def _constants(self, device: torch.device | None) -> dict[str, Tensor]:
+        mask = torch.ones(self.weight_shape, device=device)
+        identity = torch.zeros_like(mask)
+        n = self.weight_shape[1]
+        for g, corner in enumerate(self.corners):
+            anchor = (slice(g * n, (g + 1) * n), slice(None), *geometry.anchor_index(corner))
+            mask[anchor] = mask[anchor].tril(-1)
+            identity[anchor] = torch.eye(n, device=device)
+        return {"mask": mask, "identity": identity}
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        # No state dict has the constants: where ``to_empty`` gives a module memory, what is in it is anything.
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, constant in self._constants(self.mask.device).items():
+            getattr(self, name).copy_(constant)
+        return self
 
 
 class BoundedTaps(UnitAnchor):
@@ -61,16 +75,18 @@ class BoundedTaps(UnitAnchor):
     masks: Tensor
 
     def __init__(self, weight_shape: Sequence[int], corners: Sequence[str], max_amplification: float) -> None:
-        super().__init__(weight_shape, corners)
         if not isinstance(max_amplification, int | float) or not 1 < max_amplification < math.inf:
             raise ValueError(f"max_amplification: expected a number above 1, got {max_amplification!r}")
+        super().__init__(weight_shape, corners)
         self.max_amplification = max_amplification
         self.groups = len(corners)
-        anchor = torch.zeros(weight_shape[0], 1, *weight_shape[2:], dtype=torch.bool)
-        for rows, corner in zip(anchor.chunk(self.groups), corners, strict=True):
+
+    def _constants(self, device: torch.device | None) -> dict[str, Tensor]:
+        unit = super()._constants(device)
+        anchor = torch.zeros_like(unit["mask"][:, :1], dtype=torch.bool)
+        for rows, corner in zip(anchor.chunk(len(self.corners)), self.corners, strict=True):
             rows[(..., *geometry.anchor_index(corner))] = True
-        masks = torch.stack([self.mask * anchor, self.mask * ~anchor])
-        self.register_buffer("masks", masks, persistent=False)
+        return unit | {"masks": torch.stack([unit["mask"] * anchor, unit["mask"] * ~anchor])}
 
     def forward(self, weight: Tensor) -> Tensor:
         # In float64, where no sum of finite float32 overflows, with room for the rounding of the kernel afterwards.
@@ -102,7 +118,7 @@ class _UnitConv2d(nn.Module):
         groups = 1 if isinstance(corner, str) else len(corner)
         if channels < 1 or channels % groups:
             raise ValueError(f"channels: {channels} cannot be divided into {groups} channel groups")
-        kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        kh, kw = _sides(kernel_size)
         weight = torch.empty(channels, channels // groups, kh, kw)
         self.corner = geometry.corner_of_groups(weight, corner)
         # Near the identity, so that a deep stack of layers neither explodes nor vanishes.
@@ -115,6 +131,13 @@ class _UnitConv2d(nn.Module):
             else BoundedTaps(weight.shape, self.corner, max_amplification)
         )
         parametrize.register_parametrization(self, "weight", kernels)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # torch makes the class of a parametrized module while it runs, where pickle does not find it, and refuses.
+        if set(getattr(self, "parametrizations", ())) != {"weight"}:
+            return super().__reduce_ex__(protocol)
+        arguments = self.weight.shape[0], self.weight.shape[2:], self.corner, self.max_amplification
+        return _parametrized, (type(self).__bases__[0], *arguments), self.__dict__
 
     def extra_repr(self) -> str:
         channels, group_channels, kh, kw = self.weight.shape
@@ -129,6 +152,24 @@ class _UnitConv2d(nn.Module):
     def amplification(self, size: tuple[int, int]) -> Amplification:
         """How much the inverse of the convolution can amplify on images of this height and width; see there."""
         return functional.amplification(self.weight, size, self.corner)
+
+
+def _sides(kernel_size: object) -> tuple[int, int]:
+    try:
+        kh, kw = map(index, kernel_size if isinstance(kernel_size, Sequence) else (kernel_size, kernel_size))
+    except (TypeError, ValueError):
+        kh = kw = 0
+    if min(kh, kw) < 1:
+        raise ValueError(f"kernel_size: expected a whole number above 0, or two, got {kernel_size!r}")
+    return kh, kw
+
+
+def _parametrized(kind: type[_UnitConv2d], *arguments: Any) -> _UnitConv2d:
+    """A module of a parametrized class, whose state pickle then sets."""
+    module = kind.__new__(kind)
+    with torch.device("meta"):  # no memory, and no random numbers
+        _UnitConv2d.__init__(module, *arguments)
+    return module
 
 
 class InvertibleConv2d(_UnitConv2d):
