@@ -19,3 +19,10 @@ def test_a_name_alone_has_no_arguments() -> None:
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(ModelError, match="no model is called 'glww'; there are cinc, "):
         ModelChoice.parse("glww:width=4")
+
+
+@pytest.mark.parametrize("argument", ["quantization=32", "shape=1", "context-features=3", "context_features=3"])
+def test_what_only_images_decide_is_refused(argument: str) -> None:
+    name = argument.split("=")[0].replace("-", "_")
+    with pytest.raises(ModelError, match=f"{name} is no argument to choose: a model has that of the images"):
+        ModelChoice.parse(f"glow:width=4,{argument}")

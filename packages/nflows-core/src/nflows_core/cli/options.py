@@ -34,7 +34,7 @@ class DataSet(click.ParamType):  # type: ignore[type-arg]  # generic in recent v
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value == "digits" and Path(value).exists():
-            click.echo("nflows: warning: digits is the demo set; write ./digits for what is here", err=True)
+            echo("nflows: warning: digits is the demo set; write ./digits for what is here", err=True)
         return value
 
 

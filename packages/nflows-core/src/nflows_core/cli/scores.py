@@ -20,6 +20,7 @@ from nflows_core.cli.options import (
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import OutputFile, seed_option
+from nflows_core.runtime.terminal import echo
 
 _data_argument = click.argument("data", metavar="PICTURES", type=DataSet(), nargs=-1, required=True)
 
@@ -56,7 +57,7 @@ def score(
     result = score_pictures(folder, data, output, reading=Reading(size, None, splits, skip_others), **options)
     show(result)
     if bad := result["images_not_finite"]:
-        click.echo(f"{bad:,} of {result['images']:,} scores are not finite", err=True)
+        echo(f"{bad:,} of {result['images']:,} scores are not finite", err=True)
     return ExitCode.FAILED if bad else ExitCode.DONE
 
 

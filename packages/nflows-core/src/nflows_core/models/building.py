@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nflows_core.flow import Flow
@@ -21,6 +21,10 @@ MODELS: dict[str, type[Flow]] = {
     **BASELINES,
 }
 """The presets by the names that the command line knows."""
+
+
+FROM_THE_IMAGES = ("shape", "quantization", "context_features")
+"""Arguments of a preset that are those of the images it is trained on, and no choice."""
 
 
 class ModelError(ValueError):
@@ -58,6 +62,12 @@ def check_model(model: str, arguments: Mapping[str, Any]) -> None:
         check_arguments(arguments)
     except ValueError as error:
         raise ModelError(f"the model {model} cannot be built: {error}") from error
+
+
+def check_chosen(arguments: Iterable[str]) -> None:
+    """Raises a `ModelError` for an argument of a model that only its images decide."""
+    if decided := [name for name in arguments if name in FROM_THE_IMAGES]:
+        raise ModelError(f"{decided[0]} is no argument to choose: a model has that of the images it is trained on")
 
 
 def find_preset(model: str) -> type[Flow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nflows_core.models.building import find_preset
+from nflows_core.models.building import check_chosen, find_preset
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ModelChoice:
         """Reads what a person wrote; a value is a number, the word none, or a word.
 
         Raises:
-            ModelError: There is no such model.
+            ModelError: There is no such model, or an argument is one that only its images decide.
             ValueError: The arguments are not written like this.
         """
         model, _, rest = text.partition(":")
@@ -39,7 +39,9 @@ class ModelChoice:
         pairs = [part.partition("=") for part in rest.split(",")] if rest else []
         if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
             raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
-        return cls(text, model, {name.replace("-", "_"): _value(value) for name, _, value in pairs})
+        arguments = {name.replace("-", "_"): _value(value) for name, _, value in pairs}
+        check_chosen(arguments)
+        return cls(text, model, arguments)
 
 
 def _value(text: str) -> float | str | None:

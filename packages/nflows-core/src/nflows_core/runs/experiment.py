@@ -14,6 +14,7 @@ from nflows_core.data.read import read_as
 from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.models import build, defaults
+from nflows_core.models.building import check_chosen
 from nflows_core.runs.conditioning import check_labelled
 from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
 from nflows_core.runs.folder import CONFIG_FILE, RUN_FILES, Run, RunError, build_run, read_run, refuse_taken, save_run
@@ -62,6 +63,7 @@ def train(
     """
     refuse_taken(folder, overwrite)
     refuse_inside(folder, data)
+    check_chosen(arguments)
     reading = Reading(size, bits, splits, skip_others)
     images, test = read_as(data, "train", reading), read_as(data, "test", reading)
     if len(test) < 2:
