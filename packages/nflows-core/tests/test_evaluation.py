@@ -31,6 +31,8 @@ SHAPE = (1, 4, 4)
 class Scale(Bijection):
     """z = scale x + context, with an inverse that misses by ``error``, and a count of the images it saw."""
 
+    context_features = 1
+
     def __init__(self, shape: Shape, scale: float = 1.0, error: float = 0.0) -> None:
         super().__init__(shape)
         self.scale = nn.Parameter(torch.tensor(scale))

@@ -162,7 +162,7 @@ def test_temperature_scales_the_latents(flow: Flow) -> None:
 
 
 def test_negative_temperature_is_refused(flow: Flow) -> None:
-    with pytest.raises(ValueError, match="temperature must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"temperature must not be negative, .*, got -1"):
         flow.sample(1, temperature=-1)
 
 

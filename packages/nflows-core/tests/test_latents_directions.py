@@ -28,6 +28,8 @@ BRIGHT = 5
 class Shift(Bijection):
     """z = x + context, so that what a latent holds is known."""
 
+    context_features = 1
+
     def __init__(self) -> None:
         super().__init__(SHAPE)
         self.zero = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))

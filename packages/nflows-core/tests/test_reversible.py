@@ -53,7 +53,7 @@ def initialized(flow: Flow, dtype: torch.dtype, n: int = 6) -> tuple[Flow, Tenso
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
-    flow.initialize(x, context)
+    flow.initialize(x, context if flow.context_features else None)
     return flow, x, context
 
 

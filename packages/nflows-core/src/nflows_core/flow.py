@@ -11,7 +11,17 @@ from torch import Tensor, nn
 from nflows_core.bijections.base import Bijection, Shape, leaf_bijections
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
+from nflows_core.distributions.generator import seeded_generator
 from nflows_core.distributions.normal import standard_normal_log_prob
+from nflows_core.flow_inputs import (
+    check_context,
+    check_count,
+    check_images,
+    check_latents,
+    check_pixels,
+    check_values,
+    domain_of,
+)
 
 
 class Flow(nn.Module):
@@ -28,10 +38,23 @@ class Flow(nn.Module):
         levels: The bijections, from the data on.
         splits: The splits, one for each level but the last.
         quantization: The number of values that a pixel of the data can take; 256 for 8-bit images.
+
+    Attributes:
+        domain: The least and the largest value that an image may have.
+        context_features: The length :math:`D` of the context that the flow takes; 0 if it takes none.
+
+    Raises:
+        ValueError: Levels and splits do not fit each other. All methods raise it, or a TypeError, for images, latents
+            or a context that do not fit the flow.
     """
+
+    _like: Tensor
 
     def __init__(self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256) -> None:
         super().__init__()
+        if not levels:
+            raise ValueError("a flow has at least one level")
+        check_count("quantization", quantization, 2)
         if len(splits) != len(levels) - 1:
             raise ValueError(f"{len(levels)} levels need {len(levels) - 1} splits, got {len(splits)}")
         for i, split in enumerate(splits):
@@ -44,6 +67,24 @@ class Flow(nn.Module):
         self.levels = nn.ModuleList(levels)
         self.splits = nn.ModuleList(splits)
         self.quantization = quantization
+        self.domain = domain_of(levels[0])
+        self.context_features = max(getattr(module, "context_features", 0) for module in self.modules())
+        # Stands in for parameters, which not every flow has, and no replica of `DataParallel`.
+        self.register_buffer("_like", next(self.parameters(), torch.empty(0)).new_empty(0), persistent=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of images, latents and contexts."""
+        return next(self.parameters(), self._like).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where images, latents and contexts have to be."""
+        return next(self.parameters(), self._like).device
+
+    def generator(self, seed: int) -> torch.Generator:
+        """A source of noise on the flow's device, for `sample` and `bits_per_dim`."""
+        return seeded_generator(seed, self.device)
 
     @property
     def shape(self) -> Shape:
@@ -66,6 +107,7 @@ class Flow(nn.Module):
         Returns:
             Every latent, the ones factored out first, and the log-determinant, :math:`(B,)`.
         """
+        self._check(x, context)
         latents = []
         logdet = x.new_zeros(x.shape[0])
         for level, split in zip(self.levels, [*self.splits, None], strict=True):
@@ -80,12 +122,21 @@ class Flow(nn.Module):
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
         """Every latent of the images ``x``, each standard normal under the model."""
+        self._check_with_values(x, context)
         return self(x, context)[0]  # type: ignore[no-any-return]
 
     def decode(self, latents: Sequence[Tensor], context: Tensor | None = None) -> Tensor:
-        """The images, :math:`(B, C, H, W)`, of the latents that `encode` gave."""
-        if len(latents) != len(self.levels):
-            raise ValueError(f"this flow has {len(self.levels)} latents an image, got {len(latents)}")
+        r"""The images, :math:`(B, C, H, W)`, of the latents that `encode` gave.
+
+        It undoes `encode` up to rounding. The other way round, ``encode(decode(z))`` is ``z`` as long as no pixel is
+        black or white to rounding. The presets begin with a `Logit`: a pixel near 1 is rounded by some
+        :math:`\epsilon = 10^{-7}` in float32, its logit :math:`l` hence by :math:`\epsilon e^{|l|}`, and this goes
+        through the rest of the flow. It is below a hundredth for :math:`|l| < 11`; beyond 17, all logits are one pixel
+        (in float64, 31 and 37). Such samples, which temperatures above 1 draw, are pictures, and have a density, but
+        not the latents that they were drawn from.
+        """
+        check_latents(latents, self.latent_shapes)
+        check_context(context, self.context_features, latents[0].shape[0], self.dtype)
         *factored, x = latents
         for level, split in zip(reversed(self._levels()), [None, *reversed(self._splits())], strict=True):
             if split is not None:
@@ -95,6 +146,7 @@ class Flow(nn.Module):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The log-density of the images ``x`` in nats, :math:`(B,)`."""
+        self._check_with_values(x, context)
         latents, logdet = self(x, context)
         return log_density(latents, logdet)
 
@@ -116,12 +168,14 @@ class Flow(nn.Module):
         Returns:
             Bits per dimension, :math:`(B,)`.
         """
-        x = dequantize(pixels.to(self._parameter().dtype), self.quantization, generator)
+        check_pixels(pixels, self.shape, self.quantization)
+        x = dequantize(pixels.to(self.dtype), self.quantization, generator)
         return density_to_bits_per_dim(self.log_prob(x, context), self.shape, self.quantization)
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
         """Sets what depends on the data (ActNorm) from one batch of images with values in :math:`[0, 1]`."""
+        self._check_with_values(x, context)
         for level, split in zip(self._levels(), [*self._splits(), None], strict=True):
             x = level.initialize(x, context)
             if split is not None:
@@ -148,16 +202,14 @@ class Flow(nn.Module):
 
     def draw_latents(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> list[Tensor]:
         """Latents of ``n`` images, normal with standard deviation ``temperature``; see `sample`."""
-        if temperature < 0:
-            raise ValueError(f"temperature must not be negative, got {temperature}")
-        like = self._parameter()
+        if n < 0:
+            raise ValueError(f"n must not be negative, got {n}")
+        if not 0 <= temperature < math.inf:
+            raise ValueError(f"temperature must not be negative, and must be finite, got {temperature}")
         return [
-            temperature * torch.randn(n, *shape, generator=generator, device=like.device, dtype=like.dtype)
+            temperature * torch.randn(n, *shape, generator=generator, device=self.device, dtype=self.dtype)
             for shape in self.latent_shapes
         ]
-
-    def _parameter(self) -> Tensor:
-        return next(self.parameters())
 
     def summary(self) -> str:
         """A table of the bijections in order: name, class, the shape that each gives, parameters."""
@@ -166,6 +218,14 @@ class Flow(nn.Module):
             rows.append((name, type(bijection).__name__, str(bijection.output_shape), f"{_parameters(bijection):,}"))
         rows.append(("total", "", str(self.shape), f"{_parameters(self):,}"))
         return "\n".join(f"{name:<28} {kind:<20} {shape:<16} {count:>12}" for name, kind, shape, count in rows)
+
+    def _check(self, x: Tensor, context: Tensor | None) -> None:
+        check_images(x, self.shape, self.dtype)
+        check_context(context, self.context_features, x.shape[0], self.dtype)
+
+    def _check_with_values(self, x: Tensor, context: Tensor | None) -> None:
+        self._check(x, context)
+        check_values(x, self.domain, self.quantization)
 
     def _levels(self) -> list[Bijection]:
         return list(self.levels)  # type: ignore[arg-type]

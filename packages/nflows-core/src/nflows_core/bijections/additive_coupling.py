@@ -31,7 +31,7 @@ class AdditiveCoupling(Bijection):
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         x1, x2 = x.tensor_split([self.kept], dim=1)
-        return torch.cat([x1, x2 + self._shift(x1, context)], dim=1), x.new_zeros(len(x))
+        return torch.cat([x1, x2 + self._shift(x1, context)], dim=1), x.new_zeros(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         z1, z2 = z.tensor_split([self.kept], dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from operator import index
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ class Bijection(nn.Module):
     r"""An invertible, differentiable map :math:`z = f(x)` between images.
 
     ``forward`` goes from data to latent and ``inverse`` back. A subclass implements ``_forward`` and
-    ``_inverse``; the shapes are checked here.
+    ``_inverse``; the shapes are checked here. One that takes a context has an attribute ``context_features``, the
+    length of a vector, unless a part of it has.
 
     Arguments:
         shape: The event shape :math:`(C, H, W)` of ``x``.
@@ -28,8 +30,8 @@ class Bijection(nn.Module):
 
     def __init__(self, shape: Shape, output_shape: Shape | None = None) -> None:
         super().__init__()
-        self.shape = shape
-        self.output_shape = shape if output_shape is None else output_shape
+        self.shape = check_shape(shape)
+        self.output_shape = self.shape if output_shape is None else check_shape(output_shape)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""Maps data to latent.
@@ -78,6 +80,8 @@ class Composition(Bijection):
 
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         chain = list(bijections)
+        if not chain:
+            raise ValueError("Composition: takes at least one bijection")
         for first, second in pairwise(chain):
             if first.output_shape != second.shape:
                 raise ValueError(
@@ -106,6 +110,17 @@ class Composition(Bijection):
 
     def _chain(self) -> Iterable[Bijection]:
         return self.bijections  # type: ignore[return-value]
+
+
+def check_shape(shape: Iterable[int]) -> Shape:
+    """The channels, height and width of an image; ValueError unless they are three whole numbers above 0."""
+    try:
+        channels, height, width = map(index, shape)
+    except (TypeError, ValueError):
+        channels = height = width = 0
+    if min(channels, height, width) < 1:
+        raise ValueError(f"shape: expected channels, height and width of an image, above 0, got {shape!r}")
+    return channels, height, width
 
 
 def leaf_bijections(module: nn.Module) -> Iterator[tuple[str, Bijection]]:

@@ -49,8 +49,9 @@ def inverse_channel_spline(y: Tensor, knots: Tensor, derivatives: Tensor) -> Ten
 
 
 def _is_followed() -> bool:
-    # An exported graph has the operations of a forward pass, and autograd differentiates these.
-    return is_transformed() or torch.compiler.is_exporting()
+    # Compilers fuse what autograd makes of operations, while derivatives in closed form are lost to who differentiates
+    # an exported graph, or bind it to one batch size.
+    return is_transformed() or torch.compiler.is_compiling()
 
 
 # The compiled gradients are numbers, of which autograd knows nothing. A gradient that is differentiated again, or of

@@ -22,10 +22,11 @@ class ContextLinear(nn.Linear):
 
     def __init__(self, context_features: int, channels: int) -> None:
         super().__init__(context_features, channels, bias=False)
+        self.context_features = context_features
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:  # type: ignore[override]
         """Maps the context of the images ``x``, :math:`(B, D)`, to :math:`(B, C', 1, 1)`."""
-        expected = (len(x), self.in_features)
+        expected = (x.shape[0], self.in_features)
         if context is None or context.shape != expected:
             got = "none" if context is None else tuple(context.shape)
             raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {got}")
@@ -67,6 +68,8 @@ class CouplingNetwork(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, width: int, context_features: int = 0) -> None:
         super().__init__()
+        if width < 1:
+            raise ValueError(f"width: a hidden layer has at least one channel, got {width}")
         self.first = ContextConv2d(in_channels, width, 3, context_features)
         self.second = ContextConv2d(width, width, 1, context_features)
         self.last = zero_initialized(nn.Conv2d(width, out_channels, 3, padding=1))

@@ -34,7 +34,7 @@ class Permutation(Bijection):
         self.register_buffer("order", torch.tensor(chosen))
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        return x[:, self.order], x.new_zeros(len(x))
+        return x[:, self.order], x.new_zeros(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         return z[:, self.order.argsort()]

@@ -51,7 +51,7 @@ class SplineCoupling(Bijection):
     def _spline(self, x1: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         # Under autocast the network may give a lower precision than the image has.
         raw = self.network(x1, context).to(x1.dtype)
-        parameters = raw.view(len(x1), 3 * self.bins - 1, self.shape[0] - self.kept, *self.shape[1:])
+        parameters = raw.view(x1.shape[0], 3 * self.bins - 1, self.shape[0] - self.kept, *self.shape[1:])
         widths, heights, derivatives = parameters.split([self.bins, self.bins, self.bins - 1], dim=1)
         return knots_and_derivatives(widths, heights, derivatives, self.tail)
 

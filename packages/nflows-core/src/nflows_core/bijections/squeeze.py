@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.base import Bijection, Shape, check_shape
 
 
 class Squeeze(Bijection):
@@ -18,7 +18,7 @@ class Squeeze(Bijection):
     """
 
     def __init__(self, shape: Shape) -> None:
-        channels, height, width = shape
+        channels, height, width = check_shape(shape)
         if height % 2 or width % 2:
             raise ValueError(
                 f"Squeeze: height and width must be even, got {height} x {width}; crop or pad the images, or "
@@ -28,10 +28,10 @@ class Squeeze(Bijection):
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         channels, height, width = self.shape
-        blocks = x.reshape(len(x), channels, height // 2, 2, width // 2, 2).permute(0, 1, 3, 5, 2, 4)
-        return blocks.reshape(len(x), *self.output_shape), x.new_zeros(len(x))
+        blocks = x.reshape(x.shape[0], channels, height // 2, 2, width // 2, 2).permute(0, 1, 3, 5, 2, 4)
+        return blocks.reshape(x.shape[0], *self.output_shape), x.new_zeros(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         channels, height, width = self.shape
-        blocks = z.reshape(len(z), channels, 2, 2, height // 2, width // 2).permute(0, 1, 4, 2, 5, 3)
-        return blocks.reshape(len(z), *self.shape)
+        blocks = z.reshape(z.shape[0], channels, 2, 2, height // 2, width // 2).permute(0, 1, 4, 2, 5, 3)
+        return blocks.reshape(z.shape[0], *self.shape)

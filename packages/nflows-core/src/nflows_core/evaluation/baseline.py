@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
+from nflows_core.distributions.generator import seeded_generator
 from nflows_core.evaluation.metrics import BitsPerDim
 from nflows_core.flow import density_to_bits_per_dim
 
@@ -72,7 +73,7 @@ def _whiten(centred: Tensor, factor: Tensor) -> Tensor:
 
 
 def _dequantized(images: Images, seed: int) -> Iterator[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     for start in range(0, len(images), _BATCH):
         pixels = images.pixels[start : start + _BATCH].double()
         yield dequantize(pixels, images.quantization, generator).flatten(1)

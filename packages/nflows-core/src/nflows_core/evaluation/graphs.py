@@ -27,7 +27,7 @@ class GraphedSampler:
     """
 
     def __init__(self, flow: Flow, n: int, context: Tensor | None = None) -> None:
-        device = next(flow.parameters()).device
+        device = flow.device
         if device.type != "cuda":
             raise ValueError(
                 f"a graph can be recorded on a CUDA device only, and the flow is on {device}: use its sample"

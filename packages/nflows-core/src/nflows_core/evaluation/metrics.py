@@ -73,7 +73,7 @@ def bits_of_images(
 ) -> Tensor:
     """What `bits_per_dim` is the mean of: a value for each image, :math:`(N,)`, finite or not."""
     _check(flow, images)
-    generator = torch.Generator(_like(flow).device).manual_seed(seed)
+    generator = flow.generator(seed)
     values = [
         flow.bits_per_dim(pixels, batch_context, generator).cpu()
         for pixels, batch_context in _batches(flow, images, batch_size, context)
@@ -119,10 +119,10 @@ def reconstruction_errors(
 ) -> Tensor:
     """What `reconstruction_error` is the largest of: that of each image, :math:`(N,)`, finite or not."""
     _check(flow, images)
-    generator = torch.Generator(_like(flow).device).manual_seed(seed)
+    generator = flow.generator(seed)
     errors = []
     for pixels, batch_context in _batches(flow, images[:n], batch_size, context):
-        x = dequantize(pixels, images.quantization, generator)
+        x = dequantize(pixels.to(flow.dtype), images.quantization, generator)
         difference = flow.decode(flow.encode(x, batch_context), batch_context) - x
         errors.append(difference.abs().flatten(1).amax(1).cpu())
     return torch.cat(errors)
@@ -140,16 +140,10 @@ def _check(flow: Flow, images: Images) -> None:
         )
 
 
-def _like(flow: Flow) -> Tensor:
-    """A tensor of the flow's device and type."""
-    return next(flow.parameters())
-
-
 def _batches(
     flow: Flow, images: Images, batch_size: int, context: Tensor | None
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    like = _like(flow)
     for start in range(0, len(images), batch_size):
         chosen = slice(start, min(start + batch_size, len(images)))
-        pixels = images.pixels[chosen].to(like.device).to(like.dtype)
-        yield pixels, None if context is None else context[chosen].to(like)
+        pixels = images.pixels[chosen].to(flow.device)
+        yield pixels, None if context is None else context[chosen].to(flow.device, flow.dtype)

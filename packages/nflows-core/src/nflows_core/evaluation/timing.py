@@ -60,8 +60,7 @@ def training(flow: Flow, context: Tensor | None = None) -> Work:
 
 
 def _images(flow: Flow) -> Tensor:
-    like = next(flow.parameters())
-    return torch.rand(TIMED_IMAGES, *flow.shape, device=like.device, dtype=like.dtype)
+    return torch.rand(TIMED_IMAGES, *flow.shape, device=flow.device, dtype=flow.dtype)
 
 
 def _milliseconds(work: Work) -> float:

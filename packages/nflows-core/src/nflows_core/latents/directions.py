@@ -62,16 +62,16 @@ def attribute_direction(
             another number.
     """
     _check(flow, images, values)
-    like = next(flow.parameters())
+    place = flow.device, flow.dtype
     values = values.double()
     mean, deviation = values.mean().item(), values.std(correction=0).item()
-    standardized = ((values - mean) / deviation).to(like)
-    generator = torch.Generator(like.device).manual_seed(seed)
-    total = like.new_zeros(images.pixels[0].numel())
+    standardized = ((values - mean) / deviation).to(*place)
+    generator = flow.generator(seed)
+    total = standardized.new_zeros(images.pixels[0].numel())
     for start in range(0, len(images), _BATCH):
         chosen = slice(start, start + _BATCH)
-        x = dequantize(images.pixels[chosen].to(like), images.quantization, generator)
-        z = encode_vectors(flow, x, None if context is None else context[chosen].to(like))
+        x = dequantize(images.pixels[chosen].to(*place), images.quantization, generator)
+        z = encode_vectors(flow, x, None if context is None else context[chosen].to(*place))
         total += standardized[chosen] @ z
     return AttributeDirection(total / len(images), mean, deviation, len(images))
 

@@ -96,6 +96,4 @@ def _measured(edited: Tensor, images: Images, amounts: Sequence[float], name: st
 
 
 def _dequantized(flow: Flow, images: Images) -> Tensor:
-    like = next(flow.parameters())
-    generator = torch.Generator(like.device).manual_seed(0)
-    return dequantize(images.pixels.to(like), images.quantization, generator)
+    return dequantize(images.pixels.to(flow.device, flow.dtype), images.quantization, flow.generator(0))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
-from nflows_core.bijections.base import Shape
+from nflows_core.bijections.base import Shape, check_shape
 from nflows_core.flow import Flow
+from nflows_core.flow_inputs import check_count
 
 LOGIT_ALPHA = 1e-4
 """Small, because black and white are common; ``docs/reproduction.md`` says what a larger one costs."""
@@ -50,9 +51,10 @@ class MultiScaleFlow(Flow):
             quantization: The number of values that a pixel of the data can take.
             own: The arguments that the subclass's `step` has a default for.
         """
-        for name, value in (("levels", levels), ("depth", depth)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name, value in (("levels", levels), ("depth", depth), ("width", width)):
+            check_count(name, value, 1)
+        check_count("context_features", context_features, 0)
+        shape = check_shape(shape)
         _check_halved(shape, levels)
         chains: list[Bijection] = []
         splits: list[Split] = []

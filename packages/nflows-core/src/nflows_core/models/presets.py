@@ -19,7 +19,7 @@ from nflows_core.bijections import (
     SplineActivation,
     Squeeze,
 )
-from nflows_core.bijections.base import Shape
+from nflows_core.bijections.base import Shape, check_shape
 from nflows_core.bijections.baselines import (
     ConvExponential,
     EmergingConv2d,
@@ -28,6 +28,7 @@ from nflows_core.bijections.baselines import (
     WoodburyConv2d,
 )
 from nflows_core.flow import Flow
+from nflows_core.flow_inputs import check_count
 from nflows_core.models.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")
@@ -154,8 +155,9 @@ class PlanarStack(Flow):
         layer: str = "inverse-conv",
         quantization: int = 256,
     ) -> None:
-        if not 1 <= levels <= depth:
-            raise ValueError(f"levels must be from 1 to depth, got {levels} levels of {depth} layers")
+        check_count("levels", levels, 1)
+        check_count("depth", depth, levels)
+        shape = check_shape(shape)
         if layer not in LAYERS:
             raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
         squeezed = {round(level * depth / levels) for level in range(levels)}

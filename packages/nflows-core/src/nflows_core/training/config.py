@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
+from nflows_core.distributions.generator import check_seed
+
 Schedule = Literal["cosine", "exponential", "constant"]
 Precision = Literal["no", "bf16"]
 
@@ -61,8 +63,7 @@ class EngineConfig:
             self._check_integer(name, 1)
         for name in ("warmup_steps", "seed"):
             self._check_integer(name, 0)
-        if self.seed >= 2**63:
-            raise ValueError(f"seed must be below 2^63, as torch takes it, got {self.seed}")
+        check_seed(self.seed)
         self._check_flag("tensorboard")
         self._check_number("learning_rate", "positive and finite", lambda value: 0 < value < math.inf)
         self._check_number("clip_norm", "positive and finite", lambda value: 0 < value < math.inf)

@@ -25,25 +25,14 @@ class PeriodicConv2d(Bijection):
         kernel_size: Height and width :math:`k` of the kernel, odd.
     """
 
-    places: Tensor
-    multiplicity: Tensor
-
     def __init__(self, shape: Shape, kernel_size: int = 3) -> None:
         super().__init__(shape)
         check_odd(kernel_size, "PeriodicConv2d")
         self.kernel = nn.Parameter(orthogonal_center(shape[0], kernel_size))
-        _, height, width = shape
-        taps = torch.arange(kernel_size) - kernel_size // 2
-        places = (taps[:, None] % height) * width + taps % width
-        self.register_buffer("places", places.flatten(), persistent=False)
-        # The spectrum of a real image is symmetric: most columns of the half that is kept stand for two.
-        multiplicity = torch.full((width // 2 + 1,), 2.0)
-        multiplicity[:: width // 2 if width % 2 == 0 else width] = 1
-        self.register_buffer("multiplicity", multiplicity, persistent=False)
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         symbol = self._symbol()
-        logdet = (torch.linalg.slogdet(symbol).logabsdet * self.multiplicity).sum()
+        logdet = (torch.linalg.slogdet(symbol).logabsdet * self._multiplicity()).sum()
         return self._filter(symbol, x), logdet.expand(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
@@ -53,12 +42,26 @@ class PeriodicConv2d(Bijection):
         r"""The matrices :math:`\hat K_f`, :math:`(H, W // 2 + 1, C, C)`."""
         channels, height, width = self.shape
         torus = self.kernel.new_zeros(channels, channels, height * width)
-        torus = torus.index_add(2, self.places, self.kernel.flatten(2))
+        torus = torus.index_add(2, self._places(), self.kernel.flatten(2))
         symbol: Tensor = torch.fft.rfft2(torus.reshape(channels, channels, height, width))
         return symbol.permute(2, 3, 0, 1)
 
+    def _places(self) -> Tensor:
+        """Where the taps lie on the torus, row by row."""
+        _, height, width = self.shape
+        size = self.kernel.shape[-1]
+        taps = torch.arange(size, device=self.kernel.device) - size // 2
+        return ((taps[:, None] % height) * width + taps % width).flatten()
+
+    def _multiplicity(self) -> Tensor:
+        """How many columns of the spectrum, which is symmetric for a real image, each of the kept half stands for."""
+        width = self.shape[2]
+        multiplicity = self.kernel.new_full((width // 2 + 1,), 2.0)
+        multiplicity[:: width // 2 if width % 2 == 0 else width] = 1
+        return multiplicity
+
     def _filter(self, symbol: Tensor, x: Tensor) -> Tensor:
-        if len(x) == 0:  # which not every FFT takes
+        if x.shape[0] == 0:  # which not every FFT takes
             return x
         with torch.autocast(x.device.type, enabled=False):
             spectrum = torch.einsum("hwoi,bihw->bohw", symbol, torch.fft.rfft2(x))

@@ -36,7 +36,6 @@ class SelfNormalizingConv2d(Bijection):
     """
 
     is_exact = False
-    multiplicity: Tensor
 
     def __init__(self, shape: Shape, kernel_size: int = 3, penalty: float = 10.0) -> None:
         super().__init__(shape)
@@ -44,9 +43,6 @@ class SelfNormalizingConv2d(Bijection):
         self.penalty = penalty
         self.weight = nn.Parameter(orthogonal_center(shape[0], kernel_size))
         self.inverse_weight = nn.Parameter(_adjoint(self.weight.detach()).clone(memory_format=torch.contiguous_format))
-        distance = (torch.arange(kernel_size) - kernel_size // 2).abs()
-        rows, columns = ((size - distance).clamp(min=0) for size in shape[1:])
-        self.register_buffer("multiplicity", torch.outer(rows, columns), persistent=False)
         self._known: tuple[Tensor, Tensor] | None = None
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -59,13 +55,21 @@ class SelfNormalizingConv2d(Bijection):
         return zero_padded_conv2d(z, self.inverse_weight)
 
     def _logdet(self) -> Tensor:
-        slope = _adjoint(self.inverse_weight.detach()) * self.multiplicity
+        slope = _adjoint(self.inverse_weight.detach()) * self._multiplicity()
         return self._exact_logdet() + _gradient_only((self.weight * slope).sum())
+
+    def _multiplicity(self) -> Tensor:
+        """How many pixels :math:`n_t` each tap meets."""
+        size = self.weight.shape[-1]
+        distance = (torch.arange(size, device=self.weight.device) - size // 2).abs()
+        rows, columns = ((pixels - distance).clamp(min=0) for pixels in self.shape[1:])
+        return torch.outer(rows, columns)
 
     def _exact_logdet(self) -> Tensor:
         # Kept: it costs more than the convolution, and evaluation needs the same one for every batch.
         weight = self.weight.detach()
-        if is_transformed():  # what `torch.func` puts there has no values to compare, and ends with the transform
+        # What `torch.func` puts there has no values to compare, and ends with the transform; nor has a compiler's.
+        if is_transformed() or torch.compiler.is_compiling():
             return zero_padded_logdet(weight, self.shape[1:])
         if self._known is None or not _same(self._known[0], weight):
             self._known = weight.clone(), zero_padded_logdet(weight, self.shape[1:])

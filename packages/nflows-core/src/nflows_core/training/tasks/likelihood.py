@@ -57,7 +57,7 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
         return [Objective("bits_per_dim", self.model, adam, self._loss, limit=_DIVERGED)]
 
     def training_batches(self, place: Place) -> TrainingImages:
-        return TrainingImages(self.train_images, self.config, place, self._dtype())
+        return TrainingImages(self.train_images, self.config, place, self.model.dtype)
 
     def initialize(self, place: Place) -> None:
         self.model.initialize(*self.training_batches(place).initial())
@@ -65,7 +65,7 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
     def test_batches(self, place: Place) -> Iterable[ImageBatch]:
         if self.test_images is None:
             return ()
-        return ImageBatches(self.test_images, self.config, place, self._dtype()).test()
+        return ImageBatches(self.test_images, self.config, place, self.model.dtype).test()
 
     def measure(self, model: Flow, batch: ImageBatch) -> Mapping[str, Tensor]:
         return {"bits_per_dim": self._bits_per_dim(model, batch)}
@@ -80,9 +80,6 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
     def _bits_per_dim(self, model: nn.Module, batch: ImageBatch) -> Tensor:
         density = log_density(*model(batch.x, batch.context))
         return density_to_bits_per_dim(density, self.model.shape, self.model.quantization)
-
-    def _dtype(self) -> torch.dtype:
-        return next(self.model.parameters()).dtype
 
 
 def _check_images(flow: Flow, images: Images, use: str) -> None:
