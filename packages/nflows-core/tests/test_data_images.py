@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,7 +55,21 @@ def test_frozen(images: Images) -> None:
     ("arguments", "message"),
     [
         ({"pixels": torch.zeros(2, 1, 3, 3)}, "uint8 of shape"),
-        ({"pixels": torch.zeros(2, 3, 3, dtype=torch.uint8)}, r"\(2, 3, 3\)"),
+        ({"pixels": torch.zeros(2, 3, 3, dtype=torch.uint8)}, r"\(2, 3, 3\); grey images x are x\[:, None\]"),
+        (
+            {"pixels": torch.zeros(2, 8, 8, 3, dtype=torch.uint8)},
+            r"their channels last; give x.transpose\(0, 3, 1, 2\)",
+        ),
+        ({"pixels": torch.zeros(2, 1, 0, 3, dtype=torch.uint8)}, "at least one channel, row and column"),
+        ({"pixels": np.zeros((2, 1, 3, 3))}, "uint8 of shape .*, got torch.float64 of shape"),
+        ({"pixels": np.zeros((2, 1, 3, 3), np.int64)}, "got torch.int64"),
+        ({"pixels": np.zeros((2, 3, 3), np.uint8)}, r"got torch.uint8 of shape \(2, 3, 3\); grey"),
+        ({"pixels": np.full((2, 1, 3, 3), "a")}, "pixels must be numbers, got an array of <U1"),
+        ({"pixels": [[0]]}, "pixels must be a tensor or an array of uint8, got list"),
+        ({"pixels": "digits"}, "pixels must be a tensor or an array of uint8, got str"),
+        ({"quantization": 1}, "quantization must be an integer, at least 2, got 1"),
+        ({"quantization": 2.5}, "quantization must be an integer, at least 2, got 2.5"),
+        ({"labels": np.zeros(2), "classes": ("a",)}, "labels must be int64"),
         ({"pixels": torch.full((2, 1, 3, 3), 17, dtype=torch.uint8), "quantization": 17}, "a pixel is 17"),
         ({"labels": torch.zeros(1, dtype=torch.int64), "classes": ("a",)}, r"shape \(2,\)"),
         ({"labels": torch.zeros(2, dtype=torch.int32), "classes": ("a",)}, "int32"),
@@ -67,6 +82,32 @@ def test_inconsistent_images_are_refused(arguments: dict[str, object], message: 
     arguments = {"pixels": torch.zeros(2, 1, 3, 3, dtype=torch.uint8), **arguments}
     with pytest.raises(DataError, match=message):
         Images(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, ">i2"])
+def test_arrays_are_images_too(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (4, 6, 5, 3), np.uint8).transpose(0, 3, 1, 2)[::-1]
+    labels, vectors = np.array([0, 1, 1, 0]).astype(dtype), rng.normal(size=(4, 2)).astype(">f8")
+    images = Images(pixels, labels=labels, classes=("a", "b"), vectors=vectors)
+    assert images.shape == (3, 6, 5)
+    assert torch.equal(images.pixels, torch.tensor(pixels.copy()))
+    assert images.labels is not None
+    assert (images.labels.dtype, images.labels.tolist()) == (torch.int64, [0, 1, 1, 0])
+    assert images.context is not None
+    np.testing.assert_allclose(images.context.numpy(), vectors, rtol=1e-6)
+    assert images[1:3].pixels.shape == (2, 3, 6, 5)
+
+
+def test_an_array_that_is_read_only_is_copied() -> None:
+    pixels = np.zeros((1, 1, 2, 2), np.uint8)
+    shared = Images(pixels)
+    pixels.flags.writeable = False
+    copied = Images(pixels)
+    copied.pixels.fill_(7)
+    assert pixels.max() == 0
+    shared.pixels.fill_(7)
+    assert pixels.min() == 7
 
 
 def test_fit_square_keeps_the_centre() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,13 +49,14 @@ class Flow(nn.Module):
             or a context that do not fit the flow.
     """
 
+    arguments: dict[str, Any] | None = None
+    """What a preset was built with, by the names of its parameters."""
     _like: Tensor
 
     def __init__(self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256) -> None:
         super().__init__()
         if not levels:
             raise ValueError("a flow has at least one level")
-        check_count("quantization", quantization, 2)
         if len(splits) != len(levels) - 1:
             raise ValueError(f"{len(levels)} levels need {len(levels) - 1} splits, got {len(splits)}")
         for i, split in enumerate(splits):
@@ -66,7 +68,7 @@ class Flow(nn.Module):
                 )
         self.levels = nn.ModuleList(levels)
         self.splits = nn.ModuleList(splits)
-        self.quantization = quantization
+        self.quantization = check_count("quantization", quantization, 2)
         self.domain = domain_of(levels[0])
         self.context_features = max(getattr(module, "context_features", 0) for module in self.modules())
         # Stands in for parameters, which not every flow has, and no replica of `DataParallel`.

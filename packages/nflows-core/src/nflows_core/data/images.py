@@ -5,8 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -19,6 +22,8 @@ class DataError(ValueError):
 class Images:
     """Images of one size, with labels or conditioning vectors if they have any.
 
+    Each may be a torch tensor or a NumPy array, whose memory is shared where both sides can write to it.
+
     Arguments:
         pixels: Integers in :math:`[0, n)` as uint8, :math:`(N, C, H, W)`.
         quantization: The number :math:`n` of values that a pixel can take.
@@ -29,11 +34,14 @@ class Images:
         digest: The SHA-256 of what the images were read from, if they were; that of some of them is not known.
 
     Example:
+        >>> import numpy
         >>> images = Images(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
         >>> len(images), images.shape
         (10, (1, 8, 8))
         >>> len(images[:3])
         3
+        >>> Images(numpy.zeros((10, 1, 8, 8), numpy.uint8)).pixels.dtype
+        torch.uint8
     """
 
     pixels: Tensor
@@ -45,11 +53,10 @@ class Images:
     digest: str = ""
 
     def __post_init__(self) -> None:
-        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
-            raise DataError(
-                f"pixels must be uint8 of shape (N, C, H, W), got {self.pixels.dtype} of shape "
-                f"{tuple(self.pixels.shape)}"
-            )
+        for name in ("pixels", "labels", "vectors"):
+            if isinstance(value := getattr(self, name), np.ndarray):
+                object.__setattr__(self, name, _as_tensor(name, value))
+        self._check_pixels()
         if self.quantization < 256 and len(self) and self.pixels.max() >= self.quantization:
             raise DataError(f"a pixel is {int(self.pixels.max())}, but quantization is {self.quantization}")
         if self.labels is not None:
@@ -90,6 +97,23 @@ class Images:
         names = tuple(self.names[i] for i in torch.arange(len(self))[indices].tolist()) if self.names else ()
         vectors = None if self.vectors is None else self.vectors[indices]
         return replace(self, pixels=self.pixels[indices], labels=labels, names=names, vectors=vectors, digest="")
+
+    def _check_pixels(self) -> None:
+        if not isinstance(self.pixels, Tensor):
+            raise DataError(f"pixels must be a tensor or an array of uint8, got {type(self.pixels).__name__}")
+        shape = tuple(self.pixels.shape)
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
+            advice = "; grey images x are x[:, None]" if self.pixels.ndim == 3 else ""
+            raise DataError(
+                f"pixels must be uint8 of shape (N, C, H, W), got {self.pixels.dtype} of shape {shape}{advice}"
+            )
+        if shape[3] in (1, 3, 4) and min(shape[1:3]) > 4:
+            # Else they would be taken for images of as many channels as they have rows.
+            raise DataError(f"pixels of shape {shape} have their channels last; give x.transpose(0, 3, 1, 2)")
+        if 0 in shape[1:]:
+            raise DataError(f"an image has at least one channel, row and column, got shape {shape}")
+        if isinstance(self.quantization, bool) or not isinstance(self.quantization, int) or self.quantization < 2:
+            raise DataError(f"quantization must be an integer, at least 2, got {self.quantization!r}")
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):
@@ -133,6 +157,16 @@ def keep_bits(images: Images, bits: int) -> Images:
     if images.quantization != 256:
         raise DataError(f"these images have {images.quantization} values a pixel, and not 8 bits; leave `bits` out")
     return replace(images, pixels=images.pixels >> (8 - bits), quantization=2**bits)
+
+
+def _as_tensor(name: str, array: NDArray[Any]) -> Tensor:
+    """A tensor of the array's numbers; labels of any type of integer are as good as int64."""
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} must be numbers, got an array of {array.dtype}")
+    if name == "labels" and array.dtype.kind in "iu":
+        array = array.astype(np.int64)
+    native = array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable)
+    return torch.from_numpy(np.ascontiguousarray(native))
 
 
 def _as_index(indices: Sequence[int] | Tensor) -> Tensor:

@@ -14,7 +14,7 @@ DIRECTIONS_FILE = "directions.safetensors"
 _KIND = "directions"
 
 
-def save_directions(folder: Path, flow: Flow, training: Images, most: int | None = None) -> None:
+def save_directions(folder: str | Path, flow: Flow, training: Images, most: int | None = None) -> None:
     """Writes the directions of every attribute that the images have without a table: measures and classes.
 
     Arguments:
@@ -23,6 +23,7 @@ def save_directions(folder: Path, flow: Flow, training: Images, most: int | None
         training: The training images of the run.
         most: The largest number of them to take; all of them if not given.
     """
+    folder = Path(folder)
     classes = training.classes if training.labels is not None else ()
     directions = {
         name: attribute_direction(flow, *attribute_values(name, training, most=most)) for name in (*MEASURES, *classes)
@@ -35,12 +36,13 @@ def save_directions(folder: Path, flow: Flow, training: Images, most: int | None
     write_tensors(folder / DIRECTIONS_FILE, vectors, _KIND, attributes=described)
 
 
-def stored_directions(folder: Path) -> dict[str, AttributeDirection]:
+def stored_directions(folder: str | Path) -> dict[str, AttributeDirection]:
     """The directions kept in the folder of a run, by attribute; none if there is no such file.
 
     Raises:
         CheckpointError: The file cannot be used.
     """
+    folder = Path(folder)
     path = folder / DIRECTIONS_FILE
     if not path.exists():
         return {}

@@ -26,7 +26,9 @@ TRAINING_IMAGES = 5000
 _BATCH = 100
 
 
-def save_interpolation(flow: Flow, images: Images, pairs: Sequence[tuple[int, int]], steps: int, path: Path) -> None:
+def save_interpolation(
+    flow: Flow, images: Images, pairs: Sequence[tuple[int, int]], steps: int, path: str | Path
+) -> None:
     """Writes one PNG with a row for each pair of images; see `interpolate`.
 
     Arguments:
@@ -49,7 +51,7 @@ def find_direction(flow: Flow, name: str, training: Images, table: AttributeTabl
 
 
 def save_edit(
-    flow: Flow, images: Images, name: str, direction: AttributeDirection, amounts: Sequence[float], path: Path
+    flow: Flow, images: Images, name: str, direction: AttributeDirection, amounts: Sequence[float], path: str | Path
 ) -> dict[str, Any]:
     """Edits images into one file: a grid with a row for each, or one image edited by one amount in its own size.
 

@@ -67,12 +67,13 @@ class AttributeTable:
         return value
 
 
-def read_attributes(path: Path) -> AttributeTable:
+def read_attributes(path: str | Path) -> AttributeTable:
     """Reads a CSV file with a line of names; the first column is the image's path or file name.
 
     Raises:
         DataError: The file is no such table, a line is too short or too long, or an image is there twice.
     """
+    path = Path(path)
     try:
         # Spreadsheets begin the file with a byte order mark.
         with path.open(newline="", encoding="utf-8-sig") as file:

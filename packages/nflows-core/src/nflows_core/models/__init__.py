@@ -1,6 +1,6 @@
 """The presets: flows of the literature, ready to be trained, and the names by which everything finds them."""
 
-from nflows_core.models.building import MODELS, ModelError, argument_names, build, check_model, defaults
+from nflows_core.models.building import MODELS, ModelError, argument_names, build, check_model, defaults, describe
 from nflows_core.models.choice import ModelChoice
 from nflows_core.models.multi_scale import MultiScaleFlow
 from nflows_core.models.presets import CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
@@ -19,4 +19,5 @@ __all__ = [
     "build",
     "check_model",
     "defaults",
+    "describe",
 ]

@@ -70,6 +70,20 @@ def check_chosen(arguments: Iterable[str]) -> None:
         raise ModelError(f"{decided[0]} is no argument to choose: a model has that of the images it is trained on")
 
 
+def describe(flow: Flow) -> dict[str, Any] | None:
+    """The ``model`` and the ``arguments`` by which `build` makes a flow like this one; nothing if it is no preset.
+
+    Example:
+        >>> describe(Glow((1, 8, 8), depth=2))["arguments"]["depth"]
+        2
+    """
+    names = [name for name, preset in MODELS.items() if type(flow) is preset]
+    if not names or flow.arguments is None:
+        return None
+    # Defaults too, for a later version may choose otherwise.
+    return {"model": names[0], "arguments": defaults(names[0]) | flow.arguments}
+
+
 def find_preset(model: str) -> type[Flow]:
     """The class of a model.
 

@@ -51,10 +51,14 @@ class MultiScaleFlow(Flow):
             quantization: The number of values that a pixel of the data can take.
             own: The arguments that the subclass's `step` has a default for.
         """
-        for name, value in (("levels", levels), ("depth", depth), ("width", width)):
-            check_count(name, value, 1)
-        check_count("context_features", context_features, 0)
         shape = check_shape(shape)
+        counts = {
+            "levels": (levels, 1),
+            "depth": (depth, 1),
+            "width": (width, 1),
+            "context_features": (context_features, 0),
+        }
+        arguments = {name: check_count(name, *value) for name, value in counts.items()} | own | {"shape": shape}
         _check_halved(shape, levels)
         chains: list[Bijection] = []
         splits: list[Split] = []
@@ -73,6 +77,7 @@ class MultiScaleFlow(Flow):
                 splits.append(split)
                 shape = (split.kept, shape[1], shape[2])
         super().__init__(chains, splits, quantization=quantization)
+        self.arguments = arguments | {"quantization": self.quantization}
 
     def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
         """The bijections of one step; what a subclass adds here with a default is an argument of the flow.

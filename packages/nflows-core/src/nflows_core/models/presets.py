@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from nflows_core.bijections import (
     ActNorm,
@@ -155,9 +156,8 @@ class PlanarStack(Flow):
         layer: str = "inverse-conv",
         quantization: int = 256,
     ) -> None:
-        check_count("levels", levels, 1)
-        check_count("depth", depth, levels)
-        shape = check_shape(shape)
+        arguments: dict[str, Any] = {"shape": check_shape(shape), "kernel_size": kernel_size, "layer": layer}
+        arguments |= {"levels": check_count("levels", levels, 1), "depth": check_count("depth", depth, levels)}
         if layer not in LAYERS:
             raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
         squeezed = {round(level * depth / levels) for level in range(levels)}
@@ -169,6 +169,7 @@ class PlanarStack(Flow):
             linear = LAYERS[layer](shape, kernel_size, _corner(index))
             chain += [ActNorm(shape), linear, SplineActivation(shape, bins=16, tail=8.0)]
         super().__init__([Composition(chain)], quantization=quantization)
+        self.arguments = arguments | {"quantization": self.quantization}
 
 
 def _corner(index: int) -> str:

@@ -38,7 +38,7 @@ Progress = Callable[[str, StepMetrics, int], None]
 
 def compare(
     data: str,
-    folder: Path,
+    folder: str | Path,
     candidates: Sequence[ModelChoice],
     arguments: Mapping[str, Any],
     config: TrainingConfig,
@@ -72,6 +72,7 @@ def compare(
         FileExistsError: The folder holds files that are not ours.
         ValueError: Two candidates are the same, or a run in the folder was trained otherwise.
     """
+    folder = Path(folder)
     claim_folder(folder, "comparison", (TABLE_FILE, *REPORT_FILES))
     texts = [candidate.text for candidate in candidates]
     if twice := [text for text in texts if texts.count(text) > 1]:

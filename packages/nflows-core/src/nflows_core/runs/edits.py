@@ -20,9 +20,9 @@ from nflows_core.runs.folder import RunError, load_on_device, read_run
 
 
 def interpolate_pictures(
-    folder: Path,
-    pictures: Sequence[Path],
-    path: Path,
+    folder: str | Path,
+    pictures: Sequence[str | Path],
+    path: str | Path,
     *,
     steps: int = 9,
     n: int = 8,
@@ -47,6 +47,7 @@ def interpolate_pictures(
     """
     if len(pictures) == 1:
         raise ValueError(f"{pictures[0]} alone: give two pictures or more, or none for test images")
+    folder = Path(folder)
     flow = _unconditional_flow(folder)
     images = _images(folder, flow, pictures, size, data, 2 * n)
     ends = list(pairwise(range(len(images))))
@@ -54,13 +55,13 @@ def interpolate_pictures(
 
 
 def edit_pictures(
-    folder: Path,
-    pictures: Sequence[Path],
+    folder: str | Path,
+    pictures: Sequence[str | Path],
     attribute: str,
     amounts: Sequence[float],
-    path: Path,
+    path: str | Path,
     *,
-    table: Path | None = None,
+    table: str | Path | None = None,
     n: int = 8,
     size: int | None = None,
     data: str | None = None,
@@ -88,6 +89,7 @@ def edit_pictures(
         RunError: The run cannot be used.
         DataError: The pictures or the table do not fit, or the data set is not there.
     """
+    folder = Path(folder)
     flow = _unconditional_flow(folder)
     images = _images(folder, flow, pictures, size, data, n)
     attributes = None if table is None else read_attributes(table)
@@ -104,10 +106,14 @@ def _unconditional_flow(folder: Path) -> Flow:
     return load_on_device(folder)
 
 
-def _images(folder: Path, flow: Flow, pictures: Sequence[Path], size: int | None, data: str | None, n: int) -> Images:
+def _images(
+    folder: Path, flow: Flow, pictures: Sequence[str | Path], size: int | None, data: str | None, n: int
+) -> Images:
     """The pictures as the flow takes them, or else some test images."""
     if pictures:
-        return read_pictures(pictures, flow.shape, flow.quantization, size or read_run(folder).size)
+        return read_pictures(
+            [Path(path) for path in pictures], flow.shape, flow.quantization, size or read_run(folder).size
+        )
     test = read_own(folder, read_run(folder), "test", data)
     names = test.names or [f"test image {i}" for i in range(len(test))]
     return replace(test, names=tuple(names))[spread(len(test), n)]

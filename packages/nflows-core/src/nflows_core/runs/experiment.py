@@ -29,7 +29,7 @@ DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
 
 def train(
     data: str,
-    folder: Path,
+    folder: str | Path,
     model: str,
     arguments: Mapping[str, Any],
     config: TrainingConfig,
@@ -61,6 +61,7 @@ def train(
         ModelError: There is no such model, or it does not take these arguments, or images of this shape.
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
+    folder = Path(folder)
     refuse_taken(folder, overwrite)
     refuse_inside(folder, data)
     check_chosen(arguments)
@@ -88,16 +89,18 @@ def train(
     return flow
 
 
-def train_demo(folder: Path, *, progress: Progress | None = None) -> Flow:
+def train_demo(folder: str | Path, *, progress: Progress | None = None) -> Flow:
     """Trains the demo, an Inverse-Flow on the embedded digits; only a demo that is in the folder already is replaced.
 
     Raises:
         FileExistsError: The folder has another run, or files that are not ours.
     """
-    return train("digits", folder, "inverse-flow", DEMO_MODEL, DEMO, overwrite=_has_demo(folder), progress=progress)
+    return train(
+        "digits", folder, "inverse-flow", DEMO_MODEL, DEMO, overwrite=_has_demo(Path(folder)), progress=progress
+    )
 
 
-def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow:
+def resume(data: str, folder: str | Path, *, progress: Progress | None = None) -> Flow:
     """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
 
     Arguments:
@@ -108,6 +111,7 @@ def resume(data: str, folder: Path, *, progress: Progress | None = None) -> Flow
     Raises:
         DataError: The data set is not that of the run.
     """
+    folder = Path(folder)
     refuse_taken(folder, overwrite=True)
     run = replace(read_run(folder), data=place_of(data))
     torch.manual_seed(run.training.seed)
@@ -148,8 +152,9 @@ def _clear(folder: Path, overwrite: bool) -> FileExistsError | None:
     return None
 
 
-def remove_run(folder: Path) -> None:
+def remove_run(folder: str | Path) -> None:
     """Removes the files that a run leaves in its folder, and nothing else."""
+    folder = Path(folder)
     for name in RUN_FILES:
         # Without its configuration the folder would be nobody's; `save_run` replaces it.
         if name != CONFIG_FILE:

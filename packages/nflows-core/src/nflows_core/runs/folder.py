@@ -26,7 +26,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES, versions
-from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
+from nflows_core.runtime.tensors import load_tensors, read_header, read_tensors, under_prefix, write_tensors
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.processes import processes
@@ -45,6 +45,8 @@ RUN_FILES = (
 
 KIND = "run"
 _WEIGHTS = "weights"
+IN_MEMORY = "images in memory"
+"""The data of a run that had no other place; where they are needed, they have to be given."""
 
 T = TypeVar("T")
 
@@ -87,7 +89,7 @@ class Run:
         return Reading(self.size, self.bits, self.splits, self.skip_others)
 
 
-def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
+def save_run(folder: str | Path, run: Run, flow: Flow | None = None) -> None:
     """Writes ``config.json`` and, with the trained flow, ``model.safetensors``.
 
     Called once before the training, so that an unfinished run can be resumed and sampled, and once after it. Of several
@@ -96,6 +98,7 @@ def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
     Raises:
         FileExistsError: The folder is not ours, or a file of the run is a link.
     """
+    folder = Path(folder)
     if not processes().is_main_process:
         return
     refuse_foreign(folder, KIND, RUN_FILES)
@@ -106,7 +109,7 @@ def save_run(folder: Path, run: Run, flow: Flow | None = None) -> None:
         write_tensors(folder / WEIGHTS_FILE, flow.state_dict(), _WEIGHTS)
 
 
-def refuse_taken(folder: Path, overwrite: bool = False) -> None:
+def refuse_taken(folder: str | Path, overwrite: bool = False) -> None:
     """Refuses to begin a run in a folder that has one, or that is not ours.
 
     Arguments:
@@ -116,6 +119,7 @@ def refuse_taken(folder: Path, overwrite: bool = False) -> None:
     Raises:
         FileExistsError: The folder is taken.
     """
+    folder = Path(folder)
     refuse_foreign(folder, KIND, RUN_FILES)
     if not overwrite and (folder / CONFIG_FILE).exists():
         raise FileExistsError(
@@ -123,14 +127,17 @@ def refuse_taken(folder: Path, overwrite: bool = False) -> None:
         )
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: str | Path) -> Run:
     """What `save_run` wrote about a run.
 
     Raises:
         RunError: The folder is no run, or its ``config.json`` is not one of ours.
     """
+    folder = Path(folder)
     path = folder / CONFIG_FILE
     if not path.is_file():
+        if run := _run_of_trainer(folder):
+            return run
         raise RunError(
             f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote, or the name of "
             f"a model that comes with the package: {', '.join(shipped.names())}"
@@ -141,17 +148,34 @@ def read_run(folder: Path) -> Run:
         raise RunError(f"{path} does not describe a run of this version: {error}") from error
 
 
-def build_run(folder: Path, run: Run) -> Flow:
+def _run_of_trainer(folder: Path) -> Run | None:
+    """The run of a `Trainer` whose images were in memory: its checkpoint says what the model is."""
+    checkpoint = folder / CHECKPOINT_FILE
+    if not checkpoint.is_file():
+        return None
+    described = read_header(checkpoint, CHECKPOINT).get("run")
+    if not isinstance(described, dict) or "arguments" not in described:
+        raise RunError(
+            f"{checkpoint} is not of one of the models that are known by name, and only who built it can load it: keep "
+            "what Trainer.fit returns, as by torch.save"
+        )
+    try:
+        return _parse({**described, "data": IN_MEMORY, "size": None})
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{checkpoint} does not describe a run of this version: {error}") from error
+
+
+def build_run(folder: str | Path, run: Run) -> Flow:
     """The untrained flow of a run.
 
     Raises:
         RunError: This version does not have the run's model, or the model does not take the run's arguments.
     """
-    with _naming(folder):
+    with _naming(Path(folder)):
         return build(run.model, run.arguments)
 
 
-def load_run(folder: Path) -> Flow:
+def load_run(folder: str | Path) -> Flow:
     """The trained flow of a run, on the CPU, in evaluation mode.
 
     A run that has not finished gives the averaged weights of its last checkpoint.
@@ -160,6 +184,7 @@ def load_run(folder: Path) -> Flow:
         RunError: The folder is no run, its model cannot be built, or nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another model.
     """
+    folder = Path(folder)
     run = read_run(folder)
     with _naming(folder):
         check_model(run.model, run.arguments)
@@ -170,7 +195,7 @@ def load_run(folder: Path) -> Flow:
     return flow.eval()
 
 
-def load_on_device(folder: Path) -> Flow:
+def load_on_device(folder: str | Path) -> Flow:
     """The flow of a run, as `load_run` gives it, on the GPU if there is one."""
     return load_run(folder).to(processes().device)
 

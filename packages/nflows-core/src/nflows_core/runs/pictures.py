@@ -16,7 +16,7 @@ from nflows_core.runtime.images import Picture, write_picture
 
 @torch.no_grad()
 def save_reconstruction(
-    flow: Flow, images: Images, path: Path, *, n: int = 10, seed: int = 0, context: Tensor | None = None
+    flow: Flow, images: Images, path: str | Path, *, n: int = 10, seed: int = 0, context: Tensor | None = None
 ) -> str:
     """Encodes and decodes images into one PNG, as `reconstruction_grid` shows them.
 

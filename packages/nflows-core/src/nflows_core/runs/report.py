@@ -118,7 +118,7 @@ def not_finite(report: Mapping[str, Any]) -> list[str]:
 
 
 def measure_run(
-    folder: Path,
+    folder: str | Path,
     data: str | None = None,
     size: int | None = None,
     *,
@@ -142,12 +142,12 @@ def measure_run(
 
 
 def reconstruct_run(
-    folder: Path,
+    folder: str | Path,
     data: str | None = None,
     size: int | None = None,
     *,
     n: int = 1000,
-    path: Path | None = None,
+    path: str | Path | None = None,
     splits: str | None = None,
     skip_others: bool = False,
 ) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def reconstruct_run(
     return {"images": min(n, len(test)), **_reconstruction(errors)}
 
 
-def report_run(folder: Path, title: str) -> dict[str, Any]:
+def report_run(folder: str | Path, title: str) -> dict[str, Any]:
     """Measures the flow of a run, and writes its report and pictures into the run's folder.
 
     Arguments:
@@ -177,6 +177,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
     Returns:
         The content of ``report.json``.
     """
+    folder = Path(folder)
     run, flow = read_run(folder), load_on_device(folder)
     train, test = read_own(folder, run, "train"), read_own(folder, run, "test")
     seed, context = run.training.seed, context_of(run, test)
@@ -211,8 +212,9 @@ def headlines(report: Mapping[str, Any]) -> str:
     return "\n".join(f"{words(key):<32} {shown(report[key])}" for key in HEADLINES if key in report)
 
 
-def _test_images(folder: Path, data: str | None, given: Reading) -> tuple[Images, Tensor | None]:
+def _test_images(folder: str | Path, data: str | None, given: Reading) -> tuple[Images, Tensor | None]:
     """Test images for the flow of a run, and their context."""
+    folder = Path(folder)
     run = read_run(folder)
     run = replace(run, size=given.size or run.size)
     if data is None:

@@ -42,8 +42,8 @@ class Batch:
 
 
 def plan_batch(
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[str | Path],
+    output: str | Path,
     suffixes: Collection[str],
     *,
     target_suffix: str | None = None,
@@ -68,15 +68,16 @@ def plan_batch(
         OSError: An input is missing, or a folder cannot be read.
         ValueError: There is no input, or results would replace each other, an input, or what a link leads to.
     """
-    if missing := [path for path in inputs if not path.exists()]:
+    paths, output = [Path(path) for path in inputs], Path(output)
+    if missing := [path for path in paths if not path.exists()]:
         raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(missing[0]))
     wanted = suffixes if target_suffix is None else {target_suffix}
-    if _is_one_result(inputs, output, wanted, takes_folder):
-        jobs = [Job(inputs[0], output)]
+    if _is_one_result(paths, output, wanted, takes_folder):
+        jobs = [Job(paths[0], output)]
     else:
-        named = _inputs(inputs, output, suffixes, takes_folder)
+        named = _inputs(paths, output, suffixes, takes_folder)
         jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
-    _check(jobs, inputs, output, suffixes)
+    _check(jobs, paths, output, suffixes)
     return Batch(jobs, None if jobs[0].target == output else output)
 
 

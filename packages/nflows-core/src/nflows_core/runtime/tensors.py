@@ -7,7 +7,8 @@ what the writer adds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class CheckpointError(ValueError):
     """A file of weights or training state that cannot be used; the message says why and what to do."""
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], kind: str, **description: Any) -> None:
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], kind: str, **description: Any) -> None:
     """Writes a file that `read_tensors` reads; until that is done, a previous file stays as it was.
 
     Arguments:
@@ -47,24 +48,36 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], kind: str, **descri
         file.write(content)
 
 
-def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors, on the CPU, and the header of a file that `write_tensors` wrote.
 
     Raises:
         FileNotFoundError: There is no such file.
         CheckpointError: The file is cut short, of another program, of another kind or of a newer version.
     """
+    with _opened(path, kind) as (file, header):
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 - not a mapping
+
+
+def read_header(path: str | Path, kind: str) -> dict[str, Any]:
+    """The header alone of a file that `read_tensors` reads, with the same errors."""
+    with _opened(path, kind) as (_, header):
+        return header
+
+
+@contextmanager
+def _opened(path: str | Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = _header(path, file.metadata() or {}, kind)
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 - not a mapping
+            yield file, _header(path, file.metadata() or {}, kind)
     except SafetensorError as error:
         raise CheckpointError(
             f"{path} ({path.stat().st_size} bytes) is cut short or no safetensors file: {error}. Take an intact copy."
         ) from error
 
 
-def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
     """Loads the parameters and buffers of a module.
 
     Arguments:

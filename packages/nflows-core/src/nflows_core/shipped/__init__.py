@@ -12,6 +12,6 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in _FOLDER.glob("*/config.json"))
 
 
-def find_run(text: str) -> Path:
+def find_run(text: str | Path) -> Path:
     """The folder that a person means: a folder of that path, or else the shipped model of that name."""
     return _FOLDER / text if not Path(text).exists() and text in names() else Path(text)

@@ -109,8 +109,9 @@ class Curve:
         self._file.close()
 
 
-def read_curve(path: Path, column: str) -> list[tuple[float, float]]:
+def read_curve(path: str | Path, column: str) -> list[tuple[float, float]]:
     """The values of a column, each with its step."""
+    path = Path(path)
     with path.open(newline="", encoding="utf-8") as file:
         return [(float(row["step"]), float(row[column])) for row in csv.DictReader(file)]
 

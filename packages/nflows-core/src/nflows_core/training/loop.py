@@ -86,7 +86,8 @@ class TrainingLoop(Generic[M, B]):
         self.total_steps = self.config.epochs * batches.steps_per_epoch
         self.players = players_of(accelerator, task)
         optimizers = [player.objective.optimizer for player in self.players]
-        self.state = TrainingState(task.model, optimizers, self.config.ema_decay, task.early_stopping)
+        average = self.config.ema_decay
+        self.state = TrainingState(task.model, optimizers, average, task.early_stopping, task.description)
         resumed = checkpoint is not None and checkpoint.exists()
         if checkpoint is not None and resumed:
             self.state.load(checkpoint, batches.sampling)

@@ -36,6 +36,7 @@ class TrainingState(Generic[M]):
         optimizers: Over its parameters, each parameter in one of them at most.
         ema_decay: The decay, as in `WeightAverage`.
         stopping: When the training ends early, if it may; the best weights are kept then.
+        description: What the checkpoint says of the model; see `Task`.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class TrainingState(Generic[M]):
         optimizers: Sequence[torch.optim.Optimizer],
         ema_decay: float,
         stopping: EarlyStopping | None = None,
+        description: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.optimizers = optimizers
         self.average = WeightAverage(model, ema_decay)
         self.stopping = stopping
+        self.description = description or {}
         self.best = None if stopping is None else copy.deepcopy(self.average.model)
         self.best_value: float | None = None
         self.tests_without_better = 0
@@ -93,7 +96,8 @@ class TrainingState(Generic[M]):
             tensors |= with_prefix("optimizer", optimizer_tensors(optimizer, self.model))
         progress = {name: getattr(self, name) for name in self._progress()}
         optimizers = [describe_optimizer(optimizer) for optimizer in self.optimizers]
-        write_tensors(path, tensors, CHECKPOINT, progress=progress, sampling=dict(sampling), optimizers=optimizers)
+        kept = {"progress": progress, "sampling": dict(sampling), "optimizers": optimizers, "run": self.description}
+        write_tensors(path, tensors, CHECKPOINT, **kept)
 
     def load(self, path: Path, sampling: Mapping[str, int | str]) -> None:
         """Goes back to a checkpoint.

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +111,11 @@ class Task(ABC, Generic[M, B]):
     def __init__(self, model: M, config: EngineConfig) -> None:
         self.model = model
         self.config = config
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What a checkpoint says of the model, in JSON's own types, so that others can build it again."""
+        return {}
 
     @abstractmethod
     def objectives(self) -> Sequence[Objective[B]]:

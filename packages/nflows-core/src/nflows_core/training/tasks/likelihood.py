@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from nflows_core.bijections.reversible import check_exact, recomputed_activations
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
+from nflows_core.models import describe
 from nflows_core.training.batches.images import ImageBatch, ImageBatches, TrainingImages
 from nflows_core.training.config import TrainingConfig
 from nflows_core.training.task import Objective, Place, Task
@@ -45,6 +48,14 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
             check_exact(flow)
         self.train_images = train_images
         self.test_images = test_images
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """The preset and its arguments, the classes and the settings; nothing for a flow that is no preset."""
+        model = describe(self.model)
+        if model is None:
+            return {}
+        return {**model, "classes": self.train_images.classes, "training": asdict(self.config)}
 
     @property
     def measures(self) -> Sequence[str]:  # type: ignore[override]
