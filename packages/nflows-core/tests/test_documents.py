@@ -13,9 +13,10 @@ DOCUMENTS = [PACKAGE / "README.md", PACKAGE.parents[1] / "docs" / "guide.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_its_python_runs(document: Path) -> None:
+def test_its_python_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not document.exists():
         pytest.skip(f"{document.name} is in the repository only, not in the package")
+    monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     blocks = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks

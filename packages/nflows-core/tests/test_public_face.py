@@ -31,6 +31,13 @@ def test_each_name_has_an_example_that_runs_as_a_doctest(name: str) -> None:
     assert name in used
 
 
+@pytest.mark.parametrize("room", ["bijections", "data", "distributions", "evaluation", "latents", "models", "runs"])
+def test_a_room_needs_no_import_of_its_own(room: str) -> None:
+    program = f"import nflows_core; print(nflows_core.{room}.__name__)"
+    printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert printed.strip() == f"nflows_core.{room}"
+
+
 def test_an_unknown_name_is_told() -> None:
     with pytest.raises(AttributeError, match="module 'nflows_core' has no attribute 'Flwo'"):
         nflows_core.Flwo  # noqa: B018

@@ -14,6 +14,8 @@ from torch.nn.utils import parametrize
 from invconv import functional, geometry
 from invconv.results import Amplification
 
+__all__ = ["BoundedTaps", "InverseConv2d", "InvertibleConv2d", "UnitAnchor"]
+
 
 class UnitAnchor(nn.Module):
     r"""Parametrizes a kernel so that its anchor taps are unit lower triangular and hence :math:`|\det T| = 1`.

@@ -25,6 +25,12 @@ Every preset is a `Flow`: `Glow`, `CInCFlow`, `FInCFlow`, `InverseFlow`, `Planar
     >>> len(random), random.shape
     (10, (3, 8, 8))
 
+A flow's values lie in [0, 1): `dequantize` takes integers there by noise, `quantize` back:
+
+    >>> x = nflows_core.dequantize(images.pixels, images.quantization)
+    >>> bool((nflows_core.quantize(x, images.quantization) == images.pixels).all())
+    True
+
 `Trainer` trains what a task describes, `FlowLikelihood` that a flow's bits per dimension fall:
 
     >>> config = nflows_core.TrainingConfig(epochs=1, batch_size=50, ema_decay=0.9)
@@ -48,6 +54,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nflows_core.data import Images, read_images
+    from nflows_core.distributions import dequantize, quantize
     from nflows_core.evaluation import bits_per_dim, reconstruction_error
     from nflows_core.flow import Flow
     from nflows_core.models import MODELS, CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
@@ -70,14 +77,17 @@ __all__ = [
     "Trainer",
     "TrainingConfig",
     "bits_per_dim",
+    "dequantize",
     "find_run",
     "load_run",
+    "quantize",
     "read_images",
     "reconstruction_error",
 ]
 
 _HOMES = {
     "data": ("Images", "read_images"),
+    "distributions": ("dequantize", "quantize"),
     "evaluation": ("bits_per_dim", "reconstruction_error"),
     "flow": ("Flow",),
     "models": ("MODELS", "CInCFlow", "FInCFlow", "Glow", "InverseFlow", "PlanarStack"),
@@ -87,8 +97,13 @@ _HOMES = {
 }
 
 
+_ROOMS = ("bijections", "latents", *_HOMES)
+
+
 def __getattr__(name: str) -> object:
     """Imports what is asked for at its first use: most of it needs torch, for which ``nflows --help`` must not wait."""
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,1 +1,5 @@
 """Base distributions and dequantization."""
+
+from nflows_core.distributions.dequantization import dequantize, quantize
+
+__all__ = ["dequantize", "quantize"]

@@ -14,6 +14,7 @@ from nflows_core.flow import Flow
 Work = Callable[[], object]
 
 TIMED_IMAGES = 100
+"""The number of images that a time is for."""
 
 
 def median_milliseconds(works: Sequence[Work], runs: int = 5) -> list[float]:
