@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from geo_files import make_grid, numbers, write_raster
+from nflows_core.runtime.ownership import MARK_FILE
 from nflows_core.testing import call_command
+from nflows_geo import Recipe, map_scene, open_scene
 from nflows_geo.cli import geo
 
 call = partial(call_command, geo)
@@ -104,3 +106,34 @@ def test_a_run_killed_while_it_writes_leaves_no_map(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert list(folder.glob(".nflows-*"))
     assert not list(folder.glob("[!.]*"))
+    # The folder is ours, so the next run begins again in it, and takes away what this one left.
+    map_scene(open_scene(scene), Recipe(units=4), folder)
+    assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, *RESULTS]
+
+
+RESULTS = ("map.tif", "report.html", "report.json", "units.gpkg")
+
+
+@pytest.mark.parametrize("command", ["map", "anomaly", "compare"])
+@pytest.mark.parametrize("name", ["map.tif", "report.json", "table-7.1.csv", "notes.txt"])
+def test_a_folder_of_somebody_else_is_refused(
+    tmp_path: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene, folder = write_raster(tmp_path / "scene.tif", numbers(4)), tmp_path / "theirs"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    assert call(command, scene, "-o", folder) == 2
+    assert f"has files that no nflows command made, such as {name}" in capsys.readouterr().err
+    assert [path.read_text() for path in folder.iterdir()] == ["mine"]
+
+
+def test_a_map_is_not_replaced_by_what_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene, folder = write_raster(tmp_path / "scene.tif", numbers(4)), tmp_path / "out"
+    map_scene(open_scene(scene), Recipe(units=4), folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert call("anomaly", scene, "-o", folder) == 2
+    assert (
+        "holds another kind of result: geological map, not anomaly map; choose another folder"
+        in capsys.readouterr().err
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

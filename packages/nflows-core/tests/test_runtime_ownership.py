@@ -78,7 +78,9 @@ def test_an_empty_folder_becomes_ours(tmp_path: Path, left: list[str]) -> None:
 
 def test_results_of_another_command_are_not_replaced(tmp_path: Path) -> None:
     claim_folder(tmp_path / "new" / "folder", "geological map")
-    with pytest.raises(FileExistsError, match="holds a geological map, not a run; choose another folder"):
+    with pytest.raises(
+        FileExistsError, match="holds another kind of result: geological map, not run; choose another folder"
+    ):
         claim_folder(tmp_path / "new" / "folder", "run")
 
 

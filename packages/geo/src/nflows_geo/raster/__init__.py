@@ -5,9 +5,11 @@ from nflows_geo.raster.cog import Colours, write_cog
 from nflows_geo.raster.files import OpenRasters, RasterError, open_raster, reading
 from nflows_geo.raster.geopackage import whole_geopackage
 from nflows_geo.raster.grid import Grid, GridMismatchError, Tile, finest, grid_of
+from nflows_geo.raster.sources import ForeignSourceError
 
 __all__ = [
     "Colours",
+    "ForeignSourceError",
     "Grid",
     "GridMismatchError",
     "OpenRasters",

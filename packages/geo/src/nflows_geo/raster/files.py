@@ -15,6 +15,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
+from nflows_geo.raster.sources import check_sources, opened, restrictions
+
 _CACHE_BYTES = 256 * 2**20
 """The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. They are part of the peak
 that ``benchmarks/bench_map.py`` measures."""
@@ -30,12 +32,14 @@ def open_raster(path: Path) -> DatasetReader:
     Raises:
         FileNotFoundError: There is no such file.
         RasterError: It is no raster.
+        ForeignSourceError: Its pixels are elsewhere; see `check_sources`.
     """
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
+        check_sources(path)
         with _quiet():
-            return rasterio.open(path)
+            return opened(path)
     except RasterioIOError as error:
         advice = (
             "HDF must be converted to GeoTIFF first" if path.suffix.lower() == ".hdf" else "give a GeoTIFF or the like"
@@ -92,8 +96,8 @@ def reading(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
-    """Keeps GDAL from filling the machine's memory with blocks that it has read or will write."""
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+    """Keeps GDAL from filling the machine's memory with blocks that it has read or will write, and from servers."""
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES, **restrictions()):
         yield
 
 

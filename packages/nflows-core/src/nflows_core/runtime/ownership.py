@@ -90,7 +90,9 @@ def _refuse_other_kind(folder: Path, kind: str) -> None:
     contents = [_content(folder / name) for name in _SIGNED if _is_signed(folder / name)]
     own = next((content["kind"] for content in contents if "kind" in content), kind)
     if own != kind:
-        raise FileExistsError(errno.EEXIST, f"holds a {own}, not a {kind}; choose another folder", str(folder))
+        raise FileExistsError(
+            errno.EEXIST, f"holds another kind of result: {own}, not {kind}; choose another folder", str(folder)
+        )
 
 
 def _is_signed(path: Path) -> bool:
