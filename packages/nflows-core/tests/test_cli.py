@@ -459,3 +459,29 @@ def test_a_model_with_arguments_of_its_own(tmp_path: Path, capsys: pytest.Captur
     assert "--coupling is affine, but the run to resume has quad" in capsys.readouterr().err
     assert call("train", "digits", "-o", tmp_path / "new", "--model", "glww") == 2
     assert "no model is called 'glww'; there are cinc, " in capsys.readouterr().err
+
+
+# Names that are no Unicode
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are on Linux only")
+def test_a_training_on_any_names_is_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / os.fsdecode(b"caf\xe9")
+    for name in (os.fsdecode(b"b\xe9"), "<img src=x>", "\x1b[31m\u202e"):
+        for number in range(30):
+            picture(data / name / f"{number}.png")
+    folder = tmp_path / os.fsdecode(b"run\xe9")
+    assert call("train", data, "-o", folder, *TINY, "--batch-size", "10", "--conditional", "--json") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["run"]["data"] == str(data)
+    assert json.loads((folder / "report.json").read_bytes().decode())["run"]["data"] == str(data)
+    assert json.loads((folder / "config.json").read_bytes().decode())["classes"] == sorted(
+        path.name for path in data.iterdir()
+    )
+    page = (folder / "report.html").read_bytes().decode()
+    assert "b\\udce9" in page
+    assert "<img src=x>" not in page
+    assert "\x1b" not in page + output.err
+    assert call("eval", folder) == 0
+    assert call("sample", folder, "-n", "3", "-o", folder / os.fsdecode(b"\xff.png")) == 0
+    assert "\\udcff.png" in capsys.readouterr().out

@@ -204,8 +204,7 @@ def test_a_pipe_or_a_device_among_pictures_is_named(tmp_path: Path, kind: str) -
         (tmp_path / f"{number}.png").write_bytes(png())
     odd(tmp_path, kind)
     assert refused(tmp_path) == (
-        f"{tmp_path}/odd.png: is a folder, a device or a pipe, and no file; remove it or choose another; "
-        "repair or remove it"
+        f"{tmp_path}/odd.png: is a folder, a device or a pipe, and no file; repair or remove it"
     )
 
 
@@ -223,6 +222,15 @@ def test_links_of_an_archive_that_lead_nowhere(tmp_path: Path, links: dict[str, 
         member.type, member.linkname = tarfile.SYMTYPE, target if "/" in target else f"{target}.png"
         members.append((member, b""))
     assert "a.png: a link that leads nowhere" in refused(archive(tmp_path / "x.tar", *members))
+
+
+def test_absolute_names_of_an_archive_are_those_below_its_top(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as file:
+        for number in range(60):
+            add(file, tarfile.TarInfo(f"{'/' * (number % 3)}{'ab'[number % 2]}/{number}.png"), png())
+    images = read_images(tmp_path / "x.tar", "train")
+    assert images.classes == ("a", "b")
+    assert all(name.startswith(("a/", "b/")) for name in images.names)
 
 
 @posix

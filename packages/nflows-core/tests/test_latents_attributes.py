@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nflows_core.data import DataError, Images, read_images
 from nflows_core.latents import MEASURES, AttributeTable, attribute_values, read_attributes
+from nflows_core.runtime.report import write_csv
 
 brightness, contrast, slant, thickness = (MEASURES[name] for name in ("brightness", "contrast", "slant", "thickness"))
 
@@ -171,3 +172,10 @@ def test_infinite_values_are_no_numbers(images: Images) -> None:
     table = AttributeTable(Path("a.csv"), ("age",), {"5.png": [str(math.inf)]})
     with pytest.raises(DataError, match="'inf'"):
         attribute_values("age", images, table)
+
+
+def test_names_come_back_from_a_table_that_we_wrote(tmp_path: Path) -> None:
+    names = ["=1+1.png", "caf\udce9.png", '"a".png', "plain.png"]
+    write_csv(tmp_path / "scores.csv", [{"image": name, "=score": -1.5} for name in names])
+    table = read_attributes(tmp_path / "scores.csv")
+    assert (table.columns, list(table.rows)) == (("=score",), names)

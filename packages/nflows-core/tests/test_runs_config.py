@@ -57,6 +57,9 @@ def edited(run: Path, folder: Path, edit: Edit) -> Path:
         ("arguments", ["x", [], None, {"__class__": "x"}, {"self": 1}]),
         ("data", [5, None, ["x"]]),
         ("size", ["abc", -1, 0, True, 1.5]),
+        ("bits", ["abc", -1, 0, True]),
+        ("skip_others", ["abc", 1, None]),
+        ("fingerprint", [5, [], "x", {"train": 1}, {"train": {"images": 1}}]),
         ("classes", ["abc", 5, None, [["a"]], [1]]),
         ("training", [None, [], {"epochs": "x"}, {"conditional": True}, {"epochs": 1, "seed": -1}, {"epochs": 0}]),
     ],
@@ -120,7 +123,22 @@ _VALUES = st.recursive(
 )
 _PLACES = st.sampled_from(
     [
-        *[(name,) for name in ("model", "arguments", "data", "size", "classes", "training", "versions", "kind")],
+        *[
+            (name,)
+            for name in (
+                "model",
+                "arguments",
+                "data",
+                "size",
+                "classes",
+                "training",
+                "versions",
+                "kind",
+                "bits",
+                "splits",
+                "fingerprint",
+            )
+        ],
         *[
             ("arguments", name)
             for name in ("shape", "levels", "depth", "width", "context_features", "quantization", "x")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -276,3 +277,67 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_json_of_a_report_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     run(reporting(), ["act", "--json"])
     assert json.loads(capsys.readouterr().out) == {"a": "é", "b": 1.5}
+
+
+# Signals
+
+WRITING = """
+    import sys, time
+    from pathlib import Path
+    from nflows_core.runtime.cli import Application, run
+    from nflows_core.runtime.files import atomic_write
+    from nflows_core.runtime.temporary import temporary_folder
+
+    application = Application("nflows")
+
+    @application.command()
+    def act():
+        with atomic_write(Path("file")) as file, temporary_folder(Path()) as folder:
+            (folder / "part").write_text("half")
+            print("ready", flush=True)
+            while True:
+                time.sleep(0.01)
+
+    sys.exit(run(application, ["act"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_command_that_is_ended_takes_away_what_it_has_half_written(tmp_path: Path, name: str) -> None:
+    command, pipe = [sys.executable, "-c", textwrap.dedent(WRITING)], subprocess.PIPE
+    environment = {key: value for key, value in os.environ.items() if key != "WORLD_SIZE"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(getattr(signal, name))
+        _, error = process.communicate()
+    assert process.returncode == 128 + getattr(signal, name)
+    assert error.lstrip() == f"nflows: error: {'interrupted' if name == 'SIGINT' else f'ended by {name}'}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+# Names that attack
+
+
+def test_no_error_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b]0;pwned\x07\u202e.png"
+    for error in (ValueError(f"{name} is damaged"), FileNotFoundError(2, "no such file", f"{name}\nnext")):
+        assert run(raising(error), ["act"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        r"nflows: error: \x1b]0;pwned\x07\u202e.png is damaged",
+        r"nflows: error: \x1b]0;pwned\x07\u202e.png\nnext: no such file; check the path",
+    ]
+
+
+def test_no_progress_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("files", 1) as advance:
+        advance("a\x1b[2J\nb.png")
+    assert capsys.readouterr().err == "files 1/1: a\\x1b[2J\\nb.png\n"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError(), RuntimeError(), KeyError()])
+def test_an_error_without_words_is_named(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    run(raising(error), ["act"])
+    said = capsys.readouterr().err.removeprefix("nflows: error: ")
+    assert said.startswith("out of memory" if isinstance(error, MemoryError) else type(error).__name__)

@@ -189,7 +189,7 @@ def test_other_names_of_the_file_keep_the_old_content(target: Path) -> None:
 def test_a_pipe_is_no_input(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path(os.devnull), tmp_path):
-        with pytest.raises(OSError, match="and no file; remove it or choose another"):
+        with pytest.raises(OSError, match="is a folder, a device or a pipe, and no file"):
             require_regular(path)
     (tmp_path / "file").touch()
     assert require_regular(tmp_path / "file") == tmp_path / "file"

@@ -26,3 +26,7 @@ def test_cells_have_four_digits_below_a_thousand() -> None:
         "word",
         "–",
     ]
+
+
+def test_no_name_moves_the_cursor() -> None:
+    assert table([{"a\x1b[2J": "b\nc\u202e"}]).splitlines() == [r"a\x1b[2J", r"b\nc\u202e"]

@@ -85,8 +85,8 @@ def _check_end(archive: tarfile.TarFile) -> None:
 
 
 def _clean(name: str) -> str:
-    """The path without a leading ``./``; empty if it is junk."""
-    path = PurePosixPath(name)
+    """The path without a leading ``./`` or ``/``; empty if it is junk, or leads out of the archive."""
+    path = PurePosixPath(name.lstrip("/"))
     return "" if any(is_junk(part) for part in path.parts) else str(path)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nflows_core.data.images import DataError, Images
+from nflows_core.runtime.foreign_text import from_cell
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,12 @@ def _ends(name: str) -> list[str]:
 
 def _read(path: Path, file: TextIO) -> AttributeTable:
     lines = csv.reader(file)
-    header = [name.strip() for name in next(lines, [])]
+    header = [from_cell(name).strip() for name in next(lines, [])]
     if len(header) < 2:
         raise DataError(f"{path}: needs a first line such as image,smiling and a line for each image")
     rows: dict[str, list[str]] = {}
     for line in filter(None, lines):
-        image = line[0].strip()
+        image = from_cell(line[0]).strip()
         if len(line) != len(header) or image in rows:
             problem = "is there twice" if image in rows else f"has {len(line)} cells of {len(header)}"
             raise DataError(f"{path}, line {lines.line_num}: {image} {problem}; repair the line")

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,7 +167,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
     """
     invocation = Invocation()
     try:
-        with _plain_warnings():
+        with _plain_warnings(), _ended_by_signals():
             result = application.main(arguments, "nflows", standalone_mode=False, obj=invocation)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -177,6 +179,32 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         echo(f"nflows: error: {_speaker()}{message}", err=True)
         return exit_code
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Lets SIGTERM and SIGHUP end a command as Ctrl-C does, so that it takes away what it has half written.
+
+    Of several processes that train together none may leave alone: there the training itself asks all of them.
+    """
+    is_alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    if not is_alone or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one does not wait
+        raise Terminated(number)
+
+    ending = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    free = [number for number in ending if signal.getsignal(number) is signal.SIG_DFL]
+    for number in free:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in free:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -61,10 +61,21 @@ def require_regular(path: Path) -> Path:
         OSError: There is no such file, or it is a device or a pipe: reading one may never end.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(
-            errno.EINVAL, "is a folder, a device or a pipe, and no file; remove it or choose another", str(path)
-        )
+        raise OSError(errno.EINVAL, "is a folder, a device or a pipe, and no file", str(path))
     return path
+
+
+@contextmanager
+def unicode_name(path: Path) -> Iterator[Path]:
+    """A name of an existing file for libraries that open none that is no Unicode, until the block ends."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        # Such names are on Linux only, where an open file has another one.
+        with path.open("rb") as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+    else:
+        yield path
 
 
 def is_junk(name: str) -> bool:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.files import atomic_write, unicode_name
 from nflows_core.runtime.foreign_text import parse_json
 
 FORMAT_VERSION = 1
@@ -69,7 +69,7 @@ def read_header(path: str | Path, kind: str) -> dict[str, Any]:
 def _opened(path: str | Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     path = Path(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with unicode_name(path) as name, safe_open(name, framework="pt") as file:
             yield file, _header(path, file.metadata() or {}, kind)
     except SafetensorError as error:
         raise CheckpointError(

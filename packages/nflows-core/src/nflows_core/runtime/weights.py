@@ -12,7 +12,7 @@ from typing import Any
 
 from nflows_core.runtime.download import DownloadError, download, is_local
 from nflows_core.runtime.errors import CommandError, ExitCode
-from nflows_core.runtime.files import sha256
+from nflows_core.runtime.files import sha256, unicode_name
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,8 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     try:
-        tensors: dict[str, Any] = load_file(path)
+        with unicode_name(path) as name:
+            tensors: dict[str, Any] = load_file(name)
     except SafetensorError as error:
         raise ValueError(f"{path} is cut short or no safetensors file: {error}; take an intact copy") from error
     return tensors
