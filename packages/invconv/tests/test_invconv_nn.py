@@ -43,6 +43,19 @@ def test_log_determinant_is_zero_whatever_the_parameters(module, corner, kernel_
     assert abs(logabsdet(layer.weight, (5, 6), layer.corner).item()) < 1e-9
 
 
+@pytest.mark.parametrize("corner", [*CORNERS, ("tl", "tr", "bl", "br")])
+def test_no_parameters_are_refused_as_singular(corner):
+    layer = InvertibleConv2d(12, 1, corner).double()
+    for std in (1e-3, 1.0, 30.0, 1e6):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            layer.parametrizations.weight.original.normal_(std=std)
+        x = torch.randn(1, 12, 2, 2, dtype=torch.float64)
+        error = (layer.inverse(layer(x)) - x).abs().max()
+        largest = layer.amplification((2, 2)).exact * layer(x).abs().max()
+        assert error <= 1e2 * torch.finfo(torch.float64).eps * largest
+
+
 def test_one_undoes_the_other():
     forward, inverse = InvertibleConv2d(4, 3, "tr"), InverseConv2d(4, 3, "tr")
     inverse.load_state_dict(forward.state_dict())

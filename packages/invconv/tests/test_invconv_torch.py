@@ -185,6 +185,48 @@ def test_bad_kernels_are_refused_by_every_method(rng, method):
         invconv.inverse_conv2d(y, weight, method=method)
 
 
+def inverted(anchor, method):
+    """The inverse of an anchor as a 1 x 1 convolution does it to the basis, in float64."""
+    weight = torch.as_tensor(anchor, dtype=torch.float64)[:, :, None, None]
+    basis = torch.eye(len(weight), dtype=torch.float64)[:, :, None, None]
+    return invconv.inverse_conv2d(basis, weight, method=method)[:, :, 0, 0].mT
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "dense"])
+def test_singular_does_not_depend_on_scale(method):
+    anchor, singular = torch.tensor([[[2.0, 1.0], [1.0, 3.0]], [[1.0, 2.0], [3.0, 6.0 + 1e-15]]], dtype=torch.float64)
+    for rows in ([1.0, 1e-15], [1e-120, 1e120], [1e20, 1.0]):
+        for columns in ([1.0, 1.0], [1e100, 1e-100], [1e-15, 1.0]):
+            scale = torch.tensor(rows, dtype=torch.float64)[:, None] * torch.tensor(columns, dtype=torch.float64)
+            torch.testing.assert_close(inverted(anchor * scale, method) * scale.mT, torch.linalg.inv(anchor))
+            with pytest.raises(ValueError, match="anchor tap of channel group 0 is singular"):
+                inverted(singular * scale, method)
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("dense", "impulse")])
+@pytest.mark.parametrize("upper", [False, True])
+def test_triangular_anchors_are_inverted_by_substitution_however_large(method, upper):
+    torch.manual_seed(0)
+    anchor = torch.eye(12).double() + 30 * torch.randn(12, 12).double().tril(-1)
+    anchor = anchor.mT if upper else anchor
+    expected = torch.linalg.solve_triangular(anchor, torch.eye(12).double(), upper=upper, unitriangular=True)
+    assert torch.linalg.cond(anchor) * 12 * torch.finfo(torch.float64).eps > 0.1
+    scale = expected.abs().amax()
+    torch.testing.assert_close(inverted(anchor, method) / scale, expected / scale, rtol=0, atol=1e-9)
+    anchor[5, 5] = 0
+    with pytest.raises(ValueError, match="group 0 is singular, so the convolution has no inverse"):
+        inverted(anchor, method)
+
+
+def test_singular_to_working_precision_is_told_apart():
+    hilbert = 1 / (torch.arange(14.0).double()[:, None] + torch.arange(1.0, 15))
+    for method in ("wavefront", "fixed_point"):
+        with pytest.raises(ValueError, match="group 0 is singular, so the convolution has no inverse"):
+            inverted(torch.ones(2, 2), method)
+        with pytest.raises(ValueError, match="singular to working precision: rounding would leave no digit"):
+            inverted(hilbert, method)
+
+
 def test_tensors_that_do_not_fit():
     y, weight = torch.zeros(1, 2, 3, 3), torch.eye(2)[:, :, None, None]
     with pytest.raises(TypeError, match=r"y: expected float32, float64, float16 or bfloat16, got torch\.int32"):

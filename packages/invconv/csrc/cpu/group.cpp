@@ -52,16 +52,49 @@ double norm(const std::vector<double>& a, std::int64_t n) {
   return largest;
 }
 
+// The power of two that brings a size between 1 and 2; 1 where there is none.
+double unit_of(double size) {
+  return size > 0 && std::isfinite(size) ? std::ldexp(1.0, std::min(-std::ilogb(size), 1023)) : 1;
+}
+
+// Rows and then columns of a matrix, brought to a largest entry between 1 and 2 by these factors, without rounding.
+struct Scales {
+  std::vector<double> rows, columns;
+};
+
+Scales scale(std::vector<double>& a, std::int64_t n) {
+  Scales scales{std::vector<double>(n), std::vector<double>(n)};
+  for (bool columns : {false, true})
+    for (std::int64_t i = 0; i < n; ++i) {
+      double* const line = &a[i * (columns ? 1 : n)];
+      const std::int64_t step = columns ? n : 1;
+      double largest = 0;
+      for (std::int64_t j = 0; j < n; ++j) largest = std::max(largest, std::abs(line[j * step]));
+      const double factor = (columns ? scales.columns : scales.rows)[i] = unit_of(largest);
+      for (std::int64_t j = 0; j < n; ++j) line[j * step] *= factor;
+    }
+  return scales;
+}
+
+bool is_triangular(const std::vector<double>& a, std::int64_t n) {
+  bool lower = true, upper = true;
+  for (std::int64_t r = 0; r < n; ++r)
+    for (std::int64_t c = 0; c < n; ++c) {
+      if (c > r && a[r * n + c] != 0) lower = false;
+      if (c < r && a[r * n + c] != 0) upper = false;
+    }
+  return lower || upper;
+}
+
 using Eliminate = void (*)(double*, std::int64_t, std::int64_t);
 
-// Gauss-Jordan elimination in place with row pivoting, in double: the anchor is small and its error would spread to every
-// pixel. False for a matrix that is singular to working precision.
-bool invert(std::vector<double>& a, std::int64_t n, Eliminate eliminate) {
-  const double size = norm(a, n);
+// Gauss-Jordan elimination in place, in double: the anchor is small and its error would spread to every pixel. False when
+// it meets a pivot of 0.
+bool eliminate_all(std::vector<double>& a, std::int64_t n, bool exchange, Eliminate eliminate) {
   std::vector<std::int64_t> pivots(n);
   for (std::int64_t k = 0; k < n; ++k) {
     std::int64_t pivot = k;
-    for (std::int64_t r = k + 1; r < n; ++r)
+    for (std::int64_t r = k + 1; exchange && r < n; ++r)
       if (std::abs(a[r * n + k]) > std::abs(a[pivot * n + k])) pivot = r;
     if (a[pivot * n + k] == 0) return false;
     pivots[k] = pivot;
@@ -76,8 +109,29 @@ bool invert(std::vector<double>& a, std::int64_t n, Eliminate eliminate) {
   for (std::int64_t k = n - 1; k >= 0; --k)
     if (pivots[k] != k)
       for (std::int64_t r = 0; r < n; ++r) std::swap(a[r * n + k], a[r * n + pivots[k]]);
+  return true;
+}
+
+// Inverts in place and returns the condition number, which is infinite for a singular matrix and does not depend on the
+// scale of rows and columns. A triangular matrix has an inverse if its diagonal has no zero, however large it is: there
+// substitution divides by nothing else, so that it counts as well conditioned.
+double invert(std::vector<double>& a, std::int64_t n, Eliminate eliminate) {
+  const bool triangular = is_triangular(a, n);
+  const Scales scales = scale(a, n);
+  const double size = norm(a, n);
+  if (!eliminate_all(a, n, !triangular, eliminate)) return std::numeric_limits<double>::infinity();
+  const double condition = triangular ? 1 : size * norm(a, n);
+  for (std::int64_t r = 0; r < n; ++r)
+    for (std::int64_t c = 0; c < n; ++c) a[r * n + c] *= scales.columns[r] * scales.rows[c];
+  return condition;
+}
+
+void check_condition(double condition, std::int64_t n, std::int64_t index) {
+  const std::string name = "weight: the anchor tap of channel group " + std::to_string(index) + " is singular";
+  if (std::isinf(condition)) throw std::invalid_argument(name + ", so the convolution has no inverse");
   // A singular matrix seldom meets a pivot of exactly 0, but then its condition number is that of rounding errors.
-  return size * norm(a, n) * static_cast<double>(n) * std::numeric_limits<double>::epsilon() < 0.1;
+  if (!(condition * static_cast<double>(n) * std::numeric_limits<double>::epsilon() < 0.1))
+    throw std::invalid_argument(name + " to working precision: rounding would leave no digit of the inverse");
 }
 
 template <class T>
@@ -86,9 +140,7 @@ std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index
   std::vector<double> inverse(n * n);
   for (std::int64_t c = 0; c < n; ++c)
     for (std::int64_t d = 0; d < n; ++d) inverse[c * n + d] = static_cast<double>(at(taps, c, d, 0, 0));
-  if (!invert(inverse, n, eliminate))
-    throw std::invalid_argument("weight: the anchor tap of channel group " + std::to_string(index) +
-                                " is singular, so the convolution has no inverse");
+  check_condition(invert(inverse, n, eliminate), n, index);
   return inverse;
 }
 

@@ -54,20 +54,23 @@ struct PrepareTask {
 // Of scratch for one block; with an even number of ints, so that that of the next block is aligned.
 INVCONV_BOTH std::size_t prepare_bytes(int n) {
   const std::size_t N = n;
-  return (2 * N * N + N + 2) * sizeof(double) + (N + N % 2) * sizeof(int);
+  return 2 * (N * N + N) * sizeof(double) + (N + 1 + (N + 1) % 2) * sizeof(int);
 }
 
 // The anchor and its inverse, in double: its error would spread to every pixel.
 struct AnchorScratch {
-  double *from, *to, *row_size, *tolerance;
-  int* order;  // the row of the anchor that the elimination moved to each row
+  double *from, *to;
+  double *row_unit, *column_unit;  // by which they are scaled, powers of two
+  int* order;                      // the row of the anchor that the elimination moved to each row
+  int* triangular;
 };
 
 INVCONV_DEVICE AnchorScratch anchor_scratch(unsigned char* memory, int n) {
   auto* numbers = reinterpret_cast<double*>(memory);
   const std::ptrdiff_t entries = static_cast<std::ptrdiff_t>(n) * n;
-  double* const row_size = numbers + 2 * entries;
-  return {numbers, numbers + entries, row_size, row_size + n, reinterpret_cast<int*>(row_size + n + 2)};
+  double* const row_unit = numbers + 2 * entries;
+  int* const order = reinterpret_cast<int*>(row_unit + 2 * n);
+  return {numbers, numbers + entries, row_unit, row_unit + n, order, order + n};
 }
 
 template <class T>
@@ -86,27 +89,49 @@ INVCONV_DEVICE void load_factor(const AnchorScratch& a, const PrepareTask<T>& ta
   const int n = task.sizes.n, i = tap / task.sizes.kw, j = tap % task.sizes.kw;
   each_entry(n, n, thread, threads, [&](int k, int d) {
     const int row = a.order[k];
-    a.to[k * n + d] = tap == 0 ? row == d : -static_cast<double>(*task.kernel.at(n, group, row, d, i, j));
+    const double entry = tap == 0 ? row == d : -static_cast<double>(*task.kernel.at(n, group, row, d, i, j));
+    a.to[k * n + d] = entry * a.row_unit[row];
   });
 }
 
-// The largest size in a row; not a number when an entry is not finite.
-INVCONV_DEVICE double size_of_row(const double* row, int n) {
+// The power of two that brings the largest of n sizes between 1 and 2; 1 for zeros, not a number for what is not finite.
+template <class Size>
+INVCONV_DEVICE double unit_of(int n, const Size& size) {
   double largest = 0, poison = 0;
-  for (int c = 0; c < n; ++c) {
-    largest = fmax(largest, fabs(row[c]));
-    poison += row[c] - row[c];
+  for (int i = 0; i < n; ++i) {
+    largest = fmax(largest, fabs(size(i)));
+    poison += size(i) - size(i);
   }
-  return largest + poison;
+  if (!(largest > 0) || poison != 0) return 1 + poison;
+  const int exponent = -ilogb(largest);
+  return ldexp(1.0, exponent < 1023 ? exponent : 1023);
 }
 
-INVCONV_DEVICE double singular_below(const double* row_size, int n) {
-  double largest = 0, poison = 0;
-  for (int c = 0; c < n; ++c) {
-    largest = fmax(largest, row_size[c]);
-    poison += row_size[c] - row_size[c];
+// Bit 0 for an entry behind the diagonal, bit 1 for one before it: a matrix with one of them at most is triangular.
+INVCONV_DEVICE int sides_of_row(const double* row, int n, int r) {
+  int sides = 0;
+  for (int c = 0; c < n; ++c)
+    if (c != r && row[c] != 0) sides |= c > r ? 1 : 2;
+  return sides;
+}
+
+// Rows and then columns are scaled, so that what counts as singular does not depend on their scale: here the factors.
+INVCONV_DEVICE void scale_rows(const AnchorScratch& a, int n, int thread, int threads) {
+  for (int r = thread; r < n; r += threads) {
+    const double* const row = a.from + r * n;
+    a.row_unit[r] = unit_of(n, [&](int c) { return row[c]; });
+    a.order[r] = r;
+    a.to[r] = sides_of_row(row, n, r);
   }
-  return largest * n * 2.220446049250313e-16 + poison;
+}
+
+INVCONV_DEVICE void scale_columns(const AnchorScratch& a, int n, int thread, int threads) {
+  for (int c = thread; c < n; c += threads)
+    a.column_unit[c] = unit_of(n, [&](int r) { return a.from[r * n + c] * a.row_unit[r]; });
+  if (thread > 0) return;
+  int sides = 0;
+  for (int r = 0; r < n; ++r) sides |= static_cast<int>(a.to[r]);
+  *a.triangular = sides != 3;
 }
 
 // Grows with |x| but for the last bits, and compares faster; largest for what is not a number.
@@ -118,16 +143,18 @@ INVCONV_DEVICE unsigned rank_of(double x) {
 
 // Step k of Gauss-Jordan elimination in place, with row pivoting, from one matrix to another: no thread reads what
 // another one writes, so that a step needs one barrier. Every thread looks for the pivot itself for the same reason.
-// A singular or non-finite anchor turns into NaN entirely, because asking for an error would stop the device.
+// A singular or non-finite anchor turns into NaN entirely, because asking for an error would stop the device. Of a
+// triangular one no rows are exchanged, and it is singular only where its diagonal is zero.
 INVCONV_DEVICE void eliminate(const AnchorScratch& a, int n, int k, int thread, int threads) {
   int p = k;
   unsigned best = 0;
-  for (int r = k; r < n; ++r) {
+  for (int r = k; r < n && !*a.triangular; ++r) {
     const unsigned rank = rank_of(a.from[r * n + k]);
     if (rank > best) p = r, best = rank;
   }
   const double pivot = a.from[p * n + k];
-  const double factor = fabs(pivot) > *a.tolerance ? 1 / pivot : static_cast<double>(NAN);
+  const double tolerance = *a.triangular ? 0 : n * 2.220446049250313e-16;
+  const double factor = fabs(pivot) > tolerance ? 1 / pivot : static_cast<double>(NAN);
   each_entry(n, n, thread, threads, [&](int r, int c) {
     const int source = r == k ? p : r == p ? k : r;
     const double first = a.from[source * n + k], scaled = a.from[p * n + c] * factor;
@@ -148,7 +175,7 @@ INVCONV_DEVICE double folded(const AnchorScratch& a, int n, int c, int d) {
   double sum = 0;
 #pragma unroll 4
   for (int k = 0; k < n; ++k) sum += a.from[c * n + k] * a.to[k * n + d];
-  return sum;
+  return sum * a.column_unit[c];
 }
 
 // The terms of one tap; behind the last tap as many of zeros as fill the last group.
@@ -193,14 +220,10 @@ INVCONV_DEVICE void prepare(Block& block, const PrepareTask<T>& task) {
     a.to = from;
   };
   block.phase([&](int thread) { load_anchor(a, task, group, thread, threads); });
+  block.phase([&](int thread) { scale_rows(a, n, thread, threads); });
+  block.phase([&](int thread) { scale_columns(a, n, thread, threads); });
   block.phase([&](int thread) {
-    for (int r = thread; r < n; r += threads) {
-      a.row_size[r] = size_of_row(a.from + r * n, n);
-      a.order[r] = r;
-    }
-  });
-  block.phase([&](int thread) {
-    if (thread == 0) *a.tolerance = singular_below(a.row_size, n);
+    each_entry(n, n, thread, threads, [&](int r, int c) { a.from[r * n + c] *= a.row_unit[r] * a.column_unit[c]; });
   });
   for (int k = 0; k < n; ++k) {
     block.phase([&](int thread) { eliminate(a, n, k, thread, threads); });

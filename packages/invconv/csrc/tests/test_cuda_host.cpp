@@ -352,6 +352,38 @@ void test_bad_anchors(double entry, Random& random) {
   expect(right, c, "an anchor with the row 0 0 " + std::to_string(entry));
 }
 
+// Anchors that are regular whatever the scale of their rows and columns, or because they are triangular.
+void test_scaled_anchors(bool triangular, Random& random) {
+  const int n = 12;
+  const Case c = plain_case(1, 1, n, 3, 4, 1);
+  Array<double> weight(random, {n, n, 1, 1}), expected(random, {1, n, 3, 4}), y(random, {1, n, 3, 4}), x(random, {1, n, 3, 4});
+  set_anchors(weight, c, random);
+  fill(expected, random, 1);
+  for (int r = 0; r < n; ++r)
+    for (int d = 0; d < n; ++d)
+      if (triangular)
+        weight(r, d, 0, 0) = d > r ? 0 : d == r ? 1 : 30 * ((r * 7 + d * 5) % 11 - 5);
+      else
+        weight(r, d, 0, 0) *= std::pow(10.0, 20 * (r % 3) - 15 * (d % 2));
+  // One channel of each pixel alone: nothing cancels in y, so that the inverse has to bring it back.
+  expected.each([&](int b, int ch, int h, int w) { expected(b, ch, h, w) = ch == (triangular ? n - 1 - w : 4 * h + w) ? 1 : 0; });
+  y.each([&](int b, int ch, int h, int w) {
+    double sum = 0;
+    for (int d = 0; d < n; ++d) sum += weight(ch, d, 0, 0) * expected(b, d, h, w);
+    y(b, ch, h, w) = sum;
+  });
+  const SolveProblem<double> problem{y.read(), weight.read(), x.view, c.corners, false};
+  Memory workspace(solve_workspace(problem, c.device));
+  HostMachine machine(c.device, false);
+  solve_layer(problem, workspace.data, machine);
+  bool right = true;
+  x.each([&](int b, int ch, int h, int w) {
+    const double scale = triangular ? 1 : std::pow(10.0, 15 * (ch % 2) - 15 * ((4 * h + w) % 2));
+    right &= std::abs(x(b, ch, h, w) - expected(b, ch, h, w)) < 1e-9 * scale;
+  });
+  expect(right, c, triangular ? "a triangular anchor" : "an anchor of rows and columns of all scales");
+}
+
 }  // namespace
 
 int main() {
@@ -369,6 +401,7 @@ int main() {
   test_both(plain_case(1, 1, 16, 9, 9, 7), random);         // more taps than a block of the gradient holds
   test_both(plain_case(1, 1100, 1, 2, 3, 2), random);       // more groups than a launch serves
   for (double entry : {0.0, HUGE_VAL, std::nan("")}) test_bad_anchors(entry, random);
+  for (bool triangular : {false, true}) test_scaled_anchors(triangular, random);
   for (const auto& [variant, count] : seen) std::printf("%5d  %s\n", count, variant.c_str());
   if (failures) std::printf("%d checks failed\n", failures);
   return failures != 0;

@@ -65,7 +65,9 @@ def inverse_conv2d(y: ArrayT, weight: ArrayT, corner: str | Sequence[str] = "tl"
         Images of the shape of ``y``.
 
     Raises:
-        ValueError: if the arguments do not fit each other, the weight is not finite or its anchor is singular.
+        ValueError: if the arguments do not fit each other, the weight is not finite or its anchor is singular: in
+            float64, whatever the scale of its rows and columns, and for a triangular one only with a zero on the
+            diagonal.
         TypeError: if the dtypes are unequal or none of these.
     """
     operations = check_kinds(y, weight, "y")

@@ -21,7 +21,9 @@ class UnitAnchor(nn.Module):
     r"""Parametrizes a kernel so that its anchor taps are unit lower triangular and hence :math:`|\det T| = 1`.
 
     The diagonal of an anchor is 1 and what is above it 0, whatever the unconstrained kernel holds there (Nagar 2025,
-    section 2.3).
+    section 2.3). So no parameters make it singular, but large ones make its inverse large: with entries below the
+    diagonal of size :math:`s`, that of :math:`n` channels has entries up to about :math:`s^{n - 1}`, and rounding grows
+    as they do. `amplification` says how much, and `BoundedTaps` keeps it small.
 
     Arguments:
         weight_shape: :math:`(C, C/G, k_h, k_w)`.
