@@ -131,3 +131,25 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_lacks():
     of_child, of_parent = np.frombuffer(done.stdout).reshape(2, 64, 4, 8, 8)
     np.testing.assert_array_equal(of_parent, 2 * np.arange(64 * 4 * 64.0).reshape(64, 4, 8, 8))
     np.testing.assert_array_equal(of_child, of_parent)
+
+
+@pytest.mark.parametrize("size", [(8.5, 8), (8, 8, 8), (8,), 8, None, "88", (-1, 8)])
+def test_sizes_are_two_whole_numbers(size):
+    weight = np.eye(2)[:, :, None, None]
+    with pytest.raises(ValueError, match="size: expected height and width, two whole numbers from 0 on, got"):
+        invconv.logabsdet(weight, size)
+    for function in (invconv.amplification, invconv.impulse_response):
+        with pytest.raises(ValueError, match="size: expected height and width, two whole numbers above 0, got"):
+            function(weight, size)
+
+
+@pytest.mark.parametrize("size", [(3, 4), [3, 4], np.array([3, 4])])
+def test_sizes_may_be_lists(size):
+    assert invconv.logabsdet(2 * np.eye(2)[:, :, None, None], size) == pytest.approx(24 * np.log(2))
+    assert invconv.logabsdet(2 * np.eye(2)[:, :, None, None], (0, 4)) == 0
+
+
+@pytest.mark.parametrize("corner", [None, [], 3])
+def test_no_corner_is_refused(corner):
+    with pytest.raises(ValueError, match="corner: expected one of tl, tr, bl, br, or one for each channel group, got"):
+        invconv.conv2d(np.zeros((1, 2, 3, 3)), np.eye(2)[:, :, None, None], corner)

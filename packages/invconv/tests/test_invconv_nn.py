@@ -95,3 +95,28 @@ def test_moves_with_its_device_and_dtype():
     layer = InverseConv2d(2).to(torch.float64)
     assert layer.weight.dtype == torch.float64
     assert layer(torch.zeros(1, 2, 3, 3, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("kernel_size", [(3, 2), [3, 2], torch.Size([3, 2])])
+def test_kernel_sizes_may_be_lists(kernel_size):
+    assert InvertibleConv2d(4, kernel_size, ["tl", "br"]).weight.shape == (4, 2, 3, 2)
+
+
+@pytest.mark.parametrize("kernel_size", [0, -1, 2.5, None, "33", (3,), (3, 0), (3, 3, 3)])
+def test_kernel_sizes_that_are_none_are_refused(kernel_size):
+    with pytest.raises(ValueError, match="kernel_size: expected one whole number above 0, or two, got"):
+        InverseConv2d(4, kernel_size)
+
+
+@pytest.mark.parametrize(
+    ("channels", "corner"), [(0, "tl"), (-4, "tl"), (2.0, "tl"), ("4", "tl"), (None, "tl"), (3, ("tl", "br"))]
+)
+def test_channels_that_cannot_be_divided_are_refused(channels, corner):
+    with pytest.raises(ValueError, match=r"channels: .* cannot be divided into . channel groups"):
+        InvertibleConv2d(channels, 3, corner)
+
+
+@pytest.mark.parametrize("size", [(8.5, 8), (3,), 8, None])
+def test_the_log_determinant_is_of_a_size(size):
+    with pytest.raises(ValueError, match="size: expected height and width"):
+        InvertibleConv2d(4).logabsdet(size)

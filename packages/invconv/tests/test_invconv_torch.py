@@ -185,6 +185,20 @@ def test_bad_kernels_are_refused_by_every_method(rng, method):
         invconv.inverse_conv2d(y, weight, method=method)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(2, 3, 0, 4), (2, 3, 4, 0), (2, 3, 0, 0), (0, 3, 4, 4)])
+def test_images_without_pixels_have_inverses_and_gradients(rng, shape, method):
+    weight = torch.from_numpy(random_kernel(rng, ("tl",), 3, (3, 2))).requires_grad_()
+    y = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    x = invconv.inverse_conv2d(invconv.conv2d(y, weight), weight, method=method)
+    assert x.shape == shape
+    of_y, of_weight = torch.autograd.grad(x.sum(), (y, weight), create_graph=True)
+    assert of_y.shape == shape
+    assert not of_weight.any()
+    with pytest.raises(ValueError, match="is singular"):
+        invconv.inverse_conv2d(y, torch.zeros_like(weight), method=method)
+
+
 def inverted(anchor, method):
     """The inverse of an anchor as a 1 x 1 convolution does it to the basis, in float64."""
     weight = torch.as_tensor(anchor, dtype=torch.float64)[:, :, None, None]

@@ -23,6 +23,7 @@ from nflows_core.bijections import (
     Permutation,
     QuadCoupling,
     SplineActivation,
+    SplineCoupling,
     Split,
     Squeeze,
 )
@@ -236,6 +237,42 @@ def test_inverse_is_exact_for_any_shape(kind: type[Bijection], channels: int, si
     bijection, x, z, _ = perturbed(Case(lambda: kind(shape)))
     close(bijection.inverse(bijection(x)[0]), x)
     close(bijection(bijection.inverse(z))[0], z)
+
+
+@pytest.mark.parametrize("kind", [*SQUARE, Squeeze])
+def test_a_shape_may_be_a_list_but_nothing_else_than_three_sizes(kind: type[Bijection]) -> None:
+    bijection = kind([4, 2, 6])  # type: ignore[arg-type]
+    assert bijection.shape == (4, 2, 6)
+    x = torch.rand(2, 4, 2, 6)
+    torch.testing.assert_close(bijection.inverse(bijection(x)[0]), x, rtol=1e-4, atol=1e-4)
+    for wrong in ((4, 2), (4, 2, 6, 1), (4.0, 2, 6), (0, 2, 6), (4, 2, -6), None, 4, "426"):
+        with pytest.raises(ValueError, match="shape: expected channels, height and width of an image, three whole"):
+            kind(wrong)
+
+
+@pytest.mark.parametrize("kind", [AffineCoupling, AdditiveCoupling, SplineCoupling, QuadCoupling])
+def test_couplings_refuse_networks_of_no_width(kind: type[Bijection]) -> None:
+    for width in (0, -1, 2.5, "8"):
+        with pytest.raises(ValueError, match="width: expected a whole number, at least 1, got"):
+            kind((4, 2, 2), width=width)
+    for features in (-1, 1.5):
+        with pytest.raises(ValueError, match="context_features: expected a whole number, at least 0, got"):
+            kind((4, 2, 2), context_features=features)
+
+
+@pytest.mark.parametrize("kind", [InverseConv2d, InvertibleConv2d, FInCUnit])
+def test_kernels_of_convolutions_may_be_lists_but_no_other_sizes(kind: type[Bijection]) -> None:
+    assert kind((4, 2, 3), kernel_size=[3, 2]).state_dict().keys() == kind((4, 2, 3)).state_dict().keys()
+    for wrong in (0, -1, 2.5, "3", (3,), [3, 3, 3], None):
+        with pytest.raises(ValueError, match="kernel_size: expected one whole number above 0, or two, got"):
+            kind((4, 2, 3), kernel_size=wrong)
+
+
+def test_composition_refuses_nothing_and_strangers() -> None:
+    with pytest.raises(ValueError, match="Composition: needs at least one bijection, got none"):
+        Composition([])
+    with pytest.raises(TypeError, match="Composition: expected bijections, got a ReLU among them"):
+        Composition([ActNorm((1, 2, 2)), torch.nn.ReLU()])
 
 
 def test_composition_refuses_what_does_not_fit() -> None:

@@ -236,23 +236,23 @@ def test_a_shape_is_any_three_numbers(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8, 8), (0, 8, 8), (1, -8, 8), (1, 8.0, 8), "abc", 8, None])
 @pytest.mark.parametrize("kind", [ActNorm, Squeeze, Logit, Glow, MODELS["planar-stack"]])
 def test_what_is_no_shape(kind: type[nn.Module], shape: object) -> None:
-    with pytest.raises(ValueError, match="shape: expected channels, height and width of an image, above 0, got"):
+    with pytest.raises(ValueError, match="shape: expected channels, height and width of an image, three whole"):
         kind(shape)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"levels": 2.0}, "levels must be an integer, got 2.0"),
-        ({"levels": "two"}, "levels must be an integer, got 'two'"),
-        ({"levels": -1}, "levels must be at least 1, got -1"),
+        ({"levels": 2.0}, "levels: expected a whole number, at least 1, got 2.0"),
+        ({"levels": "two"}, "levels: expected a whole number, at least 1, got 'two'"),
+        ({"levels": -1}, "levels: expected a whole number, at least 1, got -1"),
         ({"levels": 64}, "height and width must be even, got 1 x 1"),
-        ({"depth": None}, "depth must be an integer, got None"),
-        ({"width": 0}, "width must be at least 1, got 0"),
-        ({"width": 0.5}, "width must be an integer, got 0.5"),
-        ({"context_features": -1}, "context_features must be at least 0, got -1"),
-        ({"quantization": 1}, "quantization must be at least 2, got 1"),
-        ({"quantization": 25.6}, "quantization must be an integer, got 25.6"),
+        ({"depth": None}, "depth: expected a whole number, at least 1, got None"),
+        ({"width": 0}, "width: expected a whole number, at least 1, got 0"),
+        ({"width": 0.5}, "width: expected a whole number, at least 1, got 0.5"),
+        ({"context_features": -1}, "context_features: expected a whole number, at least 0, got -1"),
+        ({"quantization": 1}, "quantization: expected a whole number, at least 2, got 1"),
+        ({"quantization": 25.6}, "quantization: expected a whole number, at least 2, got 25.6"),
     ],
 )
 def test_numbers_that_are_nonsense(arguments: dict[str, int], message: str) -> None:
@@ -263,14 +263,14 @@ def test_numbers_that_are_nonsense(arguments: dict[str, int], message: str) -> N
 
 @pytest.mark.parametrize("kernel_size", [0, -3, 2.5, "3", (3,), (3, 0), None])
 def test_a_kernel_size_that_is_none(kernel_size: int) -> None:
-    with pytest.raises(ValueError, match="kernel_size: expected a whole number above 0, or two, got"):
+    with pytest.raises(ValueError, match="kernel_size: expected one whole number above 0, or two, got"):
         InverseFlow((1, 8, 8), kernel_size=kernel_size)
 
 
 def test_nothing_is_no_chain_and_no_flow() -> None:
-    with pytest.raises(ValueError, match="Composition: takes at least one bijection"):
+    with pytest.raises(ValueError, match="Composition: needs at least one bijection"):
         Composition([])
     with pytest.raises(ValueError, match="a flow has at least one level"):
         Flow([])
-    with pytest.raises(ValueError, match="width: a hidden layer has at least one channel, got 0"):
+    with pytest.raises(ValueError, match="width: expected a whole number, at least 1, got 0"):
         AffineCoupling((2, 4, 4), width=0)

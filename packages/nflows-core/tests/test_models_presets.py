@@ -167,7 +167,7 @@ def test_refuses_what_does_not_fit(name: str) -> None:
     with pytest.raises(ValueError, match="levels must be"):
         MODELS[name]((1, 8, 8), levels=0)
     if name != "planar-stack":
-        with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
+        with pytest.raises(ValueError, match="depth: expected a whole number, at least 1, got 0"):
             MODELS[name]((1, 8, 8), depth=0)
 
 

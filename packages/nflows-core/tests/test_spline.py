@@ -310,7 +310,9 @@ def test_activation_keeps_least_widths_heights_and_derivatives(size: float) -> N
     torch.testing.assert_close(knots_x[:, [0, -1]], torch.tensor([[-20.0, 20.0]] * 2))
 
 
-@pytest.mark.parametrize(("bins", "tail"), [(1, 20.0), (1000, 20.0), (5, 0.0), (5, -1.0)])
+@pytest.mark.parametrize(
+    ("bins", "tail"), [(1, 20.0), (1000, 20.0), (2.5, 20.0), (5, 0.0), (5, -1.0), (5, math.inf), (5, math.nan)]
+)
 def test_activation_refuses_what_has_no_spline(bins: int, tail: float) -> None:
     with pytest.raises(ValueError, match="SplineActivation"):
         SplineActivation((2, 1, 1), bins, tail)

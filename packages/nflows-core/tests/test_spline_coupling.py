@@ -136,7 +136,7 @@ def test_autocast_keeps_the_precision_of_the_image() -> None:
     torch.testing.assert_close(back, x, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(("bins", "tail"), [(1, 4.0), (1000, 4.0), (8, 0.0)])
+@pytest.mark.parametrize(("bins", "tail"), [(1, 4.0), (1000, 4.0), (2.5, 4.0), (8, 0.0), (8, math.inf), (8, math.nan)])
 def test_what_has_no_spline_is_refused(bins: int, tail: float) -> None:
     with pytest.raises(ValueError, match="SplineCoupling: takes from 2 to 999 bins and a positive tail"):
         SplineCoupling((2, 1, 1), bins=bins, tail=tail)

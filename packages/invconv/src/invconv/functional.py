@@ -87,9 +87,12 @@ def logabsdet(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[str]
 
     Returns:
         A scalar of the kind and dtype of ``weight``, natural logarithm; that of the inverse is its negative.
+
+    Raises:
+        ValueError: if the weight is no kernel, or the size is not two whole numbers.
     """
     operations = check_kinds(weight, weight, "weight")
-    return operations.logabsdet(weight, size, corner_of_groups(weight, corner))
+    return operations.logabsdet(weight, check_size(size, 0), corner_of_groups(weight, corner))
 
 
 def impulse_response(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[str] = "tl") -> ArrayT:

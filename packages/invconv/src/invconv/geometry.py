@@ -6,10 +6,10 @@ that multiplies the pixel itself; it lies in the corner of the kernel opposite t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import index
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 CORNERS = ("tl", "tr", "bl", "br")
 """The corners of the image at which the zeros stand: top or bottom, left or right."""
@@ -75,7 +75,7 @@ def corner_of_groups(weight: SizedArray, corner: str | Sequence[str]) -> tuple[s
             f"got {tuple(weight.shape)}"
         )
     groups = channels // group_channels
-    corners = (corner,) * groups if isinstance(corner, str) else tuple(corner)
+    corners = corners_of(corner) * (groups if isinstance(corner, str) else 1)
     unknown = [name for name in corners if name not in CORNERS]
     if unknown:
         raise ValueError(f"corner: {unknown[0]!r} is none of {', '.join(CORNERS)}")
@@ -89,15 +89,45 @@ def corner_numbers(corners: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(CORNERS.index(corner) for corner in corners)
 
 
-def check_size(size: object) -> tuple[int, int]:
+def check_size(size: object, least: int = 1) -> tuple[int, int]:
     """Height and width of images, after checking that they are two numbers of pixels."""
+    numbers = _whole_numbers(size)
+    if len(numbers) != 2 or min(numbers) < least:
+        allowed = "above 0" if least else "from 0 on"
+        raise ValueError(f"size: expected height and width, two whole numbers {allowed}, got {size!r}")
+    return numbers[0], numbers[1]
+
+
+def check_kernel_size(kernel_size: object) -> tuple[int, int]:
+    """Height and width of a kernel, after checking that they are two numbers, or one for both."""
+    numbers = _whole_numbers(kernel_size) or _whole_numbers([kernel_size]) * 2
+    if len(numbers) != 2 or min(numbers) < 1:
+        raise ValueError(f"kernel_size: expected one whole number above 0, or two, got {kernel_size!r}")
+    return numbers[0], numbers[1]
+
+
+def check_channels(channels: object, corner: object) -> tuple[int, int]:
+    """Channels and channel groups, after checking that the ones can be divided into the others."""
+    numbers, groups = _whole_numbers([channels]), len(corners_of(corner))
+    if not numbers or numbers[0] < 1 or numbers[0] % groups:
+        raise ValueError(f"channels: {channels!r} cannot be divided into {groups} channel groups")
+    return numbers[0], groups
+
+
+def corners_of(corner: object) -> tuple[Any, ...]:
+    """The corners given, one or several."""
+    corners = (corner,) if isinstance(corner, str) else tuple(corner) if isinstance(corner, Iterable) else ()
+    if not corners:
+        raise ValueError(f"corner: expected one of {', '.join(CORNERS)}, or one for each channel group, got {corner!r}")
+    return corners
+
+
+def _whole_numbers(numbers: object) -> tuple[int, ...]:
+    """The numbers, or nothing where one is no whole number."""
     try:
-        height, width = (index(pixels) for pixels in size)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        height = width = 0
-    if height < 1 or width < 1:
-        raise ValueError(f"size: expected height and width, two whole numbers above 0, got {size!r}")
-    return height, width
+        return tuple(index(number) for number in numbers)  # type: ignore[attr-defined]
+    except TypeError:
+        return ()
 
 
 def padding(corner: str, kernel_size: tuple[int, int]) -> Padding:

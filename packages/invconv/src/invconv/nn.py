@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from operator import index
 from typing import Any, Self, SupportsIndex
 
 import torch
@@ -114,15 +113,13 @@ class _UnitConv2d(nn.Module):
     def __init__(
         self,
         channels: int,
-        kernel_size: int | tuple[int, int] = 3,
+        kernel_size: int | Sequence[int] = 3,
         corner: str | Sequence[str] = "tl",
         max_amplification: float | None = None,
     ) -> None:
         super().__init__()
-        groups = 1 if isinstance(corner, str) else len(corner)
-        if channels < 1 or channels % groups:
-            raise ValueError(f"channels: {channels} cannot be divided into {groups} channel groups")
-        kh, kw = _sides(kernel_size)
+        channels, groups = geometry.check_channels(channels, corner)
+        kh, kw = geometry.check_kernel_size(kernel_size)
         weight = torch.empty(channels, channels // groups, kh, kw)
         self.corner = geometry.corner_of_groups(weight, corner)
         # Near the identity, so that a deep stack of layers neither explodes nor vanishes.
@@ -151,21 +148,12 @@ class _UnitConv2d(nn.Module):
 
     def logabsdet(self, size: tuple[int, int]) -> Tensor:
         """The log-determinant of ``forward`` on images of this height and width: 0, by construction."""
+        geometry.check_size(size, 0)
         return self.weight.new_zeros(())
 
     def amplification(self, size: tuple[int, int]) -> Amplification:
         """How much the inverse of the convolution can amplify on images of this height and width; see there."""
         return functional.amplification(self.weight, size, self.corner)
-
-
-def _sides(kernel_size: object) -> tuple[int, int]:
-    try:
-        kh, kw = map(index, kernel_size if isinstance(kernel_size, Sequence) else (kernel_size, kernel_size))
-    except (TypeError, ValueError):
-        kh = kw = 0
-    if min(kh, kw) < 1:
-        raise ValueError(f"kernel_size: expected a whole number above 0, or two, got {kernel_size!r}")
-    return kh, kw
 
 
 def _parametrized(kind: type[_UnitConv2d], *arguments: Any) -> _UnitConv2d:

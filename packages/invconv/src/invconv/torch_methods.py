@@ -50,6 +50,8 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
     if x.device.type == "cpu" and numpy_ops.has_solver():
         threads = torch.get_num_threads()
         return torch.from_numpy(numpy_ops.weight_gradient(_array(v), _array(x), weight_shape, corners, threads))
+    if x.numel() == 0:
+        return x.new_zeros(weight_shape)
     parts = [
         conv2d_weight(  # type: ignore[no-untyped-call]
             pad(x[:, run.channels], weight_shape, run.corner),
@@ -64,6 +66,8 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
 
 @_without_autocast
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    if 0 in x.shape[2:]:  # which torch's convolution does not take, once padded
+        return x + 0 * weight.sum()
     parts = [
         _convolve(pad(x[:, run.channels], weight.shape, run.corner), weight[run.channels], run.groups)
         for run in geometry.runs(corners, weight.shape[1])
@@ -125,12 +129,14 @@ def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor,
     if transposed:
         weight, corners = transposed_map(weight, corners)
     inverses = anchor_inverses(weight, corners)
+    if y.numel() == 0:
+        return
     constant = _apply_to_groups(inverses.to(y.dtype), y)
     kernel = folded(weight, inverses, corners)
     x.copy_(constant)
     tolerance = torch.finfo(y.dtype).eps
     # N is nilpotent: after H + W - 2 steps nothing is left that could change x.
-    for _ in range(y.shape[2] + y.shape[3] - 2 if y.numel() else 0):
+    for _ in range(y.shape[2] + y.shape[3] - 2):
         update = constant - conv2d(x, kernel, corners)
         change = (update - x).abs()
         x.copy_(update)
@@ -143,6 +149,8 @@ def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor,
 
 def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, transposed: bool) -> None:
     anchor_inverses(weight, corners)  # for its errors
+    if y.numel() == 0:
+        return
     size = math.prod(y.shape[1:])
     basis = torch.eye(size, dtype=y.dtype, device=y.device).reshape(size, *y.shape[1:])
     rows = conv2d(basis, weight, corners).flatten(1)  # of T^T

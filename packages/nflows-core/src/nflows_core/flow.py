@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection, Shape, leaf_bijections
+from nflows_core.bijections.base import Bijection, Shape, check_count, leaf_bijections
 from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.generator import seeded_generator
 from nflows_core.distributions.normal import standard_normal_log_prob
 from nflows_core.flow_inputs import (
     check_context,
-    check_count,
     check_images,
     check_latents,
     check_pixels,

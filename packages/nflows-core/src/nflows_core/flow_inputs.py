@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import index
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,17 +18,6 @@ from nflows_core.bijections.base import Shape, leaf_bijections
 
 Range = tuple[float, float]
 """The least and the largest value of an image."""
-
-
-def check_count(name: str, value: Any, least: int) -> int:
-    """An argument, if it is an integer, and not less than that; else an error."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
-    return number
 
 
 def check_images(images: object, shape: Shape, dtype: torch.dtype) -> None:

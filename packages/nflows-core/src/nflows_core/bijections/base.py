@@ -13,6 +13,30 @@ Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
 
 
+def check_shape(shape: object) -> Shape:
+    """The event shape as a tuple; ValueError unless it is three whole numbers above 0."""
+    try:
+        sizes = tuple(index(size) for size in shape)  # type: ignore[attr-defined]
+    except TypeError:
+        sizes = ()
+    if len(sizes) != 3 or min(sizes) < 1:
+        raise ValueError(
+            f"shape: expected channels, height and width of an image, three whole numbers above 0, got {shape!r}"
+        )
+    return sizes
+
+
+def check_count(name: str, value: object, least: int = 1) -> int:
+    """The value as a number; ValueError unless it is a whole one, and at least so large."""
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ValueError(f"{name}: expected a whole number, at least {least}, got {value!r}")
+    return number
+
+
 class Bijection(nn.Module):
     r"""An invertible, differentiable map :math:`z = f(x)` between images.
 
@@ -81,7 +105,9 @@ class Composition(Bijection):
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         chain = list(bijections)
         if not chain:
-            raise ValueError("Composition: takes at least one bijection")
+            raise ValueError("Composition: needs at least one bijection, got none")
+        if strangers := [part for part in chain if not isinstance(part, Bijection)]:
+            raise TypeError(f"Composition: expected bijections, got a {type(strangers[0]).__name__} among them")
         for first, second in pairwise(chain):
             if first.output_shape != second.shape:
                 raise ValueError(
@@ -110,17 +136,6 @@ class Composition(Bijection):
 
     def _chain(self) -> Iterable[Bijection]:
         return self.bijections  # type: ignore[return-value]
-
-
-def check_shape(shape: Iterable[int]) -> Shape:
-    """The channels, height and width of an image; ValueError unless they are three whole numbers above 0."""
-    try:
-        channels, height, width = map(index, shape)
-    except (TypeError, ValueError):
-        channels = height = width = 0
-    if min(channels, height, width) < 1:
-        raise ValueError(f"shape: expected channels, height and width of an image, above 0, got {shape!r}")
-    return channels, height, width
 
 
 def leaf_bijections(module: nn.Module) -> Iterator[tuple[str, Bijection]]:

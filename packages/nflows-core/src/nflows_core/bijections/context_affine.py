@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Shape
+from nflows_core.bijections.base import Shape, check_shape
 from nflows_core.bijections.coupling import ConditionalAffine
 from nflows_core.bijections.coupling_network import ContextLinear, zero_initialized
 
@@ -24,9 +24,9 @@ class ContextAffine(ConditionalAffine):
     """
 
     def __init__(self, shape: Shape, context_features: int) -> None:
-        if context_features < 1:
-            raise ValueError(f"ContextAffine: needs a context of at least one entry, got {context_features}")
-        super().__init__(shape, 0, _ContextAlone(context_features, 2 * shape[0]))
+        if not isinstance(context_features, int) or context_features < 1:
+            raise ValueError(f"ContextAffine: needs a context of at least one entry, got {context_features!r}")
+        super().__init__(shape, 0, _ContextAlone(context_features, 2 * check_shape(shape)[0]))
 
 
 class _ContextAlone(nn.Module):

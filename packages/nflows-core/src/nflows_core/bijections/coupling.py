@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.base import Bijection, Shape, check_shape
 from nflows_core.bijections.coupling_network import CouplingNetwork
 
 _BOUND = 2.0
@@ -69,6 +69,7 @@ def bounded(raw: Tensor) -> Tensor:
 
 def halves(shape: Shape) -> tuple[int, int]:
     """How many channels condition, and how many are changed given them: the odd one out conditions."""
+    shape = check_shape(shape)
     if shape[0] < 2:
         raise ValueError(
             f"an image of shape {shape} has no channels to condition others on: it takes two; put a Squeeze before"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from invconv.torch_internals import is_transformed
+from nflows_core.bijections.base import check_count
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -44,6 +45,7 @@ class ContextConv2d(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, context_features: int = 0) -> None:
+        context_features = check_count("context_features", context_features, 0)
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
         self.shift = ContextLinear(context_features, out_channels) if context_features else None
@@ -67,9 +69,8 @@ class CouplingNetwork(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, width: int, context_features: int = 0) -> None:
+        width = check_count("width", width)
         super().__init__()
-        if width < 1:
-            raise ValueError(f"width: a hidden layer has at least one channel, got {width}")
         self.first = ContextConv2d(in_channels, width, 3, context_features)
         self.second = ContextConv2d(width, width, 1, context_features)
         self.last = zero_initialized(nn.Conv2d(width, out_channels, 3, padding=1))

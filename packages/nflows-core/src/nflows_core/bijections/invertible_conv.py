@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from invconv import nn as invconv_nn
-from nflows_core.bijections.base import Bijection, Shape
+from nflows_core.bijections.base import Bijection, Shape, check_shape
 
 Corner = str | tuple[str, ...]
 """Where the zeros stand, as in `invconv`: "tl", "tr", "bl", "br", or one for each group of channels."""
@@ -40,7 +40,8 @@ class InvertibleConv2d(_Convolution):
     def __init__(
         self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl", max_amplification: float | None = None
     ) -> None:
-        super().__init__(shape, invconv_nn.InvertibleConv2d(shape[0], kernel_size, corner, max_amplification))
+        conv = invconv_nn.InvertibleConv2d(check_shape(shape)[0], kernel_size, corner, max_amplification)
+        super().__init__(shape, conv)
 
 
 class InverseConv2d(_Convolution):
@@ -58,4 +59,5 @@ class InverseConv2d(_Convolution):
     def __init__(
         self, shape: Shape, kernel_size: int = 3, corner: Corner = "tl", max_amplification: float | None = None
     ) -> None:
-        super().__init__(shape, invconv_nn.InverseConv2d(shape[0], kernel_size, corner, max_amplification))
+        conv = invconv_nn.InverseConv2d(check_shape(shape)[0], kernel_size, corner, max_amplification)
+        super().__init__(shape, conv)

@@ -26,7 +26,7 @@ LEAST = 1e-3
 
 def check_bins(layer: str, bins: int, tail: float) -> None:
     """Refuses what no spline has: `LEAST` leaves room for less than a thousand bins."""
-    if not 2 <= bins < 1 / LEAST or tail <= 0:
+    if not isinstance(bins, int) or not 2 <= bins < 1 / LEAST or not 0 < tail < math.inf:
         raise ValueError(f"{layer}: takes from 2 to 999 bins and a positive tail, got {bins} bins and tail {tail}")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
-from nflows_core.bijections.base import Shape, check_shape
+from nflows_core.bijections.base import Shape, check_count, check_shape
 from nflows_core.flow import Flow
-from nflows_core.flow_inputs import check_count
 
 LOGIT_ALPHA = 1e-4
 """Small, because black and white are common; ``docs/reproduction.md`` says what a larger one costs."""

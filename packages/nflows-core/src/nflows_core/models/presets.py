@@ -20,7 +20,7 @@ from nflows_core.bijections import (
     SplineActivation,
     Squeeze,
 )
-from nflows_core.bijections.base import Shape, check_shape
+from nflows_core.bijections.base import Shape, check_count, check_shape
 from nflows_core.bijections.baselines import (
     ConvExponential,
     EmergingConv2d,
@@ -29,7 +29,6 @@ from nflows_core.bijections.baselines import (
     WoodburyConv2d,
 )
 from nflows_core.flow import Flow
-from nflows_core.flow_inputs import check_count
 from nflows_core.models.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 
 CORNERS = ("tl", "br", "tr", "bl")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 def check_odd(kernel_size: int, layer: str) -> None:
     """ValueError unless a kernel of this height and width has a center."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
+    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"{layer}: kernel_size must be odd, so that the kernel has a center, got {kernel_size}")
 
 

@@ -49,7 +49,7 @@ class LowRankUpdate(nn.Module):
 
     def __init__(self, size: int, rank: int) -> None:
         super().__init__()
-        if rank < 1:
+        if not isinstance(rank, int) or rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}")
         rank = min(rank, size)
         # U V is small, but V alone is not, or the gradient of U would be small too.
