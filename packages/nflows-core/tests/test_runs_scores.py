@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import sys
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from nflows_core.flow import Flow, density_to_bits_per_dim
 from nflows_core.latents import encode_vectors
 from nflows_core.runs import load_run
 from nflows_core.runs.scores import unlikely_first
+from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command
 from run_pictures import TINY, noise
 
@@ -196,3 +199,15 @@ def test_what_cannot_be(home: Path, tmp_path: Path, command: str, capsys: pytest
         assert message in capsys.readouterr().err
     assert not (tmp_path / "s.csv").exists()
     assert call(command, home / "run", wide, "-o", tmp_path / "s.csv", "--size", 8) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are on Linux only")
+@pytest.mark.parametrize("command", ["score", "latents"])
+def test_no_name_is_a_formula_and_each_comes_back(home: Path, tmp_path: Path, command: str) -> None:
+    noise(tmp_path / "pictures", 3)
+    names = ["+1.png", "=1+1.png", os.fsdecode(b"caf\xe9.png")]
+    for path, name in zip(sorted((tmp_path / "pictures").iterdir()), names, strict=True):
+        path.rename(path.with_name(name))
+    assert call(command, home / "run", tmp_path / "pictures", "-o", tmp_path / "t.csv") == 0
+    assert not any(row["image"].startswith(("=", "+")) for row in rows(tmp_path / "t.csv"))
+    assert [row["image"] for row in read_csv(tmp_path / "t.csv")] == names

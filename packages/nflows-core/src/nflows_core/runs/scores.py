@@ -28,6 +28,7 @@ from nflows_core.runs.conditioning import context_of
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runs.folder import load_on_device, read_run
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import as_cell
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.report import write_csv
 
@@ -189,7 +190,7 @@ def _write_latents(path: Path, names: Sequence[str], batches: Iterator[NDArray[n
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["image", *(f"z{i}" for i in range(width))])
         vectors = (vector for batch in batches for vector in batch.tolist())
-        table.writerows([name, *vector] for name, vector in zip(names, vectors, strict=True))
+        table.writerows([as_cell(name), *vector] for name, vector in zip(names, vectors, strict=True))
 
 
 def _write_sheet(path: Path, images: Images) -> None:
