@@ -66,7 +66,9 @@ def test_a_run_that_comes_with_the_package_is_ours() -> None:
     assert all(is_ours(shipped.find_run(name)) for name in shipped.names())
 
 
-@pytest.mark.parametrize("left", [[], ["lost+found", ".DS_Store", "Thumbs.db", ".nflows-0123456789abcdef.tmp"]])
+@pytest.mark.parametrize(
+    "left", [[], ["lost+found", ".DS_Store", "Thumbs.db", ".nflows-01234567-0123456789abcdef.tmp"]]
+)
 def test_an_empty_folder_becomes_ours(tmp_path: Path, left: list[str]) -> None:
     for name in left:
         (tmp_path / name).touch()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,16 +76,39 @@ def test_what_is_being_written_stays(tmp_path: Path) -> None:
         kill(process, signal.SIGKILL)
 
 
+def name_of(folder: Path) -> str:
+    """What a temporary file of this machine is called."""
+    with temporary_folder(folder) as made:
+        return made.name
+
+
 def test_only_files_and_folders_of_ours_are_swept(tmp_path: Path) -> None:
+    name = name_of(tmp_path)
     (tmp_path / "victim").write_text("mine")
-    for name in (".nflows-notes.tmp", ".nflows-0123456789abcdef.tmp.bak", "nflows-0123456789abcdef.tmp"):
-        (tmp_path / name).write_text("mine")
-    (tmp_path / ".nflows-0123456789abcdef.tmp").symlink_to("victim")
-    os.mkfifo(tmp_path / ".nflows-0123456789abcdee.tmp")
+    for other in (".nflows-notes.tmp", f"{name}.bak", name.removeprefix(".")):
+        (tmp_path / other).write_text("mine")
+    (tmp_path / name).symlink_to("victim")
+    os.mkfifo(tmp_path / f"{name[:-5]}{'0' if name[-5] != '0' else '1'}.tmp")
     before = names(tmp_path)
+    sweep.cache_clear()
     sweep(tmp_path)
     assert names(tmp_path) == before
     assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_what_another_machine_may_still_write_stays_for_a_day(tmp_path: Path) -> None:
+    """Some network file systems keep locks to one machine."""
+    name = name_of(tmp_path)
+    place = len(".nflows-")
+    other = tmp_path / f"{name[:place]}{'0' if name[place] != '0' else '1'}{name[place + 1 :]}"
+    other.touch()
+    sweep.cache_clear()
+    sweep(tmp_path)
+    assert names(tmp_path) == [other.name]
+    os.utime(other, (time.time() - 90_000,) * 2)
+    sweep.cache_clear()
+    sweep(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_a_temporary_folder_goes_with_its_content(tmp_path: Path) -> None:

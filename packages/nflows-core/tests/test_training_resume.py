@@ -18,6 +18,7 @@ import torch
 from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
+from nflows_core.runtime.tensors import read_tensors, write_tensors
 from nflows_core.testing import one_thread
 from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
 from nflows_core.training.batches.images import ImageBatch
@@ -196,4 +197,23 @@ def test_another_model_is_refused(uninterrupted: Path) -> None:
 def test_a_foreign_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match="is cut short or no safetensors file"):
+        trainer(tmp_path).fit(resume=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"progress": {}},
+        {"progress": 5},
+        {"sampling": None},
+        {"optimizers": None},
+        {"optimizers": [1]},
+        {"progress": {"step": 1, "seconds": 0.1}},
+    ],
+)
+def test_a_header_that_was_changed_is_refused(tmp_path: Path, uninterrupted: Path, changes: dict[str, object]) -> None:
+    tensors, header = read_tensors(uninterrupted / "checkpoint.safetensors", "checkpoint")
+    described = {name: value for name, value in header.items() if name not in ("kind", "version")}
+    write_tensors(tmp_path / "checkpoint.safetensors", tensors, "checkpoint", **(described | changes))
+    with pytest.raises(CheckpointError, match="does not say how far its training is; take an intact copy"):
         trainer(tmp_path).fit(resume=True)

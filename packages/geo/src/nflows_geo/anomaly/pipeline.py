@@ -21,8 +21,9 @@ from nflows_geo.scene import Scene, provenance, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
 SCORES_FILE, ANOMALIES_FILE = "anomaly.tif", "anomalies.gpkg"
-_FILES = (SCORES_FILE, ANOMALIES_FILE, *REPORT_FILES)
-_KIND = "anomaly map"
+RESULTS = (SCORES_FILE, ANOMALIES_FILE, *REPORT_FILES)
+"""What `anomaly_scene` writes."""
+KIND = "anomaly map"
 
 
 def anomaly_scene(
@@ -59,7 +60,7 @@ def anomaly_scene(
         >>> report["pixels_above_threshold"], report["scene"]["valid_pixels"]
         (35, 3600)
     """
-    refuse_foreign(folder, _KIND, _FILES)
+    refuse_foreign(folder, KIND, RESULTS)
     require_several_bands(scene)
     view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()
@@ -69,7 +70,7 @@ def anomaly_scene(
         parts = run.parts(scene, scorer.draw_tile, layers=len(scene.bands))
         clock.stop("learn")
         drawing = ScoreDrawing(scene, view)
-        claim_folder(folder, _KIND, _FILES)
+        claim_folder(folder, KIND, RESULTS)
         write_cog(
             folder / SCORES_FILE,
             scene.grid,

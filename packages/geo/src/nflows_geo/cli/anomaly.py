@@ -9,6 +9,7 @@ import click
 
 from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import dask_option, memory_option, output_folder_option, seed_option
+from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
@@ -63,10 +64,11 @@ def anomaly(
     No detector is told what to look for: plants in a desert, roofs and the edges of clouds are rare as well as altered
     rock.
     """
-    from nflows_geo.anomaly import ANOMALIES_FILE, HOW_TO_READ, AnomalyRecipe, anomaly_scene
+    from nflows_geo.anomaly import ANOMALIES_FILE, HOW_TO_READ, KIND, RESULTS, AnomalyRecipe, anomaly_scene
     from nflows_geo.figures import View
     from nflows_geo.tiling import Tiling
 
+    refuse_foreign(folder, KIND, RESULTS)
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
     scene = opened(paths, dask=dask, **options)
     view = View.of(scene.grid, [band.name for band in scene.bands], rgb)

@@ -81,11 +81,11 @@ def check_sources(path: Path) -> None:
 
 def _check(path: Path, depth: int) -> None:
     status = path.stat()
-    _check_file(path, status.st_mtime_ns, status.st_size, depth)
+    _check_file(path, Path.cwd(), status.st_mtime_ns, status.st_size, depth)
 
 
 @lru_cache(maxsize=256)  # a raster is opened anew by every thread
-def _check_file(path: Path, changed: int, size: int, depth: int) -> None:
+def _check_file(path: Path, working: Path, changed: int, size: int, depth: int) -> None:
     with path.open("rb") as file:
         if not path.is_file() or _MARK not in file.read(_HEADER_BYTES):
             return

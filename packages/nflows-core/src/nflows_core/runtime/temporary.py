@@ -1,16 +1,20 @@
 """Files and folders that are there only while something is written, and swept where a process died over them.
 
 Each is locked (``flock``) by the process that writes it, so that a kill, which leaves them behind, cannot leave them
-locked: what has a name of ours and no lock is dead. Where locks do not work, as on Windows, nothing is swept.
+locked: what has a name of ours and no lock is dead. Some network file systems keep locks to one machine, so that of
+another machine only what is a day old is taken for dead. Where locks do not work, as on Windows, nothing is swept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,7 +24,9 @@ from typing import IO, Any
 if sys.platform != "win32":
     import fcntl
 
-_NAME = re.compile(r"\.nflows-[0-9a-f]{16}\.tmp")
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_NAME = re.compile(r"\.nflows-([0-9a-f]{8})-[0-9a-f]{16}\.tmp")
+_DAY = 86_400.0
 
 
 @contextmanager
@@ -36,7 +42,7 @@ def temporary_file(folder: Path, mode: str) -> Iterator[tuple[Path, IO[Any]]]:
     """
     path, file, lock = _locked_file(folder, mode)
     try:
-        sweep(folder)
+        sweep(folder.absolute())
         yield path, file
     finally:
         try:
@@ -55,7 +61,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """
     path, lock = _locked_folder(parent)
     try:
-        sweep(parent)
+        sweep(parent.absolute())
         yield path
     finally:
         shutil.rmtree(path)
@@ -78,7 +84,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove_dead(path: Path) -> None:
-    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+    if path.is_symlink() or not (path.is_file() or path.is_dir()) or _may_be_written_elsewhere(path):
         return
     lock = _open(path)
     try:
@@ -88,12 +94,17 @@ def _remove_dead(path: Path) -> None:
         _unlock(lock)
 
 
+def _may_be_written_elsewhere(path: Path) -> bool:
+    name = _NAME.fullmatch(path.name)
+    return name is not None and name[1] != _MACHINE and time.time() - path.stat().st_mtime < _DAY
+
+
 def _locked_file(folder: Path, mode: str) -> tuple[Path, IO[Any], int | None]:
     while True:
         path = _new_name(folder)
         file = path.open("x", encoding="utf-8", newline="") if mode == "w" else path.open("xb")
         # A handle of its own, for the file is closed before it is renamed and must not be dead in between.
-        lock = os.dup(file.fileno())
+        lock = None if sys.platform == "win32" else os.dup(file.fileno())
         _lock(lock)
         if path.exists():  # not taken for dead by a sweep before it was locked
             return path, file, lock
@@ -114,7 +125,7 @@ def _locked_folder(parent: Path) -> tuple[Path, int | None]:
 
 
 def _new_name(folder: Path) -> Path:
-    return folder / f".nflows-{secrets.token_hex(8)}.tmp"
+    return folder / f".nflows-{_MACHINE}-{secrets.token_hex(8)}.tmp"
 
 
 def _open(path: Path) -> int | None:

@@ -106,6 +106,7 @@ class TrainingState(Generic[M]):
             CheckpointError: It cannot be read, is of another model, by other optimizers, or its run drew other batches.
         """
         tensors, header = read_tensors(path, CHECKPOINT)
+        _check_header(path, header, self._progress())
         _check_sampling(path, header["sampling"], sampling)
         load_tensors(self.model, under_prefix("model", tensors), path)
         load_tensors(self.average.model, under_prefix("ema", tensors), path)
@@ -127,6 +128,14 @@ class TrainingState(Generic[M]):
 
     def _progress(self) -> tuple[str, ...]:
         return _PROGRESS if self.stopping is None else _PROGRESS + _STOPPING
+
+
+def _check_header(path: Path, header: Mapping[str, Any], progress: Sequence[str]) -> None:
+    match header:
+        case {"sampling": dict(), "optimizers": [*optimizers], "progress": dict(done)} if done.keys() >= set(progress):
+            if all(isinstance(optimizer, dict) for optimizer in optimizers):
+                return
+    raise CheckpointError(f"{path} does not say how far its training is; take an intact copy, or start a new run")
 
 
 def _check_optimizers(path: Path, kept: Sequence[Mapping[str, Any]], now: Sequence[torch.optim.Optimizer]) -> None:
