@@ -332,7 +332,7 @@ def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.Cap
         (["--batch-size", "5000"], "do not fill one update of 5000"),
         (["--model", "resnet"], "no model is called 'resnet'"),
         (["--depth", "0"], "0 is not in the range x>=1"),
-        (["--size", "1"], "1 is not in the range x>=2"),
+        (["--size", "1"], "size must be at least 2, for a flow halves images: got 1"),
         (["--seed", "99999999999999999999"], "is not in the range 0<=x<=4294967295"),
         (
             ["--size", "15"],

@@ -40,7 +40,7 @@ class DataSet(click.ParamType):  # type: ignore[type-arg]  # generic in recent v
 
 RunPath = click.argument("folder", metavar="RUN", type=RunFolder())
 size_option = click.option(
-    "--size", type=click.IntRange(2), help="Scale and crop every image to a square of this side."
+    "--size", type=click.IntRange(1), help="Scale and crop every image to a square of this side."
 )
 batch_size_option = click.option(
     "--batch-size",

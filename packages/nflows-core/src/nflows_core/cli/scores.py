@@ -22,7 +22,7 @@ from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import OutputFile, seed_option
 from nflows_core.runtime.terminal import echo
 
-_data_argument = click.argument("data", metavar="PICTURES", type=DataSet(), nargs=-1, required=True)
+_data_argument = click.argument("data", metavar="PICTURES...", type=DataSet(), nargs=-1, required=True)
 
 
 @click.command(cls=Command)

@@ -24,7 +24,7 @@ from nflows_core.runs import experiment
 from nflows_core.runs.data import check_same
 from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, load_on_device, read_run
 from nflows_core.runs.report import quality
-from nflows_core.runtime.curve import Curve, Points, finite
+from nflows_core.runtime.curve import Curve, finite
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
@@ -164,26 +164,24 @@ def _report(
     quality = [{key: value for key, value in row.items() if key not in timed} for row in rows]
     times = [{key: row[key] for key in ("model", *timed)} for row in rows]
     write_csv(folder / TABLE_FILE, rows)
-    lines = _curves(folder, rows)
     return write_report(
         folder,
         f"Comparison on {settings['data']}",
         {"settings": settings, "diverged": dict(failures)},
         seed=settings["training"]["seed"],
         tables=[Table("Models", quality), Table("Times, and their ratios to those of the first", times)],
-        curves=[Curve("Bits per dimension of the test images", "updates", "bits per dimension", lines)]
-        if lines
-        else [],
+        curves=_curves(folder, rows),
     )
 
 
-def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Points]:
+def _curves(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Curve]:
     """Without the untrained flows, where there is more to see: they would squeeze all that follows."""
     curves = {
         str(row["model"]): read_curve(folder / _slug(row["model"]) / TEST_METRICS_FILE, "bits_per_dim") for row in rows
     }
     later = {model: finite(points[1:] if len(points) > 2 else points) for model, points in curves.items()}
-    return {model: points for model, points in later.items() if points}
+    lines = {model: points for model, points in later.items() if points}
+    return [Curve("Bits per dimension of the test images", "updates", "bits per dimension", lines)] if lines else []
 
 
 def _named(progress: Progress | None, text: str) -> Callable[[StepMetrics, int], None] | None:

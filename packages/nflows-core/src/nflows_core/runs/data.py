@@ -14,6 +14,8 @@ from nflows_core.data.split import SplitName
 from nflows_core.runs.folder import Run
 
 DEMO_SET = "digits"
+TRAIN_AGAIN = "train a new run on these"
+MEASURE_THESE = "give these as `data`, to measure them all the same"
 
 
 def place_of(data: str) -> str:
@@ -35,7 +37,7 @@ def with_fingerprint(run: Run, train: Images, test: Images) -> Run:
     return replace(run, fingerprint={"train": Fingerprint.of(train), "test": Fingerprint.of(test)})
 
 
-def read_own(folder: Path, run: Run, split: SplitName, data: str | None = None) -> Images:
+def read_own(folder: Path, run: Run, split: SplitName, data: str | None = None, advice: str = TRAIN_AGAIN) -> Images:
     """The images of a split on which a run was trained or tested.
 
     Arguments:
@@ -43,6 +45,7 @@ def read_own(folder: Path, run: Run, split: SplitName, data: str | None = None) 
         run: The run.
         split: The split.
         data: The place of the run's data set, if it has moved.
+        advice: What a person may do besides where it has other images now.
 
     Raises:
         DataError: The data set is not there, or has other images now.
@@ -51,18 +54,18 @@ def read_own(folder: Path, run: Run, split: SplitName, data: str | None = None) 
     if data is None and place != DEMO_SET and not Path(place).exists():
         raise DataError(_missing(folder, place))
     images = read_as(place, split, run.reading)
-    check_same(folder, run, split, images, place)
+    check_same(folder, run, split, images, place, advice)
     return images
 
 
-def check_same(folder: Path, run: Run, split: SplitName, images: Images, place: str) -> None:
+def check_same(folder: Path, run: Run, split: SplitName, images: Images, place: str, advice: str = TRAIN_AGAIN) -> None:
     """Raises a `DataError` if the images are not those that a run knows by their fingerprint."""
     if run.fingerprint is None or split not in run.fingerprint:
         return
     if difference := run.fingerprint[split].difference(Fingerprint.of(images)):
         raise DataError(
             f"{place} is not what {folder} was trained on: its {split} images are {difference}. "
-            "Give the pictures that the run had, or train a new run on these."
+            f"Give the pictures that the run had, or {advice}."
         )
 
 

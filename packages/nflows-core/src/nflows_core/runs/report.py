@@ -27,7 +27,7 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, context_of
-from nflows_core.runs.data import read_own
+from nflows_core.runs.data import MEASURE_THESE, read_own
 from nflows_core.runs.folder import (
     CONFIG_FILE,
     RECONSTRUCTION_FILE,
@@ -181,30 +181,35 @@ def report_run(folder: str | Path, title: str) -> dict[str, Any]:
     run, flow = read_run(folder), load_on_device(folder)
     train, test = read_own(folder, run, "train"), read_own(folder, run, "test")
     seed, context = run.training.seed, context_of(run, test)
-    curves = {file: read_curve(folder / file, "bits_per_dim") for file in (METRICS_FILE, TEST_METRICS_FILE)}
-    seconds = read_curve(folder / METRICS_FILE, "seconds")[-1][1]
-    before = curves[TEST_METRICS_FILE][0][1]
-    numbers = {"bits_per_dim_before_training": before if math.isfinite(before) else None}
+    before = read_curve(folder / TEST_METRICS_FILE, "bits_per_dim")[0][1]
+    numbers: dict[str, Any] = {"bits_per_dim_before_training": before if math.isfinite(before) else None}
     numbers |= measure(flow, test, seed, context)
     if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
         numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
-    rows = class_rows(run, 64)
-    bad = save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=rows)
-    numbers["samples_not_finite"] = len(bad)
+    bad = len(save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=class_rows(run, 64)))
+    numbers |= {"samples_not_finite": bad, "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1]}
     caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed, context=context)
-    lines = {"training images": METRICS_FILE, "test images, averaged weights": TEST_METRICS_FILE}
-    drawn = {name: points for name, file in lines.items() if (points := finite(curves[file]))}
-    samples = "Samples" + (f", {len(bad)} of them not finite" if bad else "")
     return write_report(
         folder,
         title,
-        {**numbers, "seconds": seconds, "run": asdict(run)},
+        {**numbers, "run": asdict(run)},
         seed=seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=[_comparison(numbers)],
-        curves=[Curve("Training", "updates", "bits per dimension", drawn)][: len(drawn)],
-        pictures={samples: folder / SAMPLES_FILE, caption: folder / RECONSTRUCTION_FILE},
+        curves=_curves(folder),
+        pictures={
+            f"Samples, {bad} of them not finite" if bad else "Samples": folder / SAMPLES_FILE,
+            caption: folder / RECONSTRUCTION_FILE,
+        },
     )
+
+
+def _curves(folder: Path) -> list[Curve]:
+    """The chart of the curves, if they have points that can be drawn."""
+    files = {"training images": METRICS_FILE, "test images, averaged weights": TEST_METRICS_FILE}
+    lines = {name: finite(read_curve(folder / file, "bits_per_dim")) for name, file in files.items()}
+    drawn = {name: points for name, points in lines.items() if points}
+    return [Curve("Training", "updates", "bits per dimension", drawn)] if drawn else []
 
 
 def headlines(report: Mapping[str, Any]) -> str:
@@ -218,7 +223,7 @@ def _test_images(folder: str | Path, data: str | None, given: Reading) -> tuple[
     run = read_run(folder)
     run = replace(run, size=given.size or run.size)
     if data is None:
-        images = read_own(folder, run, "test")
+        images = read_own(folder, run, "test", advice=MEASURE_THESE)
     else:
         images = read_as(data, "test", replace(given, size=run.size, bits=run.bits))
     return images, context_of(run, images)
