@@ -31,7 +31,7 @@ class Images:
         classes: The names of the classes.
         names: The path of each image inside its data set, if it has one.
         vectors: The conditioning vectors that stand in for the classes, such as attributes: floats, :math:`(N, D)`.
-        digest: The SHA-256 of what the images were read from, if they were; that of some of them is not known.
+        digest: The SHA-256 of what the images were read from, if they were; empty for some of them, or changed ones.
 
     Example:
         >>> import numpy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def check_same(folder: Path, run: Run, split: SplitName, images: Images, place: 
         raise DataError(
             f"{place} is not what {folder} was trained on: its {split} images are {difference}. "
             f"Give the pictures that the run had, or {advice}."
+        )
+
+
+def warn_of_unknown(folder: Path, run: Run) -> None:
+    """Warns that nobody can tell whether the data of a run of an earlier version are still those that it had."""
+    if run.fingerprint is None and run.data != DEMO_SET:
+        warnings.warn(
+            f"{folder} is of an earlier version, without a fingerprint of its data: see that {run.data} is the same",
+            RuntimeWarning,
+            stacklevel=2,
         )
 
 

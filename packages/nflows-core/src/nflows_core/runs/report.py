@@ -27,7 +27,7 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, context_of
-from nflows_core.runs.data import MEASURE_THESE, read_own
+from nflows_core.runs.data import MEASURE_THESE, read_own, warn_of_unknown
 from nflows_core.runs.folder import (
     CONFIG_FILE,
     RECONSTRUCTION_FILE,
@@ -224,6 +224,7 @@ def _test_images(folder: str | Path, data: str | None, given: Reading) -> tuple[
     run = replace(run, size=given.size or run.size)
     if data is None:
         images = read_own(folder, run, "test", advice=MEASURE_THESE)
+        warn_of_unknown(folder, run)
     else:
         images = read_as(data, "test", replace(given, size=run.size, bits=run.bits))
     return images, context_of(run, images)
