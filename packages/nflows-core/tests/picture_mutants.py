@@ -135,7 +135,7 @@ def _by_tifffile() -> Iterator[bytes]:
             **layout,
         )
         yield file.getvalue()
-    for compression in ("zstd", "webp", "jpegxl", "jpeg2000", "jpeg"):
+    for compression in ("zstd", "lzma", "webp", "packbits", "jpeg"):
         file = io.BytesIO()
         tifffile.imwrite(file, noise((9, 11, 3)), photometric="rgb", compression=compression)
         yield file.getvalue()

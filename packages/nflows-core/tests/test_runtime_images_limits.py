@@ -216,3 +216,26 @@ def test_tiles_larger_than_any_picture(tmp_path: Path, height: int, width: int) 
             content.pages[0].tags[name].overwrite(65520)
     with pytest.raises(PictureError, match="tiles of 65520 x 65520 pixels for a picture of"):
         read_picture(tmp_path / "a.tif")
+
+
+def progressive(side: int, scans: int) -> bytes:
+    """A grey JPEG whose last scan comes again, so many times, for a few bytes each."""
+    file = io.BytesIO()
+    Image.new("L", (side, side), 128).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:]
+
+
+def test_scans_without_end() -> None:
+    assert (decode_picture(io.BytesIO(progressive(8, 2000))).pixels == 128).all()  # which takes no time
+    assert (decode_picture(io.BytesIO(progressive(3000, 10))).pixels == 128).all()
+    with pytest.raises(PictureError, match="damaged: more than 477 scans of 3000 x 3000 pixels"):
+        decode_picture(io.BytesIO(progressive(3000, 2000)))
+
+
+def test_scans_of_a_preview_are_not_counted(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[270] = "\xff\xda" * 1000
+    Image.new("L", (3000, 3000)).save(tmp_path / "a.jpg", exif=exif)
+    assert not read_picture(tmp_path / "a.jpg").pixels.any()

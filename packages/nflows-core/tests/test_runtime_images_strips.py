@@ -31,7 +31,7 @@ def blank(picture: Picture) -> Picture:
     return replace(picture, pixels=blank_pixels(*picture.pixels.shape, picture.pixels.dtype))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     suffix=st.sampled_from([".png", ".tif"]),
     bits=st.sampled_from([8, 16]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -131,16 +133,51 @@ def test_jpeg_in_tiff(tmp_path: Path, subsampling: tuple[int, int], layout: dict
         assert np.abs(file.region(3, 5, 40, 50).astype(int) - expected[3:43, 5:55]).max() <= 1
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("compression", ["webp", "jpegxl", "jpeg2000", "lerc"])
-def test_packings_that_only_tifffile_knows(tmp_path: Path, compression: str, bits: int) -> None:
-    if (compression, bits) == ("webp", 16):
-        pytest.skip("8 bits only")
-    pixels, lossless = noise((20, 30, 3), bits), {"lossless": True} if compression == "webp" else {}
-    if compression in ("webp", "jpegxl"):
-        lossless = {"lossless": True}
-    store(tmp_path / "a.tif", pixels, compression=compression, compressionargs=lossless)
+def test_webp_in_tiff(tmp_path: Path) -> None:
+    pixels = noise((20, 30, 3))
+    store(tmp_path / "a.tif", pixels, compression="webp", compressionargs={"lossless": True}, tile=(16, 16))
     assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    ("compression", "name"), [("jpegxl", "JPEG XL"), ("jpeg2000", "JPEG 2000"), ("lerc", "LERC"), ("jpegxr", "JPEG XR")]
+)
+def test_packings_that_are_known_but_not_read(tmp_path: Path, compression: str, name: str) -> None:
+    store(tmp_path / "a.tif", noise((20, 30, 3)), compression=compression)
+    with pytest.raises(PictureError, match=f"packed by {name}, which is not read; save it again with Deflate or LZW"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_part_larger_than_its_place(tmp_path: Path, kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (3000, 3000)).save(file, kind)
+    photometric, packing = (6, 7) if kind == "JPEG" else (2, 50001)
+    (tmp_path / "a.tif").write_bytes(raw(16, 16, 3, photometric, file.getvalue(), packing))
+    with pytest.raises(PictureError, match="damaged: a part of 3000 x 3000 pixels for one of 16 x 16"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("packing", [5, 8, 32773, 34925, 50000])
+def test_a_part_that_unpacks_to_more_than_its_place(tmp_path: Path, packing: int) -> None:
+    # 64 MB in the place of 64 bytes: refused, or cut, without taking memory for all.
+    packer: Any = {
+        5: imagecodecs.lzw_encode,
+        8: zlib.compress,
+        32773: lambda data: b"\x81\0" * (len(data) // 128),
+        34925: imagecodecs.lzma_encode,
+        50000: imagecodecs.zstd_encode,
+    }[packing]
+    (tmp_path / "a.tif").write_bytes(raw(8, 8, 1, 1, bytes(packer(bytes(2**26))), packing))
+    tracemalloc.start()
+    try:
+        assert read_picture(tmp_path / "a.tif").pixels.shape == (8, 8, 1)
+    except PictureError as error:
+        assert "damaged" in str(error)  # noqa: PT017
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 2**22
 
 
 @pytest.mark.parametrize("factor", [1, 257], ids=["8 bits", "16 bits"])
@@ -250,8 +287,8 @@ def test_other_kinds_of_numbers(tmp_path: Path, dtype: Any, channels: int) -> No
 @pytest.mark.parametrize(
     ("photometric", "packing", "message"),
     [
-        (1, 34661, "packed by JBIG which is not read; save it again with Deflate or LZW"),
-        (1, 34933, r"packed by compression 34933, of these colours and 8 bits,"),
+        (1, 34661, "packed by JBIG, which is not read; save it again with Deflate or LZW"),
+        (1, 34933, "packed by compression 34933 of these colours and 8 bits, which is not read"),
         (9, 1, r"its pixels are ICC L\*a\*b\*, which is not read; convert it to RGB or grey"),
         (32803, 1, "the mosaic of a raw file"),
         (777, 1, "colours of the unknown kind 777"),

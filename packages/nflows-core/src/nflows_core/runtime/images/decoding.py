@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from nflows_core.runtime.images import gif, png, webp
+from nflows_core.runtime.images import gif, jpeg, png, webp
 from nflows_core.runtime.images.limits import check_bytes, check_density, check_size
 from nflows_core.runtime.images.orientation import upright, upright_size
 from nflows_core.runtime.images.picture import PictureError, check_count
@@ -39,6 +39,8 @@ def open_image(file: IO[bytes], limit: int) -> Iterator[Image.Image]:
         check_size(*image.size, limit)
         kind = str(image.format)
         check_density(kind, *image.size, png.bits_per_pixel(file) if kind == "PNG" else 1, size)
+        if kind in ("JPEG", "MPO"):
+            jpeg.check_scans(file, *image.size)
         # The further pictures of an MPO are previews, or what the other eye sees. Those of a GIF are counted above.
         check_count(1 if kind in ("MPO", "GIF", "TIFF") else getattr(image, "n_frames", 1))
         yield image

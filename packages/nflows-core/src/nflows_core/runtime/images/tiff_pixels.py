@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.images import jpeg, webp
 from nflows_core.runtime.images.codecs import import_tifffile
 from nflows_core.runtime.images.orientation import Box
 from nflows_core.runtime.images.picture import PictureError
-from nflows_core.runtime.images.tiff_storage import ASSOCIATED, MIN_IS_WHITE, SEPARATE, Storage
+from nflows_core.runtime.images.tiff_storage import ASSOCIATED, JPEG, MIN_IS_WHITE, SEPARATE, WEBP, Storage
 
 _MOST_PART = 2**26
 _BAND = 2**20
@@ -70,11 +72,9 @@ class TiffPixels:
         top, left, rows, columns = box
         pixels = np.empty((rows, columns, self.shape[2]), self.dtype)
         for index in self._parts(box):
-            data, (plane, _, at, across, _), _ = self._page.decode(
-                self._bytes(self._page.dataoffsets[index], self._page.databytecounts[index]),
-                index,
-                jpegtables=self._page.jpegtables,
-            )
+            packed = self._bytes(self._page.dataoffsets[index], self._page.databytecounts[index])
+            self._check_part(packed)
+            data, (plane, _, at, across, _), _ = self._page.decode(packed, index, jpegtables=self._page.jpegtables)
             part = data[0]
             first, last = max(at, top), min(at + part.shape[0], top + rows)
             begin, end = max(across, left), min(across + part.shape[1], left + columns)
@@ -91,6 +91,18 @@ class TiffPixels:
             for row in range(top // height, (top + rows - 1) // height + 1):
                 for column in range(left // width, (left + columns - 1) // width + 1):
                     yield (plane * down + row) * across + column
+
+    def _check_part(self, packed: bytes) -> None:
+        """A part that is a picture file of its own has a size of its own, which its decoder goes by."""
+        kind = {JPEG: jpeg, WEBP: webp}.get(self.storage.compression)
+        if kind is None:
+            return
+        height, width = self.storage.part
+        claimed = kind.size(io.BytesIO(packed))
+        if claimed[0] > width or claimed[1] > height:
+            raise PictureError(f"damaged: a part of {claimed[0]} x {claimed[1]} pixels for one of {width} x {height}")
+        if kind is jpeg:
+            jpeg.check_scans(io.BytesIO(packed), width, height)
 
     def _bytes(self, start: int, size: int) -> bytes:
         handle = self._page.parent.filehandle

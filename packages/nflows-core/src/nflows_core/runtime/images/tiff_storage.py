@@ -12,7 +12,7 @@ from nflows_core.runtime.images.limits import check_size
 from nflows_core.runtime.images.picture import PictureError
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8
-UNCOMPRESSED, OLD_JPEG, JPEG = 1, 6, 7
+UNCOMPRESSED, OLD_JPEG, JPEG, WEBP = 1, 6, 7, 50001
 SEPARATE = 2
 """The planar configuration in which each channel is stored by itself."""
 ASSOCIATED, UNASSOCIATED = 1, 2
@@ -30,7 +30,7 @@ _OTHER_COLOURS = {
 }
 _FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _BY_LIBTIFF = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32809, 32946}
-_BY_TIFFFILE = {1, 5, 7, 8, 32773, 32946, 34712, 34887, 34925, 50000, 50001, 50002, 52546}
+_BY_TIFFFILE = {1, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
 _OTHER_PACKINGS = {
     9: "JBIG",
     10: "JBIG",
@@ -39,8 +39,12 @@ _OTHER_PACKINGS = {
     34661: "JBIG",
     34676: "LogLuv",
     34677: "LogLuv",
+    34712: "JPEG 2000",
+    34887: "LERC",
     34892: "lossy JPEG, as DNG has it",
     34934: "JPEG XR",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
 }
 _REC_601 = (0.299, 0.587, 0.114)
 _FULL_RANGE = (0, 255, 128, 255, 128, 255)
@@ -196,8 +200,8 @@ def _check_packing(storage: Storage) -> None:
     if storage.is_for_libtiff or storage.is_plain:
         return
     compression = storage.compression
-    name = _OTHER_PACKINGS.get(compression, f"compression {compression}, of these colours and {storage.bits} bits,")
-    raise PictureError(f"packed by {name} which is not read; save it again with Deflate or LZW")
+    name = _OTHER_PACKINGS.get(compression, f"compression {compression} of these colours and {storage.bits} bits")
+    raise PictureError(f"packed by {name}, which is not read; save it again with Deflate or LZW")
 
 
 def _check_parts(directory: ImageFileDirectory_v2, storage: Storage, size: int) -> None:
