@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from invconv import functional, geometry
+from invconv import functional, geometry, onnx_ops
 from invconv.results import Amplification
 
 __all__ = ["BoundedTaps", "InverseConv2d", "InvertibleConv2d", "UnitAnchor"]
@@ -146,6 +146,11 @@ class _UnitConv2d(nn.Module):
         text = f"{channels}, kernel_size=({kh}, {kw}), groups={channels // group_channels}, corner={corners}"
         return text if self.max_amplification is None else f"{text}, max_amplification={self.max_amplification}"
 
+    def _solve(self, y: Tensor) -> Tensor:
+        if onnx_ops.is_exported():
+            return onnx_ops.inverse_conv2d(y, self.weight, self.corner)
+        return functional.inverse_conv2d(y, self.weight, self.corner)
+
     def logabsdet(self, size: tuple[int, int]) -> Tensor:
         """The log-determinant of ``forward`` on images of this height and width: 0, by construction."""
         geometry.check_size(size, 0)
@@ -179,7 +184,7 @@ class InvertibleConv2d(_UnitConv2d):
         return functional.conv2d(x, self.weight, self.corner)
 
     def inverse(self, y: Tensor) -> Tensor:
-        return functional.inverse_conv2d(y, self.weight, self.corner)
+        return self._solve(y)
 
 
 class InverseConv2d(_UnitConv2d):
@@ -197,7 +202,7 @@ class InverseConv2d(_UnitConv2d):
     """
 
     def forward(self, y: Tensor) -> Tensor:
-        return functional.inverse_conv2d(y, self.weight, self.corner)
+        return self._solve(y)
 
     def inverse(self, x: Tensor) -> Tensor:
         return functional.conv2d(x, self.weight, self.corner)

@@ -131,7 +131,7 @@ def _fixed_point(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor,
     inverses = anchor_inverses(weight, corners)
     if y.numel() == 0:
         return
-    constant = _apply_to_groups(inverses.to(y.dtype), y)
+    constant = apply_to_groups(inverses.to(y.dtype), y)
     kernel = folded(weight, inverses, corners)
     x.copy_(constant)
     tolerance = torch.finfo(y.dtype).eps
@@ -160,7 +160,7 @@ def _dense(y: Tensor, weight: Tensor, corners: tuple[str, ...], x: Tensor, trans
 _METHODS = {"wavefront": _wavefront, "impulse": impulse_ops.solve, "fixed_point": _fixed_point, "dense": _dense}
 
 
-def _apply_to_groups(matrices: Tensor, images: Tensor) -> Tensor:
+def apply_to_groups(matrices: Tensor, images: Tensor) -> Tensor:
     """One matrix for the channels of each group, [G, n, n], on images [B, G n, H, W]."""
     kernel = matrices.flatten(0, 1)[:, :, None, None]
     return F.conv2d(images, kernel, groups=len(matrices))

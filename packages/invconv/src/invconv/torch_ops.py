@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invconv import cuda_ops, torch_methods
+from invconv import cuda_ops, onnx_ops, torch_methods
 from invconv.anchor_ops import anchors
 from invconv.geometry import CORNERS, corner_numbers
 from invconv.method_choice import choose_method
@@ -34,6 +34,11 @@ def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: 
     # A recursion over all pixels needs the mantissa of float32.
     if y.dtype in _HALF:
         return inverse_conv2d(y.float(), weight.float(), corners, method).to(y.dtype)
+    if onnx_ops.is_exported():
+        raise NotImplementedError(
+            "ONNX has no operator for the inverse of a convolution, nor for that of any anchor: export the modules of "
+            "invconv.nn, whose anchors are triangular, so that convolutions can stand for it"
+        )
     if method == "auto":
         method = choose_method(y, weight, corners).method
     if method == "wavefront" and not (y.is_cpu or (y.is_cuda and cuda_ops.has_solver())):

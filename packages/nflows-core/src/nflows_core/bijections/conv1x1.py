@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from invconv import onnx_ops
 from nflows_core.bijections.base import Bijection, Shape
 
 
@@ -42,6 +43,8 @@ class Conv1x1(Bijection):
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         lower, upper = self._triangles()
+        if onnx_ops.is_exported():
+            return _mix(z, onnx_ops.lower_inverse(upper.mT).mT, onnx_ops.lower_inverse(lower), self.permutation.mT)
         y = torch.linalg.solve_triangular(lower, self.permutation.mT, upper=False, unitriangular=True)
         return _mix(z, torch.linalg.solve_triangular(upper, y, upper=True))
 
