@@ -125,5 +125,5 @@ def test_all_images_of_two_idx_files(data_folder: Path) -> None:
 
 
 def test_a_device_is_no_data_set() -> None:
-    with pytest.raises(DataError, match="/dev/null: no file and no folder, but a device"):
+    with pytest.raises(DataError, match="/dev/null: a device or a pipe"):
         read_images("/dev/null", "train")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
+from likelihoods import Likelihoods
 from nflows_core.flow import Flow
 from nflows_core.models import MODELS, argument_names, build
 from nflows_core.runs import load_run
@@ -78,21 +79,6 @@ def test_built_without_memory_and_filled_by_a_state_dict(model: str) -> None:
     other.load_state_dict(flow.state_dict())
     assert_same(flow, other)
     assert {tensor.device.type for tensor in other.to("meta").state_dict().values()} == {"meta"}
-
-
-class Likelihoods(Dataset[Tensor]):
-    """Data that a flow computes in the workers."""
-
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-
-    def __len__(self) -> int:
-        return 4
-
-    def __getitem__(self, index: int) -> Tensor:
-        torch.set_num_threads(1)
-        with torch.no_grad():
-            return self.flow.log_prob(torch.full((1, *SHAPE), index / 4))[0]
 
 
 def test_workers_get_it() -> None:

@@ -15,7 +15,7 @@ from nflows_core.latents import read_attributes
 from nflows_core.runs import read_run, report, save_run
 from nflows_core.runs.edits import edit_pictures, interpolate_pictures
 from nflows_core.runs.experiment import resume, train
-from nflows_core.runs.pictures import save_samples
+from nflows_core.runs.samples import save_samples
 from nflows_core.runtime.images import read_picture, write_picture
 from nflows_core.runtime.jobs import plan_batch
 from nflows_core.runtime.tensors import read_tensors, write_tensors
@@ -24,6 +24,7 @@ from nflows_core.training.curve import read_curve
 
 ROOMS = ["data", "evaluation", "latents", "models", "runs", "training", "runtime.images"]
 MODULES = ["runs.comparison", "runs.edits", "runs.experiment", "runs.folder", "runs.pictures", "runs.report", "shipped"]
+MODULES += ["runs.samples", "runs.scores"]
 MODULES += ["runtime.files", "runtime.jobs", "runtime.report", "runtime.tensors"]
 
 

@@ -48,7 +48,7 @@ def test_a_command_samples_it_and_measures_data_that_it_is_given(
     assert call("sample", run, "-n", 4, "--class", "b", "-o", tmp_path / "b.png") == 0
     assert read_picture(tmp_path / "b.png").pixels.shape[:2] > (16, 16)
     assert call("eval", run) == 2
-    assert "images in memory: no such file or folder; give images" in capsys.readouterr().err
+    assert "was trained on images in memory; give as data where it is now" in capsys.readouterr().err
     assert call("eval", run, "digits") == 2
     assert "the flow knows no class '0'; its classes are a, b, c" in capsys.readouterr().err
 

@@ -83,8 +83,7 @@ def _read_file(path: Path, split: SplitName | None, reading: Reading) -> Images:
         return read_tar(path, split, reading)
     if path.suffix == ".npy":
         return read_npy(path, split)
-    kind = "not a data set" if path.is_file() else "no file and no folder, but a device or the like"
-    raise DataError(f"{path}: {kind}; give a folder of pictures, a tar archive, a .npy array or an IDX file")
+    raise DataError(f"{path}: not a data set; give a folder of pictures, a tar archive, a .npy array or an IDX file")
 
 
 def _files_of_splits(folder: Path) -> dict[SplitName, Path] | None:

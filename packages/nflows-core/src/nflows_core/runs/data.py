@@ -12,7 +12,7 @@ from nflows_core.data.fingerprint import Fingerprint
 from nflows_core.data.images import DataError, Images
 from nflows_core.data.read import read_as
 from nflows_core.data.split import SplitName
-from nflows_core.runs.folder import Run
+from nflows_core.runs.folder import IN_MEMORY, Run
 
 DEMO_SET = "digits"
 TRAIN_AGAIN = "train a new run on these"
@@ -83,4 +83,5 @@ def warn_of_unknown(folder: Path, run: Run) -> None:
 def _missing(folder: Path, place: str) -> str:
     if folder.name in shipped.names() and folder == shipped.find_run(folder.name):
         return f"{folder.name} comes with the package, but not its data ({place}); give images as `data`"
-    return f"{folder} was trained on {place}, which is not there; give as data where it is now"
+    where = place if place == IN_MEMORY else f"{place}, which is not there"
+    return f"{folder} was trained on {where}; give as data where it is now"

@@ -62,8 +62,8 @@ def train(
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
     folder = Path(folder)
-    refuse_taken(folder, overwrite)
     refuse_inside(folder, data)
+    refuse_taken(folder, overwrite)
     check_chosen(arguments)
     reading = Reading(size, bits, splits, skip_others)
     images, test = read_as(data, "train", reading), read_as(data, "test", reading)

@@ -24,7 +24,7 @@ BLOCK = 100
 
 def save_samples(
     flow: Flow,
-    path: Path,
+    path: str | Path,
     n: int,
     *,
     temperature: float = 1.0,
@@ -55,6 +55,7 @@ def save_samples(
     Raises:
         FileExistsError: The folder is not empty.
     """
+    path = Path(path)
     n = n if rows.context is None else len(rows.context)
     batches = Finite(draw(flow, n, temperature=temperature, seed=seed, context=rows.context, batch_size=batch_size))
     if path.suffix == ".npy":

@@ -37,16 +37,16 @@ SHOWN = 64
 
 
 def score_pictures(
-    folder: Path,
+    folder: str | Path,
     data: Sequence[str],
-    path: Path,
+    path: str | Path,
     *,
     draws: int = 4,
     seed: int = 0,
     batch_size: int = 100,
     reading: Reading = READ_AS_IT_IS,
     sort: bool = False,
-    sheet: Path | None = None,
+    sheet: str | Path | None = None,
 ) -> dict[str, Any]:
     """Writes the log-density of each picture under the flow of a run; see `log_probs`.
 
@@ -69,6 +69,7 @@ def score_pictures(
         DataError: The pictures cannot be used.
         ValueError: They do not fit the flow, or the file has another suffix.
     """
+    folder, path = Path(folder), Path(path)
     _check_output(path, data)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)
@@ -82,7 +83,7 @@ def score_pictures(
         write_array(path, [scores[order].numpy()], (), np.float64)
         _write_names(path, [rows[i]["image"] for i in order])
     if sheet is not None:
-        _write_sheet(sheet, images[unlikely[:SHOWN]])
+        _write_sheet(Path(sheet), images[unlikely[:SHOWN]])
     finite = scores[scores.isfinite()]
     return {
         "images": len(images),
@@ -94,9 +95,9 @@ def score_pictures(
 
 
 def encode_pictures(
-    folder: Path,
+    folder: str | Path,
     data: Sequence[str],
-    path: Path,
+    path: str | Path,
     *,
     seed: int = 0,
     batch_size: int = 100,
@@ -122,6 +123,7 @@ def encode_pictures(
         DataError: The pictures cannot be used.
         ValueError: They do not fit the flow, or the file has another suffix.
     """
+    folder, path = Path(folder), Path(path)
     _check_output(path, data)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)

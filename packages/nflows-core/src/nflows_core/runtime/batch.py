@@ -3,8 +3,7 @@
 Example:
     >>> from tempfile import TemporaryDirectory
     >>> from nflows_core.runtime.files import atomic_write
-    >>> from nflows_core.runtime.foreign_text import visible
-from nflows_core.runtime.jobs import plan_batch
+    >>> from nflows_core.runtime.jobs import plan_batch
     >>> def shout(source: Path, target: Path) -> None:
     ...     with atomic_write(target, "w") as file:
     ...         file.write(source.read_text().upper())

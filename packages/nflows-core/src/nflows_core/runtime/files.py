@@ -54,20 +54,22 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
     _sync_folder(target.parent)
 
 
-def require_regular(path: Path) -> Path:
+def require_regular(path: str | Path) -> Path:
     """The path of a file that can be read to its end.
 
     Raises:
         OSError: There is no such file, or it is a device or a pipe: reading one may never end.
     """
+    path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "is a folder, a device or a pipe, and no file", str(path))
     return path
 
 
 @contextmanager
-def unicode_name(path: Path) -> Iterator[Path]:
+def unicode_name(path: str | Path) -> Iterator[Path]:
     """A name of an existing file for libraries that open none that is no Unicode, until the block ends."""
+    path = Path(path)
     try:
         str(path).encode()
     except UnicodeEncodeError:
