@@ -138,6 +138,14 @@ def test_a_folder_with_files_is_left_alone(folder: Path, tmp_path: Path, capsys:
     assert (tmp_path / "000000.png").read_text() == "mine"
 
 
+def test_other_names_are_refused_before_anything_is_drawn(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(Flow, "decode")
+    assert call("sample", folder, "-o", tmp_path / "s.txt") == 2
+    assert "s.txt: end it in .png for one picture, in .npy for an array, or without ." in capsys.readouterr().err
+
+
 def test_an_array_is_whole_or_not_there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "s.npy", np.zeros(3))
     decode, calls = Flow.decode, []

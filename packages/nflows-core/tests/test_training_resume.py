@@ -20,7 +20,16 @@ from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.runtime.tensors import read_tensors, write_tensors
 from nflows_core.testing import one_thread
-from nflows_core.training import CheckpointError, FlowLikelihood, StepMetrics, Trainer, TrainingConfig
+from nflows_core.training import (
+    Autoencoder,
+    CheckpointError,
+    EngineConfig,
+    FlowLikelihood,
+    Reconstruction,
+    StepMetrics,
+    Trainer,
+    TrainingConfig,
+)
 from nflows_core.training.batches.images import ImageBatch
 from nflows_core.training.loop import Progress
 
@@ -185,6 +194,26 @@ def test_other_batches_are_refused(uninterrupted: Path) -> None:
         trainer(uninterrupted, config=config).fit(resume=True)
     with pytest.raises(CheckpointError, match="images was 40 and is 48"):
         Trainer(FlowLikelihood(tiny_flow(), some_images(48), CONFIG), uninterrupted).fit(resume=True)
+
+
+def test_as_many_other_images_are_refused(uninterrupted: Path) -> None:
+    images = some_images()
+    brighter = replace(images, pixels=images.pixels + 1)
+    with pytest.raises(CheckpointError, match=r"made of other data: content was \w{8} and is \w{8}\. "):
+        Trainer(FlowLikelihood(tiny_flow(), brighter, CONFIG, images), uninterrupted).fit(resume=True)
+
+
+def test_as_many_other_vectors_are_refused(tmp_path: Path) -> None:
+    def train(x: torch.Tensor) -> None:
+        torch.manual_seed(0)
+        model = Autoencoder(torch.nn.Linear(3, 2), torch.nn.Linear(2, 3))
+        Trainer(Reconstruction(model, x, EngineConfig(epochs=1, batch_size=8)), tmp_path).fit(resume=True)
+
+    x = torch.randn(16, 3)
+    train(x)
+    train(x.clone())
+    with pytest.raises(CheckpointError, match="content was"):
+        train(x + 1e-6)
 
 
 def test_another_model_is_refused(uninterrupted: Path) -> None:

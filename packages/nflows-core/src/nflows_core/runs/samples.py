@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nflows_core.data.others import is_named_as_picture
 from nflows_core.distributions.dequantization import to_8_bits
 from nflows_core.evaluation import crossed_out, image_grid
 from nflows_core.flow import Flow
@@ -54,8 +55,10 @@ def save_samples(
 
     Raises:
         FileExistsError: The folder is not empty.
+        ValueError: The name has another suffix.
     """
     path = Path(path)
+    _check_name(path)
     n = n if rows.context is None else len(rows.context)
     batches = Finite(draw(flow, n, temperature=temperature, seed=seed, context=rows.context, batch_size=batch_size))
     if path.suffix == ".npy":
@@ -113,6 +116,12 @@ class Finite:
         for numbers, batch in self.all():
             kept = _is_finite(batch)
             yield numbers[kept].tolist(), batch[kept.to(batch.device)]
+
+
+def _check_name(path: Path) -> None:
+    """Before anything is drawn, for many samples take long."""
+    if path.suffix not in ("", ".npy") and not path.is_dir() and not is_named_as_picture(path.name):
+        raise ValueError(f"{path}: end it in .png for one picture, in .npy for an array, or without . for a folder")
 
 
 def _is_finite(batch: Tensor) -> Tensor:
