@@ -91,6 +91,18 @@ def test_a_foreign_configuration_is_refused(tmp_path: Path, content: str) -> Non
         read_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("bits", "five"), ("bits", 9), ("splits", 5), ("splits", "train"), ("size", -1), ("fingerprint", {"train": {}})],
+)
+def test_a_foreign_way_of_reading_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    save_run(tmp_path, RUN)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, key: value}))
+    with pytest.raises(RunError, match=r"config\.json does not describe a run of this version"):
+        read_run(tmp_path)
+
+
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:
     save_run(tmp_path, replace(RUN, model="glo"))
     with pytest.raises(RunError, match=r"config\.json: no model is called 'glo'; there are cinc, .*, tiny, "):

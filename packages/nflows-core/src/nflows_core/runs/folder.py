@@ -83,6 +83,9 @@ class Run:
     skip_others: bool = False
     fingerprint: Mapping[str, Fingerprint] | None = None
 
+    def __post_init__(self) -> None:
+        Reading(self.size, self.bits, self.splits, self.skip_others)  # which checks them
+
     @property
     def reading(self) -> Reading:
         """How the data set is read."""
