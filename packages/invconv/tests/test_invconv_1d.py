@@ -74,6 +74,27 @@ def test_tensors_of_every_method_and_their_gradients(rng):
     assert torch.autograd.gradcheck(lambda y, weight: invconv.inverse_conv1d(y, weight, sides), (y, weight))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # forward mode's own doing
+@pytest.mark.parametrize("order", [1, 2, 5])
+@pytest.mark.parametrize(("signals", "channels"), [(1, 1), (3, 1), (2, 3)])
+@pytest.mark.parametrize("by", ["signal", "coefficients", "both"])
+@pytest.mark.parametrize("method", ["auto", "fixed_point"])
+def test_an_all_pole_filter_has_every_derivative(rng, order, signals, channels, by, method):
+    """What torchlpc, the filter of linear predictive coding, checks of its own: both orders, modes, and batches."""
+    torch = pytest.importorskip("torch")
+    weight = torch.from_numpy(filters(rng, channels, 1, order + 1, ["left"] * channels))
+    y = torch.from_numpy(rng.normal(size=(signals, channels, 12)))
+    y.requires_grad_(by != "coefficients")
+    weight.requires_grad_(by != "signal")
+
+    def lfilter(y, weight):
+        return invconv.inverse_conv1d(y, weight, ["left"] * channels, method)
+
+    checks = {"check_forward_ad": True, "check_batched_grad": True, "check_batched_forward_grad": True}
+    assert torch.autograd.gradcheck(lfilter, (y, weight), **checks, fast_mode=True)
+    assert torch.autograd.gradgradcheck(lfilter, (y, weight), check_batched_grad=True, fast_mode=True)
+
+
 @pytest.mark.parametrize("function", [invconv.conv1d, invconv.inverse_conv1d])
 @pytest.mark.parametrize(
     ("shape", "weight_shape", "side", "error", "message"),

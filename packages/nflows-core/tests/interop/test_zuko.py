@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Normal, Transform, constraints
+from torch.distributions import Normal, Transform
 from zuko.distributions import NormalizingFlow
 from zuko.transforms import ComposedTransform, MonotonicRQSTransform
 
@@ -16,29 +16,9 @@ from nflows_core.bijections import AffineCoupling, Bijection, Composition, Conv1
 from nflows_core.bijections.channel_spline import channel_spline
 from nflows_core.bijections.spline_coupling import entry_spline, inverse_entry_spline
 from nflows_core.flow import Flow
+from torch_transforms import Adapter
 
 SHAPE = (4, 2, 2)
-
-
-class Adapter(Transform):
-    """A bijection given its context as a transform of PyTorch's distributions, which zuko's transforms are."""
-
-    domain = codomain = constraints.independent(constraints.real, 3)
-    bijective = True
-
-    def __init__(self, bijection: Bijection, context: Tensor | None = None) -> None:
-        super().__init__()
-        self.bijection = bijection
-        self.context = context
-
-    def _call(self, x: Tensor) -> Tensor:
-        return self.bijection(x, self.context)[0]
-
-    def _inverse(self, y: Tensor) -> Tensor:
-        return self.bijection.inverse(y, self.context)
-
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.bijection(x, self.context)[1]
 
 
 def logabsdet(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
