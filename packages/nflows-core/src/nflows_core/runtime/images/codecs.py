@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import Any
+
+# tifffile logs what is odd in a file, which without a handler would stand on the terminal; what is wrong is an error.
+_NOWHERE = logging.NullHandler()
 
 
 def has_codecs() -> bool:
@@ -24,6 +28,7 @@ def import_tifffile() -> Any:
         import tifffile
     except ModuleNotFoundError as error:
         raise _missing() from error
+    logging.getLogger("tifffile").addHandler(_NOWHERE)
     return tifffile
 
 

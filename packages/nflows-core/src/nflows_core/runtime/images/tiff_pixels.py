@@ -34,8 +34,7 @@ class TiffPixels:
         self.storage, self._page = storage, page
         self.shape = (storage.height, storage.width, storage.samples)
         self.dtype = np.dtype(np.uint16 if storage.is_deep else np.uint8)
-        if page.size != math.prod(self.shape):
-            raise PictureError("damaged: its tags contradict each other")
+        _check_agreement(page, storage)
         # Rows that stand one behind the other need no decoder.
         self._is_raw = bool(page.is_contiguous) and page.fillorder == 1 and page.predictor == 1
 
@@ -71,26 +70,29 @@ class TiffPixels:
     def _decoded(self, box: Box) -> NDArray[Any]:
         top, left, rows, columns = box
         pixels = np.empty((rows, columns, self.shape[2]), self.dtype)
-        for index in self._parts(box):
+        for index, plane, at, across in self._parts(box):
             packed = self._bytes(self._page.dataoffsets[index], self._page.databytecounts[index])
             self._check_part(packed)
-            data, (plane, _, at, across, _), _ = self._page.decode(packed, index, jpegtables=self._page.jpegtables)
-            part = data[0]
-            first, last = max(at, top), min(at + part.shape[0], top + rows)
-            begin, end = max(across, left), min(across + part.shape[1], left + columns)
-            target = pixels[first - top : last - top, begin - left : end - left, plane : plane + part.shape[2]]
-            target[:] = part[first - at : last - at, begin - across : end - across]
+            part = self._page.decode(packed, index, jpegtables=self._page.jpegtables)[0][0]
+            first, last = max(at, top), min(at + self.storage.part[0], top + rows)
+            begin, end = max(across, left), min(across + self.storage.part[1], left + columns)
+            channels = slice(plane, plane + 1) if self.storage.planar == SEPARATE else slice(None)
+            target = pixels[first - top : last - top, begin - left : end - left, channels]
+            values = part[first - at : last - at, begin - across : end - across]
+            if values.shape != target.shape:  # which would leave pixels of the array as they were
+                raise PictureError("damaged: a part of its pixels is of another size than its tags say")
+            target[:] = values
         return pixels
 
-    def _parts(self, box: Box) -> Iterator[int]:
-        """The numbers of the tiles or strips that hold a part of ``box``."""
+    def _parts(self, box: Box) -> Iterator[tuple[int, int, int, int]]:
+        """The tiles or strips that hold a part of ``box``: number, channel, top and left."""
         top, left, rows, columns = box
         height, width = self.storage.part
         down, across = (-(-length // side) for length, side in zip(self.shape, self.storage.part, strict=False))
         for plane in range(self.shape[2] if self.storage.planar == SEPARATE else 1):
             for row in range(top // height, (top + rows - 1) // height + 1):
                 for column in range(left // width, (left + columns - 1) // width + 1):
-                    yield (plane * down + row) * across + column
+                    yield (plane * down + row) * across + column, plane, row * height, column * width
 
     def _check_part(self, packed: bytes) -> None:
         """A part that is a picture file of its own has a size of its own, which its decoder goes by."""
@@ -120,6 +122,16 @@ def open_pixels(file: IO[bytes], storage: Storage) -> Iterator[TiffPixels]:
     file.seek(0)
     with tifffile.TiffFile(file) as content:
         yield TiffPixels(content.pages[0], storage)
+
+
+def _check_agreement(page: Any, storage: Storage) -> None:
+    """That tifffile, which decodes, reads the tags as Pillow does, by which they were checked."""
+    planar = int(page.planarconfig or 1) if storage.samples > 1 else storage.planar
+    theirs = page.imagelength, page.imagewidth, page.bitspersample, page.samplesperpixel, page.photometric, planar
+    ours = storage.height, storage.width, storage.bits, storage.samples, storage.photometric, storage.planar
+    tile = (page.tilelength, page.tilewidth) if page.is_tiled else storage.part
+    if theirs != ours or tile != storage.part or page.compression != storage.compression or page.size != storage.size:
+        raise PictureError("damaged: its tags contradict each other")
 
 
 def _unmultiply(pixels: NDArray[np.uint8 | np.uint16]) -> None:

@@ -78,6 +78,11 @@ class Storage:
     part: tuple[int, int]
 
     @property
+    def size(self) -> int:
+        """The number of all samples."""
+        return self.height * self.width * self.samples
+
+    @property
     def is_deep(self) -> bool:
         return self.bits > 8
 
