@@ -376,3 +376,17 @@ def test_errors_of_the_block_stay_as_they_are(tmp_path: Path) -> None:
     store(tmp_path / "a.tif", noise((5, 6, 1)))
     with pytest.raises(KeyError, match="mine"), PictureFile(tmp_path / "a.tif"):
         raise KeyError("mine")
+
+
+@pytest.mark.parametrize("tag", [(256, 4, 1, 4), (257, 4, 1, 4), (262, 3, 1, 0), (277, 3, 1, 1), (278, 4, 1, 2)])
+def test_tags_that_come_twice_leave_no_pixel_to_chance(tmp_path: Path, tag: tuple[int, int, int, int]) -> None:
+    content = raw(8, 8, 3, 2, zlib.compress(noise((8, 8, 3)).tobytes()), 8, entries=[tag])
+    (tmp_path / "a.tif").write_bytes(content)
+    results = []
+    for _ in range(3):
+        try:
+            results.append(read_picture(tmp_path / "a.tif").pixels.tolist())
+        except PictureError as error:
+            results.append(str(error))
+        noise((8, 8, 30))  # other values in freed memory
+    assert results == 3 * results[:1]
