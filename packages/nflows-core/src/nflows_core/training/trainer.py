@@ -16,6 +16,7 @@ from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.training.interrupts import terminations
 from nflows_core.training.lock import locked
 from nflows_core.training.loop import Progress, TrainingLoop
+from nflows_core.training.memory import memory_advice
 from nflows_core.training.numerics import (
     any_gradient_layout,
     deterministic_convolutions,
@@ -91,6 +92,7 @@ class Trainer(Generic[M, B]):
         Raises:
             FileExistsError: The folder has a checkpoint and ``resume`` is false.
             CheckpointError: The checkpoint cannot be resumed.
+            MemoryError: Memory ran out; the message says which settings need less.
             DivergedError: The loss or its gradient is not finite, or the loss absurd. The weights are those before, but
                 for those of objectives that came earlier in the update; the checkpoint is good.
             FolderInUseError: Another training writes into the folder.
@@ -141,7 +143,7 @@ class Trainer(Generic[M, B]):
         with signals as came, deterministic_convolutions(), generators:
             loop = self._loop(accelerator, came)
             precision = network_precision(self.task.model, self.config.mixed_precision, device)
-            with precision, self.task.running(), any_gradient_layout():
+            with memory_advice(self.config), precision, self.task.running(), any_gradient_layout():
                 return loop.run()
 
     def _accelerator(self) -> Accelerator:
