@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from nflows_core.bijections import Bijection
 
 MAGNITUDES = tuple(10.0**power for power in range(-30, 31, 5))
+"""The magnitudes of values that every bijection is to take, 1e-30 to 1e30."""
 
 
 def check_magnitudes(bijection: Bijection, context: Tensor | None = None) -> None:
