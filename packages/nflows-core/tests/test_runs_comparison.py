@@ -139,3 +139,18 @@ def test_refuses_a_model_that_cannot_be(
 def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(tmp_path, "glow", "glow") == ExitCode.USAGE
     assert "glow is given twice" in capsys.readouterr().err
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.csv").write_text("mine")
+    assert bench(tmp_path, "glow") == ExitCode.USAGE
+    assert "has files that no nflows command made, such as rows.csv" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_comparison_that_was_stopped_before_its_report_goes_on(own: Path) -> None:
+    for name in ("report.json", "report.html", "rows.csv"):
+        (own / name).unlink()
+    before = (own / "glow" / "model.safetensors").read_bytes()
+    assert bench(own, "glow") == ExitCode.DONE
+    assert (own / "glow" / "model.safetensors").read_bytes() == before

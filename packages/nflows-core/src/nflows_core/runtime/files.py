@@ -28,7 +28,8 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
     killed has left is removed by the next one that writes into the folder.
 
     The new file has the permissions of the old one, and its owner where the system lets us; further names of the old
-    one (hard links) keep the old content, and extended attributes are not carried over.
+    one (hard links) keep the old content, and extended attributes are not carried over. An old one that may only be
+    read is replaced too, as by every program that renames: the folder decides.
 
     Arguments:
         path: The file to write; a link stays a link, and what it points to is replaced.
