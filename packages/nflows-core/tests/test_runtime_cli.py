@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -328,6 +329,19 @@ def test_no_error_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
         r"nflows: error: \x1b]0;pwned\x07\u202e.png is damaged",
         r"nflows: error: \x1b]0;pwned\x07\u202e.png\nnext: no such file; check the path",
     ]
+
+
+def test_no_warning_and_no_traceback_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    def act() -> None:
+        # Pytest keeps warnings from being shown, and not from being put in words.
+        click.echo(warnings.formatwarning("\x1b[2Ja.png is old", UserWarning, __file__, 1), err=True)
+        raise ValueError("\x1b[2Jb.png is damaged")
+
+    assert run(Application("nflows", commands={"act": Command("act", callback=act)}), ["act", "--debug"]) == 2
+    error = capsys.readouterr().err
+    assert "\x1b" not in error
+    assert r"nflows: warning: \x1b[2Ja.png is old" in error
+    assert r"ValueError: \x1b[2Jb.png is damaged" in error
 
 
 def test_no_progress_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,7 @@ from typing import Any, TextIO
 import click
 
 from nflows_core.runtime.errors import CommandError, ExitCode, Terminated, explain
+from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.memory import is_out_of_memory
 from nflows_core.runtime.report import report_json
 from nflows_core.runtime.terminal import echo
@@ -174,7 +175,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         return ExitCode.USAGE
     except (Exception, KeyboardInterrupt, Terminated) as error:
         if invocation.debug:
-            traceback.print_exc()
+            echo(traceback.format_exc().rstrip(), err=True)
         message, exit_code = explain(error)
         echo(f"nflows: error: {_speaker()}{message}", err=True)
         return exit_code
@@ -211,7 +212,7 @@ def _ended_by_signals() -> Iterator[None]:
 def _plain_warnings() -> Iterator[None]:
     """Shows a warning as errors are shown: where in the code it was raised helps nobody on a command line."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_, **__: f"nflows: warning: {_speaker()}{message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"nflows: warning: {_speaker()}{visible(message)}\n"
     try:
         yield
     finally:
