@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from nflows_core.runtime.images import Metadata, Picture
 
+RESOLUTION = (282, 283, 296)
 MAKE, ORIENTATION, DATE, MAKER_NOTE, WIDTH = 271, 274, 36867, 37500, 40962
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"

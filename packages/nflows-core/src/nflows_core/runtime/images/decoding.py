@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from nflows_core.runtime.images import gif, jpeg, png, webp
+from nflows_core.runtime.images.containers.png import is_png, pixels_only
 from nflows_core.runtime.images.limits import check_bytes, check_density, check_size
 from nflows_core.runtime.images.orientation import upright, upright_size
 from nflows_core.runtime.images.picture import PictureError, check_count
@@ -34,8 +36,10 @@ def open_image(file: IO[bytes], limit: int) -> Iterator[Image.Image]:
     """Pillow's image of a file with one picture of at most ``limit`` pixels; nothing is decoded."""
     _check_head(file, limit)
     size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    with _own_limit(), Image.open(file, formats=FORMATS) as image:
+    # Pillow would read the texts of a PNG, and stumble over some.
+    source = io.BytesIO(pixels_only(file)) if is_png(file) else file
+    source.seek(0)
+    with _own_limit(), Image.open(source, formats=FORMATS) as image:
         check_size(*image.size, limit)
         kind = str(image.format)
         check_density(kind, *image.size, png.bits_per_pixel(file) if kind == "PNG" else 1, size)
@@ -46,16 +50,26 @@ def open_image(file: IO[bytes], limit: int) -> Iterator[Image.Image]:
         yield image
 
 
-def pixels_of(image: Image.Image, orientation: int = 1) -> tuple[NDArray[np.uint8], bytes | None]:
-    """The upright pixels of 8 bits of what Pillow loads, and the colour profile that they have now."""
+def pixels_of(image: Image.Image, orientation: int, inks: bytes | None) -> tuple[NDArray[np.uint8], bool]:
+    """The upright pixels of 8 bits of what Pillow loads, and whether they were converted to sRGB.
+
+    Arguments:
+        image: The opened image.
+        orientation: How its pixels lie.
+        inks: The profile by which CMYK is converted.
+    """
     image.load()
-    icc = image.info.get("icc_profile")
     if image.mode in _CONVERTED:
-        return _in_bands(image, 3, _to_srgb(image, icc), orientation), None
+        return _in_bands(image, 3, _to_srgb(image, inks), orientation), True
     if image.mode not in _GREY + _COLOUR:
         raise PictureError(f"pixels of mode {image.mode} are neither 8-bit nor 16-bit; convert it first")
     mode = ("L" if image.mode in _GREY else "RGB") + ("A" if image.has_transparency_data else "")
-    return _in_bands(image, len(mode), lambda band: band if band.mode == mode else band.convert(mode), orientation), icc
+    convert = partial(_in_mode, mode)
+    return _in_bands(image, len(mode), convert, orientation), False
+
+
+def _in_mode(mode: str, band: Image.Image) -> Image.Image:
+    return band if band.mode == mode else band.convert(mode)
 
 
 def _in_bands(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nflows_core.runtime.images.metadata import Metadata
+from nflows_core.runtime.images.colour.icc import reduced
+from nflows_core.runtime.images.metadata import Metadata, Policy
 
 _CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGB and alpha"}
 # The colour space in the header of an ICC profile (ICC.1:2022, section 7.2.6).
@@ -28,7 +29,7 @@ class Picture:
             Alpha is straight: colours are not multiplied by it.
         icc: The colour profile; without one, colours are sRGB by convention.
         dpi: Pixels an inch, across and down.
-        metadata: The file's words about the picture: EXIF, XMP, IPTC and texts.
+        metadata: The file's words about the picture: EXIF, XMP, IPTC and texts, and the policy that they are under.
 
     Raises:
         ValueError: Pixels of another shape or type, or a profile for other channels.
@@ -44,6 +45,17 @@ class Picture:
         if self.icc is not None and not is_profile_for(self.channels, self.icc):
             space = self.icc[16:20].decode("ascii", "replace").strip()
             raise ValueError(f"icc: a profile for {space or 'no'} pixels, but these are {_CHANNELS[self.channels]}")
+
+    def under(self, policy: Policy) -> Picture:
+        """The picture with no more than ``policy`` lets through of what is said of it, which `write_picture` enforces.
+
+        Its colour profile then has its colours only: a scanner's may name its owner, and its serial number.
+
+        Raises:
+            ValueError: There is no such policy.
+        """
+        metadata = self.metadata.under(policy)
+        return replace(self, icc=self.icc and (self.icc if policy == "keep" else reduced(self.icc)), metadata=metadata)
 
     @property
     def channels(self) -> int:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.images import tiff_reading
+from nflows_core.runtime.images.finding import find
 from nflows_core.runtime.images.limits import pixel_limit
 from nflows_core.runtime.images.orientation import Box, stored_box, upright, upright_size
 from nflows_core.runtime.images.picture import Picture, PictureError, blank_pixels
-from nflows_core.runtime.images.reading import decode_picture, explaining, read_tiff, tiff_picture
+from nflows_core.runtime.images.reading import decode_picture, explaining, picture_of, read_tiff
 from nflows_core.runtime.images.tiff_pixels import open_pixels
 
 T = TypeVar("T")
@@ -105,21 +106,22 @@ def _open(file: IO[bytes], limit: int, opened: ExitStack) -> tuple[Picture, Part
     """What the file says, and the function of its parts."""
     if not tiff_reading.is_tiff(file):
         return _whole(file, limit)
-    first, storage = read_tiff(file, limit)
+    _, storage = read_tiff(file, limit)
     if not storage.is_plain:
         return _whole(file, limit)
     stored = opened.enter_context(open_pixels(file, storage))
     if not stored.is_in_parts:
         return _whole(file, limit)
     height, width, channels = stored.shape
-    turn = tiff_reading.orientation(first)
+    found = find(file)
+    turn = found.orientation
     size = upright_size(height, width, turn)
     blank = blank_pixels(*size, channels, stored.dtype)
 
     def part(box: Box) -> NDArray[np.uint8 | np.uint16]:
         return np.ascontiguousarray(upright(stored.read(stored_box(box, *size, turn)), turn))
 
-    return tiff_picture(file, first, blank, tiff_reading.icc(first)), part
+    return picture_of(blank, False, found), part
 
 
 def _whole(file: IO[bytes], limit: int) -> tuple[Picture, Part]:

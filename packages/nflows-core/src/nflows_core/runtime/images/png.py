@@ -10,14 +10,19 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.images.about import About, state_resolution
 from nflows_core.runtime.images.codecs import import_imagecodecs
+from nflows_core.runtime.images.colour.descriptions import of_srgb
+from nflows_core.runtime.images.colour.icc import tags_of
+from nflows_core.runtime.images.containers.png import SIGNATURE, pack_chunk, pixels_only
 from nflows_core.runtime.images.limits import check_bytes
+from nflows_core.runtime.images.metadata import iptc, texts
+from nflows_core.runtime.images.metadata.exif_block import PREFIX
 from nflows_core.runtime.images.picture import Picture, PictureError
+from nflows_core.runtime.images.resolution import per_metre
 from nflows_core.runtime.images.strips import regrouped
 
-_INCH = 0.0254  # metres
-_HEADER = 33  # signature and IHDR
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = len(SIGNATURE) + 25  # signature and IHDR
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _STRIP = 2**20  # bytes that are filtered at a time
@@ -38,25 +43,15 @@ def bits_per_pixel(file: IO[bytes]) -> int:
 
 def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
     """The pixels, :math:`(H, W, C)`, of a file with 16 bits a sample."""
-    codecs, end = import_imagecodecs(), _end(file)
+    codecs = import_imagecodecs()
     file.seek(16)
     width, height = struct.unpack(">II", file.read(8))
-    check_bytes(width, height, end)
-    file.seek(0)
-    pixels: NDArray[np.uint16] = codecs.png_decode(file.read(end))
+    data = pixels_only(file)
+    check_bytes(width, height, len(data))
+    pixels: NDArray[np.uint16] = codecs.png_decode(data)
     if pixels.dtype != np.uint16:
         raise PictureError("16 bits a sample of a kind that is not read; convert it first")
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
-
-
-def _end(file: IO[bytes]) -> int:
-    """Where the last chunk ends; gigabytes may follow."""
-    end, kind = 8, b""
-    while kind != b"IEND":
-        file.seek(end)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        end += length + 12
-    return end
 
 
 def encode_deep(pixels: NDArray[np.uint16]) -> bytes:
@@ -68,7 +63,7 @@ def encode_deep(pixels: NDArray[np.uint16]) -> bytes:
 def header(picture: Picture) -> bytes:
     """The signature and IHDR."""
     height, width, channels = picture.pixels.shape
-    return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBB3x", width, height, picture.bits, _COLOUR_TYPES[channels]))
+    return SIGNATURE + pack_chunk(b"IHDR", struct.pack(">IIBB3x", width, height, picture.bits, _COLOUR_TYPES[channels]))
 
 
 def write_strips(file: IO[bytes], picture: Picture, strips: Iterable[NDArray[np.uint8 | np.uint16]]) -> None:
@@ -78,9 +73,9 @@ def write_strips(file: IO[bytes], picture: Picture, strips: Iterable[NDArray[np.
     for strip in regrouped(strips, max(1, _STRIP // above.size)):
         rows = np.ascontiguousarray(strip.astype(strip.dtype.newbyteorder(">"))).view(np.uint8).reshape(len(strip), -1)
         if data := packer.compress(_filtered(rows, above, step).tobytes()):
-            file.write(_chunk(b"IDAT", data))
+            file.write(pack_chunk(b"IDAT", data))
         above = rows[-1]
-    file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+    file.write(pack_chunk(b"IDAT", packer.flush()) + pack_chunk(b"IEND", b""))
 
 
 def _filtered(rows: NDArray[np.uint8], above: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
@@ -106,30 +101,72 @@ def _paeth(left: NDArray[np.uint8], up: NDArray[np.uint8], corner: NDArray[np.ui
     return np.where(is_left, left, np.where(to_up <= to_corner, up, corner))
 
 
-def add_chunks(encoded: bytes, picture: Picture, exif: bytes | None) -> bytes:
-    """``encoded`` with the colour profile, resolution and metadata of ``picture``."""
-    chunks = b"".join(_chunk(kind, data) for kind, data in _contents(picture, exif))
-    return encoded[:_HEADER] + chunks + encoded[_HEADER:]
+def add_chunks(encoded: bytes, about: About, channels: int) -> bytes:
+    """``encoded``, pixels of so many channels, with the colour profile, resolution and metadata of ``about``."""
+    chunks = [*_colours(about, channels), *_resolution(about)]
+    if about.exif:
+        chunks.append((b"eXIf", about.exif.removeprefix(PREFIX)))
+    chunks += _texts(about)
+    return b"".join([encoded[:_HEADER], *(pack_chunk(kind, data) for kind, data in chunks), encoded[_HEADER:]])
 
 
-def _contents(picture: Picture, exif: bytes | None) -> list[tuple[bytes, bytes]]:
-    contents = []
-    if picture.icc:
-        contents.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
-    if picture.dpi:
-        contents.append((b"pHYs", struct.pack(">IIB", *(round(dpi / _INCH) for dpi in picture.dpi), 1)))
-    if exif:
-        contents.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    texts = dict(picture.metadata.text)
-    if picture.metadata.xmp:
-        texts["XML:com.adobe.xmp"] = picture.metadata.xmp.decode("utf-8", "replace")
-    return contents + [(b"iTXt", _text(keyword, text)) for keyword, text in texts.items()]
+def _colours(about: About, channels: int) -> list[tuple[bytes, bytes]]:
+    if not about.icc:
+        return []
+    for intent in range(4):
+        if about.icc == of_srgb(intent, channels):
+            return [(b"sRGB", bytes([intent]))]
+    chunks = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(about.icc))]
+    codes = tags_of(about.icc).get(b"cicp", b"")[8:12]
+    return [(b"cICP", codes), *chunks] if len(codes) == 4 and codes[2] == 0 else chunks
 
 
-def _text(keyword: str, text: str) -> bytes:
-    # Not compressed, no language, no translated keyword.
-    return keyword.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text.encode()
+def _resolution(about: About) -> list[tuple[bytes, bytes]]:
+    if about.dots is None:
+        return []
+    stated = per_metre(about.dots)
+    if stated is None:
+        state_resolution(about)
+        return []
+    return [(b"pHYs", struct.pack(">IIB", *stated, 1))]
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def _texts(about: About) -> list[tuple[bytes, bytes]]:
+    chunks = []
+    if about.xmp:
+        try:
+            chunks.append((b"iTXt", _international(texts.XMP_KEYWORD, about.xmp.decode())))
+        except UnicodeDecodeError:
+            about.lose("xmp")
+    if about.iptc:
+        # PNG has no chunk for it; programs read where ImageMagick writes it.
+        profile = texts.as_raw_profile("iptc", iptc.as_resource(about.iptc)).encode()
+        chunks.append((b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile)))
+    for keyword, text in about.texts:
+        try:
+            chunks.append(_text(keyword, text))
+        except UnicodeEncodeError:
+            about.lose(f"text {keyword!r}")
+    return chunks
+
+
+def _text(keyword: str, text: str) -> tuple[bytes, bytes]:
+    """The chunk of a text: what has no other letters than Latin-1 is a tEXt, which all programs read.
+
+    Raises:
+        UnicodeEncodeError: PNG has no place for such a keyword, or the text is no text.
+    """
+    if texts.is_keyword(keyword) and "\0" not in text and all(ord(letter) < 0x100 for letter in text):
+        return b"tEXt", f"{keyword}\0{text}".encode("latin-1")
+    return b"iTXt", _international(keyword, text)
+
+
+def _international(keyword: str, text: str) -> bytes:
+    """The data of a text that is not compressed and has no language.
+
+    Raises:
+        UnicodeEncodeError: PNG has no place for such a keyword, or the text is no text.
+    """
+    if not texts.is_keyword(keyword):
+        raise UnicodeEncodeError("latin-1", keyword, 0, len(keyword), "no keyword of PNG")
+    return keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()

@@ -15,15 +15,15 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from nflows_core.runtime.images import png, tiff_reading, webp
 from nflows_core.runtime.images.codecs import has_codecs
 from nflows_core.runtime.images.decoding import open_image, pixels_of
+from nflows_core.runtime.images.finding import Found, find
 from nflows_core.runtime.images.limits import pixel_limit
-from nflows_core.runtime.images.metadata import Metadata, clean_exif, clean_xmp, ifds_of
 from nflows_core.runtime.images.orientation import upright
-from nflows_core.runtime.images.picture import Picture, PictureError, is_profile_for
+from nflows_core.runtime.images.picture import Picture, PictureError
 from nflows_core.runtime.images.tiff_pixels import open_pixels
 from nflows_core.runtime.images.tiff_storage import Storage, storage_of
 
-_IPTC_RESOURCE = 0x0404
-_MOST_DPI = 1e8  # pixels of a quarter of a nanometre, and the most that PNG holds
+# What turns pixels back that were turned as the orientation says.
+_UNDONE = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
 def read_picture(path: str | Path, max_pixels: int | None = None) -> Picture:
@@ -72,23 +72,17 @@ def explaining() -> Iterator[None]:
 
 def _decode(file: IO[bytes], limit: int) -> Picture:
     with open_image(file, limit) as image:
-        exif = image.getexif()
-        turn = exif.get(ExifTags.Base.Orientation, 1)
+        found = find(file)
         decode = _decoder(image, file)
-        if decode is not webp.read:
-            image.load()  # texts may stand behind the pixels
-        icc = image.info.get("icc_profile")
-        pixels: NDArray[np.uint8 | np.uint16] | None = None
         if decode is None:
-            pixels, icc = pixels_of(image, turn)
-        across, down = image.info.get("dpi", (0, 0))
-        block = clean_exif(exif, ifds_of(exif)) if exif else None
-        metadata = _metadata(image, block)
+            return picture_of(*_by_pillow(image, found, found.orientation), found)
     del image  # which may hold its pixels
-    if decode is not None:
-        pixels = np.ascontiguousarray(upright(decode(file), turn))
-    assert pixels is not None
-    return _picture(pixels, icc, _dpi(across, down, turn), metadata)
+    return picture_of(np.ascontiguousarray(upright(decode(file), found.orientation)), False, found)
+
+
+def _by_pillow(image: Image.Image, found: Found, orientation: int) -> tuple[NDArray[np.uint8], bool]:
+    """The pixels turned by ``orientation``, and whether they were converted to sRGB."""
+    return pixels_of(image, orientation, found.profile_of_inks() if image.mode == "CMYK" else None)
 
 
 def _decoder(image: Image.Image, file: IO[bytes]) -> Callable[[IO[bytes]], NDArray[np.uint8 | np.uint16]] | None:
@@ -100,20 +94,22 @@ def _decoder(image: Image.Image, file: IO[bytes]) -> Callable[[IO[bytes]], NDArr
 
 def _decode_tiff(file: IO[bytes], limit: int) -> Picture:
     first, storage = read_tiff(file, limit)
+    found = find(file)
     is_for_pillow = storage.is_for_libtiff and tiff_reading.is_for_pillow(file)
     if is_for_pillow and not (storage.is_plain and has_codecs()):
         try:
-            with open_image(file, limit) as image:  # which Pillow turns as it loads a TIFF
+            with open_image(file, limit) as image:
                 tiff_reading.mend_palette(image, first)
-                return tiff_picture(file, first, *pixels_of(image))
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1)  # by which Pillow turns as it loads a TIFF
+                stored, is_converted = _by_pillow(image, found, _UNDONE.get(turned, 1))
         except UnidentifiedImageError as error:
             raise PictureError(f"{storage.bits}-bit samples in an order that is not read; convert it first") from error
+        return picture_of(np.ascontiguousarray(upright(stored, found.orientation)), is_converted, found)
     if not storage.is_plain:
         raise PictureError("a big-endian BigTIFF that is neither grey nor RGB; save it again as little-endian")
-    with open_pixels(file, storage) as stored:
-        pixels = stored.read((0, 0, storage.height, storage.width))
-    pixels = np.ascontiguousarray(upright(pixels, tiff_reading.orientation(first)))
-    return tiff_picture(file, first, pixels, tiff_reading.icc(first))
+    with open_pixels(file, storage) as parts:
+        pixels = parts.read((0, 0, storage.height, storage.width))
+    return picture_of(np.ascontiguousarray(upright(pixels, found.orientation)), False, found)
 
 
 def read_tiff(file: IO[bytes], limit: int) -> tuple[tiff_reading.Directory, Storage]:
@@ -122,38 +118,13 @@ def read_tiff(file: IO[bytes], limit: int) -> tuple[tiff_reading.Directory, Stor
     return first, storage_of(first, file.seek(0, io.SEEK_END), limit)
 
 
-def tiff_picture(
-    file: IO[bytes], first: tiff_reading.Directory, pixels: NDArray[np.uint8 | np.uint16], icc: bytes | None
-) -> Picture:
-    """The picture of these upright pixels, with all that the file says."""
-    dpi = _dpi(*tiff_reading.dpi(first), tiff_reading.orientation(first))
-    return _picture(pixels, icc, dpi, tiff_reading.metadata(file, first))
+def picture_of(pixels: NDArray[np.uint8 | np.uint16], is_converted: bool, found: Found) -> Picture:
+    """The picture of these upright pixels, with all that the file says.
 
-
-def _picture(
-    pixels: NDArray[np.uint8 | np.uint16], icc: bytes | None, dpi: tuple[float, float] | None, metadata: Metadata
-) -> Picture:
-    # Programs leave the profile of a colour picture in one that they made grey, where it has no meaning.
-    return Picture(pixels, icc if icc and is_profile_for(pixels.shape[2], icc) else None, dpi, metadata)
-
-
-def _dpi(across: float, down: float, orientation: int) -> tuple[float, float] | None:
-    across, down = float(across), float(down)
-    if not (0 < across < _MOST_DPI and 0 < down < _MOST_DPI):
-        return None
-    return (down, across) if orientation in (5, 6, 7, 8) else (across, down)
-
-
-def _metadata(image: Image.Image, exif: bytes | None) -> Metadata:
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    iptc = image.info.get("photoshop", {}).get(_IPTC_RESOURCE)
-    return Metadata(exif, xmp and clean_xmp(xmp), iptc or None, _text(image))
-
-
-def _text(image: Image.Image) -> dict[str, str]:
-    if image.format == "PNG":
-        return {key: str(value) for key, value in image.text.items() if key != "XML:com.adobe.xmp"}  # type: ignore[attr-defined]
-    comment = image.info.get("comment", b"") if image.format == "JPEG" else b""
-    return {"Comment": comment.decode("utf-8", "replace")} if comment else {}
+    Arguments:
+        pixels: The pixels.
+        is_converted: Whether their colours were converted to sRGB.
+        found: What was found in the file.
+    """
+    icc = None if is_converted else found.profile(pixels.shape[2])
+    return Picture(pixels, icc, found.dpi(), found.metadata())

@@ -9,15 +9,11 @@ from typing import IO, Literal
 from PIL import Image, ImagePalette
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from nflows_core.runtime.images.metadata import IFDS, Metadata, clean_exif, clean_xmp
 from nflows_core.runtime.images.picture import PictureError, check_count
 
 Directory = ImageFileDirectory_v2
 
-XMP, IPTC, ICC = 700, 33723, 34675
-_SUBFILE, _OLD_SUBFILE, _ORIENTATION, _ACROSS, _DOWN, _UNIT = 254, 255, 274, 282, 283, 296
-_UNITS = {2: 1.0, 3: 2.54}  # inches, centimetres
-_COLOURS, _BIG, _LONG = 320, 43, 4
+_SUBFILE, _OLD_SUBFILE, _COLOURS, _BIG = 254, 255, 320, 43
 _MAX_PAGES, _MAX_TAGS = 100, 2**16
 
 
@@ -74,28 +70,6 @@ def _check_pages(kinds: Iterator[int]) -> None:
     check_count(pictures)
 
 
-def orientation(directory: Directory) -> int:
-    return int(directory.get(_ORIENTATION, 1))
-
-
-def dpi(directory: Directory) -> tuple[float, float]:
-    """Pixels an inch, across and down, as stored; zeros where they are not known."""
-    unit = _UNITS.get(directory.get(_UNIT, 2), 0.0)
-    return float(directory.get(_ACROSS, 0)) * unit, float(directory.get(_DOWN, 0)) * unit
-
-
-def icc(directory: Directory) -> bytes | None:
-    return directory.get(ICC) or None
-
-
-def metadata(file: IO[bytes], directory: Directory) -> Metadata:
-    header = _header(file)
-    ifds = {int(tag): _read_directory(file, header, directory[tag], tag) for tag in IFDS if tag in directory}
-    first = _directory(header).next
-    xmp, iptc = (_bytes(file, header, first, tag) for tag in (XMP, IPTC))
-    return Metadata(clean_exif(directory, ifds), xmp and clean_xmp(xmp), iptc)
-
-
 def mend_palette(image: Image.Image, directory: Directory) -> None:
     """Takes colours of 8 bits as they are; those of 16, which TIFF has, Pillow divides by 256."""
     if image.mode in ("P", "PA") and max(colours := directory[_COLOURS]) < 256:
@@ -119,18 +93,6 @@ def _read_directory(file: IO[bytes], header: bytes, place: int, group: int | Non
     file.seek(place)
     directory.load(file)
     return directory
-
-
-def _bytes(file: IO[bytes], header: bytes, place: int, tag: int) -> bytes | None:
-    """The bytes of a tag as they stand in the file: of IPTC's as numbers of 32 bits, Pillow gives the first."""
-    for number, kind, length, value in _entries(file, header, place):
-        if number == tag:
-            size = length * (4 if kind == _LONG else 1)
-            if size <= len(value):
-                return value[:size] or None
-            file.seek(int.from_bytes(value, _order(header)))
-            return file.read(size)
-    return None
 
 
 def _entries(file: IO[bytes], header: bytes, place: int) -> Iterator[tuple[int, int, int, bytes]]:
