@@ -460,3 +460,15 @@ def test_a_damaged_block_does_not_hide_the_picture(tmp_path: Path, damage: Calla
     assert picture.pixels.shape == (4, 6, 3)
     lost = write_picture(tmp_path / "a.jpg", replace(picture, pixels=BLANK))
     assert picture.metadata.exif is not None or lost == ["exif"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_stands_in_tags_of_a_block_is_kept(tmp_path: Path, suffix: str) -> None:
+    block = b"II*\0\10\0\0\0" + directory("<", 8, {700: (1, XMP), 33723: (UNDEFINED, dataset(80, b"Ann"))})
+    picture = decode_picture(png_with(chunk(b"eXIf", block)))
+    assert (picture.metadata.xmp, picture.metadata.iptc) == (XMP, dataset(80, b"Ann"))
+    lost = write_picture(tmp_path / f"a{suffix}", picture)
+    again = read_picture(tmp_path / f"a{suffix}").metadata
+    assert (again.xmp, again.iptc or lost) == (XMP, ["iptc"] if suffix == ".webp" else dataset(80, b"Ann"))
+    both = png_with(chunk(b"eXIf", block), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP))
+    assert decode_picture(both).metadata.left == ("second xmp",)

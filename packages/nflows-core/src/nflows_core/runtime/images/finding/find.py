@@ -25,5 +25,7 @@ def find(file: IO[bytes]) -> Found:
         (gif.is_gif, gif.find),
     ):
         if is_one(file):
-            return finder(file)
+            found = finder(file)
+            found.take_from_exif()
+            return found
     return Found()

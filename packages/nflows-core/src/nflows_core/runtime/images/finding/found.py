@@ -10,6 +10,8 @@ from nflows_core.runtime.images.colour.descriptions import of_exif
 from nflows_core.runtime.images.colour.matrix import Described
 from nflows_core.runtime.images.containers.tiff import TiffError
 from nflows_core.runtime.images.metadata import exif, texts, xmp, xmp_parts
+from nflows_core.runtime.images.metadata.exif_block import Block
+from nflows_core.runtime.images.metadata.exif_tags import IMAGE
 from nflows_core.runtime.images.metadata.iptc import from_resources
 from nflows_core.runtime.images.metadata.metadata import Metadata
 from nflows_core.runtime.images.metadata.xmp_packet import Packet, XmpError
@@ -82,6 +84,19 @@ class Found:
             self.left += others
         else:
             self.take("iptc", data)
+
+    def take_from_exif(self) -> None:
+        """Keeps what stands in tags of the block, as in a TIFF, though it has places of its own in other files."""
+        try:
+            block = Block(self.exif) if self.exif else None
+        except TiffError:
+            return
+        for name, tag in (("xmp", exif.XMP), ("iptc", exif.IPTC), ("icc", exif.ICC)):
+            entry = block.entry(IMAGE, tag) if block else None
+            if block and entry and name == "icc":
+                self.left.append("second icc")  # which no program takes from there
+            elif block and entry:
+                self.take(name, block.value(entry))
 
     @cached_property
     def orientation(self) -> int:
