@@ -88,7 +88,7 @@ def test_a_policy_is_not_undone() -> None:
     assert metadata.under("strip-private").under("keep").policy == "strip-private"
 
 
-@given(st.sampled_from(STRICT))
+@pytest.mark.parametrize("policy", STRICT)
 def test_a_policy_twice_is_the_policy(policy: Policy) -> None:
     for maker in MAKERS:
         picture = decode_picture(io.BytesIO(make(3, maker)[1])).under(policy)
@@ -110,6 +110,9 @@ def test_what_is_put_in_later_is_not_written(tmp_path: Path, suffix: str) -> Non
     assert left_of((tmp_path / f"a{suffix}").read_bytes(), [*secret.places(), b"Chur"]) == []
 
 
+ICC = b"ICC profile\0\0" + zlib.compress(srgb())
+
+
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -120,6 +123,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
         (".png", lambda data: data + b"Chur", "bytes behind the end"),
         (".png", lambda data: data[:33] + _chunk(b"prVt", b"Chur") + data[33:], "a chunk b'prVt'"),
         (".png", lambda data: data[:33] + _chunk(b"tEXt", b"Comment\0Chur") + data[33:], "a text 'Comment'"),
+        (".png", lambda data: data[:33] + _chunk(b"iCCP", ICC + b"Chur") + data[33:], "a chunk b'iCCP' of other"),
+        (".png", lambda data: data[:33] + _chunk(b"acTL", bytes(8)) + data[33:], "a chunk b'acTL'"),
         (
             ".png",
             lambda data: data[:33] + _chunk(b"eXIf", b"II*\0\10\0\0\0\0\0\0\0\0\0Chur") + data[33:],

@@ -8,6 +8,7 @@ policy makes of it, which leaves no place where a byte more could hide. Pixels a
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -48,7 +49,7 @@ def check_file(path: Path, policy: Policy) -> None:
 def _check_png(file: IO[bytes], policy: Policy) -> None:
     end = 8
     for chunk in png.read_chunks(file):
-        _require(chunk.kind in png.PIXELS or chunk.kind in _PNG_CHUNKS, f"a chunk {chunk.kind!r}")
+        _require(chunk.kind in _PNG_PIXELS or chunk.kind in _PNG_CHUNKS, f"a chunk {chunk.kind!r}")
         if chunk.kind in _PNG_CHUNKS:
             _require(_PNG_CHUNKS[chunk.kind](png.data_of(file, chunk)), f"a chunk {chunk.kind!r} of other contents")
         end = chunk.start + chunk.size + 4
@@ -56,18 +57,26 @@ def _check_png(file: IO[bytes], policy: Policy) -> None:
     _check_found(find(file), policy)
 
 
-def _is_profile_text(data: bytes) -> bool:
-    return data.startswith(b"Raw profile type iptc\0\0")
+def _is_packed(head: bytes) -> Callable[[bytes], bool]:
+    """Whether data begins so and goes on with what is compressed, without a byte behind it."""
+
+    def check(data: bytes) -> bool:
+        decompressor = zlib.decompressobj()
+        decompressor.decompress(data.removeprefix(head))
+        return data.startswith(head) and decompressor.eof and not decompressor.unused_data
+
+    return check
 
 
+_PNG_PIXELS = (b"IHDR", b"IDAT", b"IEND")
 _ANY = re.compile(b".*", re.DOTALL)
 _PNG_CHUNKS: dict[bytes, Callable[[bytes], object]] = {
     # The data of those of any contents is checked as what it says.
     b"eXIf": _ANY.fullmatch,
-    b"iCCP": re.compile(rb"ICC profile\0\0.*", re.DOTALL).fullmatch,
+    b"iCCP": _is_packed(b"ICC profile\0\0"),
     b"iTXt": re.compile(rb"[^\0]+\0\0\0\0\0.*", re.DOTALL).fullmatch,
     b"tEXt": _ANY.fullmatch,
-    b"zTXt": _is_profile_text,
+    b"zTXt": _is_packed(b"Raw profile type iptc\0\0"),
     b"sRGB": re.compile(rb"[\0-\3]").fullmatch,
     b"cICP": re.compile(rb".{4}", re.DOTALL).fullmatch,
     b"pHYs": re.compile(rb".{9}", re.DOTALL).fullmatch,
