@@ -472,3 +472,14 @@ def test_what_stands_in_tags_of_a_block_is_kept(tmp_path: Path, suffix: str) -> 
     assert (again.xmp, again.iptc or lost) == (XMP, ["iptc"] if suffix == ".webp" else dataset(80, b"Ann"))
     both = png_with(chunk(b"eXIf", block), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP))
     assert decode_picture(both).metadata.left == ("second xmp",)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_how_another_file_stores_its_pixels_is_not_said_of_this_one(tmp_path: Path, suffix: str) -> None:
+    storage = {258: 4, 259: 5, 262: 6, 277: 1, 284: 2, 317: 2, 338: 1, 339: 3, 530: 2}
+    block = b"II*\0\10\0\0\0" + directory("<", 8, {tag: (SHORT, struct.pack("<H", storage[tag])) for tag in storage})
+    picture = Picture(noise((6, 7, 3)), metadata=Metadata(exif=block))
+    assert write_picture(tmp_path / f"a{suffix}", picture) == []
+    again = read_picture(tmp_path / f"a{suffix}")
+    assert np.array_equal(again.pixels, picture.pixels) or suffix == ".jpg"
+    assert not storage.keys() & tags_of(again.metadata)[0].keys()

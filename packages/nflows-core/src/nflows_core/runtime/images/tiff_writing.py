@@ -30,7 +30,7 @@ MOST_BYTES = 2**32 - 2**25
 
 _STRIP, _LEVEL = 2**18, 6  # bytes before they are packed, and how hard they are
 # The pixels' own, of the directory that is written with them.
-_PIXELS = {256, 257, 282, 283, 296, 318, 319, 529, 531, 532}
+_PIXELS = {256, 257, 282, 283, 296, 318, 319, 529, 530, 531, 532}
 
 
 def write_tiff(

@@ -21,7 +21,7 @@ _UNITS = {_INCH: Fraction(1), _CENTIMETRE: Fraction(254, 100)}
 # TIFF 6.0: how the file stores its pixels, which the next file does in its own way.
 STORAGE = {254, 255, 330, 347}.union(
     range(258, 260), range(262, 267), [273], range(277, 282), [284], range(288, 294),
-    [317], range(320, 326), range(332, 346), range(512, 522),
+    [317], range(320, 326), range(332, 346), range(512, 522), [530],
 )  # fmt: skip
 # What other places keep (XMP, IPTC, colour profile), and what speaks of pixels that are gone or of where they lie.
 ELSEWHERE = {XMP, IPTC, ICC}
