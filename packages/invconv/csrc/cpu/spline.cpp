@@ -42,12 +42,12 @@ class Tables {
     const std::int64_t K = splines.bins;
     const T *const x = splines.knots + c * (K + 1), *const y = x + splines.channels * (K + 1);
     const T* const derivative = splines.derivatives + c * (K + 1);
-    set(c, 0, {x[0], 1, 1, 1, 1, y[0]});
+    set(c, 0, {x[0], 0, 1, 1, 1, y[0]});
     for (std::int64_t k = 0; k < K; ++k) {
       const double width = double(x[k + 1]) - x[k], height = double(y[k + 1]) - y[k], slope = height / width;
       set(c, k + 1, {x[k], 1 / width, height, derivative[k] / slope, derivative[k + 1] / slope, y[k]});
     }
-    set(c, K + 1, {x[K], 1, 1, 1, 1, y[K]});
+    set(c, K + 1, {x[K], 0, 1, 1, 1, y[K]});
   }
 
   void set(std::int64_t c, std::int64_t bin, const double (&values)[kFields]) {
@@ -105,12 +105,13 @@ void store(const Bins<T>& bins, const std::vector<double>& sums, std::int64_t ch
   std::vector<double> x(K + 1), y(K + 1), derivative(K + 1);
   const auto sum = [&](int field, std::int64_t k) { return sums[field * size + k]; };
   for (std::int64_t k = 0; k < size; ++k) {
-    const double per_width = bins.fields[kPerWidth][k], height = bins.fields[kHeight][k];
-    // A tail starts at its knot, and is of constant size.
+    // A tail starts at its knot, and is of constant size, as of width 1.
+    const bool is_tail = k == 0 || k == size - 1;
+    const double per_width = is_tail ? 1 : bins.fields[kPerWidth][k], height = bins.fields[kHeight][k];
     const std::int64_t knot = std::max<std::int64_t>(k - 1, 0);
     x[knot] -= sum(kX0, k) * per_width;
     y[knot] += sum(kY0, k);
-    if (k == 0 || k == size - 1) continue;
+    if (is_tail) continue;
     const double by_slope = sum(kA, k) * bins.fields[kA][k] + sum(kB, k) * bins.fields[kB][k];
     const double of_width = (by_slope - sum(kPerWidth, k)) * per_width, of_height = (sum(kHeight, k) - by_slope) / height;
     x[knot] -= of_width;

@@ -35,6 +35,11 @@ template <class T>
 struct Fields {
   Register<T> x0, per_width, height, a, b, y0;
   Mask<T> bin;
+
+  // Only a tail has no width. There xi is 0, or not a number where x is not finite, and the slope is that of a bin of
+  // width 1; an entry is moved by as much as its knot.
+  Mask<T> is_tail() const { return per_width == 0; }
+  Register<T> per_width_of_slope() const { return is_tail() ? Register<T>{} + 1 : per_width; }
 };
 
 // The bins are those that start at `start`, one behind another. All are looked at: for as few as splines have, that is
@@ -55,14 +60,6 @@ inline Fields<T> find(const Bins<T>& bins, Register<T> x) {
     found.bin -= behind;
   }
   return found;
-}
-
-// An entry between the knots; one in a tail is taken to the nearest knot, and one that is not finite to NaN.
-template <Field Start, class T>
-inline Register<T> within(const Bins<T>& bins, Register<T> x) {
-  const Register<T> zero{}, first = zero + bins.fields[Start][0], last = zero + bins.fields[Start][bins.count - 1];
-  const Register<T> behind_first = x < first ? first : x;
-  return (behind_first > last ? last : behind_first) + (x - x);
 }
 
 template <class V>
@@ -105,14 +102,13 @@ double forward(const Bins<T>& bins, std::int64_t count, const T* x, T* y) {
     Run<T> copy, value, slope;
     const T* const in = read_run(x + start, size, copy);
     for_each_register<T>([&](int i) {
-      const Register<T> x_i = load<kLanes<T>>(in + i), at = within<kX0>(bins, x_i);
-      const Fields<T> bin = find<kX0>(bins, x_i);
+      const Register<T> at = load<kLanes<T>>(in + i);
+      const Fields<T> bin = find<kX0>(bins, at);
       const Register<T> xi = (at - bin.x0) * bin.per_width, eta = 1 - xi;
       const Register<T> e = xi + bin.a * eta, f = eta + bin.b * xi;
       const Register<T> per_d = 1 / (xi * e + eta * f), p = eta * e + xi * f;
-      const Register<T> between = bin.y0 + bin.height * (xi * e * per_d), behind = x_i + (bin.y0 - bin.x0);
-      store<T>(at == x_i ? between : behind, value + i);
-      store<T>(bin.height * bin.per_width * p * per_d * per_d, slope + i);
+      store<T>(bin.is_tail() ? at + (bin.y0 - bin.x0) : bin.y0 + bin.height * (xi * e * per_d), value + i);
+      store<T>(bin.height * bin.per_width_of_slope() * p * per_d * per_d, slope + i);
     });
     std::memcpy(y + start, value, size * sizeof(T));
     sum += sum_of_logs(slope, size);
@@ -128,14 +124,14 @@ void inverse(const Bins<T>& bins, std::int64_t count, const T* y, T* x) {
     Run<T> copy, value;
     const T* const in = read_run(y + start, size, copy);
     for_each_register<T>([&](int i) {
-      const Register<T> y_i = load<kLanes<T>>(in + i), at = within<kY0>(bins, y_i);
-      const Fields<T> bin = find<kY0>(bins, y_i);
+      const Register<T> at = load<kLanes<T>>(in + i);
+      const Fields<T> bin = find<kY0>(bins, at);
       const Register<T> r = (at - bin.y0) / bin.height, q = 1 - r, g = bin.a * q - bin.b * r;
       const Mask<T> rises = g >= 0;
       const Register<T> m = (rises ? g : -g) / 2 + root(g * g / 4 + r * q);
       const Register<T> over = rises ? r : m, with = rises ? m : q;
-      const Register<T> between = bin.x0 + over / ((over + with) * bin.per_width), behind = y_i + (bin.x0 - bin.y0);
-      store<T>(at == y_i ? between : behind, value + i);
+      const Register<T> between = bin.x0 + over / ((over + with) * bin.per_width);
+      store<T>(bin.is_tail() ? at + (bin.x0 - bin.y0) : between, value + i);
     });
     std::memcpy(x + start, value, size * sizeof(T));
   });
@@ -176,12 +172,13 @@ inline void gradient_of(const Bins<T>& bins, std::int64_t count, const T* x, con
     std::int32_t numbers[kRun];
     const T *const in = read_run(x + start, size, copy_x), *const given = read_run(grad + start, size, copy_grad);
     for_each_register<T>([&](int i) {
-      const Register<T> x_i = load<kLanes<T>>(in + i), at = within<kX0>(bins, x_i), g = load<kLanes<T>>(given + i);
-      const Fields<T> bin = find<kX0>(bins, x_i);
+      const Register<T> at = load<kLanes<T>>(in + i), g = load<kLanes<T>>(given + i);
+      const Fields<T> bin = find<kX0>(bins, at);
       const Register<T> xi = (at - bin.x0) * bin.per_width, eta = 1 - xi;
       const Register<T> e = xi + bin.a * eta, f = eta + bin.b * xi;
       const Register<T> d = xi * e + eta * f, p = eta * e + xi * f, per_d = 1 / d, per_p = 1 / p;
-      const Register<T> of_inverse = g * d * d * per_p / (bin.height * bin.per_width), g_y = Inverse ? -of_inverse : g;
+      const Register<T> per_width = bin.per_width_of_slope();
+      const Register<T> of_inverse = g * d * d * per_p / (bin.height * per_width), g_y = Inverse ? -of_inverse : g;
       const Register<T> g_r = g_y * bin.height, v = g_l * per_p, u = xi * eta * per_d;
       const Register<T> of_height = g_l + g_r * (xi * e * per_d), rest = of_height + g_l;
       const Register<T> g_xi =
@@ -192,7 +189,7 @@ inline void gradient_of(const Bins<T>& bins, std::int64_t count, const T* x, con
       store<T>((g_r - rest) * u + v * eta * eta, terms[3] + i);
       store<T>(v * xi * xi - u * rest, terms[4] + i);
       store<T>(g_y, terms[5] + i);
-      store<T>(Inverse ? of_inverse : g_xi * bin.per_width, value + i);
+      store<T>(Inverse ? of_inverse : g_xi * per_width, value + i);
       for (int lane = 0; lane < kLanes<T>; ++lane) numbers[i + lane] = static_cast<std::int32_t>(bin.bin[lane]);
     });
     std::memcpy(result + start, value, size * sizeof(T));

@@ -11,8 +11,8 @@ namespace invconv {
 //   y = y0 + height r,  dy/dx = height / width p / d^2,  r = xi e / d,
 //   d = xi e + eta f,  p = eta e + xi f,  e = xi + a eta,  f = eta + b xi
 //
-// where every term is positive, so that nothing cancels, however steep the spline is. A tail is a bin of which only the
-// start is used, and an entry in it is moved by y0 - x0: not at all where they are equal, so that no number is rounded.
+// where every term is positive, so that nothing cancels, however steep the spline is. A tail is a bin with
+// per_width 0, in which an entry is moved by y0 - x0: not at all where they are equal, so that no number is rounded.
 enum Field { kX0, kPerWidth, kHeight, kA, kB, kY0, kFields };
 
 template <class T>

@@ -89,15 +89,16 @@ def knots_and_derivatives(widths: Tensor, heights: Tensor, derivatives: Tensor, 
         Where the knots are and the values there, :math:`(2, N, K + 1, *)`, and the derivatives, :math:`(N, K + 1, *)`.
     """
     bins, behind = widths.shape[1], widths.ndim - 2
-    fractions = torch.stack([widths, heights]).softmax(2).cumsum(2)[:, :, :-1]
-    # Each bin has its least part of the range, and its fraction of what remains.
+    fractions = torch.stack([widths, heights]).softmax(2).cumsum(2)
+    ends = *(0, 0) * behind, 1, 1
+    # Each bin has its least part of the range, and its fraction of what remains. The fractions' sum is 1 but for
+    # rounding: the last knot is put where it belongs.
     least, rest = 2 * tail * LEAST, 2 * tail * (1 - LEAST * bins)
-    start = torch.linspace(least - tail, least * (bins - 1) - tail, bins - 1, dtype=widths.dtype, device=widths.device)
-    knots = torch.add(start.view(-1, *[1] * behind), fractions, alpha=rest)
+    start = torch.linspace(-tail, least * bins - tail, bins + 1, dtype=widths.dtype, device=widths.device)
+    start[-1] = tail
+    knots = torch.add(start.view(-1, *[1] * behind), pad(fractions[:, :, :-1], ends), alpha=rest)
     inner = softplus(derivatives + math.log(math.expm1(1 - LEAST))) + LEAST
-    # The sum of all fractions is 1 but for rounding: the ends are put where they belong.
-    end = torch.full_like(knots[:, :, :1], tail)
-    return torch.cat([-end, knots, end], 2), pad(inner, (*(0, 0) * behind, 1, 1), value=1.0)
+    return knots, pad(inner, ends, value=1.0)
 
 
 def gradients(t: Terms, height: Tensor, grad_y: Tensor, grad_l: Tensor) -> Tensor:
