@@ -27,7 +27,11 @@ from nflows_core.runtime.images import (
     write_picture,
     writing,
 )
-from picture_samples import MAKE, dataset, full_picture, noise, srgb, tags_of
+from nflows_core.runtime.images.colour import coded
+from nflows_core.runtime.images.colour.icc import name_of, tags_of
+from nflows_core.runtime.images.colour.matrix import BT709, SRGB, Described, gamma
+from picture_samples import MAKE, dataset, full_picture, noise, srgb
+from picture_samples import tags_of as exif_of
 from planted_pictures import FORMATS, MAKERS, Secrets, forbidden, left_of, make
 
 pytest.importorskip("tifffile")
@@ -68,7 +72,7 @@ def test_what_tells_no_place_goes_through(tmp_path: Path, source: str, target: s
     for policy in ("strip-gps", "strip-private"):
         write_picture(tmp_path / f"a{target}", picture.under(policy))
         again = read_picture(tmp_path / f"a{target}")
-        top, made, place = tags_of(again.metadata)
+        top, made, place = exif_of(again.metadata)
         assert (top[MAKE], made[33434], made[36867]) == ("Maker", 1, "2020:01:02 03:04:05")
         assert made[42036] == "50mm f/1.8"
         assert place == {}
@@ -181,7 +185,7 @@ def test_a_time_zone_tells_a_country() -> None:
     metadata = Metadata(exif.tobytes(), packet, dataset(60, b"030405+0545") + dataset(80, b"Ann")).under("strip-gps")
     assert metadata.xmp is not None
     assert b"<xmp:CreateDate>2020-01-02T03:04:05</xmp:CreateDate>" in metadata.xmp
-    assert tags_of(metadata)[1] == {36867: "2020:01:02 03:04:05"}
+    assert exif_of(metadata)[1] == {36867: "2020:01:02 03:04:05"}
     assert metadata.iptc == dataset(80, b"Ann")
 
 
@@ -190,3 +194,26 @@ def test_a_picture_that_says_nothing_says_nothing(tmp_path: Path, policy: Policy
     write_picture(tmp_path / f"a{suffix}", Picture(noise((3, 4, 3))).under(policy))
     write_picture(tmp_path / f"b{suffix}", Picture(noise((3, 4, 3))))
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(("policy", "suffix"), [*itertools.product(STRICT, FORMATS)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_colours_stay_under_every_policy(tmp_path: Path, policy: Policy, suffix: str, channels: int) -> None:
+    for name, colours in (
+        ("sRGB", Described("sRGB", BT709, (SRGB,), 1)),
+        ("colours", Described("Ann's own", BT709, (gamma(1.8),))),
+        ("Rec. 2100 PQ", coded.described(b"\x09\x10\0\1")),
+    ):
+        assert colours is not None
+        pixels = noise((4, 5, channels))
+        picture = Picture(pixels, colours.profile(channels)).under(policy)
+        assert write_picture(tmp_path / f"a{suffix}", picture) == []
+        again = read_picture(tmp_path / f"a{suffix}")
+        assert name_of(again.icc or b"") == name
+        assert tags_of(again.icc or b"").get(b"cicp") == tags_of(picture.icc or b"").get(b"cicp")
+
+
+def test_a_profile_without_known_colours_is_named(tmp_path: Path) -> None:
+    link = srgb()[:12] + b"link" + srgb()[16:]
+    assert write_picture(tmp_path / "a.png", Picture(noise((4, 5, 3)), link).under("strip")) == ["icc"]
+    assert write_picture(tmp_path / "a.png", Picture(noise((4, 5, 3)), link)) == []

@@ -55,7 +55,12 @@ class Picture:
             ValueError: There is no such policy.
         """
         metadata = self.metadata.under(policy)
-        return replace(self, icc=self.icc and (self.icc if policy == "keep" else reduced(self.icc)), metadata=metadata)
+        if policy == "keep" or self.icc is None:
+            return replace(self, metadata=metadata)
+        icc = reduced(self.icc)
+        if icc is None:  # of a kind whose colours are not known, without which the picture looks different
+            metadata = replace(metadata, left=(*metadata.left, "icc"))
+        return replace(self, icc=icc, metadata=metadata)
 
     @property
     def channels(self) -> int:

@@ -47,6 +47,7 @@ class Metadata:
             {key: text for key, text in self.text.items() if texts.is_allowed(key, text, policy)},
             tuple((key, text) for key, text in self.earlier if texts.is_allowed(key, text, policy)),
             stricter(self.policy, policy),
+            self.left if self.policy != "keep" else (),  # what a policy takes away is not lost
         )
 
     def all_texts(self) -> list[tuple[str, str]]:
