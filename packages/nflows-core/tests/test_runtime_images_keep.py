@@ -483,3 +483,15 @@ def test_how_another_file_stores_its_pixels_is_not_said_of_this_one(tmp_path: Pa
     again = read_picture(tmp_path / f"a{suffix}")
     assert np.array_equal(again.pixels, picture.pixels) or suffix == ".jpg"
     assert not storage.keys() & tags_of(again.metadata)[0].keys()
+
+
+def test_others_read_a_picture_whose_texts_have_the_names_of_their_own_entries(tmp_path: Path) -> None:
+    block = (b"Exif\0\0II*\0\10\0\0\0" + directory("<", 8, {305: (ASCII, b"x\0")})).decode("latin-1")
+    picture = decode_picture(png_with(text_chunk("exif", block), text_chunk("Title", "Größe")))
+    assert picture.metadata.text == {"exif": block, "Title": "Größe"}
+    assert write_picture(tmp_path / "a.png", picture) == []
+    with Image.open(tmp_path / "a.png") as image:
+        image.load()
+        assert image.text["Title"] == "Größe"  # type: ignore[attr-defined]
+        assert image.getexif()[305] == "x"
+    assert read_picture(tmp_path / "a.png").metadata == picture.metadata

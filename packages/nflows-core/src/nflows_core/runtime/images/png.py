@@ -156,7 +156,7 @@ def _text(keyword: str, text: str) -> tuple[bytes, bytes]:
     Raises:
         UnicodeEncodeError: PNG has no place for such a keyword, or the text is no text.
     """
-    if texts.is_keyword(keyword) and "\0" not in text and all(ord(letter) < 0x100 for letter in text):
+    if texts.is_keyword(keyword) and all(ord(letter) < 0x100 for letter in text):
         return b"tEXt", f"{keyword}\0{text}".encode("latin-1")
     return b"iTXt", _international(keyword, text)
 
