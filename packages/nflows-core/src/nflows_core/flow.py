@@ -221,8 +221,14 @@ class Flow(nn.Module):
         return "\n".join(f"{name:<28} {kind:<20} {shape:<16} {count:>12}" for name, kind, shape, count in rows)
 
     def _check(self, x: Tensor, context: Tensor | None) -> None:
-        check_images(x, self.shape, self.dtype)
-        check_context(context, self.context_features, x.shape[0], self.dtype)
+        dtype = self._dtype_of(x)
+        check_images(x, self.shape, dtype)
+        check_context(context, self.context_features, x.shape[0], dtype)
+
+    def _dtype_of(self, x: Tensor) -> torch.dtype:
+        """The type that images must have; without parameters, a flow takes any floats."""
+        is_free = next(self.parameters(), None) is None and isinstance(x, Tensor) and x.is_floating_point()
+        return x.dtype if is_free else self.dtype
 
     def _check_with_values(self, x: Tensor, context: Tensor | None) -> None:
         self._check(x, context)
