@@ -15,6 +15,7 @@ device, ``strip`` no more than the pixels need to look right: the colour profile
 """
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
+"""Their names, each letting less through than the one before."""
 
 MAX_NAME = 1000
 """Characters of a name that goes through a policy; what is longer is no name."""
