@@ -194,6 +194,58 @@ def test_a_run_beside_its_data_is_none_of_them(tmp_path: Path) -> None:
     refuse_inside(tmp_path / "digits", "digits")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["score", "RUN", "a.npy", "-o", "a.npy"],
+        ["latents", "RUN", "a.npy", "-o", "a.npy"],
+        ["latents", "RUN", "link.npy", "-o", "a.npy"],
+        ["score", "RUN", "A.png", "-o", "new.csv", "--sheet", "A.png"],
+        ["interpolate", "RUN", "A.png", "A.png", "-o", "A.png"],
+        ["edit", "RUN", "A.png", "--attribute", "brightness", "-o", "A.png"],
+        ["edit", "RUN", "A.png", "--attribute", "tall", "--attributes", "table.png", "-o", "table.png"],
+        ["reconstruct", "RUN", "a.npy", "-o", "a.npy"],
+    ],
+)
+def test_no_result_replaces_what_it_is_made_of(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.zeros((20, 1, 8, 8), np.uint8))
+    Path("link.npy").symlink_to("a.npy")
+    shutil.copy(next((home / "pictures").rglob("*.png")), "A.png")
+    Path("table.png").write_text("image,tall")
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    assert call(*[home / "run" if word == "RUN" else word for word in command]) == 2
+    assert f"{command[-1]} is an input, and would be lost; give another name" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sample", "RUN", "-o", "INSIDE.png"],
+        ["interpolate", "RUN", "-o", "INSIDE.png"],
+        ["edit", "RUN", "--attribute", "brightness", "-o", "INSIDE.png"],
+        ["reconstruct", "RUN", "-o", "INSIDE.png"],
+        ["score", "RUN", "DATA", "-o", "new.csv", "--sheet", "INSIDE.png"],
+    ],
+)
+def test_no_picture_of_a_run_becomes_part_of_its_data(
+    home: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    data = home / "pictures"
+    before = sorted(data.rglob("*"))
+    words = {"RUN": home / "run", "DATA": data, "INSIDE.png": data / "new.png"}
+    assert call(*[words.get(word, word) for word in command]) == 2
+    assert "and would become part of it; give another place" in capsys.readouterr().err
+    assert sorted(data.rglob("*")) == before
+
+
 # How they are read
 
 

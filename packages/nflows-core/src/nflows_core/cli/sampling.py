@@ -38,10 +38,12 @@ def sample(
 ) -> ExitCode:
     """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
     from nflows_core.runs.conditioning import class_rows
+    from nflows_core.runs.data import refuse_inside
     from nflows_core.runs.folder import load_on_device, read_run
     from nflows_core.runs.samples import save_samples
 
     run = read_run(folder)
+    refuse_inside(output, run.data)
     rows = class_rows(run, count, names)
     bad = save_samples(
         load_on_device(folder),

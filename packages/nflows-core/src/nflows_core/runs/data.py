@@ -24,13 +24,16 @@ def place_of(data: str) -> str:
     return data if data == DEMO_SET else str(Path(data).absolute())
 
 
-def refuse_inside(output: Path, data: str) -> None:
-    """Raises a `DataError` if something would be written among the data that it is made of, which would spoil both."""
-    if data == DEMO_SET or not Path(data).is_dir():
-        return
-    inside, outside = Path(os.path.realpath(output)), Path(os.path.realpath(data))
-    if inside.is_relative_to(outside):
-        raise DataError(f"{output} lies in the data, {data}, and would become part of it; give another place")
+def refuse_inside(output: str | Path, *data: str | Path) -> None:
+    """Raises a `DataError` if something would be written over or among the data that it is made of, and spoil them."""
+    for place in map(str, data):
+        if place in (DEMO_SET, IN_MEMORY) or not os.path.exists(place):  # noqa: PTH110
+            continue
+        inside, outside = Path(os.path.realpath(output)), Path(os.path.realpath(place))
+        if inside == outside and outside.is_file():
+            raise DataError(f"{output} is an input, and would be lost; give another name")
+        if inside.is_relative_to(outside):
+            raise DataError(f"{output} lies in the data, {place}, and would become part of it; give another place")
 
 
 def with_fingerprint(run: Run, train: Images, test: Images) -> Run:

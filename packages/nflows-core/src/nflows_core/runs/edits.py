@@ -15,7 +15,7 @@ from nflows_core.latents.attributes import spread
 from nflows_core.latents.stored import stored_directions
 from nflows_core.latents.strips import find_direction, save_edit, save_interpolation
 from nflows_core.latents.table import read_attributes
-from nflows_core.runs.data import read_own
+from nflows_core.runs.data import read_own, refuse_inside
 from nflows_core.runs.folder import RunError, load_on_device, read_run
 
 
@@ -43,11 +43,12 @@ def interpolate_pictures(
     Raises:
         ValueError: There is one picture.
         RunError: The run cannot be used.
-        DataError: The pictures do not fit, or the data set is not there.
+        DataError: The pictures do not fit, the data set is not there, or the file is one of them.
     """
     if len(pictures) == 1:
         raise ValueError(f"{pictures[0]} alone: give two pictures or more, or none for test images")
     folder = Path(folder)
+    refuse_inside(path, *pictures, data or read_run(folder).data)
     flow = _unconditional_flow(folder)
     images = _images(folder, flow, pictures, size, data, 2 * n)
     ends = list(pairwise(range(len(images))))
@@ -87,9 +88,10 @@ def edit_pictures(
     Raises:
         ValueError: No direction can be had, or an edited image is not finite.
         RunError: The run cannot be used.
-        DataError: The pictures or the table do not fit, or the data set is not there.
+        DataError: The pictures or the table do not fit, the data set is not there, or the file is one of them.
     """
     folder = Path(folder)
+    refuse_inside(path, *pictures, *([] if table is None else [table]), data or read_run(folder).data)
     flow = _unconditional_flow(folder)
     images = _images(folder, flow, pictures, size, data, n)
     attributes = None if table is None else read_attributes(table)

@@ -27,7 +27,7 @@ from nflows_core.evaluation import (
 )
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, context_of
-from nflows_core.runs.data import MEASURE_THESE, read_own, warn_of_unknown
+from nflows_core.runs.data import MEASURE_THESE, read_own, refuse_inside, warn_of_unknown
 from nflows_core.runs.folder import (
     CONFIG_FILE,
     RECONSTRUCTION_FILE,
@@ -155,11 +155,13 @@ def reconstruct_run(
 
     Arguments:
         n: The number of images to take at most.
-        path: The file for a picture of ten of them, or nothing.
+        path: The file for a picture of ten of them, or nothing; not among the images.
 
     Returns:
         The number of images, the largest error of any pixel, and how many reconstructions are not finite.
     """
+    if path is not None:
+        refuse_inside(path, data or read_run(Path(folder)).data)
     flow, (test, context) = load_on_device(folder), _test_images(folder, data, Reading(size, None, splits, skip_others))
     errors = reconstruction_errors(flow, test, n, context=context)
     if path is not None:

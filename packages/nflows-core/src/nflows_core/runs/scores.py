@@ -66,11 +66,13 @@ def score_pictures(
         What was done, with the five least likely pictures.
 
     Raises:
-        DataError: The pictures cannot be used.
+        DataError: The pictures cannot be used, or a file to be written is one of them.
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
     _check_output(path, data)
+    if sheet is not None:
+        refuse_inside(sheet, *data)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)
     scores = log_probs(flow, images, draws=draws, seed=seed, context=context, batch_size=batch_size)
@@ -120,7 +122,7 @@ def encode_pictures(
         What was done.
 
     Raises:
-        DataError: The pictures cannot be used.
+        DataError: The pictures cannot be used, or a file to be written is one of them.
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
@@ -145,8 +147,9 @@ def unlikely_first(scores: Tensor) -> list[int]:
 def _check_output(path: Path, data: Sequence[str]) -> None:
     if path.suffix not in (".csv", ".npy"):
         raise ValueError(f"{path} must end in .csv or .npy")
-    for place in data:
-        refuse_inside(path, place)
+    refuse_inside(path, *data)
+    if path.suffix == ".npy":
+        refuse_inside(_names_file(path), *data)
 
 
 def _pictures(folder: Path, flow: Flow, data: Sequence[str], given: Reading) -> tuple[Images, Tensor | None]:
@@ -184,7 +187,11 @@ def _finite(value: float) -> float | None:
 
 
 def _write_names(path: Path, names: Sequence[str]) -> None:
-    write_csv(path.with_suffix(".images.csv"), [{"image": name} for name in names])
+    write_csv(_names_file(path), [{"image": name} for name in names])
+
+
+def _names_file(path: Path) -> Path:
+    return path.with_suffix(".images.csv")
 
 
 def _write_latents(path: Path, names: Sequence[str], batches: Iterator[NDArray[np.float32]], width: int) -> None:
