@@ -93,7 +93,15 @@ def test_a_foreign_configuration_is_refused(tmp_path: Path, content: str) -> Non
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("bits", "five"), ("bits", 9), ("splits", 5), ("splits", "train"), ("size", -1), ("fingerprint", {"train": {}})],
+    [
+        ("bits", "five"),
+        ("bits", 9),
+        ("splits", 5),
+        ("splits", "train"),
+        ("size", -1),
+        ("size", 10**6),
+        ("fingerprint", {"train": {}}),
+    ],
 )
 def test_a_foreign_way_of_reading_is_refused(tmp_path: Path, key: str, value: object) -> None:
     save_run(tmp_path, RUN)

@@ -142,3 +142,9 @@ def test_a_long_list_of_names_is_cut(tmp_path: Path) -> None:
     others = {f"layer{i}": torch.zeros(1) for i in range(10)}
     with pytest.raises(CheckpointError, match="unexpected: layer0, layer1, layer2 and 7 more"):
         load_tensors(nn.Identity(), others, tmp_path / "file")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(OSError, match="is a folder, a device or a pipe, and no file"):
+        read_tensors(tmp_path / "model.safetensors", "weights")

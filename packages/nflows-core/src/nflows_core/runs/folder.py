@@ -228,7 +228,7 @@ def _parse(settings: Any) -> Run:
     classes = _entry(settings, "classes", list, "a list of words")
     if not all(isinstance(name, str) for name in classes):
         raise TypeError("classes must be a list of words")
-    return Run(
+    run = Run(
         model=_entry(settings, "model", str, "a word"),
         arguments={
             name: _as_tuple(value) for name, value in _entry(settings, "arguments", dict, "names with values").items()
@@ -242,6 +242,15 @@ def _parse(settings: Any) -> Run:
         skip_others=_entry({"skip_others": False, **settings}, "skip_others", bool, "true or false"),
         fingerprint=_fingerprint(settings.get("fingerprint")),
     )
+    _check_side(run)
+    return run
+
+
+def _check_side(run: Run) -> None:
+    """Pictures are scaled before a flow refuses them: none may be scaled to what another configuration claims."""
+    shape = run.arguments.get("shape")
+    if run.size is not None and isinstance(shape, tuple) and shape[1:] != (run.size, run.size):
+        raise ValueError(f"size is {run.size}, but the model takes images of shape {shape}")
 
 
 def _fingerprint(stored: Any) -> dict[str, Fingerprint] | None:

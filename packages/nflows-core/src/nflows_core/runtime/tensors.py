@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from nflows_core.runtime.files import atomic_write, unicode_name
+from nflows_core.runtime.files import atomic_write, require_regular, unicode_name
 from nflows_core.runtime.foreign_text import parse_json
 
 FORMAT_VERSION = 1
@@ -52,7 +52,7 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
     """The tensors, on the CPU, and the header of a file that `write_tensors` wrote.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        OSError: There is no such file, or it is a folder, a device or a pipe.
         CheckpointError: The file is cut short, of another program, of another kind or of a newer version.
     """
     with _opened(path, kind) as (file, header):
@@ -67,7 +67,7 @@ def read_header(path: str | Path, kind: str) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: str | Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    path = Path(path)
+    path = require_regular(path)
     try:
         with unicode_name(path) as name, safe_open(name, framework="pt") as file:
             yield file, _header(path, file.metadata() or {}, kind)
