@@ -273,20 +273,63 @@ def test_a_damaged_profile_has_nothing_to_keep(damage: bytes) -> None:
     assert reduced(damage) is None
 
 
+def _with_tag(tag: bytes, content: bytes) -> bytes:
+    """A profile with one more tag."""
+    icc = Described("x", BT709, (SRGB,)).profile(3)
+    tags = {**tags_of(icc), tag: content}
+    place, directory, data = 132 + 12 * len(tags), b"", b""
+    for name, value in tags.items():
+        directory += name + struct.pack(">II", place + len(data), len(value))
+        data += value + bytes(-len(value) % 4)
+    return struct.pack(">I", place + len(data)) + icc[4:128] + struct.pack(">I", len(tags)) + directory + data
+
+
 def test_tables_are_kept_to_their_size() -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     assert lab[12:16] not in (b"mntr", b"scnr", b"prtr", b"spac") or reduced(lab) is not None
     table = b"mft1" + bytes(4) + bytes([3, 3, 2, 0]) + bytes(36) + bytes(256 * 3 + 8 * 3 + 256 * 3)
-    icc = Described("x", BT709, (SRGB,)).profile(3)
-    tags = {**tags_of(icc), b"A2B0": table + b"secret"}
-    place, directory, data = 132 + 12 * len(tags), b"", b""
-    for tag, content in tags.items():
-        directory += tag + struct.pack(">II", place + len(data), len(content))
-        data += content
-    small = reduced(icc[:128] + struct.pack(">I", len(tags)) + directory + data)
+    small = reduced(_with_tag(b"A2B0", table + b"secret"))
     assert small is not None
     assert tags_of(small)[b"A2B0"] == table
     assert b"secret" not in small
+
+
+def _transform(filler: bytes) -> bytes:
+    """Curves, a grid and a matrix that refer to places of their tag (ICC.1:2022, 10.12), and ``filler`` between all."""
+    curve = b"para" + bytes(4) + struct.pack(">H", 0) + filler[:2] + struct.pack(">i", 90_000)
+    grid = bytes([2, 3, 2]) + filler[:13].ljust(13, b"x") + bytes([1]) + filler[:3] + bytes(range(36))
+    matrix = struct.pack(">12i", *[65536, 0, 0, 0, 65536, 0, 0, 0, 65536, 0, 0, 0])
+    parts, places = b"", []
+    for part in (3 * curve, matrix, 3 * curve, grid, 3 * curve):
+        parts += filler
+        places.append(32 + len(parts))
+        parts += part
+    return b"mAB " + bytes(4) + bytes([3, 3]) + filler[:2] + struct.pack(">5I", *places) + parts + filler
+
+
+def test_what_stands_between_the_parts_of_a_transform_is_zeros() -> None:
+    icc, plain = _with_tag(b"A2B0", _transform(b"secret words")), _with_tag(b"A2B0", _transform(bytes(12)))
+    small = reduced(icc)
+    assert small is not None
+    for place in range(2, 12):
+        assert b"secret words"[place - 2 : place] not in tags_of(small)[b"A2B0"]
+    assert tags_of(small)[b"A2B0"] == _transform(bytes(12))[:-12].replace(b"x", b"\0")
+    assert np.array_equal(in_srgb(small), in_srgb(plain))
+    assert not np.array_equal(in_srgb(small), in_srgb(Described("x", BT709, (SRGB,)).profile(3)))
+
+
+@pytest.mark.parametrize("place", [8, 9, 12, 16, 20, 24, 28])
+def test_a_transform_whose_parts_lie_outside_is_left_out(place: int) -> None:
+    damaged = bytearray(_transform(bytes(12)))
+    damaged[place : place + 1] = b"\xff"
+    small = reduced(_with_tag(b"A2B0", bytes(damaged)))
+    assert small is not None
+    assert b"A2B0" not in tags_of(small)
+
+
+def test_four_letters_that_are_no_colour_space_do_not_go_through() -> None:
+    icc = srgb()
+    assert reduced(icc[:20] + b"ANNE" + icc[24:]) is None
 
 
 def test_a_picture_without_profile_needs_none(tmp_path: Path) -> None:

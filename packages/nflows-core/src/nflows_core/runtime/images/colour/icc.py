@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from nflows_core.runtime.images.colour.icc_types import CURVES, TABLES, essence
 
 D50 = (0.9642, 1.0, 0.8249)
 """The white of the profile connection space (section 7.2.16)."""
@@ -13,19 +15,18 @@ _V4 = 4
 
 # Every tag that says which colour a number is, by the types that it may have; others are names, owners, serial numbers,
 # dates, settings of one device, or private.
-_CURVES, _TABLES = (b"curv", b"para"), (b"mft1", b"mft2", b"mAB ", b"mBA ")
 _COLORIMETRIC: dict[bytes, tuple[bytes, ...]] = {
     **dict.fromkeys((b"wtpt", b"bkpt", b"rXYZ", b"gXYZ", b"bXYZ", b"lumi"), (b"XYZ ",)),
-    **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC", b"kTRC"), _CURVES),
-    **dict.fromkeys((b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"gamt"), _TABLES),
+    **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC", b"kTRC"), CURVES),
+    **dict.fromkeys((b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"gamt"), TABLES),
     b"chad": (b"sf32",),
     b"chrm": (b"chrm",),
     b"cicp": (b"cicp",),
-    b"tech": (b"sig ",),
     b"view": (b"view",),
     b"meas": (b"meas",),
 }
 _CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")
+_CONNECTIONS = (b"XYZ ", b"Lab ")
 
 # Names that say nothing of whose profile it is, and by which programs know it.
 _KNOWN = frozenset(
@@ -82,7 +83,8 @@ def reduced(icc: bytes) -> bytes | None:
     The profile of a monitor or scanner may hold its serial number, its owner and paths of the computer it was made on.
     """
     tags = {tag: content for tag, data in tags_of(icc).items() if (content := _colorimetric(tag, data))}
-    if not tags or icc[12:16] not in _CLASSES or icc[36:40] != b"acsp":
+    is_profile = icc[12:16] in _CLASSES and icc[20:24] in _CONNECTIONS and icc[36:40] == b"acsp"
+    if not tags or not is_profile:
         return None
     header = {
         "version": icc[8:10] + bytes(2),
@@ -108,49 +110,8 @@ def name_of(icc: bytes) -> str:
 
 
 def _colorimetric(tag: bytes, data: bytes) -> bytes | None:
-    """The bytes of a tag that its type counts; None if it is no colour, or cut short."""
-    if data[:4] not in _COLORIMETRIC.get(tag, ()):
-        return None
-    try:
-        size = _SIZES[data[:4]](data)
-    except (struct.error, IndexError, OverflowError):
-        return None
-    return data[:4] + bytes(4) + data[8:size] if 8 < size <= len(data) else None
-
-
-def _curve_size(data: bytes) -> int:
-    return 12 + 2 * int(struct.unpack_from(">I", data, 8)[0])
-
-
-def _parametric_size(data: bytes) -> int:
-    return 12 + 4 * (1, 3, 4, 5, 7)[struct.unpack_from(">H", data, 8)[0]]
-
-
-def _table_size(data: bytes) -> int:
-    """Of the tables of section 10.10 and 10.11: curves, a grid, curves."""
-    inputs, outputs, grid = data[8:11]
-    if data[:4] == b"mft1":
-        return int(48 + 256 * (inputs + outputs) + grid**inputs * outputs)
-    before, after = struct.unpack_from(">HH", data, 48)
-    return int(52 + 2 * (before * inputs + grid**inputs * outputs + after * outputs))
-
-
-_SIZES: dict[bytes, Callable[[bytes], int]] = {
-    b"XYZ ": lambda _: 20,
-    b"curv": _curve_size,
-    b"para": _parametric_size,
-    b"sf32": lambda _: 44,
-    b"chrm": lambda _: 36,
-    b"cicp": lambda _: 12,
-    b"sig ": lambda _: 12,
-    b"view": lambda _: 36,
-    b"meas": lambda _: 36,
-    b"mft1": _table_size,
-    b"mft2": _table_size,
-    # Parts that point at each other (section 10.12), taken whole.
-    b"mAB ": len,
-    b"mBA ": len,
-}
+    """The bytes of a tag that mean something; None if it is no colour, or cut short."""
+    return essence(data) if data[:4] in _COLORIMETRIC.get(tag, ()) else None
 
 
 def _localized(text: str, *, is_name: bool) -> bytes:
