@@ -124,17 +124,25 @@ def test_srgb_is_that_of_littlecms() -> None:
 )
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_colours_by_numbers_are_kept(tmp_path: Path, suffix: str, codes: tuple[int, ...], is_hdr: bool) -> None:
-    """The numbers stand in the profile, and in PNG's own chunk; they come before a profile (PNG 3, 4.3)."""
+    """The numbers stand in the profile, and in PNG's own chunk; they come before a profile of others (PNG 3, 4.3)."""
     other = chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb()))
     picture = decode_picture(png_with(chunk(b"cICP", bytes(codes)), other))
     assert tags_of(picture.icc or b"")[b"cicp"][8:] == bytes(codes)
-    assert write_picture(tmp_path / f"a{suffix}", picture) == []
+    assert write_picture(tmp_path / f"a{suffix}", picture) == ["icc"]
     assert read_picture(tmp_path / f"a{suffix}").icc == picture.icc
     if suffix == ".png":
         assert chunk(b"cICP", bytes(codes)) in (tmp_path / "a.png").read_bytes()
     if codes == (1, 13, 0, 1):
         assert np.abs(in_srgb(picture.icc) - PIXELS).max() <= 1
     assert (in_srgb(picture.icc).mean() < PIXELS.mean() - 20) == is_hdr  # dark beside 10,000 cd/m2
+
+
+def test_a_profile_that_has_the_numbers_is_kept_to_the_byte() -> None:
+    icc = _with_tag(b"cicp", b"cicp" + bytes(4) + bytes([9, 16, 0, 1]))
+    picture = decode_picture(
+        png_with(chunk(b"cICP", bytes([9, 16, 0, 1])), chunk(b"iCCP", b"x\0\0" + zlib.compress(icc)))
+    )
+    assert (picture.icc, picture.metadata.left) == (icc, ())
 
 
 @pytest.mark.parametrize("codes", [(2, 13, 0, 1), (1, 13, 1, 1), (1, 13, 0, 0), (1, 99, 0, 1)])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nflows_core.runtime.images import Metadata, Picture, decode_picture, read_picture, write_picture
-from nflows_core.runtime.images.containers.jpeg import read_segments
+from nflows_core.runtime.images.containers.jpeg import pack_segment, read_segments
 from nflows_core.runtime.images.metadata import xmp_parts
 from nflows_core.runtime.images.metadata.xmp_packet import HostileXmpError, Packet, XmpError
 from picture_samples import ORIENTATION, XMP, dataset, exif_block, noise, srgb, tags_of
@@ -392,6 +392,55 @@ def test_what_is_left_behind_is_named(tmp_path: Path) -> None:
     picture = decode_picture(io.BytesIO(data[:20] + more + data[20:] + b"video"))
     assert write_picture(tmp_path / "a.jpg", picture) == ["JPEG APP2 FPXR", "JPEG APP11 JP", "bytes behind the end"]
     assert sorted(read_picture(tmp_path / "a.jpg").metadata.all_texts()) == [("Comment", "one"), ("Comment", "two")]
+
+
+def _jpeg_with(*segments: tuple[int, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(BLANK).save(buffer, "JPEG")
+    data = buffer.getvalue()
+    return data[:20] + b"".join(pack_segment(*segment) for segment in segments) + data[20:]
+
+
+def _resource(number: int, data: bytes, signature: bytes = b"8BIM") -> bytes:
+    return signature + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2)
+
+
+PHOTOSHOP, ICC, EXTENSION = b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"http://ns.adobe.com/xmp/extension/\0"
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        ([(0xEE, b"Adobe\0\x64\0\0\0\0\1")], []),
+        ([(0xEE, b"Adobe\0\x64\0\0\0\0\1and more")], ["JPEG APP14 Adobe"]),
+        ([(0xED, b"Adobe_CM\0words")], ["JPEG APP13 Adobe_CM"]),
+        ([(0xE1, EXTENSION + b"A" * 32 + struct.pack(">II", 4, 0) + b"<x/>")], ["extended xmp"]),
+        ([(0xE2, ICC + b"\1\3" + srgb()[:200]), (0xE2, ICC + b"\3\3" + srgb()[300:])], ["icc"]),
+        ([(0xED, PHOTOSHOP + 2 * _resource(0x0404, dataset(120, b"one")))], ["second iptc"]),
+        ([(0xED, PHOTOSHOP + _resource(0x0404, dataset(120, b"one")) + b"rest")], ["Photoshop's resources"]),
+    ],
+)
+def test_what_jpeg_has_and_no_place_takes_is_named(segments: list[tuple[int, bytes]], expected: list[str]) -> None:
+    assert list(decode_picture(io.BytesIO(_jpeg_with(*segments))).metadata.left) == expected
+
+
+@pytest.mark.parametrize("signature", [b"MeSa", b"AgHg", b"PHUT", b"DCSR"])
+def test_datasets_stand_behind_resources_of_other_programs(signature: bytes) -> None:
+    datasets = dataset(120, b"caption")
+    resources = _resource(2000, b"other", signature) + _resource(0x0404, datasets)
+    metadata = decode_picture(io.BytesIO(_jpeg_with((0xED, PHOTOSHOP + resources)))).metadata
+    assert (metadata.iptc, metadata.left) == (datasets, ("Photoshop's resources",))
+
+
+def test_what_stands_behind_the_picture_of_a_gif_or_bmp_is_read_or_named() -> None:
+    gif, bmp = io.BytesIO(), io.BytesIO()
+    Image.new("P", (4, 4)).save(gif, "GIF", comment=b"first")
+    Image.new("RGB", (4, 4)).save(bmp, "BMP")
+    late = decode_picture(io.BytesIO(gif.getvalue()[:-1] + b"!\xfe\4last\0!\x01\x0c" + bytes(12) + b"\0;secret"))
+    assert late.metadata.all_texts() == [("Comment", "first"), ("Comment", "last")]
+    assert late.metadata.left == ("GIF text", "bytes behind the end")
+    assert decode_picture(gif).metadata.left == decode_picture(bmp).metadata.left == ()
+    assert decode_picture(io.BytesIO(bmp.getvalue() + b"secret")).metadata.left == ("bytes behind the end",)
 
 
 def test_a_comment_of_an_old_program_is_read() -> None:

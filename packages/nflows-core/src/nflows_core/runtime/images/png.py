@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.images.about import About, state_resolution
 from nflows_core.runtime.images.codecs import import_imagecodecs
 from nflows_core.runtime.images.colour.descriptions import of_srgb
-from nflows_core.runtime.images.colour.icc import tags_of
+from nflows_core.runtime.images.colour.icc import codes_of
 from nflows_core.runtime.images.containers.png import SIGNATURE, pack_chunk, pixels_only
 from nflows_core.runtime.images.limits import check_bytes
 from nflows_core.runtime.images.metadata import iptc, texts
@@ -117,7 +117,7 @@ def _colours(about: About, channels: int) -> list[tuple[bytes, bytes]]:
         if about.icc == of_srgb(intent, channels):
             return [(b"sRGB", bytes([intent]))]
     chunks = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(about.icc))]
-    codes = tags_of(about.icc).get(b"cicp", b"")[8:12]
+    codes = codes_of(about.icc)
     return [(b"cICP", codes), *chunks] if len(codes) == 4 and codes[2] == 0 else chunks
 
 

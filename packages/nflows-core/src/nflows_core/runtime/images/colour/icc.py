@@ -77,6 +77,16 @@ def tags_of(icc: bytes) -> dict[bytes, bytes]:
     return tags
 
 
+def codes_of(icc: bytes) -> bytes:
+    """The numbers of its colours in ITU-T H.273 (section 9.2.17); none if it has none."""
+    return tags_of(icc).get(b"cicp", b"")[8:12]
+
+
+def is_whole(icc: bytes) -> bool:
+    """Whether it is as long as its header says, and not cut short."""
+    return _HEADER <= int.from_bytes(icc[:4], "big") <= len(icc)
+
+
 def reduced(icc: bytes) -> bytes | None:
     """The profile with nothing but the tags that say which colour a number is; None if there are none.
 

@@ -21,8 +21,10 @@ def is_bmp(file: IO[bytes]) -> bool:
 
 def find(file: IO[bytes]) -> Found:
     found = Found()
-    file.seek(_FILE_HEADER)
-    (size,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
+    file.seek(2)
+    whole, size = struct.unpack("<I8xI", file.read(16).ljust(16, b"\0"))
+    if 0 < whole < file.seek(0, 2):
+        found.left.append("bytes behind the end")
     file.seek(_FILE_HEADER)
     header = file.read(min(size, 124))
     if len(header) >= 40:

@@ -7,12 +7,13 @@ from fractions import Fraction
 from functools import cached_property
 
 from nflows_core.runtime.images.colour.descriptions import of_exif
+from nflows_core.runtime.images.colour.icc import codes_of, is_whole
 from nflows_core.runtime.images.colour.matrix import Described
 from nflows_core.runtime.images.containers.tiff import TiffError
 from nflows_core.runtime.images.metadata import exif, texts, xmp, xmp_parts
 from nflows_core.runtime.images.metadata.exif_block import Block
 from nflows_core.runtime.images.metadata.exif_tags import IMAGE
-from nflows_core.runtime.images.metadata.iptc import from_resources
+from nflows_core.runtime.images.metadata.iptc import SIGNATURES, from_resources
 from nflows_core.runtime.images.metadata.metadata import Metadata
 from nflows_core.runtime.images.metadata.xmp_packet import Packet, XmpError
 from nflows_core.runtime.images.picture import is_profile_for
@@ -78,7 +79,7 @@ class Found:
     def take_resources(self, data: bytes) -> None:
         """Keeps the datasets among Photoshop's resources, or those that stand for themselves."""
         data = data.removeprefix(b"Photoshop 3.0\0")
-        if data.startswith(b"8BIM"):
+        if data.startswith(SIGNATURES):
             datasets, others = from_resources(data)
             self.take("iptc", datasets)
             self.left += others
@@ -106,8 +107,10 @@ class Found:
     def profile(self, channels: int) -> bytes | None:
         """The profile of pixels of so many channels: the file's, if it is for such, or one made of its descriptions."""
         described = [*self.described, *self._camera_colours()]
-        if self.icc and not (described and described[0].cicp and channels >= 3):
-            if is_profile_for(channels, self.icc):
+        if self.icc:
+            codes = described[0].cicp if described and channels >= 3 else None
+            is_other = codes is not None and codes_of(self.icc) != bytes(codes)
+            if not is_other and is_whole(self.icc) and is_profile_for(channels, self.icc):
                 return self.icc
             self.left.append("icc")
         for colours in described:

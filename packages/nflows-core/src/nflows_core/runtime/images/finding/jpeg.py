@@ -15,7 +15,7 @@ from nflows_core.runtime.images.metadata.xmp_packet import Packet, XmpError
 from nflows_core.runtime.images.metadata.xmp_parts import MAX_EXTENDED
 
 _UNITS = {1: Fraction(1), 2: Fraction(254, 100)}  # inches, centimetres
-_ADOBE = b"Adobe"  # how colours are stored
+_ADOBE, _ADOBE_SIZE = b"Adobe", 12  # how colours are stored
 
 
 def find(file: IO[bytes]) -> Found:
@@ -48,7 +48,7 @@ class _Parts:
             found.take_resources(bytes(self.photoshop))
         name = _pointer(found.xmp) if found.xmp else None
         found.extended = self._extended(name)
-        if name and found.extended is None:
+        if (name and found.extended is None) or self.extended.keys() - {(name or "").encode()}:
             found.left.append("extended xmp")
 
     def _extended(self, name: str | None) -> bytes | None:
@@ -77,7 +77,7 @@ def _take(found: Found, parts: _Parts, segment: Segment) -> None:
         parts.icc.setdefault(data[len(jpeg.ICC)], data[len(jpeg.ICC) + 2 :])
     elif marker == jpeg.APP13 and data.startswith(jpeg.PHOTOSHOP):
         parts.photoshop += data[len(jpeg.PHOTOSHOP) :]
-    elif not data.startswith(_ADOBE):
+    elif marker != jpeg.APP14 or not data.startswith(_ADOBE) or len(data) > _ADOBE_SIZE:
         name = data[:20].split(b"\0", 1)[0].decode("ascii", "replace")
         found.left.append(f"JPEG APP{marker - 0xE0} {name if name.isprintable() else ''}".strip())
 

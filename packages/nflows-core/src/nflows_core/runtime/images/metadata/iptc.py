@@ -11,6 +11,8 @@ from nflows_core.runtime.images.metadata.policy import Kind, Policy
 
 MAX_DATASETS, MAX_RESOURCES = 1 << 14, 1 << 12
 RESOURCE = 0x0404
+SIGNATURES = (b"8BIM", b"MeSa", b"AgHg", b"PHUT", b"DCSR")
+"""With which a resource begins: Photoshop's own, and those of other programs."""
 _DIGEST = 0x0425  # of the datasets, for Photoshop to see whether another program changed them
 
 _DATE = re.compile(r"\d{8}")
@@ -65,28 +67,30 @@ def allowed(iptc: bytes, policy: Policy) -> bytes | None:
     return passed if any((one.record, one.number) not in ((1, 90), (2, 0)) for one in datasets(passed)) else None
 
 
-def resources(photoshop: bytes) -> dict[int, bytes]:
-    """Photoshop's resources by their numbers, up to the first that cannot be read, and at most `MAX_RESOURCES`."""
-    found: dict[int, bytes] = {}
+def resources(photoshop: bytes) -> Iterator[tuple[int, bytes]]:
+    """Photoshop's resources with their numbers, at most `MAX_RESOURCES`; what cannot be read has the number -1."""
     start = 0
     for _ in range(MAX_RESOURCES):
-        if photoshop[start : start + 4] != b"8BIM" or start + 12 > len(photoshop):
+        if photoshop[start : start + 4] not in SIGNATURES or start + 12 > len(photoshop):
             break
         (number,) = struct.unpack_from(">H", photoshop, start + 4)
-        start += 6 + (photoshop[start + 6] + 2) // 2 * 2
-        if start + 4 > len(photoshop):
+        place = start + 6 + (photoshop[start + 6] + 2) // 2 * 2
+        if place + 4 > len(photoshop):
             break
-        (size,) = struct.unpack_from(">I", photoshop, start)
-        found.setdefault(number, photoshop[start + 4 : start + 4 + size])
-        start += 4 + size + size % 2
-    return found
+        (size,) = struct.unpack_from(">I", photoshop, place)
+        yield number, photoshop[place + 4 : place + 4 + size]
+        start = place + 4 + size + size % 2
+    if any(photoshop[start:]):
+        yield -1, photoshop[start:]
 
 
 def from_resources(photoshop: bytes) -> tuple[bytes | None, list[str]]:
     """The datasets among Photoshop's resources, and what else there is."""
-    found = resources(photoshop)
-    others = found.keys() - {RESOURCE, _DIGEST}
-    return found.get(RESOURCE) or None, ["Photoshop's resources"] if others else []
+    found = list(resources(photoshop))
+    blocks = [data for number, data in found if number == RESOURCE and data]
+    others = any(number not in (RESOURCE, _DIGEST) for number, _ in found)
+    left = ["Photoshop's resources"] * others + ["second iptc"] * (len(blocks) > 1)
+    return blocks[0] if blocks else None, left
 
 
 def as_resource(iptc: bytes) -> bytes:
