@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def exif_block(orientation: int | None = None) -> Image.Exif:
     return exif
 
 
+@cache  # a profile has the time of its making
 def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

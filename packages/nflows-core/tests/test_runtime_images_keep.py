@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nflows_core.runtime.images import Metadata, Picture, decode_picture, read_picture, write_picture
+from nflows_core.runtime.images.containers import tiff
 from nflows_core.runtime.images.containers.jpeg import pack_segment, read_segments
 from nflows_core.runtime.images.metadata import xmp_parts
+from nflows_core.runtime.images.metadata.exif_block import Block
 from nflows_core.runtime.images.metadata.xmp_packet import HostileXmpError, Packet, XmpError
 from picture_samples import ORIENTATION, XMP, dataset, exif_block, noise, srgb, tags_of
 from planted_pictures import ASCII, LONG, SHORT, UNDEFINED, Secrets, directory, preview_of
@@ -392,6 +394,49 @@ def test_what_is_left_behind_is_named(tmp_path: Path) -> None:
     picture = decode_picture(io.BytesIO(data[:20] + more + data[20:] + b"video"))
     assert write_picture(tmp_path / "a.jpg", picture) == ["JPEG APP2 FPXR", "JPEG APP11 JP", "bytes behind the end"]
     assert sorted(read_picture(tmp_path / "a.jpg").metadata.all_texts()) == [("Comment", "one"), ("Comment", "two")]
+
+
+def _block(*entries: tuple[int, int, int, int], behind: bytes = b"", following: int = 0) -> bytes:
+    """A block of tags, types, counts and what stands in their fields."""
+    table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + table + struct.pack("<I", following) + behind
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ((50000, 14, 1, 7), "exif tag 50000"),  # of no known type
+        ((315, 2, 5000, 60_000), "exif tag 315"),  # a text that ends outside
+        ((34853, 4, 1, 60_000), "exif tag 34853"),  # places outside
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_what_cannot_be_read_of_a_block_is_named(entry: tuple[int, int, int, int], name: str, orientation: int) -> None:
+    block = _block((271, 2, 4, 0x00_70_61_4E), (274, 3, 1, orientation), entry)
+    metadata = decode_picture(io.BytesIO(_jpeg_with((0xE1, block)))).metadata
+    assert metadata.left == (name,)
+    assert tags_of(metadata)[0] == {271: "Nap", 274: 1}
+
+
+def test_pictures_in_directories_below_a_block_are_named_and_zeros() -> None:
+    preview = b"\xff\xd8secret\xff\xd9"
+    place = 8 + 2 + 2 * 12 + 4
+    below = struct.pack("<H", 2) + struct.pack("<HHII", 513, 4, 1, place + 30) + struct.pack("<HHII", 514, 4, 1, 10)
+    block = _block((271, 2, 4, 0x00_70_61_4E), (330, 4, 1, place), behind=below + bytes(4) + preview)
+    metadata = decode_picture(io.BytesIO(_jpeg_with((0xE1, block)))).metadata
+    assert metadata.left == ("preview",)
+    assert b"secret" not in (metadata.exif or b"")
+    assert tags_of(metadata)[0] == {271: "Nap"}
+
+
+def test_previews_without_end_are_read_with_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each directory refers to one that begins a few bytes behind its own beginning."""
+    read = []
+    directory_of = tiff.read_directory
+    monkeypatch.setattr(tiff, "read_directory", lambda *them: read.append(1) or directory_of(*them))
+    behind = b"".join(struct.pack("<HI", 0, 26 + 6 * place) for place in range(1, 5_000))
+    Block(_block((274, 3, 1, 1), behind=behind, following=26)).remove_previews()
+    assert len(read) < 30
 
 
 def _jpeg_with(*segments: tuple[int, bytes]) -> bytes:

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from nflows_core.runtime.images import Picture, PictureError, PictureFile, decode_picture, read_picture, write_picture
+from nflows_core.runtime.images.containers.jpeg import pack_segment
+from nflows_core.runtime.images.decoding import open_image
 from picture_samples import noise
 
 tifffile = pytest.importorskip("tifffile")
@@ -232,6 +234,18 @@ def test_scans_without_end() -> None:
     assert (decode_picture(io.BytesIO(progressive(3000, 10))).pixels == 128).all()
     with pytest.raises(PictureError, match="damaged: more than 477 scans of 3000 x 3000 pixels"):
         decode_picture(io.BytesIO(progressive(3000, 2000)))
+
+
+def test_no_decoder_puts_the_parts_of_a_block_together() -> None:
+    """Pillow copies a block anew for each of its segments, in a time that grows with the square of their number."""
+    buffer = io.BytesIO()
+    Image.fromarray(noise((8, 8, 4))).convert("CMYK").save(buffer, "JPEG")
+    data, part = buffer.getvalue(), pack_segment(0xE1, b"Exif\0\0II*\0")
+    file = io.BytesIO(data[:2] + 1000 * part + data[2:-2] + data[-2:] + b"behind the end")
+    with open_image(file, 100) as image:
+        assert [name for name, _ in image.applist] == ["APP14"]  # type: ignore[attr-defined]
+        assert "exif" not in image.info
+    assert np.array_equal(decode_picture(file).pixels, decode_picture(buffer).pixels)
 
 
 def test_scans_of_a_preview_are_not_counted(tmp_path: Path) -> None:

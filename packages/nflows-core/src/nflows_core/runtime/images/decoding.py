@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from nflows_core.runtime.images import gif, jpeg, png, webp
-from nflows_core.runtime.images.containers.png import is_png, pixels_only
+from nflows_core.runtime.images.containers.jpeg import is_jpeg
+from nflows_core.runtime.images.containers.jpeg import pixels_only as jpeg_pixels
+from nflows_core.runtime.images.containers.png import is_png
+from nflows_core.runtime.images.containers.png import pixels_only as png_pixels
+from nflows_core.runtime.images.containers.tiff import read_span
 from nflows_core.runtime.images.limits import check_bytes, check_density, check_size
 from nflows_core.runtime.images.orientation import upright, upright_size
 from nflows_core.runtime.images.picture import PictureError, check_count
@@ -36,17 +40,16 @@ def open_image(file: IO[bytes], limit: int) -> Iterator[Image.Image]:
     """Pillow's image of a file with one picture of at most ``limit`` pixels; nothing is decoded."""
     _check_head(file, limit)
     size = file.seek(0, io.SEEK_END)
-    # Pillow would read the texts of a PNG, and stumble over some.
-    source = io.BytesIO(pixels_only(file)) if is_png(file) else file
+    source = _pixels_only(file)
     source.seek(0)
     with _own_limit(), Image.open(source, formats=FORMATS) as image:
         check_size(*image.size, limit)
         kind = str(image.format)
         check_density(kind, *image.size, png.bits_per_pixel(file) if kind == "PNG" else 1, size)
-        if kind in ("JPEG", "MPO"):
+        if kind == "JPEG":
             jpeg.check_scans(file, *image.size)
-        # The further pictures of an MPO are previews, or what the other eye sees. Those of a GIF are counted above.
-        check_count(1 if kind in ("MPO", "GIF", "TIFF") else getattr(image, "n_frames", 1))
+        # Those of a GIF are counted above.
+        check_count(1 if kind in ("GIF", "TIFF") else getattr(image, "n_frames", 1))
         yield image
 
 
@@ -103,6 +106,20 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Callable[[Image.Image], I
     except (OSError, ImageCms.PyCMSError) as error:
         raise PictureError(f"its colour profile does not fit {image.mode} pixels; convert it to RGB first") from error
     return transform.apply
+
+
+def _pixels_only(file: IO[bytes]) -> IO[bytes]:
+    """The file without what Pillow would read beside the pixels, and stumble over.
+
+    The further pictures of an MPO, which are previews, or what the other eye sees, are among that.
+    """
+    if is_png(file):
+        return io.BytesIO(png_pixels(file))
+    if not is_jpeg(file):
+        return file
+    spans = list(jpeg_pixels(file))
+    check_bytes(*jpeg.size(file), sum(stop - start for start, stop in spans))
+    return io.BytesIO(b"".join(read_span(file, span) for span in spans))
 
 
 def _check_head(file: IO[bytes], limit: int) -> None:

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
+from nflows_core.runtime.images.containers.tiff import Span
+
 MAX_SEGMENT = 65533
 """Bytes that a segment can hold."""
 
@@ -20,6 +22,7 @@ PHOTOSHOP = b"Photoshop 3.0\0"
 APP0, APP1, APP2, APP13, APP14, COM = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)  # not a stuffed byte, a restart or a filler
+_DECIDE = (APP0, APP14)  # by which decoders know how colours are stored
 # Bytes read at a time: a segment ends where the next one begins, a scan after a megabyte.
 _FIRST_BLOCK, _LAST_BLOCK = 1 << 6, 1 << 20
 
@@ -57,6 +60,21 @@ def read_segments(file: IO[bytes]) -> Iterator[Segment]:
         (length,) = struct.unpack(">H", size)
         yield Segment(marker, place, file.read(max(0, length - 2)))
         place += 2 + max(2, length)
+
+
+def pixels_only(file: IO[bytes]) -> Iterator[Span]:
+    """The bytes of the file without the segments that speak of its pixels, up to the end of its first picture.
+
+    Decoders would take hours to put a thousand parts of a block together.
+    """
+    place, end = 0, file.seek(0, 2)
+    for segment in read_segments(file):
+        if segment.marker == EOI:
+            end = segment.start + 2
+        elif segment.marker == COM or (0xE0 <= segment.marker <= 0xEF and segment.marker not in _DECIDE):
+            yield Span(place, segment.start)
+            place = segment.start + 4 + len(segment.data)
+    yield Span(place, end)
 
 
 def pack_segment(marker: int, data: bytes) -> bytes:

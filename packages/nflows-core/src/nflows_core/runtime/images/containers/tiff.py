@@ -180,8 +180,12 @@ def read_value(file: IO[bytes], entry: Entry, layout: Layout) -> bytes:
     """The bytes of an entry's value, in the file's order."""
     if entry.span is None:
         return entry.field[: length(entry)]
-    file.seek(entry.span.start)
-    return file.read(entry.span.stop - entry.span.start)
+    return read_span(file, entry.span)
+
+
+def read_span(file: IO[bytes], span: Span) -> bytes:
+    file.seek(span.start)
+    return file.read(span.stop - span.start)
 
 
 def numbers(entry: Entry, value: bytes, layout: Layout) -> tuple[Fraction | float, ...]:

@@ -35,13 +35,15 @@ _MOVABLE = (b"Nikon\0\2", b"OLYMPUS\0", b"OM SYSTEM\0", b"FUJIFILM", b"Apple iOS
 
 
 def cleaned(block: bytes) -> tuple[bytes, list[str]]:
-    """The block of an upright picture of its own, and what is gone: previews, and what tells how a file stores pixels.
+    """The block of an upright picture of its own, and what is gone: previews, what tells how a file stores pixels, and
+    what cannot be read.
 
     Raises:
         TiffError: It is no EXIF block.
     """
     edited = Block(block)
-    lost = ["preview"] if edited.remove_previews() else []
+    lost = [f"exif tag {tag}" for tag in edited.remove_broken() if tag not in STORAGE]
+    lost += ["preview"] if edited.remove_previews() else []
     gone = edited.remove(IMAGE, lambda tag: tag in STORAGE or tag in ELSEWHERE or tag in GONE)
     lost += sorted({GONE[tag] for tag in gone if tag in GONE})
     if edited.entry(IMAGE, ORIENTATION):

@@ -15,6 +15,9 @@ from nflows_core.runtime.images.containers.tiff import Directory, Entry, Layout,
 from nflows_core.runtime.images.metadata.exif_tags import EXIF, GPS, IMAGE, INTEROP
 
 PREFIX = b"Exif\0\0"
+MAX_PREVIEWS = 16
+"""Cameras write one or two; each may cost `tiff.MAX_TAGS`."""
+SUBDIRECTORIES = 330
 SUB_IFDS = (EXIF, GPS)
 """The directories to which the image's points."""
 
@@ -35,6 +38,7 @@ class Block:
         self.layout, self._first = tiff.read_layout(self._file())
         if self.layout.is_big:
             raise TiffError("an EXIF block is never BigTIFF")
+        self._unread: list[tuple[int, int]] = []
         self.directories = dict(self._read())
 
     def tobytes(self) -> bytes:
@@ -81,12 +85,29 @@ class Block:
             self._write(directory, kept, before.next)
         return [entry.tag for entry in taken]
 
+    def remove_broken(self) -> list[int]:
+        """Takes out the tags that cannot be read, and those that point to directories that cannot, and tells which."""
+        broken: set[int] = set()
+        for name, directory in list(self.directories.items()):
+            pointers = {tag for parent, tag in self._unread if parent == name}
+            if found := {*directory.broken, *self.remove(name, pointers.__contains__)}:
+                self._write(name, self.directories[name].entries, directory.next)
+                broken |= found
+        return sorted(broken)
+
     def remove_previews(self) -> bool:
-        """Unlinks the directories behind the first, with the pictures that they point to; whether there were any."""
+        """Unlinks the directories behind and below the first, and their pictures; whether there were any.
+
+        Those are at most `MAX_PREVIEWS`: what more may lie in the block, nothing refers to.
+        """
         before = self.directories[IMAGE]
-        if not before.next:
+        below = before.get(SUBDIRECTORIES)
+        places = [before.next] if before.next else []
+        if below and below.kind in (tiff.LONG, tiff.IFD):
+            places += map(int, tiff.numbers(below, self.value(below), self.layout)[:MAX_PREVIEWS])
+        if not places:
             return False
-        self._gone += _preview_spans(self._file(), self.layout, before.next, len(self._data))
+        self._gone += _preview_spans(self._file(), self.layout, places, len(self._data))
         self._write(IMAGE, before.entries, 0)
         return True
 
@@ -118,7 +139,7 @@ class Block:
         if len(table) > before.span.stop - place:
             place = self._append(b"")
         self._data[place : place + len(table)] = table
-        self.directories[name] = Directory(Span(place, place + len(table)), entries, before.broken, following)
+        self.directories[name] = Directory(Span(place, place + len(table)), entries, (), following)
         if place != before.span.start:
             self._point(name, place)
 
@@ -153,23 +174,27 @@ class Block:
             try:
                 found[name] = tiff.read_directory(file, self.layout, place)
             except TiffError:
+                self._unread.append((parent, name))
                 continue
             yield name, found[name]
 
 
-def _preview_spans(file: io.BytesIO, layout: Layout, place: int, size: int) -> Iterator[Span]:
-    """What the directories from ``place`` on take, and the pictures that they point to."""
+def _preview_spans(file: io.BytesIO, layout: Layout, places: list[int], size: int) -> Iterator[Span]:
+    """What the directories at ``places`` and behind them take, and the pictures that they point to."""
     seen: set[int] = set()
-    while place and place not in seen:
+    while places and len(seen) < MAX_PREVIEWS:
+        place = places.pop()
+        if not place or place in seen:
+            continue
         seen.add(place)
         try:
             directory = tiff.read_directory(file, layout, place)
         except TiffError:
-            return
+            continue
         yield from directory.spans()
         for starts, lengths in ((513, 514), (273, 279)):
             yield from _pointed(file, layout, directory.get(starts), directory.get(lengths), size)
-        place = directory.next
+        places.append(directory.next)
 
 
 def _pointed(
