@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nflows_core.runtime.images import Metadata, Picture, PictureError, decode_picture, read_picture, write_picture
+from nflows_core.runtime.images.containers.png import pack_chunk
 from picture_samples import IPTC, noise, srgb
 
 tifffile = pytest.importorskip("tifffile")
@@ -32,6 +34,22 @@ def test_modes(tmp_path: Path, mode: str, expected: int) -> None:
     assert picture.channels == expected
     as_read = np.array(image.convert({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[expected]))
     assert np.array_equal(picture.pixels.reshape(as_read.shape), as_read)
+
+
+@pytest.mark.parametrize(
+    ("depth", "grey"), [(1, 0), (1, 1), *((depth, grey) for depth in (2, 4, 8, 16) for grey in (0, 1, 3, 10, 15, 18))]
+)
+def test_a_transparent_grey_of_few_bits_is_alpha(depth: int, grey: int) -> None:
+    """Of a grey beyond the depth, the lower bits count (PNG 3, 11.3.1.1)."""
+    header = struct.pack(">IIBBBBB", 16, 16, depth, 0, 0, 0, 0)
+    rows = noise((16, 2 * depth, 1)).tobytes()
+    data = b"".join(b"\0" + rows[start : start + 2 * depth] for start in range(0, len(rows), 2 * depth))
+    chunks = ((b"IHDR", header), (b"tRNS", struct.pack(">H", grey)), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
+    file = b"\x89PNG\r\n\x1a\n" + b"".join(pack_chunk(*one) for one in chunks)
+    pixels = decode_picture(io.BytesIO(file)).pixels
+    assert np.array_equal(pixels, imagecodecs.png_decode(file))
+    if depth < 8:
+        assert np.array_equal(pixels[..., 1] == 0, pixels[..., 0] == grey % 2**depth * 255 // (2**depth - 1))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])

@@ -48,6 +48,8 @@ def open_image(file: IO[bytes], limit: int) -> Iterator[Image.Image]:
         check_density(kind, *image.size, png.bits_per_pixel(file) if kind == "PNG" else 1, size)
         if kind == "JPEG":
             jpeg.check_scans(file, *image.size)
+        if kind == "PNG":
+            png.mend_transparency(image, file)
         # Those of a GIF are counted above.
         check_count(1 if kind in ("GIF", "TIFF") else getattr(image, "n_frames", 1))
         yield image

@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from nflows_core.runtime.images.about import About, state_resolution
 from nflows_core.runtime.images.codecs import import_imagecodecs
@@ -39,6 +40,14 @@ def bits_per_pixel(file: IO[bytes]) -> int:
     file.seek(24)
     depth, colour = file.read(2)
     return depth * _SAMPLES.get(colour, 1)
+
+
+def mend_transparency(image: Image.Image, file: IO[bytes]) -> None:
+    """Makes the transparent grey one of 8 bits: Pillow takes one of 2 or 4 as it stands, and compares it with 8."""
+    depth, key = bit_depth(file), image.info.get("transparency")
+    most = 2**depth - 1
+    if depth < 8 and image.mode == "L" and isinstance(key, int):
+        image.info["transparency"] = (key & most) * 255 // most
 
 
 def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
