@@ -521,6 +521,19 @@ def test_a_packet_that_is_no_xml_is_kept(tmp_path: Path, suffix: str) -> None:
     assert read_picture(tmp_path / f"a{suffix}").metadata.xmp == b"<no xml"
 
 
+@pytest.mark.parametrize(
+    ("stated", "is_kept"), [("300", True), ("600/2", True), ("300.0", True), ("1e999999999", False), ("1/0", False)]
+)
+def test_a_resolution_of_a_packet_is_a_number_or_a_ratio(tmp_path: Path, stated: str, is_kept: bool) -> None:
+    """Of an exponent, no digits are written out: a billion would take hours."""
+    packet = (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF {RDF}><rdf:Description rdf:about=""'
+        f' xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:XResolution="{stated}"/></rdf:RDF></x:xmpmeta>'
+    )
+    picture = Picture(BLANK, dpi=(300, 300), metadata=Metadata(xmp=packet.encode()))
+    assert write_picture(tmp_path / "a.png", picture) == ([] if is_kept else ["xmp tiff:XResolution"])
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_packets_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     text = XMP.decode().replace("Ann", "Änn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from nflows_core.runtime.images.metadata.policy import Kind
 from nflows_core.runtime.images.metadata.xmp_packet import Edit, HostileXmpError, Name, Packet, Property, XmpError
 
 TIFF = "http://ns.adobe.com/tiff/1.0/"
@@ -104,13 +105,18 @@ def _states(packet: Packet, dpi: tuple[float, float]) -> bool:
     """Whether the resolution that it states is ``dpi``, but for roundings."""
     *values, unit = (packet.value(name) for name in _RESOLUTION)
     inches = {"2": 1.0, "3": 2.54}.get((unit or "2").strip(), math.nan)
-    for value, expected in zip(values, dpi, strict=True):
-        try:
-            if value is not None and not math.isclose(float(Fraction(value.strip())) * inches, expected, rel_tol=1e-3):
-                return False
-        except (ValueError, ZeroDivisionError, OverflowError):
-            return False
-    return True
+    return all(
+        value is None or math.isclose(_number(value.strip()) * inches, expected, rel_tol=1e-3)
+        for value, expected in zip(values, dpi, strict=True)
+    )
+
+
+def _number(value: str) -> float:
+    """A number or ratio as programs write it; of others, such as 1e999999999, `Fraction` would write out the digits."""
+    try:
+        return float(Fraction(value)) if Kind.NUMBER.accepts(value) else math.nan
+    except ZeroDivisionError:
+        return math.nan
 
 
 def _corrected(one: Property, value: int) -> Edit:
