@@ -153,3 +153,11 @@ def test_sizes_may_be_lists(size):
 def test_no_corner_is_refused(corner):
     with pytest.raises(ValueError, match="corner: expected one of tl, tr, bl, br, or one for each channel group, got"):
         invconv.conv2d(np.zeros((1, 2, 3, 3)), np.eye(2)[:, :, None, None], corner)
+
+
+def test_masked_values_are_refused() -> None:
+    y, weight = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))
+    for function in (invconv.conv2d, invconv.inverse_conv2d):
+        with pytest.raises(ValueError, match=r"has masked values, on which others depend; give [xy]\.filled"):
+            function(np.ma.masked_equal(y, 1), weight)
+    assert (invconv.inverse_conv2d(np.ma.masked_equal(y, 5), weight) == y).all()

@@ -162,3 +162,11 @@ def test_the_gradient_of_the_kernel_is_minus_the_sum_of_the_products_of_pixels(p
         expected = -np.vdot(v.astype(float), invconv.conv2d(x.astype(float), direction, problem.corner))
         scale = np.linalg.norm(direction) * max(np.abs(v).max(initial=0) * np.abs(x).max(initial=0) * x.size, 1)
         assert abs(np.vdot(gradient.astype(float), direction) - expected) <= 10 * np.finfo(dtype).eps * scale
+
+
+def test_a_field_of_a_structured_array_is_solved_too(rng):
+    weight = random_kernel(rng, ("tl",), 3, (3, 3))
+    table = np.zeros((2, 3, 4, 5), dtype=[("flag", "u1"), ("value", "f8")])
+    table["value"] = rng.standard_normal(table.shape)
+    packed = np.ascontiguousarray(table["value"])
+    assert (invconv.inverse_conv2d(table["value"], weight) == invconv.inverse_conv2d(packed, weight)).all()

@@ -55,6 +55,8 @@ def inverse_conv2d(y: Array, weight: Array, corners: tuple[str, ...], method: st
     _check_dtypes(y, weight, "y")
     if y.dtype == np.float16:  # a recursion over all pixels needs the mantissa of float32
         return inverse_conv2d(y.astype(np.float32), weight.astype(np.float32), corners, method).astype(np.float16)
+    # A field of a structured array has strides that are no multiple of its items.
+    y, weight = np.require(y, requirements="A"), np.require(weight, requirements="A")
     x = np.empty_like(y)
     solve(y, weight, corners, x)
     return x
@@ -140,6 +142,9 @@ def _conv2d_of_group(x: Array, weight: Array, corner: str) -> Array:
 
 
 def _check_dtypes(image: Array, weight: Array, name: str) -> None:
+    if np.ma.is_masked(image) or np.ma.is_masked(weight):
+        masked = name if np.ma.is_masked(image) else "weight"
+        raise ValueError(f"{masked}: has masked values, on which others depend; give {masked}.filled(...)")
     if image.dtype not in (np.float32, np.float64, np.float16):
         raise TypeError(f"{name}: expected float32, float64 or float16, got {image.dtype}")
     if weight.dtype != image.dtype:
