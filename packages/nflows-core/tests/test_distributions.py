@@ -58,6 +58,14 @@ def test_same_seed_same_noise() -> None:
     assert not torch.equal(one, other)
 
 
+def test_what_makes_no_pixels_is_refused() -> None:
+    for integers in (torch.zeros(3, dtype=torch.uint8), torch.zeros(3).numpy()):
+        with pytest.raises(TypeError, match=r"expected a tensor of floats in \[0, 1\], got (torch.uint8|ndarray)"):
+            quantize(integers)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a value is not a number, and hence no pixel"):
+        quantize(torch.tensor([0.5, math.nan]))
+
+
 def test_quantize_clamps_samples_outside_the_image() -> None:
     x = torch.tensor([-0.3, 0.0, 0.5, 0.999, 1.0, 1.7])
     assert quantize(x).tolist() == [0, 0, 128, 255, 255, 255]

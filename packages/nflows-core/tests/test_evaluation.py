@@ -8,14 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nflows_core.bijections import Squeeze
 from nflows_core.bijections.base import Bijection, Shape
 from nflows_core.data import Images
 from nflows_core.evaluation import (
     BitsPerDim,
+    bits_of_images,
     bits_per_dim,
     density,
     gaussian_bits_per_dim,
     image_grid,
+    log_probs,
     median_milliseconds,
     parameters,
     reconstruction_error,
@@ -61,6 +64,28 @@ def make_flow(quantization: int = 256, **arguments: float) -> Flow:
 def images() -> Images:
     generator = torch.Generator().manual_seed(0)
     return Images(torch.randint(0, 256, (600, *SHAPE), generator=generator, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (lambda flow, images: log_probs(flow, images, draws=0), "draws: expected a whole number, at least 1, got 0"),
+        (lambda flow, images: log_probs(flow, images, batch_size=0), "batch_size: expected .*, got 0"),
+        (lambda flow, images: bits_per_dim(flow, images, batch_size=-1), "batch_size: expected .*, got -1"),
+        (lambda flow, images: reconstruction_error(flow, images, n=-1), "n: expected .*, got -1"),
+        (lambda flow, images: reconstruction_error(flow, images[:0]), "no images to reconstruct"),
+        (lambda flow, images: bits_per_dim(flow, images[:0]), "need at least 2 images, got 0"),
+    ],
+)
+def test_numbers_of_nothing(images: Images, numbers: Callable[[Flow, Images], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        numbers(make_flow(), images)
+
+
+def test_no_images_have_no_scores_and_no_parameters_are_needed(images: Images) -> None:
+    flow = Flow([Squeeze(SHAPE)])
+    assert log_probs(flow, images[:0]).shape == bits_of_images(flow, images[:0]).shape == (0,)
+    assert log_probs(flow, images[:2]).isfinite().all()
 
 
 # Bits per dimension

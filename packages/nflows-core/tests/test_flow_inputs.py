@@ -162,6 +162,8 @@ def test_latents_that_are_none(conditional: Flow) -> None:
     first, second = latents = conditional.encode(X, context)
     with pytest.raises(TypeError, match="expected a list of tensors, as encode gives it, got Tensor"):
         conditional.decode(first, context)
+    with pytest.raises(TypeError, match=r"expected torch tensors, got ndarray; torch\.from_numpy makes one"):
+        conditional.decode([latent.detach().numpy() for latent in latents], context)  # type: ignore[misc]
     for wrong in ([second, first], [first[:1], second], [first, second[..., 0]]):
         with pytest.raises(ValueError, match=r"latents: expected tensors of shapes .*, got"):
             conditional.decode(wrong, context)

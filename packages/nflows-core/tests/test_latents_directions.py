@@ -113,7 +113,20 @@ def test_what_has_no_direction(flow: Flow, images: Images, values: Tensor, chang
         attribute_direction(flow, *change(images, values))  # type: ignore[operator]
 
 
+def test_values_may_be_an_array_or_a_list(flow: Flow, images: Images, values: Tensor) -> None:
+    expected = attribute_direction(flow, images, values)
+    for same in (values.numpy(), values.tolist()):
+        assert torch.allclose(attribute_direction(flow, images, same).vector, expected.vector)
+
+
 # Edits
+
+
+@pytest.mark.parametrize("amounts", [[], [1.0, math.nan], [math.inf]])
+def test_amounts_that_are_none(flow: Flow, images: Images, values: Tensor, amounts: list[float]) -> None:
+    direction = attribute_direction(flow, images, values)
+    with pytest.raises(ValueError, match="amounts: expected one finite number or more, got"):
+        edit(flow, torch.full((2, *flow.shape), 0.5, dtype=flow.dtype), direction, amounts)
 
 
 def test_edit_moves_the_attribute_by_so_many_standard_deviations(flow: Flow, images: Images, values: Tensor) -> None:

@@ -97,3 +97,12 @@ def test_an_interpolation_begins_and_ends_with_its_images(context: Tensor | None
 def test_an_interpolation_of_one_step() -> None:
     with pytest.raises(ValueError, match="at least 2 steps"):
         interpolate(make_flow(), images(1), images(1), 1)
+
+
+def test_vectors_and_pairs_that_do_not_fit() -> None:
+    flow = make_flow()
+    for wrong in (noise(2, 63), noise(64), noise(2, 128)):
+        with pytest.raises(ValueError, match=r"expected vectors of shape \(B, 64\), got"):
+            decode_vectors(flow, wrong)
+    with pytest.raises(ValueError, match=r"every image needs a partner: start has shape \(3, .* end \(2,"):
+        interpolate(flow, images(3), images(2), steps=3)

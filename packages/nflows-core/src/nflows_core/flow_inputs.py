@@ -88,6 +88,8 @@ def check_latents(latents: object, shapes: Sequence[Shape]) -> None:
         raise TypeError(f"latents: expected a list of tensors, as encode gives it, got {type(latents).__name__}")
     if len(latents) != len(shapes):
         raise ValueError(f"this flow has {len(shapes)} latents an image, got {len(latents)}")
+    if odd := [type(latent).__name__ for latent in latents if not isinstance(latent, Tensor)]:
+        raise TypeError(f"latents: expected torch tensors, got {odd[0]}; torch.from_numpy makes one of an array")
     expected = [(latents[0].shape[0], *shape) for shape in shapes]
     if (got := [tuple(latent.shape) for latent in latents]) != expected:
         raise ValueError(f"latents: expected tensors of shapes {expected}, got {got}")

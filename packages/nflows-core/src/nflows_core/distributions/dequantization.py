@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from invconv.torch_internals import is_plain
+
 
 def dequantize(pixels: Tensor, quantization: int = 256, generator: torch.Generator | None = None) -> Tensor:
     r"""Uniform dequantization :math:`(x + u) / n`, :math:`u \sim U[0, 1)` (Theis et al. 2016).
@@ -34,7 +36,17 @@ def dequantize_by(noise: Tensor, pixels: Tensor, quantization: int = 256) -> Ten
 
 
 def quantize(x: Tensor, quantization: int = 256) -> Tensor:
-    r"""The integers :math:`\lfloor x n \rfloor`, clamped to :math:`[0, n)`, as uint8 or int32."""
+    r"""The integers :math:`\lfloor x n \rfloor`, clamped to :math:`[0, n)`, as uint8 or int32.
+
+    Raises:
+        TypeError: ``x`` has integers, which are pixels already.
+        ValueError: A value is not a number.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"x: expected a tensor of floats in [0, 1], got {got}")
+    if is_plain(x) and x.isnan().any():
+        raise ValueError("x: a value is not a number, and hence no pixel; the flow has diverged")
     dtype = torch.uint8 if quantization <= 256 else torch.int32
     return (x * quantization).floor().clamp(0, quantization - 1).to(dtype)
 

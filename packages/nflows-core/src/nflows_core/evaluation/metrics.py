@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nflows_core.bijections.base import check_count
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.flow import Flow
@@ -78,7 +79,7 @@ def bits_of_images(
         flow.bits_per_dim(pixels, batch_context, generator).cpu()
         for pixels, batch_context in _batches(flow, images, batch_size, context)
     ]
-    return torch.cat(values)
+    return torch.cat([torch.empty(0, dtype=flow.dtype), *values])
 
 
 def reconstruction_error(
@@ -100,9 +101,13 @@ def reconstruction_error(
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
 
     Raises:
+        ValueError: There are no images, or ``n`` is no count.
         FloatingPointError: A reconstruction is not finite.
     """
-    largest = reconstruction_errors(flow, images, n, batch_size, seed, context).max().item()
+    errors = reconstruction_errors(flow, images, n, batch_size, seed, context)
+    if not len(errors):
+        raise ValueError("there are no images to reconstruct; give at least one")
+    largest = errors.max().item()
     if not math.isfinite(largest):
         raise FloatingPointError("a reconstructed image is not finite; the flow does not invert")
     return largest
@@ -121,11 +126,11 @@ def reconstruction_errors(
     _check(flow, images)
     generator = flow.generator(seed)
     errors = []
-    for pixels, batch_context in _batches(flow, images[:n], batch_size, context):
+    for pixels, batch_context in _batches(flow, images[: check_count("n", n)], batch_size, context):
         x = dequantize(pixels.to(flow.dtype), images.quantization, generator)
         difference = flow.decode(flow.encode(x, batch_context), batch_context) - x
         errors.append(difference.abs().flatten(1).amax(1).cpu())
-    return torch.cat(errors)
+    return torch.cat([torch.empty(0, dtype=flow.dtype), *errors])
 
 
 def parameters(flow: nn.Module) -> int:
@@ -143,7 +148,7 @@ def _check(flow: Flow, images: Images) -> None:
 def _batches(
     flow: Flow, images: Images, batch_size: int, context: Tensor | None
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    for start in range(0, len(images), batch_size):
+    for start in range(0, len(images), check_count("batch_size", batch_size)):
         chosen = slice(start, min(start + batch_size, len(images)))
         pixels = images.pixels[chosen].to(flow.device)
         yield pixels, None if context is None else context[chosen].to(flow.device, flow.dtype)

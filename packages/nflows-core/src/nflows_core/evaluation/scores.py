@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from nflows_core.bijections.base import check_count
 from nflows_core.data.images import Images
 from nflows_core.distributions.dequantization import dequantize_by
+from nflows_core.distributions.generator import seeded_generator
 from nflows_core.flow import Flow
 
 
@@ -35,20 +37,19 @@ def log_probs(
         The scores in float64, :math:`(N,)`, finite or not.
 
     Raises:
-        ValueError: The images do not fit the flow.
+        ValueError: The images do not fit the flow, or a number is no count.
     """
     total = torch.zeros(len(images), dtype=torch.float64)
-    for noise in shared_noise(flow, draws, seed):
-        batches = dequantized(flow, images, noise, context, batch_size)
-        total += torch.cat([flow.log_prob(x, batch_context).double().cpu() for x, batch_context in batches])
+    for noise in shared_noise(flow, check_count("draws", draws), seed):
+        batches = dequantized(flow, images, noise, context, check_count("batch_size", batch_size))
+        scores = [flow.log_prob(x, batch_context).double().cpu() for x, batch_context in batches]
+        total += torch.cat([total[:0], *scores])
     return total / draws
 
 
 def shared_noise(flow: Flow, draws: int, seed: int) -> Tensor:
     """Draws of noise for one image, :math:`(K, C, H, W)`, the same on every device."""
-    like = next(flow.parameters())
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(draws, *flow.shape, generator=generator, dtype=like.dtype).to(like.device)
+    return torch.rand(draws, *flow.shape, generator=seeded_generator(seed), dtype=flow.dtype).to(flow.device)
 
 
 def dequantized(

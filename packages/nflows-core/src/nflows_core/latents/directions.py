@@ -2,10 +2,12 @@ r"""The direction of the latents that an attribute goes along with."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from nflows_core.data.images import Images
@@ -38,7 +40,7 @@ class AttributeDirection:
 
 @torch.no_grad()
 def attribute_direction(
-    flow: Flow, images: Images, values: Tensor, context: Tensor | None = None, seed: int = 0
+    flow: Flow, images: Images, values: Tensor | ArrayLike, context: Tensor | None = None, seed: int = 0
 ) -> AttributeDirection:
     r"""The direction of an attribute, from its covariance with the latents (Nagar 2025, section 2.4).
 
@@ -53,7 +55,7 @@ def attribute_direction(
     Arguments:
         flow: The flow that encodes the images.
         images: The images, quantized as the flow expects, at least `MINIMUM_IMAGES`.
-        values: The attribute of each image, :math:`(N,)`.
+        values: The attribute of each image, :math:`(N,)`; an array or a list as well.
         context: Conditioning vectors, :math:`(N, D)`, or nothing.
         seed: The seed of the dequantization noise.
 
@@ -61,6 +63,7 @@ def attribute_direction(
         ValueError: The images do not fit the flow or are too few, or the values are constant, not finite, or of
             another number.
     """
+    values = torch.as_tensor(values)
     _check(flow, images, values)
     place = flow.device, flow.dtype
     values = values.double()
@@ -91,7 +94,12 @@ def edit(
 
     Returns:
         The edited images, :math:`(B, A, C, H, W)` for :math:`A` amounts.
+
+    Raises:
+        ValueError: There is no amount, or one is not finite.
     """
+    if not len(amounts) or not all(map(math.isfinite, amounts)):
+        raise ValueError(f"amounts: expected one finite number or more, got {amounts}")
     z, step = encode_vectors(flow, x, context), direction.vector.to(x)
     return torch.stack([decode_vectors(flow, z + amount * step, context) for amount in amounts], dim=1)
 

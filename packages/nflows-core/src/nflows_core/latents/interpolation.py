@@ -55,9 +55,14 @@ def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Ten
 
     Returns:
         :math:`(B, steps, C, H, W)`.
+
+    Raises:
+        ValueError: There are fewer than two steps, or not as many ends as starts.
     """
     if steps < 2:
         raise ValueError(f"an interpolation has at least 2 steps, its ends, got {steps}")
+    if start.shape != end.shape:
+        raise ValueError(f"every image needs a partner: start has shape {tuple(start.shape)}, end {tuple(end.shape)}")
     a, b = encode_vectors(flow, start, context), encode_vectors(flow, end, context)
     weights = torch.linspace(0, 1, steps).tolist()
     return torch.stack([decode_vectors(flow, slerp(a, b, weight), context) for weight in weights], dim=1)

@@ -25,7 +25,13 @@ def encode_vectors(flow: Flow, x: Tensor, context: Tensor | None = None) -> Tens
 
 
 def decode_vectors(flow: Flow, z: Tensor, context: Tensor | None = None) -> Tensor:
-    """The images, :math:`(B, C, H, W)`, of what `encode_vectors` gave."""
+    """The images, :math:`(B, C, H, W)`, of what `encode_vectors` gave.
+
+    Raises:
+        ValueError: The vectors are of another length.
+    """
     shapes = flow.latent_shapes
+    if z.shape[1:] != (math.prod(flow.shape),):
+        raise ValueError(f"expected vectors of shape (B, {math.prod(flow.shape)}), got {tuple(z.shape)}")
     parts = torch.split(z, [math.prod(shape) for shape in shapes], dim=1)
     return flow.decode([part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)], context)

@@ -82,13 +82,12 @@ def draw(
     batch_size: int = BLOCK,
 ) -> Iterator[Tensor]:
     """Images from a flow in batches, :math:`(B, C, H, W)`; up to `BLOCK` of them are those of `Flow.sample`."""
-    like = next(flow.parameters())
-    generator = torch.Generator(like.device).manual_seed(seed)
+    generator = flow.generator(seed)
     for start in range(0, n, BLOCK):
         latents = flow.draw_latents(min(BLOCK, n - start), temperature, generator)
         parts = zip(*(torch.split(latent, batch_size) for latent in latents), strict=True)
         for place, part in zip(range(start, n, batch_size), parts, strict=False):
-            yield flow.decode(part, None if context is None else context[place : place + len(part[0])].to(like))
+            yield flow.decode(part, None if context is None else context[place : place + len(part[0])].to(part[0]))
 
 
 class Finite:
