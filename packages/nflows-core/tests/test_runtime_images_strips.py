@@ -129,3 +129,11 @@ def test_from_file_through_a_network_to_file(tmp_path: Path, suffix: str) -> Non
     result = read_picture(tmp_path / f"b{suffix}")
     assert np.array_equal(result.pixels, picture.pixels.repeat(2, 0).repeat(2, 1))
     assert result.icc == picture.icc
+
+
+@pytest.mark.parametrize("strip", [[[[0, 0, 0]]], None])
+def test_a_strip_that_is_no_array_is_refused(tmp_path: Path, strip: Any) -> None:
+    about = Picture(blank_pixels(1, 1, 3))
+    with pytest.raises(TypeError, match=r"a strip of type \w+: expected an array \(h, 1, 3\), uint8"):
+        write_picture(tmp_path / "a.png", about, strips=[strip])
+    assert list(tmp_path.iterdir()) == []

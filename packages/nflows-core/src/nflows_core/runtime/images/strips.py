@@ -20,6 +20,10 @@ def checked(strips: Iterable[Pixels], about: Picture) -> Iterator[Pixels]:
     """
     (height, width, channels), dtype, rows = about.pixels.shape, about.pixels.dtype, 0
     for strip in strips:
+        if not isinstance(strip, np.ndarray):
+            raise TypeError(
+                f"a strip of type {type(strip).__name__}: expected an array (h, {width}, {channels}), {dtype}"
+            )
         if strip.ndim != 3 or strip.shape[1:] != (width, channels) or strip.dtype != dtype:
             raise ValueError(f"a strip of {strip.shape}, {strip.dtype}: expected (h, {width}, {channels}), {dtype}")
         rows += len(strip)
