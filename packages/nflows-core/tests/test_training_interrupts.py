@@ -168,6 +168,27 @@ def test_a_kill_leaves_no_lock(tmp_path: Path) -> None:
     assert not (tmp_path / LOCK_FILE).exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_workers_that_outlive_a_killed_training_keep_no_lock(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time; from pathlib import Path; from nflows_core.training.lock import locked\n"
+        "with locked(Path(sys.argv[1])):\n"
+        "    if worker := os.fork():\n"
+        "        print(worker, flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        assert process.wait() == -signal.SIGKILL
+        with locked(tmp_path):
+            os.kill(worker, 0)  # it is there still
+        os.kill(worker, signal.SIGKILL)
+
+
 def test_who_waited_for_a_file_that_is_gone_gets_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_, opened = os.open, []
 

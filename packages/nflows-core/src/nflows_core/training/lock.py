@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_FILE = ".nflows-lock"
+_held: set[int] = set()
 _FAR = 2**20  # beyond the words of the file: Windows lets nobody else read bytes that are locked
 
 
@@ -34,16 +35,33 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / LOCK_FILE
     descriptor = _take(path)
+    _held.add(descriptor)
     try:
         yield
     finally:
-        if os.name == "nt":  # which removes no open file
-            os.close(descriptor)
-            path.unlink(missing_ok=True)
-        else:
-            # Removed while it is held: whoever has opened it meanwhile sees that it is not the file of that name.
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+        if descriptor in _held:  # not in a process that was forked inside of the block
+            _held.remove(descriptor)
+            _release(path, descriptor)
+
+
+def _release(path: Path, descriptor: int) -> None:
+    if os.name == "nt":  # which removes no open file
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+    else:
+        # Removed while it is held: whoever has opened it meanwhile sees that it is not the file of that name.
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _let_go() -> None:
+    """Closes the files in a process that was forked: workers that outlive a killed training would keep its lock."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _take(path: Path) -> int:
