@@ -132,6 +132,7 @@ def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
 
 
 @quiet
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable:UserWarning")  # torch 2.10 of its own archive
 def test_an_exported_decoder_draws_samples(tmp_path: Path) -> None:
     flow = make("inverse-flow", levels=1)
 

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,14 +87,14 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["act", "--nonsense"], "nflows: error: No such option '--nonsense'"),
+        (["act", "--nonsense"], "nflows: error: No such option:? '?--nonsense"),  # older clicks have the colon
         (["atc"], "nflows: error: No such command 'atc'"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(raising(ValueError()), arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith(message)
+    assert re.match(message, error)
     assert len(error.splitlines()) == 2
     assert "--help" in error.splitlines()[1]
 
