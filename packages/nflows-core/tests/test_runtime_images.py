@@ -304,3 +304,10 @@ def test_eight_bits_without_the_codecs_are_the_same(
     by_pillow = read_picture(tmp_path / f"a{suffix}")
     assert np.array_equal(by_codecs.pixels, by_pillow.pixels)
     assert (by_codecs.icc, by_codecs.dpi, by_codecs.metadata) == (by_pillow.icc, by_pillow.dpi, by_pillow.metadata)
+
+
+def test_a_column_of_any_strides_is_written(tmp_path: Path) -> None:
+    row = np.arange(33, dtype=np.uint16).reshape(1, 11, 3)
+    pixels = row.swapaxes(0, 1)  # contiguous, by strides that no codec expects
+    write_picture(tmp_path / "a.png", Picture(pixels))
+    assert np.array_equal(read_picture(tmp_path / "a.png").pixels, pixels)

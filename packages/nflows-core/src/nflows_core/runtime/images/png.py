@@ -65,7 +65,9 @@ def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
 
 def encode_deep(pixels: NDArray[np.uint16]) -> bytes:
     codecs = import_imagecodecs()
-    encoded: bytes = codecs.png_encode(np.ascontiguousarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels))
+    shape = pixels.shape[:2] if pixels.shape[2] == 1 else pixels.shape
+    # Anew, since the codec takes no strides but its own, and NumPy any where a side is one.
+    encoded: bytes = codecs.png_encode(pixels.ravel().reshape(shape))
     return encoded
 
 
