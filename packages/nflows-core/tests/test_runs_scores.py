@@ -211,3 +211,13 @@ def test_no_name_is_a_formula_and_each_comes_back(home: Path, tmp_path: Path, co
     assert call(command, home / "run", tmp_path / "pictures", "-o", tmp_path / "t.csv") == 0
     assert not any(row["image"].startswith(("=", "+")) for row in rows(tmp_path / "t.csv"))
     assert [row["image"] for row in read_csv(tmp_path / "t.csv")] == names
+
+
+@pytest.mark.parametrize("command", ["score", "latents"])
+def test_a_file_of_the_run_itself_is_not_replaced(
+    command: str, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curve = (trained / "metrics.csv").read_bytes()
+    assert call_command(nflows, command, trained, "digits", "-o", trained / "metrics.csv") == 2
+    assert "is a file of the run itself" in capsys.readouterr().err
+    assert (trained / "metrics.csv").read_bytes() == curve

@@ -26,7 +26,7 @@ from nflows_core.latents.vectors import encode_vectors
 from nflows_core.runs.arrays import write_array
 from nflows_core.runs.conditioning import context_of
 from nflows_core.runs.data import refuse_inside
-from nflows_core.runs.folder import load_on_device, read_run
+from nflows_core.runs.folder import RUN_FILES, load_on_device, read_run
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import as_cell
 from nflows_core.runtime.images import Picture, write_picture
@@ -70,7 +70,7 @@ def score_pictures(
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
-    _check_output(path, data)
+    _check_output(path, folder, data)
     if sheet is not None:
         refuse_inside(sheet, *data)
     flow = load_on_device(folder)
@@ -126,7 +126,7 @@ def encode_pictures(
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
-    _check_output(path, data)
+    _check_output(path, folder, data)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)
     names, width = _names(images), math.prod(flow.shape)
@@ -144,9 +144,11 @@ def unlikely_first(scores: Tensor) -> list[int]:
     return sorted(range(len(scores)), key=lambda i: (bool(scores[i].isfinite()), scores[i].nan_to_num().item()))
 
 
-def _check_output(path: Path, data: Sequence[str]) -> None:
+def _check_output(path: Path, folder: Path, data: Sequence[str]) -> None:
     if path.suffix not in (".csv", ".npy"):
         raise ValueError(f"{path} must end in .csv or .npy")
+    if path.resolve() in [(folder / name).resolve() for name in RUN_FILES]:
+        raise ValueError(f"{path} is a file of the run itself, and would be lost; give another name")
     refuse_inside(path, *data)
     if path.suffix == ".npy":
         refuse_inside(_names_file(path), *data)
