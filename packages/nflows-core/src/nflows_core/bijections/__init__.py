@@ -5,7 +5,7 @@ from nflows_core.bijections.additive_coupling import AdditiveCoupling
 from nflows_core.bijections.base import Bijection, Composition
 from nflows_core.bijections.context_affine import ContextAffine
 from nflows_core.bijections.conv1x1 import Conv1x1
-from nflows_core.bijections.coupling import AffineCoupling
+from nflows_core.bijections.coupling import AffineCoupling, ConditionalAffine
 from nflows_core.bijections.finc_unit import FInCUnit
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
 from nflows_core.bijections.logit import Logit
@@ -22,6 +22,7 @@ __all__ = [
     "AffineCoupling",
     "Bijection",
     "Composition",
+    "ConditionalAffine",
     "ContextAffine",
     "Conv1x1",
     "FInCUnit",

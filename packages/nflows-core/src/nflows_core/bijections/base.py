@@ -51,6 +51,8 @@ class Bijection(nn.Module):
 
     is_exact: bool = True
     """Whether ``inverse`` undoes ``forward`` up to rounding; a baseline may be approximate."""
+    has_fixed_size: bool = True
+    """Whether images must have the height and width of ``shape``; a subclass that works on any size may say no."""
 
     def __init__(self, shape: Shape, output_shape: Shape | None = None) -> None:
         super().__init__()
@@ -87,7 +89,12 @@ class Bijection(nn.Module):
         raise NotImplementedError
 
     def _check(self, x: Tensor, shape: Shape) -> None:
-        if x.ndim != 4 or tuple(x.shape[1:]) != shape:
+        if not self.has_fixed_size:
+            if x.ndim != 4 or x.shape[1] != shape[0]:
+                raise ValueError(
+                    f"{type(self).__name__}: expected a batch of images with {shape[0]} channels, got {tuple(x.shape)}"
+                )
+        elif x.ndim != 4 or tuple(x.shape[1:]) != shape:
             raise ValueError(
                 f"{type(self).__name__}: expected a batch of images of shape (B, {shape[0]}, {shape[1]}, "
                 f"{shape[2]}), got {tuple(x.shape)}"

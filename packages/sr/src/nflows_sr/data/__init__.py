@@ -1,0 +1,1 @@
+"""Pictures as pairs of small and large crops."""

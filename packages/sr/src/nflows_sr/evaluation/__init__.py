@@ -1,0 +1,1 @@
+"""How well an engine enlarges: scores of pictures, and tables beside published ones."""

@@ -1,0 +1,1 @@
+"""What a training lowers, beside the plain distance of pixels."""

@@ -1,0 +1,1 @@
+"""Peak signal-to-noise ratio and structural similarity, as the field states them."""

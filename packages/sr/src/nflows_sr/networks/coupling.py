@@ -1,0 +1,35 @@
+r"""Affine coupling of the channels of images of any size."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from nflows_core.bijections import ConditionalAffine
+
+
+class Coupling(ConditionalAffine):
+    r"""Affine coupling whose halves change places, so that of two in a row the second changes what the first kept.
+
+    .. math:: z = [(x_2 + t(x_1)) \, e^{s(x_1)}, \; x_1]
+
+    See `nflows_core.bijections.ConditionalAffine` for :math:`s` and :math:`t`.
+
+    Arguments:
+        channels: Channels of the image, an even number.
+        network: The network that maps half of the channels, and nothing as a context, to :math:`t` and the raw
+            log-scale, one after the other.
+    """
+
+    has_fixed_size = False
+
+    def __init__(self, channels: int, network: nn.Module) -> None:
+        if channels % 2:
+            raise ValueError(f"channels: expected an even number, got {channels}")
+        super().__init__((channels, 1, 1), channels // 2, network)
+
+    def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        z, logdet = super()._forward(x, context)
+        return z.roll(self.kept, 1), logdet
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
+        return super()._inverse(z.roll(self.kept, 1), context)
