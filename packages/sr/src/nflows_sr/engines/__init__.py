@@ -1,1 +1,8 @@
 """What enlarges a tile: bicubic, our networks, and the models of others, chosen by a name or a path."""
+
+from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.engines.bicubic import Bicubic
+from nflows_sr.engines.choice import load_engine, resolve
+from nflows_sr.engines.network import NetworkEngine
+
+__all__ = ["Bicubic", "Engine", "EngineSettings", "NetworkEngine", "load_engine", "resolve"]

@@ -1,0 +1,63 @@
+"""What an engine is: the one thing that everything which enlarges pictures has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Engine(Protocol):
+    """What enlarges a tile of a picture, without gradients, the same way each time that it is called.
+
+    Several threads may call it at once. What an engine draws at random it takes from the noise, which depends on the
+    seed and on the place in the picture, so that tiles that overlap agree.
+    """
+
+    scale: int
+    """How many times the sides grow."""
+    margin: int
+    """How far its receptive field reaches, in pixels of the small picture; of large networks, what measures as enough.
+    """
+    tile: int = 256
+    """The side of a tile that needs about 1 GB, in pixels of the small picture, as measured."""
+    noise: int = 0
+    """How many channels of standard normal noise it takes behind those of the picture."""
+
+    def __call__(self, tile: Tensor) -> Tensor:
+        r"""The tile, enlarged.
+
+        Arguments:
+            tile: Pixels, :math:`(C, h, w)`, float32, on the CPU, in [0, 1]: one channel of grey, or three of RGB, coded
+                as sRGB is; and then the channels of noise.
+
+        Returns:
+            :math:`(C, sh, sw)` for the scale s, without noise, on any device; it may leave [0, 1] a little.
+        """
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Which engine, and how it computes: small, so that it travels to the workers of a cluster, and as reports have it.
+
+    What only some engines know is nothing for all others.
+
+    Arguments:
+        model: The name of an engine, or the path of a model's file or folder.
+        scale: How many times the sides grow; by default the model's own scale, or 2.
+        device: The device, by torch's name for it.
+        fp32: Whether a GPU computes in float32, rather than where float16 does in float16.
+    """
+
+    model: str
+    scale: int | None = None
+    device: str = "cpu"
+    fp32: bool = False
+
+    @property
+    def autocast(self) -> torch.autocast:
+        """The precision of a network: float16 where it is safe, on a GPU, unless float32 is asked for."""
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.float16, enabled=kind != "cpu" and not self.fp32)

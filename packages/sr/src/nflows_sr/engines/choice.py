@@ -1,0 +1,67 @@
+"""From a name or a path to an engine.
+
+A new one with a name is a line of `_NAMED`; a new kind of file or folder is a line of `_READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.models import keeps_one
+from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.engines.bicubic import load_bicubic
+
+Load = Callable[[EngineSettings], Engine]
+
+_NAMED: Mapping[str, Load] = {"bicubic": load_bicubic}
+"""Engines that need no file of a person's."""
+
+_READERS: Sequence[tuple[Callable[[Path], bool], Load]] = ()
+"""What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
+
+
+def resolve(settings: EngineSettings) -> EngineSettings:
+    """The same settings, once it is known that there is such a model; its path becomes absolute.
+
+    A file or folder of that name goes before an engine of that name.
+
+    Raises:
+        CommandError: There is neither; exit code 3.
+    """
+    path = Path(settings.model)
+    if path.exists():
+        return replace(settings, model=str(path.absolute()))
+    if settings.model not in _NAMED:
+        names = ", ".join(_NAMED)
+        raise CommandError(
+            f"{settings.model}: no such model; give one of {names}, or the path of a model's file or folder",
+            ExitCode.WEIGHTS,
+        )
+    return settings
+
+
+@keeps_one
+def load_engine(settings: EngineSettings) -> Engine:
+    """The engine of resolved settings; one is kept in memory, for all threads of a process.
+
+    Raises:
+        ValueError: The file is no model that is read, is damaged, or its scale is not the one that is asked for.
+        ModuleNotFoundError: A library is not installed that such a model needs.
+    """
+    engine = _loader(settings.model)(settings)
+    if settings.scale not in (None, engine.scale):
+        raise ValueError(f"`scale` {settings.scale}: {settings.model} enlarges {engine.scale} times; give that")
+    return engine
+
+
+def _loader(model: str) -> Load:
+    path = Path(model)
+    if not path.is_absolute():
+        return _NAMED[model]
+    loaders = [load for fits, load in _READERS if fits(path)]
+    if not loaders:
+        raise ValueError(f"{model} is no model that is read: give the folder of a training, or a file of weights")
+    return loaders[0]
