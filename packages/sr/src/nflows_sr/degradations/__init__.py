@@ -1,1 +1,5 @@
-"""How a large picture becomes a small one: bicubic as MATLAB does it, and the chain of a camera and the web."""
+"""How a good picture becomes a bad one."""
+
+from nflows_sr.degradations.bicubic import Pixels, imresize, resize_bicubic
+
+__all__ = ["Pixels", "imresize", "resize_bicubic"]
