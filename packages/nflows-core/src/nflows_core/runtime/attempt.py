@@ -39,8 +39,8 @@ class Outcome:
     Arguments:
         job: The job.
         status: The way it ended.
-        seconds: The time that it took.
-        result: The result of the process, as JSON's own types; of a skipped job, that of an earlier run.
+        seconds: The time that it took; of a skipped job, in an earlier run, and so its result.
+        result: The result of the process, as JSON's own types.
         error: The reason of a failure, in a line or two.
         traceback: The traceback of a failure, shown on request.
     """

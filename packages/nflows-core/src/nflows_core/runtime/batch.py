@@ -31,7 +31,7 @@ from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.jobs import Batch, Job
 from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
-from nflows_core.runtime.status import StatusLog
+from nflows_core.runtime.status import IsCurrent, StatusLog
 from nflows_core.runtime.terminal import echo
 
 _SHOWN_FAILURES = 10
@@ -71,7 +71,13 @@ class BatchResult:
 
 
 def run_batch(
-    batch: Batch, process: Process, *, what: str = "files", skip_existing: bool = False, dask: str | None = None
+    batch: Batch,
+    process: Process,
+    *,
+    what: str = "files",
+    skip_existing: bool = False,
+    is_current: IsCurrent = lambda result: True,
+    dask: str | None = None,
 ) -> BatchResult:
     """Runs a function over every job; shows progress and writes ``status.jsonl`` as it goes.
 
@@ -79,8 +85,8 @@ def run_batch(
         batch: The jobs, as `nflows_core.runtime.jobs.plan_batch` plans them.
         process: The function. An error of it is that file's, and the next file follows.
         what: The word for the files in the progress.
-        skip_existing: Whether jobs whose result is there are left out. A result that is a folder must be done by the
-            log.
+        skip_existing: Whether jobs whose result is there, and done by the log of an earlier run, are left out.
+        is_current: Whether what such a job has returned would be the same now; else it is done again.
         dask: The address of a scheduler whose workers run the function, else this process.
 
     Raises:
@@ -93,7 +99,8 @@ def run_batch(
     outcomes: dict[int, Outcome] = {}
     with StatusLog(batch.folder) as log, progress(what, len(jobs)) as advance:
         try:
-            for index, outcome in _outcomes(jobs, process, log.finished(jobs) if skip_existing else {}, dask):
+            finished = log.finished(jobs, is_current) if skip_existing else {}
+            for index, outcome in _outcomes(jobs, process, finished, dask):
                 outcomes[index] = outcome
                 log.write(outcome)
                 _show_traceback(outcome)
@@ -110,7 +117,7 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     """Tells people how a batch ended and which files failed; returns the exit code."""
     failed = result.failed
     for outcome in failed[:_SHOWN_FAILURES]:
-        echo(f"{visible(outcome.job.source)}: {_one_line(outcome.error)}", err=True)
+        echo(f"{visible(outcome.job.source)}: {_reason(outcome)}", err=True)
     echo(", ".join(f"{count} {status}" for status, count in result.counts().items() if count), err=True)
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
         echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
@@ -141,8 +148,9 @@ def _show_traceback(outcome: Outcome) -> None:
 def _told(outcome: Outcome) -> str:
     """A few words for the progress."""
     words = f"{outcome.seconds:.1f} s" if outcome.status == Status.DONE else str(outcome.status)
-    return f"{visible(outcome.job.source)}, {words}{f': {_one_line(outcome.error)}' if outcome.error else ''}"
+    return f"{visible(outcome.job.source)}, {words}{f': {_reason(outcome)}' if outcome.error else ''}"
 
 
-def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+def _reason(outcome: Outcome) -> str:
+    """Why a job failed, in one line, without the name of its input."""
+    return " ".join((outcome.error or "").split()).removeprefix(f"{outcome.job.source}: ")

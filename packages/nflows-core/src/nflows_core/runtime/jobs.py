@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from nflows_core.runtime.folders import walk
 
 TakesFolder = Callable[[Path], bool]
 """Whether a folder is one input as a whole, as the product of a satellite is."""
+
+TargetSuffix = str | Mapping[str, str] | None
+"""The suffix of results: one for all, or by the input's suffix, or the input's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def plan_batch(
     output: str | Path,
     suffixes: Collection[str],
     *,
-    target_suffix: str | None = None,
+    target_suffix: TargetSuffix = None,
     takes_folder: TakesFolder = lambda folder: False,
 ) -> Batch:
     """Finds the inputs, and says where each result goes.
@@ -61,7 +64,8 @@ def plan_batch(
         output: The folder of the results, which need not exist, or the name of the only result.
         suffixes: The suffixes of the files that folders are searched for, as ``.png``, in small letters.
         target_suffix: The suffix of a result: it replaces that of an input if it is one of ``suffixes``, else follows
-            its name; unchanged if not given. Empty where results are folders.
+            its name; unchanged if not given. Empty where results are folders. Of several, by the input's suffix in
+            small letters, that under ``""`` is for all others.
         takes_folder: The function that says whether a folder is one input as a whole.
 
     Raises:
@@ -71,7 +75,7 @@ def plan_batch(
     paths, output = [Path(path) for path in inputs], Path(output)
     if missing := [path for path in paths if not path.exists()]:
         raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(missing[0]))
-    wanted = suffixes if target_suffix is None else {target_suffix}
+    wanted = _wanted(suffixes, target_suffix)
     if _is_one_result(paths, output, wanted, takes_folder):
         jobs = [Job(paths[0], output)]
     else:
@@ -79,6 +83,12 @@ def plan_batch(
         jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
     _check(jobs, paths, output, suffixes)
     return Batch(jobs, None if jobs[0].target == output else output)
+
+
+def _wanted(suffixes: Collection[str], target_suffix: TargetSuffix) -> Collection[str]:
+    if target_suffix is None:
+        return suffixes
+    return {target_suffix} if isinstance(target_suffix, str) else set(target_suffix.values())
 
 
 def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder) -> bool:
@@ -114,7 +124,10 @@ def _below(root: Path, closed: str, suffixes: Collection[str], takes_folder: Tak
         yield from sorted(whole.union(file for file in files if file.suffix.lower() in suffixes))
 
 
-def _rename(name: Path, suffixes: Collection[str], target_suffix: str | None) -> Path:
+def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) -> Path:
+    if isinstance(target_suffix, Mapping):
+        own = name.suffix.lower()
+        target_suffix = target_suffix[own if own in target_suffix else ""]
     if target_suffix is None:
         return name
     stem = name.stem if name.suffix.lower() in suffixes else name.name

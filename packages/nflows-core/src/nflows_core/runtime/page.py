@@ -14,6 +14,7 @@ from nflows_core.runtime.foreign_text import visible
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MOST_ROWS = 500
 _SHOWN_ELSEWHERE = ("title", "tables")
 
 
@@ -34,19 +35,47 @@ class Table:
             raise ValueError(f"the rows of the table {self.caption!r} must have the same columns, and be there")
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Small pictures to compare: a row for each thing, with the same columns.
+
+    Arguments:
+        caption: The words over the sheet.
+        columns: The words over its columns.
+        rows: The pictures of each row by its words: the bytes of a PNG, or a text that says why there is none.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[bytes | str]]
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows.values()):
+            raise ValueError(f"the rows of the sheet {self.caption!r} must have {len(self.columns)} columns")
+
+    def encoded(self) -> Iterator[tuple[str, list[tuple[bool, str]]]]:
+        """The rows as the page has them: whether it is a picture, and its Base64 or the text."""
+        for name, row in self.rows.items():
+            yield name, [(False, one) if isinstance(one, str) else (True, _png(name, one)) for one in row]
+
+
 def render_page(
     report: Mapping[str, Any],
     tables: Sequence[Table],
     curves: Sequence[Curve],
     pictures: Mapping[str, str | Path | bytes],
+    sheets: Sequence[Sheet] = (),
 ) -> str:
     """The HTML of a report: its numbers, the pictures, the tables, the curves, and at last every setting.
+
+    Of a table or a group of settings no more rows are shown than a person would read.
 
     Arguments:
         report: The content of ``report.json``; a mapping in it is a group of settings.
         tables: The tables, in their order.
         curves: The charts, in their order.
         pictures: PNG files, or their bytes, by caption.
+        sheets: The sheets of small pictures, in their order.
 
     Raises:
         ValueError: A picture is no PNG, or a curve cannot be drawn.
@@ -66,6 +95,8 @@ def render_page(
         width=WIDTH,
         height=HEIGHT,
         pictures={caption: _png(caption, picture) for caption, picture in pictures.items()},
+        sheets=sheets,
+        most=_MOST_ROWS,
     )
     return visible(page, keep="\n")
 

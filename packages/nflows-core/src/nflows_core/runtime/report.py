@@ -16,7 +16,7 @@ from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import as_cell, from_cell, to_json
 from nflows_core.runtime.ownership import is_ours
-from nflows_core.runtime.page import Table, render_page
+from nflows_core.runtime.page import Sheet, Table, render_page
 
 REPORT_FILES = ("report.json", "report.html")
 _PACKAGES = ("torch", "numpy", "invconv", "nflows_core")
@@ -33,6 +33,7 @@ def write_report(
     tables: Sequence[Table] = (),
     curves: Sequence[Curve] = (),
     pictures: Mapping[str, str | Path | bytes] | None = None,
+    sheets: Sequence[Sheet] = (),
     packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Writes ``report.json`` and ``report.html`` into a folder, which is made if it is missing.
@@ -47,6 +48,7 @@ def write_report(
         tables: The tables, written to both files.
         curves: The charts, for people only.
         pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
+        sheets: The sheets of small pictures, which become part of the HTML file.
         packages: The further packages whose versions decide the numbers, by the names of their distributions.
 
     Returns:
@@ -58,6 +60,31 @@ def write_report(
         FileExistsError: The folder has a report that is not ours.
         OSError: A file cannot be read or written.
     """
+    complete = complete_report(
+        title, report, seed=seed, inputs=inputs, digests=digests, tables=tables, packages=packages
+    )
+    page = render_page(complete, tables, curves, pictures or {}, sheets)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _refuse_foreign_report(folder)
+    # First the one by which the folder is known to be ours.
+    for name, text in ((REPORT_FILES[0], report_json(complete)), (REPORT_FILES[1], page)):
+        with atomic_write(folder / name, "w") as file:
+            file.write(text)
+    return complete
+
+
+def complete_report(
+    title: str,
+    report: Mapping[str, object],
+    *,
+    seed: int | None = None,
+    inputs: Mapping[str, str | Path] | None = None,
+    digests: Mapping[str, str] | None = None,
+    tables: Sequence[Table] = (),
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The content of ``report.json``; see `write_report`."""
     added = {
         "title": title,
         "seed": seed,
@@ -69,14 +96,6 @@ def write_report(
     if taken := sorted(added.keys() & report.keys()):
         raise ValueError(f"the report must not have the key {taken[0]!r}, which is added to every report")
     complete: dict[str, Any] = _plain({**report, **added}, "")
-    page = render_page(complete, tables, curves, pictures or {})
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _refuse_foreign_report(folder)
-    # First the one by which the folder is known to be ours.
-    for name, text in ((REPORT_FILES[0], report_json(complete)), (REPORT_FILES[1], page)):
-        with atomic_write(folder / name, "w") as file:
-            file.write(text)
     return complete
 
 

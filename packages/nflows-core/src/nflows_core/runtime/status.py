@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +14,8 @@ from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
 
 _KIND = "batch of results"
+IsCurrent = Callable[[Any], bool]
+"""Whether what a process has returned in an earlier run is what it would return now."""
 _BEGINNING = b'{"input": '
 
 
@@ -58,32 +61,38 @@ class StatusLog:
         self._file.write(f"{to_json(line)}\n".encode())
         self._file.flush()
 
-    def finished(self, jobs: Iterable[Job]) -> dict[Job, Outcome]:
-        """Those jobs whose result is there: a file, or a folder that an earlier run says is done.
+    def finished(self, jobs: Iterable[Job], is_current: IsCurrent) -> dict[Job, Outcome]:
+        """Those jobs whose result is there, and done by the log if there is one.
+
+        Arguments:
+            jobs: The jobs.
+            is_current: Which results of an earlier run count.
 
         Raises:
             ValueError: The log holds something else than was written to it.
         """
-        results = self._results()
+        if self._folder is None:
+            return {job: Outcome(job, Status.SKIPPED) for job in jobs if job.target.is_file()}
+        done = self._done()
         return {
-            job: Outcome(job, Status.SKIPPED, result=results.get(self._name(job)))
+            job: Outcome(job, Status.SKIPPED, *done[name])
             for job in jobs
-            if job.target.is_file() or (self._name(job) in results and job.target.is_dir())
+            if (name := self._name(job)) in done and job.target.exists() and is_current(done[name][1])
         }
 
-    def _results(self) -> dict[str, Any]:
-        """The results of the finished jobs of earlier runs, by the names of their outputs."""
-        results: dict[str, Any] = {}
+    def _done(self) -> dict[str, tuple[float, Any]]:
+        """The seconds and the results of the finished jobs of earlier runs, by the names of their outputs."""
+        done: dict[str, tuple[float, Any]] = {}
         for number, text in enumerate(self._lines(), 1):
             try:
-                status, output, result = _parse(text)
+                status, output, seconds, result = _parse(text)
             except ValueError as error:
                 raise ValueError(f"{self._folder}: line {number} of {STATUS_FILE} is damaged; remove it") from error
             if status == Status.DONE:
-                results[output] = result
+                done[output] = seconds, result
             elif status == Status.FAILED:
-                results.pop(output, None)
-        return results
+                done.pop(output, None)
+        return done
 
     def _lines(self) -> Iterator[bytes]:
         if self._file is not None:
@@ -110,10 +119,15 @@ def _begins_our_line(path: Path) -> bool:
     return line[: len(_BEGINNING)] == _BEGINNING[: len(line)] and not line.endswith(b"\n")
 
 
-def _parse(text: bytes) -> tuple[str, str, Any]:
+def _parse(text: bytes) -> tuple[str, str, float, Any]:
     match parse_json(text):
-        case {"status": str(status), "output": str(output), "result": dict() | None as result}:
-            return status, output, result
+        case {
+            "status": str(status),
+            "output": str(output),
+            "seconds": int() | float() as seconds,
+            "result": dict() | None as result,
+        } if math.isfinite(seconds):
+            return status, output, seconds, result
     raise ValueError("no line of ours")
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_sr.cli.upscale import upscale
 
 
 @click.group(cls=CommandGroup)
 def sr() -> None:
     """Super-resolution: pictures enlarged, and where the enlargement is a guess."""
+
+
+for command in (upscale,):
+    sr.add_command(command)

@@ -47,17 +47,35 @@ class EngineSettings:
     Arguments:
         model: The name of an engine, or the path of a model's file or folder.
         scale: How many times the sides grow; by default the model's own scale, or 2.
-        device: The device, by torch's name for it.
+        device: The device, by torch's name for it, or ``auto``: the GPU of the machine that enlarges, if it has one.
         fp32: Whether a GPU computes in float32, rather than where float16 does in float16.
     """
 
     model: str
     scale: int | None = None
-    device: str = "cpu"
+    device: str = "auto"
     fp32: bool = False
+
+    @property
+    def place(self) -> torch.device:
+        """The device of this machine.
+
+        Raises:
+            ValueError: It has no such device.
+        """
+        gpu = torch.accelerator.current_accelerator(check_available=True)
+        if self.device == "auto":
+            return gpu or torch.device("cpu")
+        try:
+            device = torch.device(self.device)
+        except RuntimeError as error:
+            raise ValueError(f"`device`: torch knows none called {self.device!r}; give auto, cpu or cuda") from error
+        if device.type != "cpu" and (gpu is None or gpu.type != device.type):
+            raise ValueError(f"`device`: this machine has no {self.device}; give auto or cpu")
+        return device
 
     @property
     def autocast(self) -> torch.autocast:
         """The precision of a network: float16 where it is safe, on a GPU, unless float32 is asked for."""
-        kind = torch.device(self.device).type
+        kind = self.place.type
         return torch.autocast(kind, torch.float16, enabled=kind != "cpu" and not self.fp32)

@@ -1,0 +1,66 @@
+"""A command over pictures: planned, run and told."""
+
+from __future__ import annotations
+
+from nflows_core.runtime.batch import conclude, run_batch
+from nflows_core.runtime.cli import print_report
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.pictures.options import READ, SAME, PictureOptions
+from nflows_core.runtime.pictures.report import PictureReport, report_pictures
+from nflows_core.runtime.pictures.work import PictureProcess, Work
+from nflows_core.runtime.terminal import echo
+
+
+def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> ExitCode:
+    """Does the work on every picture, writes the report, and tells people how it ended.
+
+    Arguments:
+        pictures: What a person said of the pictures.
+        work: What is done with each.
+        about: What the report says of it.
+
+    Returns:
+        The exit code of the command.
+
+    Raises:
+        ValueError: There is no picture, or results would replace each other or an input.
+        CommandError: The run was interrupted.
+        OSError: A folder cannot be read, or the results cannot be written.
+    """
+    batch = plan_pictures(pictures)
+    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality)
+    result = run_batch(
+        batch,
+        process,
+        what="pictures",
+        skip_existing=pictures.skip_existing,
+        is_current=process.is_current,
+        dask=pictures.dask,
+    )
+    print_report(report_pictures(about, batch, process, result))
+    return conclude(result, batch)
+
+
+def plan_pictures(pictures: PictureOptions) -> Batch:
+    """The jobs; tells which inputs become files of another format, because theirs is not written.
+
+    Raises:
+        ValueError: As `nflows_core.runtime.jobs.plan_batch` does, or the name of the only result is not that of a
+            picture that is written.
+    """
+    _check_name(pictures)
+    batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix)
+    changed = [job for job in batch.jobs if job.source.suffix.lower() not in pictures.target_suffix]
+    if pictures.format == SAME and batch.folder is not None and changed:
+        suffixes = ", ".join(sorted({job.source.suffix.lower() or "no suffix" for job in changed}))
+        echo(f"{len(changed)} of {len(batch.jobs)} ({suffixes}) become PNG, since theirs is not written", err=True)
+    return batch
+
+
+def _check_name(pictures: PictureOptions) -> None:
+    """A result called by a suffix that is not written would be taken for a folder."""
+    output, written = pictures.output, set(pictures.target_suffix.values())
+    suffix = output.suffix.lower()
+    if not output.is_dir() and suffix in READ | {".avif", ".heic", ".jxl", ".jp2"} and suffix not in written:
+        raise ValueError(f"{output}: not written; give a folder, or a file ending in {' or '.join(sorted(written))}")

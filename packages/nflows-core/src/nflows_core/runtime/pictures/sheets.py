@@ -1,0 +1,96 @@
+"""Sheets of pictures before and after, made of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nflows_core.runtime.images import PictureError, PictureFile
+from nflows_core.runtime.page import Sheet
+from nflows_core.runtime.pictures.thumbnails import as_png, detail, thumbnail
+
+_SIDE = 160
+_BLOCK = 8
+"""The side of the parts of a thumbnail that are compared for their detail."""
+
+
+def before_and_after(caption: str, pairs: Iterable[tuple[str, Path, Path]]) -> Sheet:
+    """A sheet of pictures as a whole, and of the part of each where there is most to see.
+
+    The part is as large as on a screen in the picture after, and the one before is brought to its size pixel by pixel.
+    A file that cannot be shown is named with the reason.
+
+    Arguments:
+        caption: The words over the sheet.
+        pairs: The words, the file before and the file after of each picture.
+    """
+    columns = ("before", "after", "a part before", "the same part after")
+    return Sheet(caption, columns, {name: _row(before, after) for name, before, after in pairs})
+
+
+def contact_sheet(caption: str, pictures: Iterable[tuple[str, Path]]) -> Sheet:
+    """A sheet of the pictures in files.
+
+    Arguments:
+        caption: The words over the sheet.
+        pictures: The words and the file of each picture.
+    """
+    return Sheet(caption, ("picture",), {name: _shown(path) for name, path in pictures})
+
+
+def spread(values: Sequence[float | None], most: int) -> list[int]:
+    """Which of many pictures to show: the extremes of a number first, then others evenly, in their order.
+
+    Arguments:
+        values: The number of each picture, if it has one.
+        most: How many to show.
+    """
+    known = sorted((value, index) for index, value in enumerate(values) if value is not None)
+    extremes = [index for _, index in (*known[: most // 6], *known[len(known) - most // 6 :])]
+    chosen = list(dict.fromkeys(extremes))
+    rest = [index for index in range(len(values)) if index not in set(chosen)]
+    places = np.linspace(0, len(rest) - 1, min(len(rest), most - len(chosen))).round().astype(int)
+    return chosen + [rest[place] for place in places]
+
+
+def _row(before: Path, after: Path) -> list[bytes | str]:
+    try:
+        with PictureFile(before) as old, PictureFile(after) as new:
+            return [as_png(pixels) for pixels in _views(old, new)]
+    except (PictureError, OSError) as error:
+        return [f"cannot be shown: {error}", "", "", ""]
+
+
+def _shown(path: Path) -> list[bytes | str]:
+    try:
+        with PictureFile(path) as picture:
+            return [as_png(thumbnail(picture, _SIDE))]
+    except (PictureError, OSError) as error:
+        return [f"cannot be shown: {error}"]
+
+
+def _views(old: PictureFile, new: PictureFile) -> list[NDArray[np.uint8]]:
+    whole = thumbnail(old, _SIDE)
+    place = _busiest(whole)
+    after = detail(new, place, (_SIDE, _SIDE))
+    height, width = after.shape[:2]
+    sides = max(1, round(height * old.shape[0] / new.shape[0])), max(1, round(width * old.shape[1] / new.shape[1]))
+    before = Image.fromarray(detail(old, place, sides)).resize((width, height), Image.Resampling.NEAREST)
+    return [whole, thumbnail(new, _SIDE), np.asarray(before), after]
+
+
+def _busiest(pixels: NDArray[Any]) -> tuple[float, float]:
+    """The middle of the part that varies most, in shares of the height and the width."""
+    height, width = (max(1, length // _BLOCK) for length in pixels.shape[:2])
+    grey = pixels.mean(2)
+    rows, columns = (
+        np.array_split(np.arange(length), n) for length, n in zip(grey.shape, (height, width), strict=True)
+    )
+    spreads = [[grey[np.ix_(row, column)].std() for column in columns] for row in rows]
+    row, column = np.unravel_index(np.argmax(spreads), (height, width))
+    return (float(row) + 0.5) / height, (float(column) + 0.5) / width

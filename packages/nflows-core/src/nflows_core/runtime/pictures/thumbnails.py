@@ -1,0 +1,134 @@
+"""Small pictures of large files, read strip by strip, as they look on a screen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from nflows_core.runtime.images import PictureFile
+
+_STRIP = 2**22
+"""The samples that are read at a time."""
+_SQUARE = 8
+"""The side of a square of the checkerboard behind what is transparent."""
+_LIGHT, _DARK = 0.93, 0.8
+
+
+def thumbnail(picture: PictureFile, side: int) -> NDArray[np.uint8]:
+    r"""The whole picture with sides of at most ``side``, :math:`(h, w, 3)` in sRGB, each pixel the mean of its area.
+
+    What is transparent shows a checkerboard. A colour profile is applied; one that cannot be is left out.
+
+    Arguments:
+        picture: The picture, of any size: one strip of it is in memory at a time.
+        side: The longer side in pixels; a smaller picture keeps its size.
+    """
+    height, width, channels = picture.shape
+    shrink = max(1.0, max(height, width) / side)
+    size = max(1, round(height / shrink)), max(1, round(width / shrink))
+    rows = _Edges(height, size[0])
+    columns = _Edges(width, size[1])
+    small = np.zeros((*size, channels))
+    for top, strip in _strips(picture):
+        samples = _premultiplied(strip)
+        rows.add(small, top, columns.means(samples))
+    return on_screen(small, picture.about.icc)
+
+
+def detail(picture: PictureFile, place: tuple[float, float], sides: tuple[int, int]) -> NDArray[np.uint8]:
+    r"""A part of the picture, :math:`(h, w, 3)` in sRGB, as `thumbnail` shows it.
+
+    Arguments:
+        picture: The picture.
+        place: Where its middle is, down and across, in shares of the sides; it is moved inwards.
+        sides: Its height and width in pixels, at most those of the picture.
+    """
+    whole = picture.shape[:2]
+    sides = min(sides[0], whole[0]), min(sides[1], whole[1])
+    top, left = (
+        min(max(0, round(share * length - side / 2)), length - side)
+        for share, length, side in zip(place, whole, sides, strict=True)
+    )
+    return on_screen(_premultiplied(picture.region(top, left, *sides)), picture.about.icc)
+
+
+def on_screen(samples: NDArray[np.float64], icc: bytes | None) -> NDArray[np.uint8]:
+    """Samples in [0, 1], multiplied by their alpha where there is one, as pixels of sRGB on a checkerboard."""
+    colours, alpha = (samples[..., :-1], samples[..., -1:]) if samples.shape[2] in (2, 4) else (samples, None)
+    if alpha is not None:
+        colours = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
+    shown = _in_srgb(np.rint(colours.clip(0, 1) * 255).astype(np.uint8), icc)
+    if alpha is None:
+        return shown
+    blend = shown * alpha + 255 * _checkerboard(*shown.shape[:2]) * (1 - alpha)
+    return np.rint(blend).astype(np.uint8)
+
+
+def as_png(pixels: NDArray[np.uint8]) -> bytes:
+    """The file of pixels of sRGB."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+class _Edges:
+    """An axis of pixels in areas of equal length, whose edges may lie within a pixel."""
+
+    def __init__(self, length: int, areas: int) -> None:
+        self.length, self.areas = length, areas
+        self._edges = np.linspace(0, length, areas + 1)
+
+    def means(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The means over areas of the second axis."""
+        sums = np.cumsum(np.pad(samples, ((0, 0), (1, 0), (0, 0))), axis=1)
+        below = self._edges.astype(np.int64)
+        part = (self._edges - below)[:, None]
+        at = sums[:, below] + part * samples[:, np.minimum(below, self.length - 1)]
+        means: NDArray[np.float64] = np.diff(at, axis=1) * (self.areas / self.length)
+        return means
+
+    def add(self, total: NDArray[np.float64], top: int, rows: NDArray[np.float64]) -> None:
+        """Adds to the areas of the first axis what rows from ``top`` on have of them."""
+        bottom = top + len(rows)
+        first = int(np.searchsorted(self._edges, top, "right")) - 1
+        last = int(np.searchsorted(self._edges, bottom, "left"))
+        index = np.arange(top, bottom)[None]
+        starts, stops = self._edges[first:last, None], self._edges[first + 1 : last + 1, None]
+        shares = (np.minimum(stops, index + 1) - np.maximum(starts, index)).clip(min=0)
+        total[first:last] += np.tensordot(shares, rows, 1) * (self.areas / self.length)
+
+
+def _strips(picture: PictureFile) -> Iterator[tuple[int, NDArray[np.uint8 | np.uint16]]]:
+    height, width, channels = picture.shape
+    rows = max(1, _STRIP // (width * channels))
+    for top in range(0, height, rows):
+        yield top, picture.rows(top, min(top + rows, height))
+
+
+def _premultiplied(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float64]:
+    samples = pixels / np.iinfo(pixels.dtype).max
+    if pixels.shape[2] in (2, 4):
+        samples[..., :-1] *= samples[..., -1:]
+    return samples
+
+
+def _in_srgb(pixels: NDArray[np.uint8], icc: bytes | None) -> NDArray[np.uint8]:
+    grey = pixels.shape[2] == 1
+    image = Image.fromarray(pixels[..., 0] if grey else pixels)
+    if icc is not None:
+        try:
+            profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
+            image = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB") or image
+        except (OSError, ImageCms.PyCMSError):
+            pass  # colours a little off in a small picture are better than none
+    return np.asarray(image.convert("RGB"))
+
+
+def _checkerboard(height: int, width: int) -> NDArray[np.float64]:
+    rows, columns = np.ogrid[:height, :width]
+    is_dark = (rows // _SQUARE + columns // _SQUARE) % 2 == 1
+    return np.where(is_dark, _DARK, _LIGHT)[..., None]

@@ -1,0 +1,122 @@
+"""What is done with one picture: the part that an application writes, and how it is run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.images import Picture, PictureFile, Policy, write_picture
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a work makes of a picture.
+
+    Arguments:
+        picture: The new picture. Where there are strips, its pixels count for their shape and type only; see
+            `nflows_core.runtime.images.blank_pixels`.
+        strips: Its rows from top to bottom, :math:`(h, W, C)` each, made as they are written.
+        numbers: What there is to tell of it, JSON's own types by plain words; called once all strips are through. Each
+            number is a column of the report.
+    """
+
+    picture: Picture
+    strips: Iterable[NDArray[np.uint8 | np.uint16]] | None = None
+    numbers: Callable[[], Mapping[str, Any]] = dict
+
+
+class Work(Protocol):
+    """A frozen dataclass of settings of JSON's own types, which travels to the workers of a cluster.
+
+    What takes long to load is loaded at the first call, and kept (`nflows_core.runtime.models.keeps_one`).
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __call__(self, source: PictureFile, seed: int) -> Made:
+        """What becomes of a picture, which is open until the new one is written.
+
+        Arguments:
+            source: The picture.
+            seed: The seed of what is random: of the run's seed and the file's bytes, whatever else the run is given.
+
+        Raises:
+            ValueError: It cannot be done with such a picture; the message needs no name of a file.
+        """
+
+
+@dataclass(frozen=True)
+class PictureProcess:
+    """A work from file to file, as `nflows_core.runtime.batch.run_batch` takes it.
+
+    Arguments:
+        work: The work.
+        seed: The seed of the run.
+        metadata: What of the metadata goes into the new file.
+        quality: The quality of JPEG and WebP, as `write_picture` takes it.
+    """
+
+    work: Work
+    seed: int
+    metadata: Policy
+    quality: int | None
+
+    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
+        """Writes the new picture, and returns what is known of it.
+
+        Returns:
+            The recipe, the SHA-256 of the source, the sides of both, what the new file has no place for, and the
+            numbers of the work.
+        """
+        digest = sha256(source)
+        with PictureFile(source) as picture:
+            made = self.work(picture, picture_seed(self.seed, digest))
+            left = write_picture(target, made.picture.under(self.metadata), self.quality, made.strips)
+        return {
+            "recipe": self.recipe,
+            "sha256": digest,
+            "size": _sides(picture.about),
+            "new_size": _sides(made.picture),
+            "left_out": left,
+            "numbers": dict(made.numbers()),
+        }
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that decides the bytes that are written, but for the files."""
+        writing = {"metadata": self.metadata, "quality": self.quality}
+        return {"settings": asdict(self.work), "writing": writing}
+
+    @property
+    def recipe(self) -> str:
+        """By what a result of the same work, settings and seed is known."""
+        kind = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
+        text = to_json([kind, self.settings, self.seed], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def is_current(self, result: Mapping[str, Any] | None) -> bool:
+        """Whether a result is of the same recipe."""
+        return result is not None and result.get("recipe") == self.recipe
+
+
+def picture_seed(seed: int, digest: str) -> int:
+    """The seed for a file with this SHA-256, of 63 bits: it depends on no other file, and not on its name.
+
+    Arguments:
+        seed: The seed of the run.
+        digest: The SHA-256 in hexadecimal.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed} {digest}".encode()).digest()[:8]) >> 1
+
+
+def _sides(picture: Picture) -> str:
+    height, width = picture.pixels.shape[:2]
+    return f"{width} x {height}"

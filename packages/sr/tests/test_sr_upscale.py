@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from nflows_core.runtime.images import Picture, read_picture, write_picture
+from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
+from nflows_core.testing import call_command
+from nflows_sr.cli import sr
+from nflows_sr.engines import Bicubic
+
+
+def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) -> NDArray[Any]:
+    most = int(np.iinfo(dtype).max)
+    return np.random.default_rng(0).integers(0, most + 1, (height, width, channels), dtype)
+
+
+def upscaled(source: Path, target: Path, *options: object) -> Picture:
+    assert call_command(sr, "upscale", source, "-o", target, *options) == 0
+    return read_picture(target)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_that_of_its_engine(tmp_path: Path, channels: int, dtype: Any) -> None:
+    source = pixels(9, 7, channels, dtype)
+    write_picture(tmp_path / "a.png", Picture(source, dpi=(72, 72)))
+    result = upscaled(tmp_path / "a.png", tmp_path / "b.png", "--scale", 3)
+    expected = to_pixels(Bicubic(3)(to_tensor(source)), dtype)
+    np.testing.assert_array_equal(result.pixels, expected)
+    assert result.dpi == pytest.approx((216, 216), abs=0.1)
+
+
+def test_colours_under_transparent_pixels_do_not_bleed(tmp_path: Path) -> None:
+    source = np.full((12, 12, 4), 200, np.uint8)
+    source[..., 3] = 255
+    source[:, 6:] = (0, 255, 0, 0)
+    write_picture(tmp_path / "a.png", Picture(source))
+    result = upscaled(tmp_path / "a.png", tmp_path / "b.png").pixels
+    assert (result[..., 3] > 0).sum() > 24 * 12
+    assert abs(result[result[..., 3] > 0][:, :3].astype(int) - 200).max() <= 1
+
+
+def test_a_bad_file_stops_nothing_and_is_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    write_picture(tmp_path / "in" / "a.png", Picture(pixels(5, 6)))
+    (tmp_path / "in" / "b.png").write_bytes(b"")
+    Image.new("RGB", (4, 4)).save(tmp_path / "in" / "c.bmp")
+    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out", "--json") == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (printed["pictures"], printed["failed"]) == (3, 1)
+    assert [row["new_size"] for row in printed["tables"]["Pictures"]] == ["12 x 10", "8 x 8"]
+    assert [row["picture"] for row in printed["tables"]["Failures"]] == [str(tmp_path / "in" / "b.png")]
