@@ -13,6 +13,7 @@ from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.testing import call_command
 from nflows_sr.cli import sr
+from nflows_sr.degradations import resize_bicubic
 from nflows_sr.engines import Bicubic
 
 
@@ -58,3 +59,15 @@ def test_a_bad_file_stops_nothing_and_is_in_the_report(tmp_path: Path, capsys: p
     assert (printed["pictures"], printed["failed"]) == (3, 1)
     assert [row["new_size"] for row in printed["tables"]["Pictures"]] == ["12 x 10", "8 x 8"]
     assert [row["picture"] for row in printed["tables"]["Failures"]] == [str(tmp_path / "in" / "b.png")]
+
+
+def test_the_report_has_the_psnr_of_the_picture_and_the_result_made_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = pixels(50, 30)
+    write_picture(tmp_path / "a.png", Picture(source))
+    options = ("--scale", 3, "--tile", 48, "--json")
+    small = resize_bicubic(to_tensor(upscaled(tmp_path / "a.png", tmp_path / "b.png", *options).pixels), (50, 30))
+    expected = -10 * (small - to_tensor(source)).square().mean().log10()
+    (row,) = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
+    assert row["lr_psnr_db"] == pytest.approx(float(expected), abs=1e-4)

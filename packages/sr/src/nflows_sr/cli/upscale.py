@@ -32,4 +32,4 @@ def upscale(pictures: PictureOptions, scale: int | None, model: str, tile: int |
         loaded(work)  # what is wrong with it is wrong for all pictures
     path = Path(work.engine.model)
     weights = {"weights": path} if path.is_absolute() else {}
-    return run_pictures(pictures, work, PictureReport("Enlarged pictures", "consistency_db", weights, ["nflows-sr"]))
+    return run_pictures(pictures, work, PictureReport("Enlarged pictures", "lr_psnr_db", weights, ["nflows-sr"]))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.runtime.images import Picture, PictureFile, blank_pixels
 from nflows_core.runtime.models import keeps_one
-from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
+from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import Made
 from nflows_core.runtime.tiles import Tiling
 from nflows_sr.engines import Engine, EngineSettings, load_engine
+from nflows_sr.upscaling.consistency import Consistency
 from nflows_sr.upscaling.tiles import enlarged, tiling_of
 
 
@@ -57,43 +56,6 @@ def enlarged_about(about: Picture, scale: int) -> Picture:
     height, width, channels = about.pixels.shape
     dpi = None if about.dpi is None else (about.dpi[0] * scale, about.dpi[1] * scale)
     return replace(about, pixels=blank_pixels(scale * height, scale * width, channels, about.pixels.dtype), dpi=dpi)
-
-
-class Consistency:
-    r"""How far the enlarged picture, made small again, is from the one that it is of.
-
-    :math:`-10 \log_{10}` of the mean squared difference between a picture in [0, 1] and the means of the enlarged one
-    over :math:`s \times s` pixels, without alpha. It needs no larger original, and tells which pictures an engine has
-    taken liberties with: colours that are shifted, edges that have moved.
-
-    Arguments:
-        source: The picture.
-        scale: How many times the sides grow.
-    """
-
-    def __init__(self, source: PictureFile, scale: int) -> None:
-        self._source, self._scale = source, scale
-        self._colours = source.shape[2] - source.about.has_alpha
-        self._sum, self._count, self._row = 0.0, 0, 0
-
-    def watched(self, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """The same strips, whose differences are summed."""
-        for strip in strips:
-            self._add(to_tensor(strip[..., : self._colours]))
-            yield strip
-
-    def numbers(self) -> dict[str, float | None]:
-        """The number; nothing where there is no difference at all."""
-        mean = self._sum / self._count
-        return {"consistency_db": -10 * math.log10(mean) if mean > 0 else None}
-
-    def _add(self, strip: Tensor) -> None:
-        bottom = self._row + strip.shape[1] // self._scale
-        small = torch.nn.functional.avg_pool2d(strip, self._scale)
-        before = to_tensor(self._source.rows(self._row, bottom)[..., : self._colours])
-        self._sum += float((small - before).double().square().sum())
-        self._count += before.numel()
-        self._row = bottom
 
 
 def _pixels(strips: Iterator[Tensor], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:

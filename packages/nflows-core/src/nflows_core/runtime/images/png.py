@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
 import numpy as np
@@ -27,6 +27,9 @@ _HEADER = len(SIGNATURE) + 25  # signature and IHDR
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _STRIP = 2**20  # bytes that are filtered at a time
+_SAMPLED = 8  # one of so many pixels of a row decides on its filter
+# Of photographs, more than twice as fast as level 6 of zlib, and 3 % larger.
+_LEVEL = 5
 
 
 def bit_depth(file: IO[bytes]) -> int:
@@ -79,7 +82,7 @@ def header(picture: Picture) -> bytes:
 
 def write_strips(file: IO[bytes], picture: Picture, strips: Iterable[NDArray[np.uint8 | np.uint16]]) -> None:
     """The chunks of the pixels and the last one, strip by strip."""
-    packer, step = zlib.compressobj(), picture.channels * picture.pixels.itemsize
+    packer, step = zlib.compressobj(_LEVEL), picture.channels * picture.pixels.itemsize
     above = np.zeros(picture.pixels.shape[1] * step, np.uint8)
     for strip in regrouped(strips, max(1, _STRIP // above.size)):
         rows = np.ascontiguousarray(strip.astype(strip.dtype.newbyteorder(">"))).view(np.uint8).reshape(len(strip), -1)
@@ -90,14 +93,21 @@ def write_strips(file: IO[bytes], picture: Picture, strips: Iterable[NDArray[np.
 
 
 def _filtered(rows: NDArray[np.uint8], above: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Each row by the filter that leaves the smallest differences (section 12.7), after the number of the filter."""
+    """Each row after the number of its filter: the one that leaves the smallest differences (section 12.7).
+
+    One pixel of several is enough to tell which that is.
+    """
     up = np.concatenate([above[None], rows[:-1]])
     left, corner = (np.pad(values, ((0, 0), (step, 0)))[:, :-step] for values in (rows, up))
-    predictions = [np.zeros_like(rows), left, up, _mean(left, up), _paeth(left, up, corner)]
-    differences = np.stack([rows - prediction for prediction in predictions])
-    best = np.abs(differences.view(np.int8).astype(np.int16)).sum(2, dtype=np.int64).argmin(0)
-    chosen = differences[best, np.arange(len(rows))]
-    return np.concatenate([best.astype(np.uint8)[:, None], chosen], axis=1)
+    some = [values.reshape(len(rows), -1, step)[:, ::_SAMPLED] for values in (rows, left, up, corner)]
+    sums = [np.abs((some[0] - predict(*some[1:])).view(np.int8).astype(np.int16)).sum((1, 2)) for predict in _FILTERS]
+    best = np.argmin(sums, axis=0).astype(np.uint8)
+    filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = best
+    for number, predict in enumerate(_FILTERS):
+        chosen = best == number
+        filtered[chosen, 1:] = rows[chosen] - predict(left[chosen], up[chosen], corner[chosen])
+    return filtered
 
 
 def _mean(left: NDArray[np.uint8], up: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -110,6 +120,15 @@ def _paeth(left: NDArray[np.uint8], up: NDArray[np.uint8], corner: NDArray[np.ui
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     is_left = (to_left <= to_up) & (to_left <= to_corner)
     return np.where(is_left, left, np.where(to_up <= to_corner, up, corner))
+
+
+_FILTERS: Sequence[Callable[[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.uint8]]] = (
+    lambda left, up, corner: np.zeros_like(left),
+    lambda left, up, corner: left,
+    lambda left, up, corner: up,
+    lambda left, up, corner: _mean(left, up),
+    lambda left, up, corner: _paeth(left, up, corner),
+)
 
 
 def add_chunks(encoded: bytes, about: About, channels: int) -> bytes:

@@ -27,16 +27,11 @@ def thumbnail(picture: PictureFile, side: int) -> NDArray[np.uint8]:
         picture: The picture, of any size: one strip of it is in memory at a time.
         side: The longer side in pixels; a smaller picture keeps its size.
     """
-    height, width, channels = picture.shape
+    height, width, _ = picture.shape
     shrink = max(1.0, max(height, width) / side)
     size = max(1, round(height / shrink)), max(1, round(width / shrink))
-    rows = _Edges(height, size[0])
-    columns = _Edges(width, size[1])
-    small = np.zeros((*size, channels))
-    for top, strip in _strips(picture):
-        samples = _premultiplied(strip)
-        rows.add(small, top, columns.means(samples))
-    return on_screen(small, picture.about.icc)
+    blocks = np.concatenate(list(_blocks(picture, max(1, int(shrink / 2)))))
+    return on_screen(_resized(blocks, size), picture.about.icc)
 
 
 def detail(picture: PictureFile, place: tuple[float, float], sides: tuple[int, int]) -> NDArray[np.uint8]:
@@ -56,7 +51,7 @@ def detail(picture: PictureFile, place: tuple[float, float], sides: tuple[int, i
     return on_screen(_premultiplied(picture.region(top, left, *sides)), picture.about.icc)
 
 
-def on_screen(samples: NDArray[np.float64], icc: bytes | None) -> NDArray[np.uint8]:
+def on_screen(samples: NDArray[np.float32], icc: bytes | None) -> NDArray[np.uint8]:
     """Samples in [0, 1], multiplied by their alpha where there is one, as pixels of sRGB on a checkerboard."""
     colours, alpha = (samples[..., :-1], samples[..., -1:]) if samples.shape[2] in (2, 4) else (samples, None)
     if alpha is not None:
@@ -75,42 +70,29 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-class _Edges:
-    """An axis of pixels in areas of equal length, whose edges may lie within a pixel."""
-
-    def __init__(self, length: int, areas: int) -> None:
-        self.length, self.areas = length, areas
-        self._edges = np.linspace(0, length, areas + 1)
-
-    def means(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The means over areas of the second axis."""
-        sums = np.cumsum(np.pad(samples, ((0, 0), (1, 0), (0, 0))), axis=1)
-        below = self._edges.astype(np.int64)
-        part = (self._edges - below)[:, None]
-        at = sums[:, below] + part * samples[:, np.minimum(below, self.length - 1)]
-        means: NDArray[np.float64] = np.diff(at, axis=1) * (self.areas / self.length)
-        return means
-
-    def add(self, total: NDArray[np.float64], top: int, rows: NDArray[np.float64]) -> None:
-        """Adds to the areas of the first axis what rows from ``top`` on have of them."""
-        bottom = top + len(rows)
-        first = int(np.searchsorted(self._edges, top, "right")) - 1
-        last = int(np.searchsorted(self._edges, bottom, "left"))
-        index = np.arange(top, bottom)[None]
-        starts, stops = self._edges[first:last, None], self._edges[first + 1 : last + 1, None]
-        shares = (np.minimum(stops, index + 1) - np.maximum(starts, index)).clip(min=0)
-        total[first:last] += np.tensordot(shares, rows, 1) * (self.areas / self.length)
-
-
-def _strips(picture: PictureFile) -> Iterator[tuple[int, NDArray[np.uint8 | np.uint16]]]:
+def _blocks(picture: PictureFile, side: int) -> Iterator[NDArray[np.float32]]:
+    """The means of square blocks, a few rows of them at a time; those at the right and the bottom may be cut off."""
     height, width, channels = picture.shape
-    rows = max(1, _STRIP // (width * channels))
+    rows = side * max(1, _STRIP // (width * channels * side))
+    across = np.arange(0, width, side)
     for top in range(0, height, rows):
-        yield top, picture.rows(top, min(top + rows, height))
+        strip = _premultiplied(picture.rows(top, min(top + rows, height)))
+        down = np.arange(0, len(strip), side)
+        sums = np.add.reduceat(np.add.reduceat(strip, down, axis=0), across, axis=1)
+        sums /= np.diff(down, append=len(strip))[:, None, None] * np.diff(across, append=width)[:, None]
+        yield sums
 
 
-def _premultiplied(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float64]:
-    samples = pixels / np.iinfo(pixels.dtype).max
+def _resized(samples: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Each pixel the mean of its area."""
+    channels = [Image.fromarray(samples[..., channel]) for channel in range(samples.shape[2])]
+    resized = [channel.resize((size[1], size[0]), Image.Resampling.BOX) for channel in channels]
+    return np.stack([np.asarray(channel) for channel in resized], axis=2)
+
+
+def _premultiplied(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
+    samples = pixels.astype(np.float32)
+    samples /= np.iinfo(pixels.dtype).max
     if pixels.shape[2] in (2, 4):
         samples[..., :-1] *= samples[..., -1:]
     return samples
@@ -128,7 +110,7 @@ def _in_srgb(pixels: NDArray[np.uint8], icc: bytes | None) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
-def _checkerboard(height: int, width: int) -> NDArray[np.float64]:
+def _checkerboard(height: int, width: int) -> NDArray[np.float32]:
     rows, columns = np.ogrid[:height, :width]
     is_dark = (rows // _SQUARE + columns // _SQUARE) % 2 == 1
-    return np.where(is_dark, _DARK, _LIGHT)[..., None]
+    return np.where(is_dark, np.float32(_DARK), np.float32(_LIGHT))[..., None]
