@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_sr.cli.degrade import degrade
 from nflows_sr.cli.upscale import upscale
 
 
@@ -13,5 +14,5 @@ def sr() -> None:
     """Super-resolution: pictures enlarged, and where the enlargement is a guess."""
 
 
-for command in (upscale,):
+for command in (degrade, upscale):
     sr.add_command(command)
