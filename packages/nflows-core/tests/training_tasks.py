@@ -1,4 +1,4 @@
-"""A small task of every kind: images, vectors, an autoencoder, adversaries, and a classifier of files."""
+"""A small task of every kind: images, vectors, an autoencoder, adversaries, a classifier of files, a restoration."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from nflows_core.training import (
     Objective,
     Place,
     Reconstruction,
+    Restoration,
     StepMetrics,
     Task,
     Trainer,
@@ -33,6 +34,7 @@ from nflows_core.training import (
 )
 from nflows_core.training.batches.items import items_for_test
 from nflows_core.training.batches.order import EpochOrder, Purpose, seeds
+from nflows_core.training.tasks.restoration import charbonnier
 
 SPREAD = 0.05
 """The standard deviation of each of the eight Gaussians, which lie on the unit circle."""
@@ -161,6 +163,21 @@ class Classifier(Task[nn.Sequential, Pair]):
         return cross_entropy(model(batch[0]), batch[1])
 
 
+class Noisy:
+    """Pictures beside themselves with noise that the seed draws; the sizes are those of each in turn."""
+
+    def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.pictures = [torch.rand(1, *size, generator=generator).round() for size in sizes]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def read(self, index: int, seed: int) -> Pair:
+        noise = torch.randn(self.pictures[index].shape, generator=torch.Generator().manual_seed(seed))
+        return self.pictures[index] + 0.3 * noise, self.pictures[index]
+
+
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:
     width, slope = 64, 0.2
     hidden = nn.Linear(inputs, width), nn.LeakyReLU(slope), nn.Linear(width, width), nn.LeakyReLU(slope)
@@ -192,6 +209,13 @@ def autoencoder(batch_size: int, folder: Path) -> Reconstruction:
     return Reconstruction(model, x, config, activity_penalty=1e-3)
 
 
+def restoration(batch_size: int, folder: Path) -> Restoration[nn.Conv2d]:
+    torch.manual_seed(0)
+    config = EngineConfig(epochs=3, batch_size=batch_size, checkpoint_steps=3, log_steps=1, ema_decay=0.9)
+    pairs, test_pairs = Noisy([(6, 6)] * 40), Noisy([(6, 6), (5, 9), (8, 4), (7, 7)])
+    return Restoration(nn.Conv2d(1, 1, 3, padding=1), pairs, config, test_pairs, distance=charbonnier, patience=9)
+
+
 def adversaries(batch_size: int, folder: Path) -> Adversaries:
     return Adversaries(EngineConfig(epochs=1, batch_size=32 * batch_size, checkpoint_steps=3, log_steps=1))
 
@@ -207,7 +231,8 @@ def noisy_classifier(batch_size: int, folder: Path) -> Classifier:
 
 
 TASKS: Mapping[str, Callable[[int, Path], Task[Any, Any]]] = {
-    task.__name__: task for task in (images, vectors, autoencoder, adversaries, classifier, noisy_classifier)
+    task.__name__: task
+    for task in (images, vectors, autoencoder, restoration, adversaries, classifier, noisy_classifier)
 }
 KILLED_AFTER = 10
 

@@ -34,14 +34,23 @@ class ModelChoice:
             ModelError: There is no such model, or an argument is one that only its images decide.
             ValueError: The arguments are not written like this.
         """
-        model, _, rest = text.partition(":")
+        model, arguments = parse_choice(text)
         find_preset(model)
-        pairs = [part.partition("=") for part in rest.split(",")] if rest else []
-        if bad := [f"{name}{equals}{value}" for name, equals, value in pairs if not (name and value)]:
-            raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
-        arguments = {name.replace("-", "_"): _value(value) for name, _, value in pairs}
         check_chosen(arguments)
         return cls(text, model, arguments)
+
+
+def parse_choice(text: str) -> tuple[str, dict[str, Any]]:
+    """A name and its arguments, from ``NAME`` or ``NAME:ARGUMENT=VALUE,...``.
+
+    Raises:
+        ValueError: It is not written like this.
+    """
+    name, _, rest = text.partition(":")
+    pairs = [part.partition("=") for part in rest.split(",")] if rest else []
+    if bad := [f"{argument}{equals}{value}" for argument, equals, value in pairs if not (argument and value)]:
+        raise ValueError(f"{text}: {bad[0]!r} is no argument; write NAME:ARGUMENT=VALUE, as in glow:width=64")
+    return name, {argument.replace("-", "_"): _value(value) for argument, _, value in pairs}
 
 
 def _value(text: str) -> float | str | None:

@@ -15,6 +15,7 @@ from nflows_core.training.schedule import learning_rate
 from nflows_core.training.task import Batches, EarlyStopping, Objective, Place, Task
 from nflows_core.training.tasks.autoencoder import Autoencoder, Reconstruction
 from nflows_core.training.tasks.likelihood import FlowLikelihood
+from nflows_core.training.tasks.restoration import Restoration
 from nflows_core.training.tasks.vectors import VectorLikelihood
 from nflows_core.training.trainer import Trainer
 
@@ -30,6 +31,7 @@ __all__ = [
     "Objective",
     "Place",
     "Reconstruction",
+    "Restoration",
     "StepMetrics",
     "Task",
     "TestMetrics",

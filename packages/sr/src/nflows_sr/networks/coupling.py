@@ -2,6 +2,7 @@ r"""Affine coupling of the channels of images of any size."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from nflows_core.bijections import ConditionalAffine
@@ -28,8 +29,10 @@ class Coupling(ConditionalAffine):
         super().__init__((channels, 1, 1), channels // 2, network)
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        z, logdet = super()._forward(x, context)
-        return z.roll(self.kept, 1), logdet
+        x1, x2 = x.chunk(2, dim=1)
+        shift, log_scale = self._shift_and_log_scale(x1, context)
+        # Put together in the new order at once: a roll afterwards would copy all of it again.
+        return torch.cat([(x2 + shift) * log_scale.exp(), x1], dim=1), log_scale.sum((1, 2, 3))
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         return super()._inverse(z.roll(self.kept, 1), context)

@@ -1,1 +1,1 @@
-"""Tasks for the `Trainer`: the likelihood of images and of vectors under a flow, and autoencoders."""
+"""Tasks for the `Trainer`: the likelihood of images and of vectors under a flow, autoencoders, restoration."""

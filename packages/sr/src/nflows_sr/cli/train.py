@@ -1,0 +1,125 @@
+"""``nflows sr train``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.page import shown, words
+from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
+
+if TYPE_CHECKING:
+    from nflows_core.training import StepMetrics
+    from nflows_core.training.loop import Progress
+
+_FolderPath = click.Path(file_okay=False, path_type=Path)
+_OWN = ("data", "folder", "model", "scale", "test", "start", "resume", "overwrite")
+"""The options that are no settings of the engine."""
+
+
+@click.command(cls=Command)
+@click.argument("data", type=_FolderPath)
+@click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
+@click.option(
+    "--model",
+    default="coupling",
+    show_default=True,
+    metavar="NAME[:SETTING=VALUE,...]",
+    help="What is trained, as in coupling:blocks=8.",
+)
+@click.option("--scale", type=click.IntRange(2, 4), help="How many times the sides grow.  [default: 2]")
+@click.option("--test", type=_FolderPath, help="The pictures held out.  [default: a tenth of DATA]")
+@click.option("--start", type=_FolderPath, help="A run whose weights it begins with, as of another scale.")
+@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: the model's]")
+@click.option("--accumulation-steps", type=click.IntRange(1))
+@click.option("--learning-rate", type=float, help="[default: the model's]")
+@click.option("--warmup-steps", type=click.IntRange(0), help="[default: the model's]")
+@click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]")
+@click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 1]")
+@click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: the model's]")
+@click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]")
+@click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]")
+@click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
+@click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run.")
+@json_option
+def train(data: Path, folder: Path, model: str, scale: int | None, **options: Any) -> None:
+    """Train a model on DATA, a folder of pictures, into a run folder that other commands take as --model."""
+    from nflows_core.models.choice import parse_choice
+    from nflows_core.training import EngineConfig
+    from nflows_sr.training import experiment
+    from nflows_sr.training.recipes import find_recipe
+    from nflows_sr.training.runs import read_run
+
+    name, settings = parse_choice(model)
+    settings |= {} if scale is None else {"scale": scale}
+    chosen = {option: value for option, value in options.items() if option not in _OWN and value is not None}
+    if options["resume"]:
+        run = read_run(folder)
+        _check_same_settings({"model": run.model, **run.settings, **asdict(run.training)}, name, settings)
+        with _epochs(run.training.epochs) as shown_progress:
+            experiment.resume(folder, data, progress=shown_progress)
+    else:
+        config = EngineConfig(**{**find_recipe(name).engine, **chosen})
+        kept = {option: options[option] for option in ("test", "start", "overwrite")}
+        with _epochs(config.epochs) as shown_progress:
+            experiment.train(data, folder, name, settings, config, **kept, progress=shown_progress)
+    _report(folder, f"{name} on {data.name}")
+
+
+def _check_same_settings(stored: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> None:
+    """A resumed run keeps its settings, so that one typed differently would be ignored."""
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    typed = {key: value for key, value in context.params.items() if context.get_parameter_source(key) is source}
+    if "model" in typed:
+        typed |= {"model": name, **settings}
+    for key, value in typed.items():
+        if key in stored and stored[key] != value:
+            option = f"--{key.replace('_', '-')}"
+            raise CommandError(f"{option} is {value}, but the run to resume has {stored[key]}; leave the option out")
+    if context.params["overwrite"]:
+        raise CommandError("--resume goes on with a run, --overwrite begins it again: give one of them")
+
+
+@contextmanager
+def _epochs(total: int) -> Iterator[Progress]:
+    """A bar of epochs on a terminal, a line for each elsewhere; of several processes, the main one shows it."""
+    bar = progress("epochs", total) if _is_main_process() else nullcontext(lambda message: None)
+    with bar as advance:
+
+        def update(metrics: StepMetrics, total_steps: int) -> None:
+            if metrics.step * total % total_steps == 0:
+                losses = ", ".join(f"{words(name)} {value:.4g}" for name, value in metrics.losses.items())
+                advance(f"{losses}, {metrics.seconds:.0f} s")
+
+        yield update
+
+
+def _is_main_process() -> bool:
+    from nflows_core.training.processes import processes
+
+    return bool(processes().is_main_process)
+
+
+def _report(folder: Path, title: str) -> None:
+    from nflows_sr.training.report import report_run
+
+    if not _is_main_process():
+        return
+    report = report_run(folder, title)
+    for name, value in report.items():
+        if isinstance(value, int | float):
+            echo(f"{words(name):<32} {shown(value)}")
+    echo(f"{'report':<32} {folder / 'report.html'}")
+    print_report(report)

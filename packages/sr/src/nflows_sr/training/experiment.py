@@ -1,0 +1,158 @@
+r"""Trains by a recipe, from its beginning or from where it was stopped, into a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nflows_core.data import DataError
+from nflows_core.runs.data import refuse_inside
+from nflows_core.runs.folder import CONFIG_FILE
+from nflows_core.training import EngineConfig, Trainer
+from nflows_core.training.loop import Progress
+from nflows_core.training.processes import processes, raise_together
+from nflows_sr.data.pictures import read_pictures
+from nflows_sr.training.recipe import TrainingData
+from nflows_sr.training.recipes import find_recipe
+from nflows_sr.training.runs import RUN_FILES, Run, load_model, read_run, refuse_taken, save_run
+
+
+def train(
+    data: str | Path,
+    folder: str | Path,
+    model: str,
+    settings: Mapping[str, Any],
+    config: EngineConfig,
+    *,
+    test: str | Path | None = None,
+    start: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> nn.Module:
+    """Trains a new model into a run folder; of several processes, the main one writes it.
+
+    Arguments:
+        data: The folder of the pictures.
+        folder: The folder of the run; made if it is missing.
+        model: The name of a recipe in `RECIPES`.
+        settings: The recipe's settings that are chosen.
+        config: The settings of the engine.
+        test: The folder of the pictures that are held out; by default a tenth of the data, by a hash of the names.
+        start: A run whose weights the training begins with, as far as they are of the same names and shapes.
+        overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
+        progress: The function that the `Trainer` calls after every update.
+
+    Raises:
+        DataError: The data cannot be used, or the folder lies in them.
+        ValueError: There is no such recipe, it does not take the settings, or ``start`` has none of its weights.
+        FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
+    """
+    folder = Path(folder)
+    refuse_inside(folder, data, *([test] if test else []))
+    refuse_taken(folder, overwrite)
+    recipe = find_recipe(model)
+    configured = recipe.configured(settings)
+    pictures = _read(data, test)
+    run = Run(
+        model,
+        asdict(configured),
+        str(Path(data).absolute()),
+        str(Path(test).absolute()) if test else None,
+        str(Path(start).absolute()) if start else None,
+        config,
+        {"train": pictures.train.fingerprint, "test": pictures.test.fingerprint},
+    )
+    torch.manual_seed(config.seed)
+    untrained = recipe.build(configured)
+    if start:
+        begin_with(untrained, Path(start))
+    trainer = Trainer(recipe.task(untrained, configured, pictures, config), folder, progress)
+    with trainer.holding_folder():
+        _begin(folder, run, overwrite)
+        trained: nn.Module = trainer.fit()
+        save_run(folder, run, trained)
+    return trained
+
+
+def resume(folder: str | Path, data: str | Path | None = None, *, progress: Progress | None = None) -> nn.Module:
+    """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
+
+    Arguments:
+        folder: The folder of the run.
+        data: The place of the run's pictures now, if they have moved.
+        progress: The function that the `Trainer` calls after every update.
+
+    Raises:
+        DataError: The pictures are not those of the run.
+        RunError: The folder is no run.
+    """
+    folder = Path(folder)
+    run = read_run(folder)
+    run = replace(run, data=str(Path(data or run.data).absolute()))
+    pictures = _read(run.data, run.test)
+    _check_same(folder, run, pictures)
+    torch.manual_seed(run.training.seed)
+    recipe = find_recipe(run.model)
+    configured = recipe.configured(run.settings)
+    untrained = recipe.build(configured)
+    trainer = Trainer(recipe.task(untrained, configured, pictures, run.training), folder, progress)
+    if run.start and trainer.checkpoint and not trainer.checkpoint.exists():  # it was stopped before its first
+        begin_with(untrained, Path(run.start))
+    with trainer.holding_folder():
+        trained: nn.Module = trainer.fit(resume=True)
+        save_run(folder, run, trained)
+    return trained
+
+
+def begin_with(model: nn.Module, start: Path) -> None:
+    """Gives a model the weights of a run that it has too, as one of another scale has all but the last layer's.
+
+    Raises:
+        ValueError: It has none of them.
+    """
+    own, others = model.state_dict(), load_model(start, read_run(start)).state_dict()
+    common = {name: value for name, value in others.items() if name in own and own[name].shape == value.shape}
+    if not common:
+        raise ValueError(f"`start`: {start} has no weights of the names and shapes of this model")
+    model.load_state_dict(common, strict=False)
+
+
+def _read(data: str | Path, test: str | Path | None) -> TrainingData:
+    if test is None:
+        return TrainingData(read_pictures(data, "train"), read_pictures(data, "test"))
+    return TrainingData(read_pictures(data), read_pictures(test))
+
+
+def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
+    for part, now in (("train", pictures.train), ("test", pictures.test)):
+        if part in run.fingerprint and (difference := run.fingerprint[part].difference(now.fingerprint)):
+            raise DataError(
+                f"{run.data} is not what {folder} was trained on: its {part} pictures are {difference}. "
+                "Give the pictures that the run had, or train a new run on these."
+            )
+
+
+def _begin(folder: Path, run: Run, overwrite: bool) -> None:
+    # Each process must have found the folder free before a run is in it, and begin only with what is new.
+    processes().wait_for_everyone()
+    raise_together(_clear(folder, overwrite) if processes().is_main_process else None)
+    save_run(folder, run)
+    processes().wait_for_everyone()
+
+
+def _clear(folder: Path, overwrite: bool) -> FileExistsError | None:
+    """Removes a run that may be replaced; what is there now, for only now can no other training begin there."""
+    try:
+        refuse_taken(folder, overwrite)
+    except FileExistsError as error:
+        return error
+    for name in RUN_FILES if overwrite else ():
+        # Without its configuration the folder would be nobody's; `save_run` replaces it.
+        if name != CONFIG_FILE:
+            (folder / name).unlink(missing_ok=True)
+    return None

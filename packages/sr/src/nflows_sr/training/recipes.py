@@ -1,0 +1,30 @@
+"""The recipes by their names.
+
+A new one is a module with a `Recipe`, and a line here. Heavy libraries are imported where they are used, so that a
+training needs only its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nflows_sr.training.recipe import Recipe
+from nflows_sr.training.upscaler import COUPLING, RESIDUAL
+
+RECIPES: Mapping[str, Recipe[Any]] = {
+    "coupling": COUPLING,
+    "residual": RESIDUAL,
+}
+"""What `nflows sr train --model NAME` trains."""
+
+
+def find_recipe(name: str) -> Recipe[Any]:
+    """The recipe of a name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"`model`: there is no recipe {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,60 @@
+"""What a person asks of a run: its last test, how long it took, and the curves."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runtime.curve import Curve, finite
+from nflows_core.runtime.page import words
+from nflows_core.runtime.report import write_report
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_sr.training.runs import load_model, read_run
+
+_NO_CURVE = {"step", "epoch", "learning_rate", "seconds"}
+
+
+def report_run(folder: Path, title: str) -> dict[str, Any]:
+    """Writes ``report.json`` and ``report.html`` of a finished run, and returns the content of the first.
+
+    A measure of the last test that is not finite is nothing.
+    """
+    run, model = read_run(folder), load_model(folder, read_run(folder))
+    tests, updates = folder / TEST_METRICS_FILE, folder / METRICS_FILE
+    numbers = {name: read_curve(tests, name)[-1][1] for name in _columns(tests)}
+    return write_report(
+        folder,
+        title,
+        {
+            **{f"test_{name}": value if math.isfinite(value) else None for name, value in numbers.items()},
+            "train_pictures": run.fingerprint["train"].images,
+            "test_pictures": run.fingerprint["test"].images,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "seconds": read_curve(updates, "seconds")[-1][1],
+            "run": asdict(run),
+        },
+        seed=run.training.seed,
+        inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
+        curves=[*_curves(tests, "of the test pictures, averaged weights"), *_curves(updates, "of the updates")],
+        packages=["nflows_sr"],
+    )
+
+
+def _curves(path: Path, of: str) -> Iterator[Curve]:
+    """A chart of each column that has points which can be drawn."""
+    for name in _columns(path):
+        if points := finite(read_curve(path, name)):
+            yield Curve(f"{words(name)} {of}", "updates", words(name), {words(name): points})
+
+
+def _columns(path: Path) -> list[str]:
+    """What a curve has besides the place of its rows; nothing of a task that is not tested."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [name for name in next(csv.reader(file)) if name not in _NO_CURVE]

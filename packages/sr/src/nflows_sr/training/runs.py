@@ -1,0 +1,167 @@
+r"""The run folder: what a training leaves behind, and all that is needed to use it or to go on with it.
+
+- ``config.json``: the recipe and its settings, the data, the engine's settings, the versions;
+- ``model.safetensors``: the averaged weights of the finished run;
+- ``checkpoint.safetensors`` and the curves, written by nflows-core's `Trainer`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from nflows_core.data.fingerprint import Fingerprint
+from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, RunError
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import read_json, to_json
+from nflows_core.runtime.ownership import refuse_foreign
+from nflows_core.runtime.report import REPORT_FILES, versions
+from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
+from nflows_core.training import EngineConfig
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.processes import processes
+from nflows_core.training.state import CHECKPOINT
+from nflows_core.training.trainer import CHECKPOINT_FILE
+from nflows_sr.training.recipes import find_recipe
+
+KIND = "super-resolution run"
+RUN_FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
+"""All that a run leaves in its folder."""
+_WEIGHTS = "weights"
+_TEXTS = ("model", "data")
+_MAPPINGS = ("settings", "training", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a model was built and trained.
+
+    Arguments:
+        model: The name of the recipe in `RECIPES`.
+        settings: The recipe's settings by their names.
+        data: The folder of the training pictures.
+        test: The folder of the test pictures; by default, part of the data was held out.
+        start: The run whose weights it began with, if any.
+        training: The settings of the engine.
+        fingerprint: What the pictures of "train" and "test" are known by.
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    data: str
+    test: str | None
+    start: str | None
+    training: EngineConfig
+    fingerprint: Mapping[str, Fingerprint]
+
+    def build(self) -> nn.Module:
+        """The untrained model.
+
+        Raises:
+            ValueError: This version has no such recipe, or it does not take the settings.
+        """
+        recipe = find_recipe(self.model)
+        return recipe.build(recipe.configured(self.settings))
+
+
+def save_run(folder: Path, run: Run, model: nn.Module | None = None) -> None:
+    """Writes ``config.json`` and, with the trained model, ``model.safetensors``; of several processes, the main one.
+
+    Raises:
+        FileExistsError: The folder is not ours, or a file of the run is a link.
+    """
+    if not processes().is_main_process:
+        return
+    refuse_foreign(folder, KIND, RUN_FILES)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / CONFIG_FILE, "w") as file:
+        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions(["nflows_sr"])}, indent=2) + "\n")
+    if model is not None:
+        write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
+
+
+def refuse_taken(folder: Path, overwrite: bool = False) -> None:
+    """Refuses to begin a run in a folder that has one, unless it may be replaced, or that is not ours.
+
+    Raises:
+        FileExistsError: The folder is taken.
+    """
+    refuse_foreign(folder, KIND, RUN_FILES)
+    if not overwrite and (folder / CONFIG_FILE).exists():
+        raise FileExistsError(
+            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
+        )
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a super-resolution run; what else is wrong with it, `read_run` says."""
+    try:
+        content = read_json(folder / CONFIG_FILE)
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def read_run(folder: Path) -> Run:
+    """What `save_run` wrote about a run.
+
+    Raises:
+        RunError: The folder is no run, or its ``config.json`` is not one of ours.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
+    try:
+        return _parse(read_json(path))
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} does not describe a super-resolution run of this version: {error}") from error
+
+
+def load_model(folder: Path, run: Run) -> nn.Module:
+    """The trained model of a run, on the CPU, in evaluation mode.
+
+    A run that has not finished gives the averaged weights of its last checkpoint.
+
+    Raises:
+        RunError: Its model cannot be built, or nothing was trained yet.
+        CheckpointError: The weights cannot be read, or are of another model.
+    """
+    path, weights = _weights(folder)
+    try:
+        model = run.build()
+    except ValueError as error:
+        raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
+    load_tensors(model, weights, path)
+    return model.eval()
+
+
+def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
+    if finished.exists():
+        return finished, read_tensors(finished, _WEIGHTS)[0]
+    if unfinished.exists():
+        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
+    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
+
+
+def _parse(content: Any) -> Run:
+    """The run that a configuration describes; errors name the entry that is wrong."""
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise TypeError(f"its kind is not {KIND!r}")
+    if wrong := [name for name in _TEXTS if not isinstance(content.get(name), str)]:
+        raise TypeError(f"{wrong[0]} must be a word")
+    if wrong := [name for name in _MAPPINGS if not isinstance(content.get(name), dict)]:
+        raise TypeError(f"{wrong[0]} must have names with values")
+    if wrong := [name for name in ("test", "start") if not isinstance(content.get(name), str | None)]:
+        raise TypeError(f"{wrong[0]} must be a word or null")
+    plain: dict[str, Any] = {name: content.get(name) for name in (*_TEXTS, "settings", "test", "start")}
+    return Run(
+        **plain,
+        training=EngineConfig.from_dict(content["training"]),
+        fingerprint={part: Fingerprint(**one) for part, one in content["fingerprint"].items()},
+    )

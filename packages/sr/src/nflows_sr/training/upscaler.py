@@ -1,0 +1,69 @@
+r"""The training of small networks that enlarge the luma of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from nflows_core.training import EngineConfig
+from nflows_core.training.tasks.restoration import Restoration
+from nflows_sr.data.crops import CropPairs, WholePairs, luma_channel
+from nflows_sr.networks.upscaler import SCALES, Upscaler, coupling_upscaler, residual_upscaler
+from nflows_sr.training.recipe import Recipe, TrainingData
+
+ENGINE = {"batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 100, "ema_decay": 0.999}
+
+
+@dataclass(frozen=True)
+class CouplingSettings:
+    """The settings of `coupling_upscaler` and of its training.
+
+    Arguments:
+        scale: How many times the sides grow.
+        channels: The number of features of a pixel.
+        width: The number of hidden features of a block.
+        blocks: The number of blocks.
+        crop: The side of the small crops that it is trained on.
+    """
+
+    scale: int = 2
+    channels: int = 64
+    width: int = 32
+    blocks: int = 5
+    crop: int = 32
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ValueError(f"`scale`: expected 2, 3 or 4, got {self.scale}")
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise ValueError(f"`{name}`: expected a number above 0, got {value}")
+
+
+@dataclass(frozen=True)
+class ResidualSettings(CouplingSettings):
+    """The settings of `residual_upscaler` and of its training."""
+
+    blocks: int = 4
+
+
+def build_coupling(settings: CouplingSettings) -> Upscaler:
+    """The untrained network."""
+    return coupling_upscaler(settings.scale, settings.channels, settings.width, settings.blocks)
+
+
+def build_residual(settings: ResidualSettings) -> Upscaler:
+    """The untrained network."""
+    return residual_upscaler(settings.scale, settings.channels, settings.width, settings.blocks)
+
+
+def restoration(
+    network: Upscaler, settings: CouplingSettings, data: TrainingData, config: EngineConfig
+) -> Restoration[Upscaler]:
+    """Lowers the mean absolute error of the luma, and tests its PSNR without a border as wide as the scale."""
+    train, test = (WholePairs.of(part, settings.scale, luma_channel) for part in (data.train, data.test))
+    crops = CropPairs(train, settings.crop)
+    return Restoration(network, crops, config, test, border=settings.scale)
+
+
+COUPLING = Recipe("a small network of coupling blocks", CouplingSettings, build_coupling, restoration, ENGINE)
+RESIDUAL = Recipe("a residual network of equal size", ResidualSettings, build_residual, restoration, ENGINE)
