@@ -20,7 +20,7 @@ Channels = Callable[[Pixels], Tensor]
 
 def rgb_channels(pixels: Pixels) -> Tensor:
     """The three channels as they are."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 255
 
 
 def luma_channel(pixels: Pixels) -> Tensor:

@@ -86,16 +86,15 @@ def stored(pictures: Iterable[Pixels]) -> list[Pixels]:
 
 def _pixels(path: Path) -> Pixels:
     try:
-        return _rgb(read_picture(path))
+        picture = read_picture(path)
     except PictureError as error:
         raise DataError(f"{error}; repair or remove it") from error
+    if picture.has_alpha and (picture.pixels[..., -1] < np.iinfo(picture.pixels.dtype).max).any():
+        raise DataError(f"{path}: has transparent pixels; put it on a background first")
+    return _rgb(picture)
 
 
 def _rgb(picture: Picture) -> Pixels:
-    pixels = picture.pixels
-    if picture.has_alpha:
-        if (pixels[..., -1] < np.iinfo(pixels.dtype).max).any():
-            raise PictureError("has transparent pixels; put it on a background first")
-        pixels = pixels[..., :-1]
+    pixels = picture.pixels[..., : picture.channels - picture.has_alpha]
     upper = pixels // 256 if pixels.dtype == np.uint16 else pixels
     return np.broadcast_to(upper, (*pixels.shape[:2], 3)).astype(np.uint8)

@@ -13,14 +13,18 @@ from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_sr.engines.base import Engine, EngineSettings
 from nflows_sr.engines.bicubic import load_bicubic
+from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
 from nflows_sr.engines.spandrel import is_model_file, load_spandrel
 
 Load = Callable[[EngineSettings], Engine]
 
-_NAMED: Mapping[str, Load] = {"bicubic": load_bicubic}
+_NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped}
 """Engines that need no file of a person's."""
 
-_READERS: Sequence[tuple[Callable[[Path], bool], Load]] = ((is_model_file, load_spandrel),)
+_READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
+    (is_luma_run, load_run),
+    (is_model_file, load_spandrel),
+)
 """What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
 
 

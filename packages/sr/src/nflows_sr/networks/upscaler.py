@@ -50,10 +50,17 @@ class Upscaler(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarges pictures of one channel in [0, 1], :math:`(B, 1, h, w)`, to :math:`(B, 1, sh, sw)`."""
-        details = self.tail(self.blocks(self.head(x - 0.5)))
-        # Without antialias torch takes Keys's kernel of a = -3/4; with it that of -1/2, as MATLAB does.
-        enlarged = interpolate(x, scale_factor=self.scale, mode="bicubic", antialias=True)
-        return enlarged + pixel_shuffle(details, self.scale)
+        return bicubic(x, self.scale) + self.details(x)
+
+    def details(self, x: Tensor) -> Tensor:
+        """What is added to the bicubic enlargement; shapes as in `forward`."""
+        return pixel_shuffle(self.tail(self.blocks(self.head(x - 0.5))), self.scale)
+
+
+def bicubic(x: Tensor, scale: int) -> Tensor:
+    """Pictures, :math:`(B, C, h, w)`, enlarged by Keys's kernel of a = -1/2, as MATLAB has it but at their edges."""
+    # Without antialias torch takes a = -3/4; with it, one that only shrinking would widen.
+    return interpolate(x, scale_factor=scale, mode="bicubic", antialias=True)
 
 
 class CouplingBlock(nn.Module):

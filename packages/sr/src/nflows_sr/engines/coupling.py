@@ -1,0 +1,87 @@
+r"""The small networks for luma: those that come with the package, and those of a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nflows_sr import shipped
+from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.networks.upscaler import SCALES, Upscaler, bicubic
+from nflows_sr.training.runs import is_run, load_model, read_run
+
+_SHIPPED = "coupling"
+_RECIPES = ("coupling", "residual")
+_WEIGHTS = (65.481, 128.553, 24.966)  # luma's, of BT.601, as `nflows_sr.metrics.luma` has them
+_BLACK = 16.0
+_RANGE = 219.0
+
+
+class LumaEngine(Engine):
+    r"""Enlarges the luma by a network, and the colours by bicubic interpolation, which the eye does not tell apart.
+
+    A change of the luma Y at the same Cb and Cr changes R, G and B alike, so there is no way through YCbCr and back:
+
+    .. math:: \widehat{RGB} = \mathrm{bicubic}(RGB) + \tfrac{255}{219} \, (\hat Y - \mathrm{bicubic}(Y))
+
+    Arguments:
+        network: The network, which becomes one that is not trained.
+        settings: The device and the precision.
+    """
+
+    tile = 256
+
+    def __init__(self, network: Upscaler, settings: EngineSettings) -> None:
+        self.scale, self.margin = network.scale, network.reach
+        self._network = network.eval().requires_grad_(False).to(settings.place)
+        self._settings = settings
+
+    def __call__(self, tile: Tensor) -> Tensor:
+        pixels = tile.to(self._settings.place)[None]
+        with torch.no_grad():
+            with self._settings.autocast:
+                details = self._network.details(_luma(pixels))
+            return (bicubic(pixels, self.scale) + details.float() * (255 / _RANGE))[0]
+
+
+def load_shipped(settings: EngineSettings) -> LumaEngine:
+    """The network that comes with the package, of scale 2 if none is asked for.
+
+    Raises:
+        ValueError: There is none of the scale.
+    """
+    scale = settings.scale or SCALES[0]
+    if scale not in SCALES:
+        raise ValueError(f"`scale` {scale}: {_SHIPPED} enlarges 2, 3 or 4 times")
+    return _load(shipped.find(_SHIPPED, scale), settings)
+
+
+def is_luma_run(path: Path) -> bool:
+    """Whether a folder is that of a training of such a network."""
+    return is_run(path) and read_run(path).model in _RECIPES
+
+
+def load_run(settings: EngineSettings) -> LumaEngine:
+    """The network of a run folder.
+
+    Raises:
+        RunError: Its model cannot be built, or nothing was trained yet.
+        CheckpointError: The weights cannot be read, or are of another model.
+    """
+    return _load(Path(settings.model), settings)
+
+
+def _load(folder: Path, settings: EngineSettings) -> LumaEngine:
+    network = load_model(folder, read_run(folder))
+    assert isinstance(network, Upscaler)  # the recipes that `is_luma_run` knows build no other
+    return LumaEngine(network, settings)
+
+
+def _luma(pixels: Tensor) -> Tensor:
+    """The luma of pictures in [0, 1], :math:`(B, 1, h, w)`, from 16 / 255 to 235 / 255; grey is RGB of equal parts."""
+    if pixels.shape[1] == 1:
+        return (_BLACK + _RANGE * pixels) / 255
+    weights = pixels.new_tensor(_WEIGHTS).view(1, 3, 1, 1)
+    return (_BLACK + (pixels * weights).sum(1, keepdim=True)) / 255

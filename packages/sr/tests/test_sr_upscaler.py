@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from nflows_sr.engines import Bicubic, EngineSettings
+from nflows_sr.engines.coupling import LumaEngine
+from nflows_sr.networks.counts import learnable_parameters, multiply_adds, parameters
+from nflows_sr.networks.upscaler import Upscaler, coupling_upscaler, residual_upscaler
+
+Make = Callable[..., Upscaler]
+KINDS = pytest.mark.parametrize("make", [coupling_upscaler, residual_upscaler])
+
+
+def stirred(network: Upscaler, size: float = 0.1) -> Upscaler:
+    """The network with weights as if it had learned something, where it starts with zeros."""
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=size)
+    return network
+
+
+def engine(network: Upscaler) -> LumaEngine:
+    return LumaEngine(network, EngineSettings("coupling", device="cpu"))
+
+
+@KINDS
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_it_begins_as_bicubic_enlargement(make: Make, scale: int) -> None:
+    x, network = torch.rand(1, 1, 9, 7), make(scale, 4, 4, 2)
+    inner = 2 * scale
+    expected = Bicubic(scale)(x[0])[None]
+    torch.testing.assert_close(
+        network(x)[..., inner:-inner, inner:-inner], expected[..., inner:-inner, inner:-inner], atol=2e-6, rtol=0
+    )
+
+
+@KINDS
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_its_reach_is_that_of_its_gradient(make: Make, blocks: int) -> None:
+    network = stirred(make(2, 4, 4, blocks)).double()
+    x = torch.rand(1, 1, 31, 31, dtype=torch.float64, requires_grad=True)
+    network(x)[0, 0, 30:32, 30:32].sum().backward()
+    touched = x.grad[0, 0].nonzero() - 15  # type: ignore[index]
+    assert touched.abs().max() == network.reach
+
+
+def test_a_coupling_block_is_the_identity_that_exchanges_halves_at_first() -> None:
+    x = torch.rand(2, 4, 5, 3)
+    assert torch.equal(coupling_upscaler(2, 4, 4, 1).blocks(x), x.roll(2, 1))
+
+
+def test_the_defaults_of_both_kinds_are_about_as_large() -> None:
+    coupled, residual = parameters(coupling_upscaler(2)), parameters(residual_upscaler(2))
+    assert abs(coupled / residual - 1) < 0.1
+    assert 3 * coupled < 500_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scale": 5}, r"`scale`: expected 2, 3 or 4, got 5"),
+        ({"scale": 2, "channels": 5}, r"channels: expected an even number, got 5"),
+        ({"scale": 2, "blocks": 0}, r"blocks: expected a whole number, at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        coupling_upscaler(**arguments)
+
+
+def test_parameters_and_multiply_adds_of_known_layers() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.Conv2d(5, 2, 1).requires_grad_(False))
+    assert parameters(network) == 3 * 5 * 9 + 5 + 5 * 2 + 2
+    assert learnable_parameters(network) == 3 * 5 * 9 + 5
+    assert multiply_adds(network, torch.zeros(1, 3, 4, 6)) == 4 * 6 * (3 * 5 * 9 + 5 * 2)
+
+
+@KINDS
+def test_the_engine_changes_red_green_and_blue_alike(make: Make) -> None:
+    tile, small = torch.rand(3, 12, 11), engine(stirred(make(2, 4, 4, 1)))
+    inner = 4
+    change = (small(tile) - Bicubic(2)(tile))[:, inner:-inner, inner:-inner]
+    assert change.abs().max() > 0.01
+    torch.testing.assert_close(change, change[:1].expand(3, -1, -1), atol=2e-6, rtol=0)
+
+
+def test_the_luma_of_what_the_engine_gives_is_that_of_the_network() -> None:
+    network = stirred(coupling_upscaler(3, 4, 4, 1))
+    tile = torch.rand(3, 6, 7)
+    weights = torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1) / 255
+    luma = (16 / 255 + (tile * weights).sum(0))[None, None]
+    enlarged = 16 / 255 + (engine(network)(tile) * weights).sum(0)
+    torch.testing.assert_close(enlarged, network(luma)[0, 0], atol=2e-6, rtol=0)
+
+
+def test_grey_is_enlarged_as_three_equal_channels_are() -> None:
+    small, grey = engine(stirred(coupling_upscaler(2, 4, 4, 1))), torch.rand(1, 8, 9)
+    torch.testing.assert_close(small(grey).expand(3, -1, -1), small(grey.expand(3, -1, -1)), atol=2e-6, rtol=0)
+
+
+def test_beyond_its_margin_the_engine_sees_nothing() -> None:
+    small, picture = engine(stirred(coupling_upscaler(2, 4, 4, 2))), torch.rand(3, 30, 30)
+    m, s = small.margin, small.scale
+    part = small(picture[:, 4:26, 5:27])[:, s * m : -s * m, s * m : -s * m]
+    torch.testing.assert_close(
+        small(picture)[:, s * (4 + m) : s * (26 - m), s * (5 + m) : s * (27 - m)], part, atol=1e-5, rtol=0
+    )
