@@ -2,6 +2,7 @@
 
 from nflows_sr.autoencoders.coupling import CouplingBlock, HalfCoupling, ScaleAndShift
 from nflows_sr.autoencoders.pretrained import Loaded, Trained, choose_trained, load_pretrained, take_over
+from nflows_sr.autoencoders.reconstruction import Reconstructor
 from nflows_sr.autoencoders.shapes import SHAPES, Shape, build_autoencoder, couple, coupling_blocks
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "CouplingBlock",
     "HalfCoupling",
     "Loaded",
+    "Reconstructor",
     "ScaleAndShift",
     "Shape",
     "Trained",

@@ -1,0 +1,158 @@
+r"""How different two pictures look: the distance of their features in a network that has learned to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nflows_core.runtime.weights import Weights, find_weights, load_state
+from nflows_sr.losses.efficientnet import EfficientNetLite0
+
+Perceptual = Literal["vgg", "efficientnet-lite0", "none"]
+"""The networks that may judge, or none."""
+
+VGG16 = Weights(
+    name="vgg16",
+    file="vgg16-397923af.pth",
+    revision="imagenet1k-v1",
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    mirrors=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+    size=553433881,
+)
+"""torchvision's VGG16, trained on ImageNet."""
+
+_LEAST_SIDE = 16  # below it the deepest features have no pixel
+
+
+class PerceptualDistance(nn.Module):
+    r"""The learned perceptual distance of Zhang et al. 2018, equation 1.
+
+    .. math:: d(x, y) = \sum_l \operatorname{mean}_{hw} \sum_c w_{lc} (\hat\phi_{lc}(x) - \hat\phi_{lc}(y))^2
+
+    :math:`\hat\phi_l` are a network's features of layer l, their vectors of length 1. It has no learnable parameters.
+
+    Arguments:
+        network: Maps pictures in [-1, 1] to features, one tensor a layer; it is frozen.
+        weights: The weights :math:`w_l` of the channels of each layer.
+    """
+
+    def __init__(self, network: nn.Module, weights: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = nn.ParameterList([nn.Parameter(weight.reshape(1, -1, 1, 1)) for weight in weights])
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> PerceptualDistance:
+        """Stays as it is: a judge that learns is none."""
+        return super().train(False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """The distance of each pair of pictures in [-1, 1], :math:`(B, 3, H, W)`, as :math:`(B,)`."""
+        if min(x.shape[-2:]) < _LEAST_SIDE:
+            raise ValueError(
+                f"perceptual distances need pictures of {_LEAST_SIDE} x {_LEAST_SIDE} pixels or more, got "
+                f"{x.shape[-2]} x {x.shape[-1]}; give larger ones"
+            )
+        pairs = zip(self.network(x), self.network(y), self.heads, strict=True)
+        layers = [(weight * (_unit(a) - _unit(b)).square()).sum(1).mean((1, 2)) for a, b, weight in pairs]
+        return torch.stack(layers).sum(0)
+
+
+class Vgg16(nn.Module):
+    """The five layers of VGG16 before each pooling, of which LPIPS is made; 14.71 M parameters, untrained."""
+
+    channels = (64, 128, 256, 512, 512)
+    _ENDS = (4, 9, 16, 23, 30)
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.device("meta"):  # the classifier behind the features takes half a gigabyte
+            features = _import("torchvision").models.vgg16(init_weights=False).features[: self._ENDS[-1]]
+        self.features = features.to_empty(device=torch.get_default_device())
+        for layer in self.features:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False  # else what was given out would change
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.458, 0.448, 0.450]).reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The features of pictures in [-1, 1]."""
+        x = (x - self.mean) / self.std
+        found = []
+        for index, layer in enumerate(self.features, start=1):
+            x = layer(x)
+            if index in self._ENDS:
+                found.append(x)
+        return found
+
+
+def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> PerceptualDistance | None:
+    """A trained judge of how different pictures look.
+
+    "vgg" is LPIPS, by torchvision's VGG16 and the published heads that torchmetrics comes with. "efficientnet-lite0"
+    has all its weights in a package of pip, and needs no download; its layers and channels count alike, and its values
+    compare with no published ones.
+
+    Arguments:
+        name: The network, or "none".
+        vgg: VGG16's weights, in the format of torchvision.
+
+    Raises:
+        CommandError: The weights of VGG16 are missing; exit code 3, and the message says what to put where.
+        ModuleNotFoundError: A library is not installed.
+        ValueError: There is no such network, or its weights are damaged.
+    """
+    if name == "none":
+        return None
+    if name == "efficientnet-lite0":
+        network: Any = EfficientNetLite0.pretrained()
+        return PerceptualDistance(network, _uniform(network.channels))
+    if name == "vgg":
+        return PerceptualDistance(_pretrained_vgg(find_weights(vgg)), _published_heads())
+    raise ValueError(f"`perceptual`: expected vgg, efficientnet-lite0 or none, got {name!r}")
+
+
+def untrained_lpips() -> PerceptualDistance:
+    """LPIPS without its weights, to count its parameters: 14.72 M."""
+    network = Vgg16()
+    return PerceptualDistance(network, _uniform(network.channels))
+
+
+def _uniform(channels: Sequence[int]) -> list[Tensor]:
+    return [torch.full((number,), 1 / len(channels)) for number in channels]
+
+
+def _unit(features: Tensor) -> Tensor:
+    return features / (features.square().sum(1, keepdim=True) + 1e-8).sqrt()
+
+
+def _pretrained_vgg(path: Path) -> Vgg16:
+    network = Vgg16()
+    state = load_state(path)
+    own = network.state_dict()
+    if any(name not in state or state[name].shape != own[name].shape for name in own):
+        raise ValueError(f"{path} does not hold the weights of torchvision's VGG16; give {VGG16.file}")
+    network.load_state_dict({name: state[name] for name in own})
+    return network
+
+
+def _published_heads() -> list[Tensor]:
+    """LPIPS's weights of channels, version 0.1, which torchmetrics has in its wheel (BSD 2-clause)."""
+    module = _import("torchmetrics.functional.image.lpips")
+    state = load_state(Path(module.__file__).parent / "lpips_models" / "vgg.pth")
+    return [state[f"lin{layer}.model.1.weight"] for layer in range(len(Vgg16.channels))]
+
+
+def _import(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        raise ModuleNotFoundError(f"LPIPS needs {package}: pip install 'nflows-sr[metrics]'") from error
