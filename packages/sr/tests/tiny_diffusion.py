@@ -1,0 +1,95 @@
+"""Folders in diffusers' layout whose networks are tiny and untrained, as a person would download large ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+WIDTHS = (8, 16, 16)
+"""The channels of the levels of the U-Net and of the autoencoder: a latent's pixel is 4 x 4 of the picture's."""
+SIDE = 8
+"""The side of the latents that the U-Net is said to be trained on: pictures of 32 x 32."""
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+
+
+def unet(inputs: int = 4, side: int = SIDE, context: int = 8, **arguments: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(1)
+    return UNet2DConditionModel(
+        sample_size=side,
+        in_channels=inputs,
+        out_channels=4,
+        block_out_channels=WIDTHS,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=context,
+        attention_head_dim=4,
+        norm_num_groups=4,
+        **arguments,
+    )
+
+
+def autoencoder(scaling_factor: float = 0.18215) -> Any:
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(2)
+    return AutoencoderKL(
+        block_out_channels=WIDTHS,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        scaling_factor=scaling_factor,
+    )
+
+
+def text_encoder() -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return CLIPTextModel(
+        CLIPTextConfig(vocab_size=4, max_position_embeddings=5, bos_token_id=0, eos_token_id=1, **sizes)
+    )
+
+
+def write_tokenizer(folder: Path) -> None:
+    """One that knows a letter."""
+    folder.mkdir(parents=True)
+    tokens = ["<|startoftext|>", "<|endoftext|>", "a", "a</w>"]
+    (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 5, "bos_token": tokens[0]}
+    ends = dict.fromkeys(("eos_token", "unk_token", "pad_token"), tokens[1])
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | ends))
+
+
+def write_stable_diffusion(folder: Path, prediction: str = "epsilon", scheduler: str = "PNDMScheduler") -> Path:
+    """A Stable Diffusion."""
+    unet().save_pretrained(folder / "unet")
+    autoencoder().save_pretrained(folder / "vae")
+    text_encoder().save_pretrained(folder / "text_encoder")
+    write_tokenizer(folder / "tokenizer")
+    _write_scheduler(folder / "scheduler", scheduler, prediction)
+    parts = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "scheduler": scheduler}
+    _write_index(folder, "StableDiffusionPipeline", parts)
+    return folder
+
+
+def _write_scheduler(folder: Path, name: str, prediction: str = "epsilon") -> None:
+    folder.mkdir(parents=True)
+    config = {"_class_name": name, "prediction_type": prediction, **SCHEDULE}
+    (folder / "scheduler_config.json").write_text(json.dumps(config))
+
+
+def _write_index(folder: Path, name: str, parts: dict[str, str], has_text: bool = True) -> None:
+    named = {part: ["diffusers", kind] for part, kind in parts.items()}
+    texts = {"text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"]}
+    index = {"_class_name": name, **named, **(texts if has_text else {})}
+    (folder / "model_index.json").write_text(json.dumps(index))
