@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from torch import Tensor
 
 from nflows_sr.diffusion.colour import corrected, low_frequencies, with_statistics
-from nflows_sr.diffusion.sampling import NoiseSchedule
+from nflows_sr.diffusion.sampling import NoiseSchedule, Sampling
 from tiny_diffusion import SCHEDULE
 
 PREDICTIONS = ["epsilon", "v_prediction"]
@@ -93,12 +94,23 @@ def test_few_steps_are_those_of_the_folder(name: str, sampler: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sampler", "steps", "message"),
-    [("euler", 5, "`sampler` 'euler': give one of"), ("ddim", 0, "`steps` 0: give 1 to"), ("ddpm", 1001, "`steps`")],
+    ("settings", "message"),
+    [
+        ({"sampler": "euler"}, "`sampler` 'euler': give one of ddpm, ddim, dpm++"),
+        ({"colour": "sepia"}, "`colour` 'sepia': give one of adain, wavelet, none"),
+        ({"steps": 0}, "`steps` 0: give 1 or more"),
+        ({"fidelity": -0.1}, "`fidelity` -0.1: give 0 to 1"),
+        ({"fidelity": math.nan}, "`fidelity` nan: give 0 to 1"),
+    ],
 )
-def test_bad_settings_are_named(sampler: Any, steps: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        schedule().sample(lambda noisy, time: noisy, torch.zeros(SHAPE), torch.Generator(), sampler, steps)
+def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Sampling(**settings)
+
+
+def test_no_more_steps_than_there_are_times() -> None:
+    with pytest.raises(ValueError, match="`steps` 1001: give 1 to 1000"):
+        schedule().sample(lambda noisy, time: noisy, torch.zeros(SHAPE), torch.Generator(), "ddim", 1001)
 
 
 pictures = arrays("float32", array_shapes(min_dims=3, max_dims=3, max_side=9), elements=st.floats(0, 1, width=16)).map(
@@ -151,8 +163,3 @@ def test_wavelet_takes_a_cast_away_and_leaves_the_details() -> None:
 def test_no_correction_is_none() -> None:
     picture = torch.rand(3, 5, 5)
     assert torch.equal(corrected(picture, torch.zeros(3, 5, 5), "none"), picture)
-
-
-def test_unknown_correction_is_refused() -> None:
-    with pytest.raises(ValueError, match="`colour` 'sepia': give adain, wavelet or none"):
-        corrected(torch.zeros(3, 2, 2), torch.zeros(3, 2, 2), "sepia")  # type: ignore[arg-type]

@@ -82,6 +82,38 @@ def write_stable_diffusion(folder: Path, prediction: str = "epsilon", scheduler:
     return folder
 
 
+def write_upscaler(folder: Path) -> Path:
+    """Stable Diffusion's x4 upscaler, of tiles of 16 x 16 pixels."""
+    unet(inputs=7, side=16, num_class_embeds=1000).save_pretrained(folder / "unet")
+    autoencoder(0.08333).save_pretrained(folder / "vae")
+    text_encoder().save_pretrained(folder / "text_encoder")
+    write_tokenizer(folder / "tokenizer")
+    schedulers = {"scheduler": "DDIMScheduler", "low_res_scheduler": "DDPMScheduler"}
+    for name, kind in schedulers.items():
+        _write_scheduler(folder / name, kind)
+    parts = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", **schedulers}
+    _write_index(folder, "StableDiffusionUpscalePipeline", parts)
+    return folder
+
+
+def write_latent_upscaler(folder: Path) -> Path:
+    """Latent diffusion's x4 upscaler, of tiles of 16 x 16 pixels."""
+    from diffusers import UNet2DModel, VQModel
+
+    torch.manual_seed(4)
+    down, up = ("DownBlock2D",) * 3, ("UpBlock2D",) * 3
+    sizes: dict[str, Any] = {"block_out_channels": WIDTHS, "layers_per_block": 1, "norm_num_groups": 4}
+    UNet2DModel(
+        sample_size=16, in_channels=6, out_channels=3, down_block_types=down, up_block_types=up, **sizes
+    ).save_pretrained(folder / "unet")
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 3, "up_block_types": ("UpDecoderBlock2D",) * 3}
+    VQModel(latent_channels=3, num_vq_embeddings=8, **blocks, **sizes).save_pretrained(folder / "vqvae")
+    _write_scheduler(folder / "scheduler", "DDIMScheduler")
+    parts = {"unet": "UNet2DModel", "vqvae": "VQModel", "scheduler": "DDIMScheduler"}
+    _write_index(folder, "LDMSuperResolutionPipeline", parts, has_text=False)
+    return folder
+
+
 def _write_scheduler(folder: Path, name: str, prediction: str = "epsilon") -> None:
     folder.mkdir(parents=True)
     config = {"_class_name": name, "prediction_type": prediction, **SCHEDULE}

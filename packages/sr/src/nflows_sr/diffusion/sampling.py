@@ -3,11 +3,13 @@ r"""From noise to a latent: the schedules of diffusers, for a network that is gu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from nflows_sr.diffusion.colour import Colour
 from nflows_sr.diffusion.libraries import diffusers
 
 Sampler = Literal["ddpm", "ddim", "dpm++"]
@@ -24,6 +26,40 @@ _PREDICTIONS = ("epsilon", "v_prediction")
 # The last step ends at the latent, and not at the least noise of the training; nothing is cut off on the way, since
 # latents have no bounds. The first step is at the last time, from where the training's noise is nearly all there is.
 _EXACT = {"clip_sample": False, "thresholding": False, "set_alpha_to_one": True, "final_sigmas_type": "zero"}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a person wants pictures to be made; what is nothing is left to the model.
+
+    Arguments:
+        sampler: The sampler; by default that of few steps which suits the model.
+        steps: How many steps it takes; by default as in `STEPS`.
+        fidelity: How much of the picture's features the decoder takes back, in [0, 1].
+        colour: How colours are corrected.
+
+    Raises:
+        ValueError: There is no such sampler or correction, or a number is out of range.
+    """
+
+    sampler: Sampler | None = None
+    steps: int | None = None
+    fidelity: float | None = None
+    colour: Colour | None = None
+
+    def __post_init__(self) -> None:
+        for name, choices in (("sampler", get_args(Sampler)), ("colour", get_args(Colour))):
+            if getattr(self, name) not in (None, *choices):
+                raise ValueError(f"`{name}` {getattr(self, name)!r}: give one of {', '.join(choices)}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"`steps` {self.steps}: give 1 or more")
+        if self.fidelity is not None and not 0 <= self.fidelity <= 1:
+            raise ValueError(f"`fidelity` {self.fidelity}: give 0 to 1")
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the settings that are not left to the model."""
+        return tuple(one.name for one in fields(self) if getattr(self, one.name) is not None)
 
 
 class NoiseSchedule:
@@ -84,11 +120,11 @@ class NoiseSchedule:
             steps: How many times the network is asked.
 
         Raises:
-            ValueError: There is no such sampler, or it cannot take so many steps.
+            ValueError: It cannot take so many steps.
         """
-        scheduler = self._scheduler(sampler)
         if not 1 <= steps <= self.times:
             raise ValueError(f"`steps` {steps}: give 1 to {self.times}")
+        scheduler = self._scheduler(sampler)
         scheduler.set_timesteps(steps, device=start.device)
         noise = torch.randn(start.shape, generator=generator).to(start.device)
         latent = self.noised(start, noise, scheduler.timesteps[:1])
@@ -97,8 +133,6 @@ class NoiseSchedule:
         return latent
 
     def _scheduler(self, sampler: Sampler) -> Any:
-        if sampler not in get_args(Sampler):
-            raise ValueError(f"`sampler` {sampler!r}: give one of {', '.join(get_args(Sampler))}")
         kind = getattr(diffusers(), _CLASSES[sampler])
         exact = {name: value for name, value in _EXACT.items() if name in kind().config}
         return kind.from_config(self.config, timestep_spacing="trailing", **exact)

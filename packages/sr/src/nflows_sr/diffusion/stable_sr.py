@@ -16,33 +16,15 @@ from torch.nn import functional as F
 
 from nflows_core.runtime.tiles import Tiling
 from nflows_sr.degradations import resize_bicubic
-from nflows_sr.diffusion.colour import Colour, corrected
+from nflows_sr.diffusion.colour import corrected
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import StableDiffusion
 from nflows_sr.diffusion.latents import decoded, encoded, factor
-from nflows_sr.diffusion.sampling import STEPS, Sampler
+from nflows_sr.diffusion.sampling import STEPS, Sampling
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 
+_FIDELITY = 0.5  # StableSR's own
 _OVERLAP = Fraction(1, 4)  # of a tile, which memory may halve once
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a picture is made.
-
-    Arguments:
-        sampler: The sampler; by default that of few steps which suits the model.
-        steps: How many steps it takes; by default as in `STEPS`.
-        fidelity: How much of the picture's features the decoder takes back, in [0, 1]; nothing without a wrapping.
-        colour: How the colours are corrected.
-        seed: The seed of the noise.
-    """
-
-    sampler: Sampler | None = None
-    steps: int | None = None
-    fidelity: float = 0.0
-    colour: Colour = "wavelet"
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,13 +57,14 @@ class StableSR:
         return int(self.base.unet.config.sample_size) * factor(self.base.autoencoder)
 
     @torch.no_grad()
-    def enlarge(self, picture: Tensor, scale: int, sampling: Sampling) -> Tensor:
+    def enlarge(self, picture: Tensor, scale: int, sampling: Sampling, seed: int = 0) -> Tensor:
         r"""The picture, enlarged.
 
         Arguments:
             picture: RGB in [0, 1], :math:`(3, h, w)`, on the CPU.
             scale: How many times the sides grow.
-            sampling: How it is made.
+            sampling: How it is made; what it leaves open is wavelets, and a fidelity of a half if there is a wrapping.
+            seed: The seed of the noise.
 
         Returns:
             :math:`(3, sh, sw)` in [0, 1], on the CPU.
@@ -91,18 +74,22 @@ class StableSR:
             FloatingPointError: A network made values that are not finite.
             MemoryError: Memory runs out for the smallest tiles.
         """
-        self._check_fidelity(sampling.fidelity)
+        fidelity = self._fidelity(sampling)
         size = picture.shape[1] * scale, picture.shape[2] * scale
         low = resize_bicubic(picture, self._working_size(size)).clamp_(0, 1)
-        made = self._restored(self._padded(low), sampling)[:, : low.shape[1], : low.shape[2]]
-        made = corrected(made, low, sampling.colour)
+        padded = self._padded(low)
+        latent = self._sampled(self._encoding.whole(self._encoded, padded), sampling, seed)
+        made = self._picture(latent, padded, fidelity)[:, : low.shape[1], : low.shape[2]]
+        made = corrected(made, low, sampling.colour or "wavelet")
         return (made if made.shape[1:] == size else resize_bicubic(made, size)).clamp_(0, 1)
 
-    def _check_fidelity(self, fidelity: float) -> None:
-        if not 0 <= fidelity <= 1:
-            raise ValueError(f"`fidelity` {fidelity}: give 0 to 1")
+    def _fidelity(self, sampling: Sampling) -> float:
+        fidelity = sampling.fidelity
+        if fidelity is None:
+            return 0.0 if self.wrapping is None else _FIDELITY
         if fidelity and self.wrapping is None:
             raise ValueError(f"`fidelity` {fidelity}: this model has no feature wrapping; train one, or give 0")
+        return fidelity
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size at which the diffusion works: what is asked for, or larger."""
@@ -115,24 +102,22 @@ class StableSR:
         missing = [-length % unit for length in low.shape[1:]]
         return F.pad(low[None], (0, missing[1], 0, missing[0]), "replicate")[0]
 
-    def _restored(self, low: Tensor, sampling: Sampling) -> Tensor:
-        start = self._encoding.whole(self._encoded, low)
-        latent = self._sampled(start, sampling)
-        if not sampling.fidelity:
-            return self._decoding.whole(self._decoded, latent)
-        # The decoder of a tile needs the same tile of the picture: its pixels go as channels of the latent's.
-        pixels = F.pixel_unshuffle(low, factor(self.base.autoencoder))
-        return self._decoding.whole(partial(self._wrapped, sampling.fidelity), torch.cat([latent, pixels]))
-
-    def _sampled(self, start: Tensor, sampling: Sampling) -> Tensor:
+    def _sampled(self, start: Tensor, sampling: Sampling, seed: int) -> Tensor:
         sampler = sampling.sampler or self.base.schedule.few_steps
         steps = STEPS[sampler] if sampling.steps is None else sampling.steps
 
         def predict(latent: Tensor, time: Tensor) -> Tensor:
             return self._aggregation.whole(partial(self._predicted, time), torch.cat([latent[0], start]))[None]
 
-        generator = torch.Generator().manual_seed(sampling.seed)
+        generator = torch.Generator().manual_seed(seed)
         return self.base.schedule.sample(predict, start[None], generator, sampler, steps)[0]
+
+    def _picture(self, latent: Tensor, low: Tensor, fidelity: float) -> Tensor:
+        if not fidelity:
+            return self._decoding.whole(self._decoded, latent)
+        # The decoder of a tile needs the same tile of the picture: its pixels go as channels of the latent's.
+        pixels = F.pixel_unshuffle(low, factor(self.base.autoencoder))
+        return self._decoding.whole(partial(self._wrapped, fidelity), torch.cat([latent, pixels]))
 
     # What is done with a tile, on the device of the networks.
 
