@@ -43,6 +43,8 @@ CONTEXT = 3
 class Case(NamedTuple):
     make: Callable[[], Bijection]
     context_features: int = 0
+    map_size: tuple[int, ...] = ()
+    """Height and width of a context that is a map."""
 
 
 def chain() -> Bijection:
@@ -75,8 +77,16 @@ CASES = {
     "context-affine": Case(lambda: ContextAffine((3, 3, 4), context_features=CONTEXT), CONTEXT),
     "quad-coupling": Case(lambda: QuadCoupling((6, 3, 2), width=4)),
     "quad-coupling-context": Case(lambda: QuadCoupling((4, 3, 2), width=4, context_features=CONTEXT), CONTEXT),
+    "coupling-map": Case(lambda: AffineCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT, (3, 4)),
+    "additive-coupling-map": Case(
+        lambda: AdditiveCoupling((3, 3, 4), width=8, context_features=CONTEXT), CONTEXT, (6, 8)
+    ),
+    "spline-coupling-map": Case(lambda: SplineCoupling((3, 2, 4), width=8, context_features=CONTEXT), CONTEXT, (1, 2)),
+    "context-affine-map": Case(lambda: ContextAffine((3, 3, 4), context_features=CONTEXT), CONTEXT, (9, 4)),
+    "quad-coupling-map": Case(lambda: QuadCoupling((4, 3, 2), width=4, context_features=CONTEXT), CONTEXT, (2, 5)),
     "split": Case(lambda: Split((5, 3, 4))),
     "split-context": Case(lambda: Split((4, 3, 4), context_features=CONTEXT), CONTEXT),
+    "split-map": Case(lambda: Split((4, 3, 4), context_features=CONTEXT), CONTEXT, (6, 2)),
     "logit": Case(lambda: Logit((2, 3, 4), alpha=0.05)),
     "spline": Case(lambda: SplineActivation((3, 4, 5), bins=4, tail=3.0)),
     "spline-two-bins": Case(lambda: SplineActivation((2, 4, 3), bins=2, tail=2.0)),
@@ -101,7 +111,8 @@ def perturbed(case: Case, dtype: torch.dtype = torch.float64) -> tuple[Bijection
     x = torch.rand(4, *bijection.shape, dtype=dtype)
     if not isinstance(bijection, Logit):
         x = 6 * x - 3
-    context = torch.randn(4, case.context_features, dtype=dtype) if case.context_features else None
+    size = (4, case.context_features, *case.map_size)
+    context = torch.randn(size, dtype=dtype) if case.context_features else None
     bijection.initialize(x, context)
     with torch.no_grad():
         for parameter in bijection.parameters():

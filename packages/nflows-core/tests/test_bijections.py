@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bijection_cases import APPROXIMATE_CASES, CASES, Case, perturbed
+from bijection_cases import APPROXIMATE_CASES, CASES, CONTEXT, Case, perturbed
 from nflows_core.bijections import (
     ActNorm,
     AdditiveCoupling,
@@ -223,9 +223,21 @@ def test_context_changes_the_function(name: str) -> None:
 def test_wrong_context_is_refused(name: str) -> None:
     bijection, x, _, context = perturbed(CASES[name])
     assert context is not None
-    for wrong in (None, context[:1], context[:, :1], context[0]):
-        with pytest.raises(ValueError, match=r"conditioned on a context of shape \(4, 3\), got"):
+    strangers = (context[0], context[..., None], torch.ones(4, 3, 2), torch.ones(4, 3, 0, 2), torch.ones(4, 3, 1, 1, 1))
+    for wrong in (None, context[:1], context[:, :1], *strangers):
+        with pytest.raises(ValueError, match=r"context of shape \(4, 3\), or on maps, \(4, 3, H, W\), got"):
             bijection(x, wrong)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.context_features])
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (12, 12)])
+def test_a_map_that_is_everywhere_the_same_is_a_vector(name: str, size: tuple[int, int]) -> None:
+    bijection, x, z, _ = perturbed(CASES[name])
+    vectors = torch.randn(4, CONTEXT, dtype=torch.float64)
+    maps = vectors[:, :, None, None].expand(-1, -1, *size)
+    for actual, expected in zip(bijection(x, maps), bijection(x, vectors), strict=True):
+        close(actual, expected)
+    close(bijection.inverse(z, maps), bijection.inverse(z, vectors))
 
 
 @pytest.mark.parametrize("kind", SQUARE)

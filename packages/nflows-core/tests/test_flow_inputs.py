@@ -128,10 +128,12 @@ def test_a_context_for_nobody(model: str) -> None:
 def test_a_context_that_does_not_fit(conditional: Flow) -> None:
     assert conditional.context_features == 2
     for context, message in [
-        (None, r"conditioned on a context of shape \(2, 2\), got none"),
-        (torch.zeros(2, 3), r"shape \(2, 2\), got \(2, 3\)"),
-        (torch.zeros(1, 2), r"shape \(2, 2\), got \(1, 2\)"),
+        (None, r"conditioned on a context of shape \(2, 2\), or on maps, \(2, 2, H, W\), got none"),
+        (torch.zeros(2, 3), r"shape \(2, 2\), .* got \(2, 3\)"),
+        (torch.zeros(1, 2), r"shape \(2, 2\), .* got \(1, 2\)"),
         (torch.zeros(2), r"got \(2,\)"),
+        (torch.zeros(2, 3, 4, 4), r"got \(2, 3, 4, 4\)"),
+        (torch.zeros(2, 2, 0, 4), r"got \(2, 2, 0, 4\)"),
     ]:
         with pytest.raises(ValueError, match=message):
             conditional.log_prob(X, context)

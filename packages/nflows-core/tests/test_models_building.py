@@ -9,7 +9,7 @@ import torch
 
 from nflows_core.models import MODELS, Glow, ModelError, MultiScaleFlow, argument_names, build, defaults
 
-COMMON = {"levels": 2, "depth": 4, "width": 96, "context_features": 0, "quantization": 256}
+COMMON = {"levels": 2, "depth": 4, "width": 96, "context_features": 0, "context_width": 0, "quantization": 256}
 BOUNDED = {"kernel_size": 3, "max_amplification": 10.0}
 OWN = {
     "cinc": {**BOUNDED, "coupling": "affine"},

@@ -79,6 +79,7 @@ def test_an_entry_that_makes_no_sense_is_named(run: Path, tmp_path: Path, name: 
         ("depth", [10**7, 0, -3, "x", [1], 900]),
         ("width", [10**7, -1, 0, "x", HUGE, 8000]),
         ("context_features", [-1, 10**9, "x", 5000]),
+        ("context_width", [-1, 10**9, "x", 5000]),
         ("shape", [[1, 28], "abc", [1, 10**6, 10**6], [-1, 8, 8], [0, 8, 8], [1.5, 8, 8], [[1], 8, 8], None, 5]),
         ("quantization", [0, 1, -5, 1e308, "256", float("nan"), None]),
     ],
@@ -141,7 +142,7 @@ _PLACES = st.sampled_from(
         ],
         *[
             ("arguments", name)
-            for name in ("shape", "levels", "depth", "width", "context_features", "quantization", "x")
+            for name in ("shape", "levels", "depth", "width", "context_features", "context_width", "quantization", "x")
         ],
         *[("training", name) for name in ("epochs", "batch_size", "seed", "schedule", "conditional", "ema_decay", "x")],
     ]

@@ -34,14 +34,21 @@ class Flow(nn.Module):
     section 2). All latents together have as many entries as the image, so nothing is lost:
     ``decode(encode(x)) == x``.
 
+    A context is a vector of :math:`D` entries for each image, :math:`(B, D)`, or a map that has one for each place,
+    :math:`(B, D, H', W')`, of any height and width: a picture, labels of pixels, features. Each layer takes what
+    lies at a pixel, as `ContextLinear` says, so that a vector is a map that is everywhere the same.
+
     Arguments:
         levels: The bijections, from the data on.
         splits: The splits, one for each level but the last.
         quantization: The number of values that a pixel of the data can take; 256 for 8-bit images.
+        context_network: A module that makes of the context what the layers take, such as `ContextNetwork`; it is
+            trained with the flow, and its attribute ``context_features`` says what it takes itself. None if the layers
+            take the context as it is.
 
     Attributes:
         domain: The least and the largest value that an image may have.
-        context_features: The length :math:`D` of the context that the flow takes; 0 if it takes none.
+        context_features: The entries :math:`D` of the context that the flow takes; 0 if it takes none.
 
     Raises:
         ValueError: Levels and splits do not fit each other. All methods raise it, or a TypeError, for images, latents
@@ -52,7 +59,14 @@ class Flow(nn.Module):
     """What a preset was built with, by the names of its parameters."""
     _like: Tensor
 
-    def __init__(self, levels: Sequence[Bijection], splits: Sequence[Split] = (), *, quantization: int = 256) -> None:
+    def __init__(
+        self,
+        levels: Sequence[Bijection],
+        splits: Sequence[Split] = (),
+        *,
+        quantization: int = 256,
+        context_network: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         if not levels:
             raise ValueError("a flow has at least one level")
@@ -69,7 +83,9 @@ class Flow(nn.Module):
         self.splits = nn.ModuleList(splits)
         self.quantization = check_count("quantization", quantization, 2)
         self.domain = domain_of(levels[0])
-        self.context_features = max(getattr(module, "context_features", 0) for module in self.modules())
+        taking = self.modules() if context_network is None else [context_network]
+        self.context_features = max(getattr(module, "context_features", 0) for module in taking)
+        self.context_network = context_network
         # Stands in for parameters, which not every flow has, and no replica of `DataParallel`.
         self.register_buffer("_like", next(self.parameters(), torch.empty(0)).new_empty(0), persistent=False)
 
@@ -103,12 +119,13 @@ class Flow(nn.Module):
 
         Arguments:
             x: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
-            context: Conditioning vectors, :math:`(B, D)`, or nothing.
+            context: The context of the images, vectors or maps, or nothing.
 
         Returns:
             Every latent, the ones factored out first, and the log-determinant, :math:`(B,)`.
         """
         self._check(x, context)
+        context = self._features(context)
         latents = []
         logdet = x.new_zeros(x.shape[0])
         for level, split in zip(self.levels, [*self.splits, None], strict=True):
@@ -138,6 +155,7 @@ class Flow(nn.Module):
         """
         check_latents(latents, self.latent_shapes)
         check_context(context, self.context_features, latents[0].shape[0], self.dtype)
+        context = self._features(context)
         *factored, x = latents
         for level, split in zip(reversed(self._levels()), [None, *reversed(self._splits())], strict=True):
             if split is not None:
@@ -163,7 +181,7 @@ class Flow(nn.Module):
 
         Arguments:
             pixels: Integers in :math:`[0, n)`, :math:`(B, C, H, W)`.
-            context: Conditioning vectors, :math:`(B, D)`, or nothing.
+            context: The context of the images, vectors or maps, or nothing.
             generator: The source of the noise.
 
         Returns:
@@ -177,6 +195,7 @@ class Flow(nn.Module):
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
         """Sets what depends on the data (ActNorm) from one batch of images with values in :math:`[0, 1]`."""
         self._check_with_values(x, context)
+        context = self._features(context)
         for level, split in zip(self._levels(), [*self._splits(), None], strict=True):
             x = level.initialize(x, context)
             if split is not None:
@@ -195,7 +214,7 @@ class Flow(nn.Module):
         Arguments:
             n: The number of images.
             temperature: Standard deviation of the latents; below 1 the samples are likelier and less varied.
-            context: Conditioning vectors, :math:`(n, D)`, or one for all of them, :math:`(1, D)`, or nothing.
+            context: The context of the images, :math:`n` vectors or maps, or one for all of them, or nothing.
             generator: The source of the noise, on the device of the flow.
         """
         context = None if context is None else _rows(context, n)
@@ -217,8 +236,16 @@ class Flow(nn.Module):
         rows = [("bijection", "", "output", "parameters")]
         for name, bijection in leaf_bijections(self):
             rows.append((name, type(bijection).__name__, str(bijection.output_shape), f"{_parameters(bijection):,}"))
+        if self.context_network is not None:
+            rows.append(
+                ("context_network", type(self.context_network).__name__, "", f"{_parameters(self.context_network):,}")
+            )
         rows.append(("total", "", str(self.shape), f"{_parameters(self):,}"))
         return "\n".join(f"{name:<28} {kind:<20} {shape:<16} {count:>12}" for name, kind, shape, count in rows)
+
+    def _features(self, context: Tensor | None) -> Tensor | None:
+        """What the layers take; where a context is missing, the layers that need it say so."""
+        return context if context is None or self.context_network is None else self.context_network(context)
 
     def _check(self, x: Tensor, context: Tensor | None) -> None:
         dtype = self._dtype_of(x)
@@ -242,11 +269,11 @@ class Flow(nn.Module):
 
 
 def _rows(context: Tensor, n: int) -> Tensor:
-    if context.ndim != 2 or len(context) not in (1, n):
+    if context.ndim not in (2, 4) or len(context) not in (1, n):
         raise ValueError(
             f"{n} samples need a context of {n} rows, or of one for all of them, got shape {tuple(context.shape)}"
         )
-    return context.expand(n, -1)
+    return context.expand(n, *context.shape[1:])
 
 
 def _parameters(module: nn.Module) -> int:

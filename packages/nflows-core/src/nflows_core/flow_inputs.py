@@ -15,6 +15,7 @@ from torch import Tensor
 from invconv.torch_internals import is_plain
 from nflows_core.bijections import Bijection, Logit
 from nflows_core.bijections.base import Shape, leaf_bijections
+from nflows_core.bijections.context import is_context, wrong_context
 
 Range = tuple[float, float]
 """The least and the largest value of an image."""
@@ -70,14 +71,13 @@ def check_context(context: object, features: int, images: int, dtype: torch.dtyp
             "this flow takes no context: build it with context_features=D, or leave the context out; a bijection of "
             "your own that takes one has an attribute context_features"
         )
-    expected = (images, features)
     if not isinstance(context, Tensor) or not context.is_floating_point():
         got = context.dtype if isinstance(context, Tensor) else type(context).__name__
         raise TypeError(
             f"context: expected a tensor of {dtype}, got {got}; labels become one by torch.nn.functional.one_hot"
         )
-    if context.shape != expected:
-        raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {tuple(context.shape)}")
+    if not is_context(context, images, features):
+        raise wrong_context(context, images, features)
     if context.dtype != dtype and not _is_autocast(context.device):
         raise TypeError(f"context: the flow is of {dtype}, this is of {context.dtype}; convert it by .to(...)")
 

@@ -3,6 +3,7 @@
 from nflows_core.bijections.actnorm import ActNorm
 from nflows_core.bijections.additive_coupling import AdditiveCoupling
 from nflows_core.bijections.base import Bijection, Composition
+from nflows_core.bijections.context import ContextLinear, ContextNetwork
 from nflows_core.bijections.context_affine import ContextAffine
 from nflows_core.bijections.conv1x1 import Conv1x1
 from nflows_core.bijections.coupling import AffineCoupling, ConditionalAffine
@@ -24,6 +25,8 @@ __all__ = [
     "Composition",
     "ConditionalAffine",
     "ContextAffine",
+    "ContextLinear",
+    "ContextNetwork",
     "Conv1x1",
     "FInCUnit",
     "InverseConv2d",

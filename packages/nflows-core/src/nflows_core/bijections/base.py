@@ -42,7 +42,7 @@ class Bijection(nn.Module):
 
     ``forward`` goes from data to latent and ``inverse`` back. A subclass implements ``_forward`` and
     ``_inverse``; the shapes are checked here. One that takes a context has an attribute ``context_features``, the
-    length of a vector, unless a part of it has.
+    number :math:`D` of its entries, unless a part of it has; `ContextLinear` takes vectors and maps alike.
 
     Arguments:
         shape: The event shape :math:`(C, H, W)` of ``x``.
@@ -64,7 +64,7 @@ class Bijection(nn.Module):
 
         Arguments:
             x: Data, :math:`(B, C, H, W)`.
-            context: Conditioning vectors, :math:`(B, D)`, or nothing.
+            context: The context of the images, vectors, :math:`(B, D)`, or maps, :math:`(B, D, H', W')`, or nothing.
 
         Returns:
             The latent, and :math:`\log |\det \partial f / \partial x|` as natural logarithm, :math:`(B,)`.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from nflows_core.bijections.base import Shape, check_shape
+from nflows_core.bijections.context import ContextLinear
 from nflows_core.bijections.coupling import ConditionalAffine
-from nflows_core.bijections.coupling_network import ContextLinear, zero_initialized
+from nflows_core.bijections.coupling_network import zero_initialized
 
 
 class ContextAffine(ConditionalAffine):
@@ -14,13 +15,14 @@ class ContextAffine(ConditionalAffine):
 
     .. math:: z = (x + A c) \, e^{s}, \qquad s = 2 \tanh(B c / 2), \qquad \log |\det J| = H W \sum_k s_k
 
-    A standard normal :math:`z` makes each pixel of :math:`x` the Gaussian :math:`N(-A c, e^{-2 s})`: the learned prior
-    of Glow's conditional models ("learn_top" in the code of Kingma & Dhariwal 2018), as a bijection. It starts as the
-    identity.
+    with the sum over the channels of a vector's scales; of a map, :math:`c` is what `ContextLinear` takes for a pixel,
+    and the sum is over all pixels. A standard normal :math:`z` makes each pixel of :math:`x` the Gaussian
+    :math:`N(-A c, e^{-2 s})`: the learned prior of Glow's conditional models ("learn_top" in the code of Kingma &
+    Dhariwal 2018), as a bijection. It starts as the identity.
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
-        context_features: Entries of a context vector, at least one.
+        context_features: Entries of a context, at least one.
     """
 
     def __init__(self, shape: Shape, context_features: int) -> None:

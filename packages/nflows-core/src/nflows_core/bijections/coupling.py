@@ -54,7 +54,7 @@ class AffineCoupling(ConditionalAffine):
     Arguments:
         shape: The event shape :math:`(C, H, W)`, with at least two channels.
         width: Channels of the network's hidden layers.
-        context_features: Entries of a context vector; 0 without one.
+        context_features: Entries of a context; 0 without one.
     """
 
     def __init__(self, shape: Shape, width: int = 64, context_features: int = 0) -> None:

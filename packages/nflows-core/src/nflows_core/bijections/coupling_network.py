@@ -9,39 +9,19 @@ from torch import Tensor, nn
 
 from invconv.torch_internals import is_transformed
 from nflows_core.bijections.base import check_count
+from nflows_core.bijections.context import ContextLinear
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-class ContextLinear(nn.Linear):
-    r"""A linear function of the context for each channel.
-
-    Arguments:
-        context_features: Entries :math:`D` of a context vector.
-        channels: Channels out.
-    """
-
-    def __init__(self, context_features: int, channels: int) -> None:
-        super().__init__(context_features, channels, bias=False)
-        self.context_features = context_features
-
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:  # type: ignore[override]
-        """Maps the context of the images ``x``, :math:`(B, D)`, to :math:`(B, C', 1, 1)`."""
-        expected = (x.shape[0], self.in_features)
-        if context is None or context.shape != expected:
-            got = "none" if context is None else tuple(context.shape)
-            raise ValueError(f"this flow is conditioned on a context of shape {expected}, got {got}")
-        return super().forward(context)[:, :, None, None]
-
-
 class ContextConv2d(nn.Module):
-    r"""A convolution of the image plus, for each channel, a linear function of the context.
+    r"""A convolution of the image plus a linear function of the context; see `ContextLinear`.
 
     Arguments:
         in_channels: Channels in.
         out_channels: Channels out.
         kernel_size: Height and width of the kernel, odd; zero padding keeps height and width.
-        context_features: Entries :math:`D` of a context vector; 0 for a layer that ignores the context.
+        context_features: Entries :math:`D` of a context; 0 for a layer that ignores the context.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, context_features: int = 0) -> None:
@@ -51,7 +31,7 @@ class ContextConv2d(nn.Module):
         self.shift = ContextLinear(context_features, out_channels) if context_features else None
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
+        """Maps images, :math:`(B, C, H, W)`, and their context to :math:`(B, C', H, W)`."""
         y: Tensor = self.conv(x)
         return y if self.shift is None else y + self.shift(x, context)
 
@@ -65,7 +45,7 @@ class CouplingNetwork(nn.Module):
         in_channels: Channels that condition.
         out_channels: The number of parameters of the coupling at each pixel.
         width: Channels of the hidden layers.
-        context_features: Entries :math:`D` of a context vector; 0 without one.
+        context_features: Entries :math:`D` of a context; 0 without one.
     """
 
     def __init__(self, in_channels: int, out_channels: int, width: int, context_features: int = 0) -> None:
@@ -76,7 +56,7 @@ class CouplingNetwork(nn.Module):
         self.last = zero_initialized(nn.Conv2d(width, out_channels, 3, padding=1))
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Maps :math:`(B, C, H, W)` and the context, :math:`(B, D)`, to :math:`(B, C', H, W)`."""
+        """Maps images, :math:`(B, C, H, W)`, and their context to :math:`(B, C', H, W)`."""
         # With the channels innermost, a convolution of many channels on a small image needs no reordering. A transform
         # of `torch.func` adds dimensions, and knows of no such order.
         if not is_transformed():

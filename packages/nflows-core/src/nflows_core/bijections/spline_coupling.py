@@ -24,7 +24,7 @@ class SplineCoupling(Bijection):
     Arguments:
         shape: The event shape :math:`(C, H, W)`, with at least two channels.
         width: Channels of the network's hidden layers.
-        context_features: Entries of a context vector; 0 without one.
+        context_features: Entries of a context; 0 without one.
         bins: The number of bins, :math:`K`, at least two; the network gives :math:`3 K - 1` numbers for each entry.
         tail: The absolute value from which on it is the identity; by default four standard deviations of what `ActNorm`
             normalized, so that each of eight bins is one standard deviation wide at first.

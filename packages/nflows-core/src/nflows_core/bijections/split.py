@@ -18,7 +18,7 @@ class Split(ConditionalAffine):
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`, with at least two channels.
-        context_features: Entries of a context vector; 0 without one.
+        context_features: Entries of a context; 0 without one.
     """
 
     def __init__(self, shape: Shape, context_features: int = 0) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from nflows_core.cli.options import DataSet, FilePath, RunPath, show, size_option, skip_others_option, splits_option
+from nflows_core.cli.options import (
+    DataSet,
+    FilePath,
+    RunPath,
+    condition_option,
+    show,
+    size_option,
+    skip_others_option,
+    splits_option,
+)
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.terminal import echo
@@ -20,6 +29,7 @@ from nflows_core.runtime.terminal import echo
 @size_option
 @splits_option
 @skip_others_option
+@condition_option
 @json_option
 def evaluate(folder: Path, data: str | None, **reading: Any) -> ExitCode:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
@@ -38,6 +48,7 @@ def evaluate(folder: Path, data: str | None, **reading: Any) -> ExitCode:
 @size_option
 @splits_option
 @skip_others_option
+@condition_option
 @json_option
 def reconstruct(folder: Path, data: str | None, count: int, output: Path | None, **reading: Any) -> ExitCode:
     """Encode and decode the test images of IMAGES, or of RUN's own data, and say how exactly they came back."""

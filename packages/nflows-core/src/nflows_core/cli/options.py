@@ -49,6 +49,12 @@ batch_size_option = click.option(
     show_default=True,
     help="How many at a time; it changes nothing but memory.",
 )
+condition_option = click.option(
+    "--condition-on",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Pictures of the same names as the images, which the flow is conditioned on.",
+)
 READING = ("size", "bits", "splits", "skip_others")
 """The arguments that `reading_options` gives a command."""
 

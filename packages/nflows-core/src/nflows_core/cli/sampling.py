@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nflows_core.cli.options import RunPath, batch_size_option
+from nflows_core.cli.options import RunPath, batch_size_option, condition_option
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import seed_option
@@ -31,20 +31,31 @@ from nflows_core.runtime.terminal import echo
     multiple=True,
     help="Of a conditional run; repeat it for several.  [default: all]",
 )
+@condition_option
 @batch_size_option
 @seed_option
 def sample(
-    folder: Path, count: int, output: Path, temperature: float, names: tuple[str, ...], batch_size: int, seed: int
+    folder: Path,
+    count: int,
+    output: Path,
+    temperature: float,
+    names: tuple[str, ...],
+    condition_on: str | None,
+    batch_size: int,
+    seed: int,
 ) -> ExitCode:
-    """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row."""
-    from nflows_core.runs.conditioning import class_rows
+    """Draw images from the flow of RUN, as many of each class if it is conditional, each class in a row.
+
+    A flow that is conditioned on pictures draws as many of each picture in FOLDER, or in the run's own folder.
+    """
+    from nflows_core.runs.conditioning import rows_of
     from nflows_core.runs.data import refuse_inside
     from nflows_core.runs.folder import load_on_device, read_run
     from nflows_core.runs.samples import save_samples
 
     run = read_run(folder)
-    refuse_inside(output, run.data)
-    rows = class_rows(run, count, names)
+    refuse_inside(output, run.data, *([condition_on] if condition_on else []))
+    rows = rows_of(run, count, names, condition_on)
     bad = save_samples(
         load_on_device(folder),
         output,
@@ -52,7 +63,7 @@ def sample(
         temperature=temperature,
         seed=seed,
         rows=rows,
-        classes=run.classes,
+        classes=() if run.condition_on else run.classes,
         batch_size=batch_size,
     )
     echo(output)

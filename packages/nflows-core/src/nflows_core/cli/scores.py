@@ -12,6 +12,7 @@ from nflows_core.cli.options import (
     FilePath,
     RunPath,
     batch_size_option,
+    condition_option,
     show,
     size_option,
     skip_others_option,
@@ -35,6 +36,7 @@ _data_argument = click.argument("data", metavar="PICTURES...", type=DataSet(), n
 @size_option
 @splits_option
 @skip_others_option
+@condition_option
 @batch_size_option
 @seed_option
 @json_option
@@ -45,6 +47,7 @@ def score(
     size: int | None,
     splits: str | None,
     skip_others: bool,
+    condition_on: str | None,
     **options: Any,
 ) -> ExitCode:
     """Write how likely the flow of RUN finds each picture: files, or a data set. The least likely are outliers.
@@ -54,7 +57,9 @@ def score(
     from nflows_core.data.reading import Reading
     from nflows_core.runs.scores import score_pictures
 
-    result = score_pictures(folder, data, output, reading=Reading(size, None, splits, skip_others), **options)
+    result = score_pictures(
+        folder, data, output, reading=Reading(size, None, splits, skip_others, condition_on), **options
+    )
     show(result)
     if bad := result["images_not_finite"]:
         echo(f"{bad:,} of {result['images']:,} scores are not finite", err=True)
@@ -68,6 +73,7 @@ def score(
 @size_option
 @splits_option
 @skip_others_option
+@condition_option
 @batch_size_option
 @seed_option
 @json_option
@@ -78,6 +84,7 @@ def latents(
     size: int | None,
     splits: str | None,
     skip_others: bool,
+    condition_on: str | None,
     **options: Any,
 ) -> None:
     """Write the latents of each picture under the flow of RUN: files, or a data set.
@@ -87,4 +94,6 @@ def latents(
     from nflows_core.data.reading import Reading
     from nflows_core.runs.scores import encode_pictures
 
-    show(encode_pictures(folder, data, output, reading=Reading(size, None, splits, skip_others), **options))
+    show(
+        encode_pictures(folder, data, output, reading=Reading(size, None, splits, skip_others, condition_on), **options)
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nflows_core.cli.options import MODEL_METAVAR, READING, DataSet, FolderPath, reading_options
+from nflows_core.cli.options import MODEL_METAVAR, READING, DataSet, FolderPath, condition_option, reading_options
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import seed_option
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--conditional", is_flag=True, help="Condition the flow on the classes of the images.")
 @click.option("--checkpoint-steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard too.")
+@condition_option
 @reading_options
 @seed_option
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
@@ -64,19 +65,29 @@ def train(data: str, folder: Path, model: str, resume: bool, overwrite: bool, **
     choice = ModelChoice.parse(model)
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
     reading = {name: options.pop(name) for name in READING}
+    condition_on = options.pop("condition_on")
     arguments = {name: value for name, value in arguments.items() if value is not None} | choice.arguments
     if resume:
         stored = read_run(folder)
-        kept = {**asdict(stored.reading), **stored.arguments, **asdict(stored.training)}
+        # Pictures may have moved, as the data may; their fingerprint says whether they are the same.
+        kept = {**asdict(stored.reading), "condition_on": condition_on, **stored.arguments, **asdict(stored.training)}
         _check_same_settings(choice, {"model": stored.model, **kept})
         name = stored.model
         with _epochs(stored.training.epochs) as progress:
-            experiment.resume(data, folder, progress=progress)
+            experiment.resume(data, folder, condition_on=condition_on, progress=progress)
     else:
         name, config = choice.model, TrainingConfig(**options)
         with _epochs(config.epochs) as progress:
             experiment.train(
-                data, folder, choice.model, arguments, config, **reading, overwrite=overwrite, progress=progress
+                data,
+                folder,
+                choice.model,
+                arguments,
+                config,
+                **reading,
+                condition_on=condition_on,
+                overwrite=overwrite,
+                progress=progress,
             )
     _report(folder, f"{name} on {Path(data).name}")
 

@@ -48,7 +48,7 @@ def with_digest(images: Images) -> Images:
     """
     if images.digest:
         return images
-    tensors = (one for one in (images.pixels, images.labels, images.vectors) if one is not None)
+    tensors = (one for one in (images.pixels, images.labels, images.vectors, images.maps) if one is not None)
     return replace(images, digest=tensor_digest(*tensors))
 
 

@@ -20,7 +20,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images of one size, with labels or conditioning vectors if they have any.
+    """Images of one size, with labels, conditioning vectors or maps if they have any.
 
     Each may be a torch tensor or a NumPy array, whose memory is shared where both sides can write to it.
 
@@ -31,6 +31,8 @@ class Images:
         classes: The names of the classes.
         names: The path of each image inside its data set, if it has one.
         vectors: The conditioning vectors that stand in for the classes, such as attributes: floats, :math:`(N, D)`.
+        maps: What stands in for both and has a value at each place, such as another picture of the same: uint8, which
+            become [0, 1], or floats, :math:`(N, D, H', W')`, of any height and width.
         digest: The SHA-256 of what the images were read from, if they were; empty for some of them, or changed ones.
 
     Example:
@@ -50,10 +52,11 @@ class Images:
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     vectors: Tensor | None = None
+    maps: Tensor | None = None
     digest: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("pixels", "labels", "vectors"):
+        for name in ("pixels", "labels", "vectors", "maps"):
             if isinstance(value := getattr(self, name), np.ndarray):
                 object.__setattr__(self, name, _as_tensor(name, value))
         self._check_pixels()
@@ -65,6 +68,8 @@ class Images:
             raise DataError(f"{len(self)} images have {len(self.names)} names; give each one, or none")
         if self.vectors is not None:
             self._check_vectors(self.vectors)
+        if self.maps is not None:
+            self._check_maps(self.maps)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -74,14 +79,18 @@ class Images:
 
     @property
     def context(self) -> Tensor | None:
-        """What a conditional flow is given, float32 :math:`(N, D)`: the vectors, or else the labels, one-hot."""
+        """What a conditional flow is given, float32: the maps, or the vectors, or else the labels, one-hot."""
+        if self.maps is not None:
+            return self.maps.float() / (1 if self.maps.is_floating_point() else 255)
         if self.vectors is not None:
             return self.vectors.float()
         return None if self.labels is None else one_hot(self.labels, len(self.classes)).float()
 
     @property
     def context_features(self) -> int:
-        """The length :math:`D` of a context vector; 0 for images that have neither vectors nor labels."""
+        """The entries :math:`D` of a context; 0 for images that have neither maps nor vectors nor labels."""
+        if self.maps is not None:
+            return self.maps.shape[1]
         if self.vectors is not None:
             return self.vectors.shape[1]
         return 0 if self.labels is None else len(self.classes)
@@ -93,10 +102,12 @@ class Images:
         """The images at ``indices``: a slice, a list, or an integer or boolean tensor."""
         if not isinstance(indices, slice):
             indices = _as_index(indices)
-        labels = None if self.labels is None else self.labels[indices]
+        labels, vectors, maps = (
+            None if part is None else part[indices] for part in (self.labels, self.vectors, self.maps)
+        )
         names = tuple(self.names[i] for i in torch.arange(len(self))[indices].tolist()) if self.names else ()
-        vectors = None if self.vectors is None else self.vectors[indices]
-        return replace(self, pixels=self.pixels[indices], labels=labels, names=names, vectors=vectors, digest="")
+        pixels = self.pixels[indices]
+        return replace(self, pixels=pixels, labels=labels, names=names, vectors=vectors, maps=maps, digest="")
 
     def _check_pixels(self) -> None:
         if not isinstance(self.pixels, Tensor):
@@ -131,6 +142,16 @@ class Images:
         if not vectors.isfinite().all():
             bad = int((~vectors.isfinite()).any(1).nonzero()[0])
             raise DataError(f"the vector of image {bad} is not finite: {vectors[bad].tolist()[:5]}")
+
+    def _check_maps(self, maps: Tensor) -> None:
+        is_number = maps.dtype == torch.uint8 or maps.is_floating_point()
+        if not is_number or maps.ndim != 4 or len(maps) != len(self) or 0 in maps.shape[1:]:
+            raise DataError(
+                f"maps must be uint8 or floats of shape ({len(self)}, D, H, W), got {maps.dtype} {tuple(maps.shape)}"
+            )
+        if maps.is_floating_point() and not maps.isfinite().all():
+            bad = int((~maps.isfinite()).flatten(1).any(1).nonzero()[0])
+            raise DataError(f"the map of image {bad} has values that are not finite")
 
 
 def join(parts: Sequence[Images]) -> Images:

@@ -10,6 +10,7 @@ from nflows_core.data.fingerprint import with_digest
 from nflows_core.data.folder import read_folder
 from nflows_core.data.idx import is_idx, read_idx
 from nflows_core.data.images import DataError, Images, join, keep_bits
+from nflows_core.data.maps import with_maps
 from nflows_core.data.npy import read_npy
 from nflows_core.data.reading import Reading
 from nflows_core.data.resize import resize
@@ -25,6 +26,7 @@ def read_images(
     bits: int | None = None,
     splits: str | None = None,
     skip_others: bool = False,
+    condition_on: str | None = None,
 ) -> Images:
     """Reads a data set.
 
@@ -38,6 +40,7 @@ def read_images(
         bits: The bits of a pixel that are kept; see `Reading`, as for the others.
         splits: The top folders of the splits.
         skip_others: Whether files beside the pictures are skipped.
+        condition_on: A folder of pictures of the same names, which become the maps of the images.
 
     Raises:
         DataError: The data is missing, damaged or does not fit together.
@@ -48,7 +51,7 @@ def read_images(
         >>> images.shape, images.quantization
         ((1, 8, 8), 17)
     """
-    return read_as(path, split, Reading(size, bits, splits, skip_others))
+    return read_as(path, split, Reading(size, bits, splits, skip_others, condition_on))
 
 
 def read_as(path: str | Path, split: SplitName | None, reading: Reading) -> Images:
@@ -60,6 +63,8 @@ def read_as(path: str | Path, split: SplitName | None, reading: Reading) -> Imag
         raise DataError(f"{path}: is no set of pictures in folders; leave `splits` out")
     if reading.size is not None and images.shape[1:] != (reading.size, reading.size):
         images = resize(images, reading.size)
+    if reading.condition_on is not None:
+        images = with_maps(images, reading.condition_on, reading.size)
     return images if reading.bits is None else keep_bits(images, reading.bits)
 
 

@@ -18,6 +18,7 @@ class Reading:
             & Dhariwal 2018, section 5). All 8 if not given.
         splits: The top folders of the splits, as ``"trainA,testA"``, or ``"none"``; found by their names if not given.
         skip_others: Whether files beside the pictures are skipped, by their suffix; otherwise they are errors.
+        condition_on: A folder of pictures of the same names, which become the maps of the images; nothing for none.
 
     Raises:
         ValueError: The size or the bits are out of their range, or ``splits`` does not name two folders.
@@ -27,6 +28,7 @@ class Reading:
     bits: int | None = None
     splits: str | None = None
     skip_others: bool = False
+    condition_on: str | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 2:

@@ -20,7 +20,7 @@ class GraphedSampler:
     Arguments:
         flow: The flow to sample, on a CUDA device.
         n: The number of images of every call.
-        context: An example of the conditioning vectors, :math:`(n, D)`, or nothing if the flow takes none.
+        context: An example of the context of :math:`n` images, or nothing if the flow takes none.
 
     Raises:
         ValueError: The flow is not on a CUDA device.

@@ -63,7 +63,7 @@ def bits_per_dim(
         images: The images, quantized as the flow expects.
         batch_size: The number of images at a time.
         seed: The seed of the noise.
-        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
     """
     return BitsPerDim.of(bits_of_images(flow, images, batch_size, seed, context))
 
@@ -98,7 +98,7 @@ def reconstruction_error(
         n: The number of images to take.
         batch_size: The number of images at a time.
         seed: The seed of the dequantization noise.
-        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Raises:
         ValueError: There are no images, or ``n`` is no count.

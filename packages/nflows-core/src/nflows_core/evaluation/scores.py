@@ -30,7 +30,7 @@ def log_probs(
         images: The images, of the flow's shape and quantization.
         draws: The number of draws, :math:`K`.
         seed: The seed of the noise.
-        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
         batch_size: The number of images at a time.
 
     Returns:

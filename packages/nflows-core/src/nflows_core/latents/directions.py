@@ -56,7 +56,7 @@ def attribute_direction(
         flow: The flow that encodes the images.
         images: The images, quantized as the flow expects, at least `MINIMUM_IMAGES`.
         values: The attribute of each image, :math:`(N,)`; an array or a list as well.
-        context: Conditioning vectors, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
         seed: The seed of the dequantization noise.
 
     Raises:
@@ -90,7 +90,7 @@ def edit(
         x: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
         direction: The direction of the attribute, from the same flow.
         amounts: The amounts of the edits, in standard deviations of the attribute; 0 gives ``x`` back.
-        context: Conditioning vectors, :math:`(B, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Returns:
         The edited images, :math:`(B, A, C, H, W)` for :math:`A` amounts.

@@ -51,7 +51,7 @@ def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Ten
         start: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
         end: Their partners, of the same shape.
         steps: The number of images from ``start`` to ``end``, both included.
-        context: Conditioning vectors of the pairs, :math:`(B, D)`, or nothing.
+        context: The context of the pairs, vectors or maps, or nothing.
 
     Returns:
         :math:`(B, steps, C, H, W)`.

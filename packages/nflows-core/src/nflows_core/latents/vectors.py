@@ -16,7 +16,7 @@ def encode_vectors(flow: Flow, x: Tensor, context: Tensor | None = None) -> Tens
     Arguments:
         flow: The flow that encodes.
         x: Images with values in :math:`[0, 1]`, :math:`(B, C, H, W)`.
-        context: Conditioning vectors, :math:`(B, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Returns:
         Standard normal under the model, :math:`(B, CHW)`.

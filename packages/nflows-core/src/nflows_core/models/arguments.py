@@ -11,6 +11,7 @@ _RANGES = {
     "depth": (1, 1000),
     "width": (1, 2**13),
     "context_features": (0, 2**14),
+    "context_width": (0, 2**13),
     "quantization": (2, 2**16),
 }
 """The least and the greatest: far beyond what anybody trains, so that a wrong digit ends in words, not in hours."""

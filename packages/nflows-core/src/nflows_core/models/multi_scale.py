@@ -6,6 +6,7 @@ from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
 from nflows_core.bijections.base import Shape, check_count, check_shape
+from nflows_core.bijections.context import ContextNetwork
 from nflows_core.flow import Flow
 
 LOGIT_ALPHA = 1e-4
@@ -35,6 +36,7 @@ class MultiScaleFlow(Flow):
         *,
         width: int = 96,
         context_features: int = 0,
+        context_width: int = 0,
         quantization: int = 256,
         **own: Any,
     ) -> None:
@@ -46,7 +48,9 @@ class MultiScaleFlow(Flow):
             depth: The number of steps of a level.
             width: Hidden channels of the coupling networks in the first level; each further level, of a quarter as many
                 pixels, has twice as many.
-            context_features: Length of the conditioning vectors; 0 for none.
+            context_features: Entries of the context, of a vector or at each place of a map; 0 for none.
+            context_width: Features that a `ContextNetwork` makes of the context for the layers; 0 for layers that take
+                the context as it is, which is as good for classes, and not for pictures.
             quantization: The number of values that a pixel of the data can take.
             own: The arguments that the subclass's `step` has a default for.
         """
@@ -56,9 +60,12 @@ class MultiScaleFlow(Flow):
             "depth": (depth, 1),
             "width": (width, 1),
             "context_features": (context_features, 0),
+            "context_width": (context_width, 0),
         }
         arguments = {name: check_count(name, *value) for name, value in counts.items()} | own | {"shape": shape}
         _check_halved(shape, levels)
+        network = ContextNetwork(context_features, context_width) if context_features and context_width else None
+        features = context_features if network is None else network.width
         chains: list[Bijection] = []
         splits: list[Split] = []
         chain: list[Bijection] = [Logit(shape, LOGIT_ALPHA)]
@@ -66,16 +73,16 @@ class MultiScaleFlow(Flow):
             chain.append(Squeeze(shape))
             shape = chain[-1].output_shape
             for index in range(depth):
-                chain += self.step(index, shape, width * 2**level, context_features, **own)
-            if context_features and level == levels - 1:
-                chain.append(ContextAffine(shape, context_features))
+                chain += self.step(index, shape, width * 2**level, features, **own)
+            if features and level == levels - 1:
+                chain.append(ContextAffine(shape, features))
             chains.append(Composition(chain))
             chain = []
             if level < levels - 1:
-                split = Split(shape, context_features)
+                split = Split(shape, features)
                 splits.append(split)
                 shape = (split.kept, shape[1], shape[2])
-        super().__init__(chains, splits, quantization=quantization)
+        super().__init__(chains, splits, quantization=quantization, context_network=network)
         self.arguments = arguments | {"quantization": self.quantization}
 
     def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
@@ -85,7 +92,7 @@ class MultiScaleFlow(Flow):
             index: The place of the step in its level, from 0.
             shape: Channels, height, width of the images that the step is given.
             width: Hidden channels of its coupling network.
-            context_features: Length of the conditioning vectors; 0 for none.
+            context_features: Entries of what the layers are given as a context; 0 for none.
         """
         raise NotImplementedError
 

@@ -1,10 +1,11 @@
-r"""What a run's flow is conditioned on: the classes of its images, one-hot, if it was trained conditionally."""
+r"""What a run's flow is conditioned on: the classes of its images, one-hot, or pictures of the same names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nflows_core.data.images import DataError, Images
+from nflows_core.data.maps import read_maps
 from nflows_core.runs.folder import Run
 
 
@@ -34,14 +36,35 @@ def check_labelled(data: str, *parts: Images) -> None:
         )
 
 
-def context_of(run: Run, images: Images) -> Tensor | None:
-    """The context of images for the flow of a run, :math:`(N, D)`, or nothing; classes are matched by their names.
+def conditioned_on(run: Run, folder: str | Path | None) -> Run:
+    """The same run, the pictures that it is conditioned on in another folder, if one is given.
 
     Raises:
-        DataError: The run is conditional, but the images have no labels, or a class that it does not know.
+        DataError: The run is not conditional.
+    """
+    if folder is None:
+        return run
+    if not run.training.conditional:
+        raise DataError("the flow of this run is not conditional; leave `condition_on` out")
+    return replace(run, condition_on=str(Path(folder).absolute()))
+
+
+def context_of(run: Run, images: Images) -> Tensor | None:
+    """The context of images for the flow of a run, or nothing: their maps, or the classes, matched by their names.
+
+    Raises:
+        DataError: The run is conditional, but the images have neither maps nor labels, maps of another number of
+            channels, or a class that it does not know.
     """
     if not run.training.conditional:
         return None
+    if images.maps is not None:
+        return _checked(run, images.context)
+    if run.condition_on is not None:
+        raise DataError(
+            f"the flow is conditioned on pictures, such as those of {run.condition_on}; give by `condition_on` a "
+            "folder with one of the name of each image"
+        )
     if images.labels is None:
         raise DataError(
             f"the flow is conditioned on the classes {_listed(run.classes)}, but these images have no labels"
@@ -66,12 +89,43 @@ def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
         if names:
             raise DataError("the flow of this run knows no classes: it was not trained with conditional=True")
         return NO_CLASSES
+    if run.condition_on is not None:
+        raise DataError("the flow of this run is conditioned on pictures, and on no class")
     if not run.classes:
         raise DataError("the flow of this run is conditioned on something else than classes; sample it from Python")
     numbers = torch.tensor(_numbers(run.classes, names or run.classes))[:n]
     count = math.ceil(n / len(numbers))
     context = one_hot(numbers.repeat_interleave(count), len(run.classes)).float()
     return ClassRows(context, count if len(numbers) > 1 and count > 1 else None)
+
+
+def rows_of(run: Run, n: int, classes: Sequence[str] = (), condition_on: str | None = None) -> ClassRows:
+    """`map_rows` of the first ``n`` pictures of a folder, or of the run's own, or else `class_rows`.
+
+    Raises:
+        DataError: The run is not conditional, or the pictures or classes do not fit it.
+    """
+    run = conditioned_on(run, condition_on)
+    if run.condition_on is None or classes:
+        return class_rows(run, n, classes)
+    maps = read_maps(run.condition_on, n, run.size).float() / 255
+    return map_rows(run, maps, n)
+
+
+def map_rows(run: Run, maps: Tensor, n: int) -> ClassRows:
+    """The context of about ``n`` samples, as many of each map: a row of the picture for each; see `class_rows`."""
+    count = math.ceil(n / len(maps[:n]))
+    context = _checked(run, maps[:n].repeat_interleave(count, 0))
+    return ClassRows(context, count if len(maps[:n]) > 1 and count > 1 else None)
+
+
+def _checked(run: Run, maps: Tensor | None) -> Tensor | None:
+    known = run.arguments.get("context_features")
+    if maps is not None and maps.shape[1] != known:
+        raise DataError(
+            f"the flow takes {known} entries of a context at each place, these pictures have {maps.shape[1]}"
+        )
+    return maps
 
 
 def _numbers(known: Sequence[str], names: Sequence[str]) -> list[int]:

@@ -3,7 +3,7 @@ r"""Trains a flow on a data set, from its beginning or from where it was stopped
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.models import build, defaults
 from nflows_core.models.building import check_chosen
-from nflows_core.runs.conditioning import check_labelled
+from nflows_core.runs.conditioning import check_labelled, conditioned_on
 from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
 from nflows_core.runs.folder import CONFIG_FILE, RUN_FILES, Run, RunError, build_run, read_run, refuse_taken, save_run
 from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
@@ -25,6 +25,10 @@ from nflows_core.training.processes import processes, raise_together
 DEMO = TrainingConfig(epochs=40, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
 """An Inverse-Flow on the embedded digits, small enough for three minutes on two cores."""
+
+
+CONTEXT_WIDTH = 32
+"""Features of the pictures that a flow is conditioned on, unless its ``context_width`` is chosen."""
 
 
 def train(
@@ -38,6 +42,7 @@ def train(
     bits: int | None = None,
     splits: str | None = None,
     skip_others: bool = False,
+    condition_on: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Flow:
@@ -48,11 +53,13 @@ def train(
         folder: The folder of the run; made if it is missing.
         model: The model's name in `MODELS`.
         arguments: The model's arguments besides the image's shape and quantization.
-        config: The settings; ``conditional`` conditions the flow on the classes of the images.
+        config: The settings; ``conditional`` conditions the flow on the classes of the images, unless ``condition_on``
+            is given.
         size: The side of the square that every image is scaled and cropped to; unchanged if not given.
         bits: The bits of a pixel that are kept; see `Reading`, as for the others.
         splits: The top folders of the splits.
         skip_others: Whether files beside the pictures are skipped.
+        condition_on: A folder of pictures of the same names, which the flow is conditioned on.
         overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
         progress: The function that the `Trainer` calls after every update.
 
@@ -62,22 +69,32 @@ def train(
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
     folder = Path(folder)
-    refuse_inside(folder, data)
+    refuse_inside(folder, data, *([] if condition_on is None else [condition_on]))
     refuse_taken(folder, overwrite)
     check_chosen(arguments)
-    reading = Reading(size, bits, splits, skip_others)
+    condition_on = None if condition_on is None else str(Path(condition_on).absolute())
+    reading = Reading(size, bits, splits, skip_others, condition_on)
     images, test = read_as(data, "train", reading), read_as(data, "test", reading)
     if len(test) < 2:
         raise DataError(
             f"{data} holds out {len(test)} test images, and a flow is measured on 2 or more; give more images"
         )
     fitting = {"shape": images.shape, "quantization": images.quantization}
+    usual = defaults(model)
+    if condition_on is not None:
+        config, usual = replace(config, conditional=True), {**usual, "context_width": CONTEXT_WIDTH}
     if config.conditional:
         check_labelled(data, images, test)
         fitting["context_features"] = images.context_features
     # Defaults are kept with the run, for a later version may choose otherwise.
-    fitted = {**defaults(model), **arguments, **fitting}
-    run = Run(model, fitted, place_of(data), size, images.classes, config, bits, splits, skip_others)
+    run = Run(
+        model,
+        {**usual, **arguments, **fitting},
+        place_of(data),
+        classes=images.classes,
+        training=config,
+        **asdict(reading),
+    )
     run = with_fingerprint(run, images, test)
     torch.manual_seed(config.seed)
     flow = build(run.model, run.arguments)
@@ -100,12 +117,13 @@ def train_demo(folder: str | Path, *, progress: Progress | None = None) -> Flow:
     )
 
 
-def resume(data: str, folder: str | Path, *, progress: Progress | None = None) -> Flow:
+def resume(data: str, folder: str | Path, *, condition_on: str | None = None, progress: Progress | None = None) -> Flow:
     """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
 
     Arguments:
         data: The place of the run's data set now.
         folder: The folder of the run.
+        condition_on: The folder of the pictures that the flow is conditioned on, if it has moved.
         progress: The function that the `Trainer` calls after every update.
 
     Raises:
@@ -113,7 +131,7 @@ def resume(data: str, folder: str | Path, *, progress: Progress | None = None) -
     """
     folder = Path(folder)
     refuse_taken(folder, overwrite=True)
-    run = replace(read_run(folder), data=place_of(data))
+    run = conditioned_on(replace(read_run(folder), data=place_of(data)), condition_on)
     torch.manual_seed(run.training.seed)
     images, test = read_own(folder, run, "train", data), read_own(folder, run, "test", data)
     trainer = Trainer(FlowLikelihood(build_run(folder, run), images, run.training, test), folder, progress)

@@ -69,6 +69,7 @@ class Run:
         bits: The bits of a pixel that were kept, and all further ones as in `Reading`.
         splits: The top folders of the splits.
         skip_others: Whether files beside the pictures were skipped.
+        condition_on: The folder of the pictures that the flow is conditioned on, or nothing.
         fingerprint: What the images of each split are known by; of older runs, nothing.
     """
 
@@ -81,15 +82,16 @@ class Run:
     bits: int | None = None
     splits: str | None = None
     skip_others: bool = False
+    condition_on: str | None = None
     fingerprint: Mapping[str, Fingerprint] | None = None
 
     def __post_init__(self) -> None:
-        Reading(self.size, self.bits, self.splits, self.skip_others)  # which checks them
+        _ = self.reading  # which checks them
 
     @property
     def reading(self) -> Reading:
         """How the data set is read."""
-        return Reading(self.size, self.bits, self.splits, self.skip_others)
+        return Reading(self.size, self.bits, self.splits, self.skip_others, self.condition_on)
 
 
 def save_run(folder: str | Path, run: Run, flow: Flow | None = None) -> None:
@@ -240,6 +242,8 @@ def _parse(settings: Any) -> Run:
         bits=_count(settings, "bits"),
         splits=_entry({"splits": "", **settings}, "splits", (str, type(None)), "a word or null") or None,
         skip_others=_entry({"skip_others": False, **settings}, "skip_others", bool, "true or false"),
+        condition_on=_entry({"condition_on": "", **settings}, "condition_on", (str, type(None)), "a word or null")
+        or None,
         fingerprint=_fingerprint(settings.get("fingerprint")),
     )
     _check_side(run)
@@ -277,7 +281,12 @@ def _entry(settings: Mapping[str, Any], name: str, kind: type[T] | tuple[type[T]
 def _check_size(folder: Path, run: Run, weights: Mapping[str, Tensor]) -> None:
     """A configuration may ask for hours and for all of the memory before its model is found to be another one's."""
     largest = max((side for tensor in weights.values() for side in tensor.shape), default=0)
-    for name, most in (("depth", len(weights)), ("width", largest), ("context_features", largest)):
+    for name, most in (
+        ("depth", len(weights)),
+        ("width", largest),
+        ("context_features", largest),
+        ("context_width", largest),
+    ):
         value = run.arguments.get(name, 0)
         if isinstance(value, int) and value > most:
             raise RunError(f"{folder / CONFIG_FILE}: {name} is more than there is in the weights of the run; mend it")

@@ -26,7 +26,7 @@ def save_reconstruction(
         path: The file to write.
         n: The number of images to take, the first ones.
         seed: The seed of the dequantization noise.
-        context: The conditioning vectors of the images, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Returns:
         What the picture shows.

@@ -26,7 +26,7 @@ from nflows_core.evaluation import (
     sampling,
 )
 from nflows_core.flow import Flow
-from nflows_core.runs.conditioning import class_rows, context_of
+from nflows_core.runs.conditioning import class_rows, conditioned_on, context_of, map_rows
 from nflows_core.runs.data import MEASURE_THESE, read_own, refuse_inside, warn_of_unknown
 from nflows_core.runs.folder import (
     CONFIG_FILE,
@@ -68,7 +68,7 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
         flow: The flow that is measured.
         test: The images that it is measured on, of its shape.
         seed: The seed of the dequantization noise.
-        context: The conditioning vectors of the images, :math:`(N, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Raises:
         DataError: The images have another shape.
@@ -124,6 +124,7 @@ def measure_run(
     *,
     splits: str | None = None,
     skip_others: bool = False,
+    condition_on: str | None = None,
 ) -> dict[str, Any]:
     """`measure` for the flow of a run.
 
@@ -133,11 +134,12 @@ def measure_run(
         size: The side that the images are scaled to; that of the run if not given.
         splits: The top folders of the splits of ``data``, as in `Reading`.
         skip_others: Whether files beside the pictures of ``data`` are skipped.
+        condition_on: The folder of the pictures that the images are conditioned on; the run's own for its own images.
 
     Raises:
         DataError: The images have another shape, or the run's own are not there, or are others now.
     """
-    test, context = _test_images(folder, data, Reading(size, None, splits, skip_others))
+    test, context = _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on))
     return measure(load_on_device(folder), test, context=context)
 
 
@@ -150,6 +152,7 @@ def reconstruct_run(
     path: str | Path | None = None,
     splits: str | None = None,
     skip_others: bool = False,
+    condition_on: str | None = None,
 ) -> dict[str, Any]:
     """How exactly the flow of a run gives test images back; arguments as in `measure_run`, and:
 
@@ -162,7 +165,10 @@ def reconstruct_run(
     """
     if path is not None:
         refuse_inside(path, data or read_run(Path(folder)).data)
-    flow, (test, context) = load_on_device(folder), _test_images(folder, data, Reading(size, None, splits, skip_others))
+    flow, (test, context) = (
+        load_on_device(folder),
+        _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on)),
+    )
     errors = reconstruction_errors(flow, test, n, context=context)
     if path is not None:
         save_reconstruction(flow, test, path, context=context)
@@ -188,7 +194,8 @@ def report_run(folder: str | Path, title: str) -> dict[str, Any]:
     numbers |= measure(flow, test, seed, context)
     if math.prod(train.shape) <= GAUSSIAN_DIMENSIONS and len(train) > math.prod(train.shape):
         numbers["gaussian_bits_per_dim"] = gaussian_bits_per_dim(train, test, seed).mean
-    bad = len(save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=class_rows(run, 64)))
+    rows = class_rows(run, 64) if context is None or test.maps is None else map_rows(run, context[:8], 64)
+    bad = len(save_samples(flow, folder / SAMPLES_FILE, 64, seed=seed, rows=rows))
     numbers |= {"samples_not_finite": bad, "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1]}
     caption = save_reconstruction(flow, test, folder / RECONSTRUCTION_FILE, seed=seed, context=context)
     return write_report(
@@ -223,7 +230,7 @@ def _test_images(folder: str | Path, data: str | None, given: Reading) -> tuple[
     """Test images for the flow of a run, and their context."""
     folder = Path(folder)
     run = read_run(folder)
-    run = replace(run, size=given.size or run.size)
+    run = conditioned_on(replace(run, size=given.size or run.size), given.condition_on)
     if data is None:
         images = read_own(folder, run, "test", advice=MEASURE_THESE)
         warn_of_unknown(folder, run)

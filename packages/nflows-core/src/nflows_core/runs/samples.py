@@ -46,8 +46,8 @@ def save_samples(
         n: The number of images, where ``rows`` does not say.
         temperature: The standard deviation of the latents.
         seed: The seed of the latents.
-        rows: The classes to draw, of a conditional flow, as many images of each.
-        classes: The names of the classes, of a conditional flow.
+        rows: The classes or maps to draw, of a conditional flow, as many images of each.
+        classes: The names of the classes, of a flow that is conditioned on them.
         batch_size: The number of images at a time, `BLOCK` at most; it changes nothing but rounding.
 
     Returns:
@@ -64,7 +64,7 @@ def save_samples(
     if path.suffix == ".npy":
         _save_array(path, batches, flow)
     elif path.is_dir() or not path.suffix:
-        _save_files(path, batches, flow, [] if rows.context is None else [classes[i] for i in rows.context.argmax(1)])
+        _save_files(path, batches, flow, _names(rows, classes))
     else:
         images, _ = crossed_out(torch.cat([batch.cpu() for _, batch in batches.all()]))
         write_picture(path, Picture(image_grid(images, rows.columns)))
@@ -125,6 +125,11 @@ def _check_name(path: Path) -> None:
 
 def _is_finite(batch: Tensor) -> Tensor:
     return batch.isfinite().flatten(1).all(1).cpu()
+
+
+def _names(rows: ClassRows, classes: Sequence[str]) -> list[str]:
+    """The class of each sample, if they are of classes."""
+    return [] if rows.context is None or not classes else [classes[i] for i in rows.context.argmax(1)]
 
 
 def _save_array(path: Path, batches: Finite, flow: Flow) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.data.images import Images
+from nflows_core.data.maps import with_maps
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.pictures import read_pictures
 from nflows_core.data.read import read_as
@@ -24,7 +25,7 @@ from nflows_core.evaluation.scores import dequantized, shared_noise
 from nflows_core.flow import Flow, density_to_bits_per_dim
 from nflows_core.latents.vectors import encode_vectors
 from nflows_core.runs.arrays import write_array
-from nflows_core.runs.conditioning import context_of
+from nflows_core.runs.conditioning import conditioned_on, context_of
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runs.folder import RUN_FILES, load_on_device, read_run
 from nflows_core.runtime.files import atomic_write
@@ -156,10 +157,13 @@ def _check_output(path: Path, folder: Path, data: Sequence[str]) -> None:
 
 def _pictures(folder: Path, flow: Flow, data: Sequence[str], given: Reading) -> tuple[Images, Tensor | None]:
     """The pictures as the flow takes them, and their context."""
-    run = read_run(folder)
+    run = conditioned_on(read_run(folder), given.condition_on)
     reading = replace(given, size=given.size or run.size, bits=run.bits)
     if len(data) > 1 or is_named_as_picture(data[0]):
         images = read_pictures(list(map(Path, data)), flow.shape, flow.quantization, reading.size)
+        if reading.condition_on is not None:
+            named = replace(images, names=tuple(Path(path).name for path in data))
+            images = replace(images, maps=with_maps(named, reading.condition_on, reading.size).maps)
     else:
         images = read_as(data[0], None, reading)
     return images, context_of(run, images)

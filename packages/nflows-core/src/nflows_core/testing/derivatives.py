@@ -37,7 +37,7 @@ def check_second_derivatives(
     Arguments:
         module: A bijection or a flow in float64, away from where it starts.
         x: Images, :math:`(B, C, H, W)`.
-        context: Conditioning vectors, :math:`(B, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
         method: The method of the module that is called with both, such as ``inverse`` or ``log_prob``.
 
     Raises:
@@ -64,7 +64,7 @@ def check_transforms(module: nn.Module, x: Tensor, context: Tensor | None = None
     Arguments:
         module: As for `check_second_derivatives`.
         x: At least two images, :math:`(B, C, H, W)`.
-        context: Conditioning vectors, :math:`(B, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
         method: The method of the module that is called with both.
 
     Raises:

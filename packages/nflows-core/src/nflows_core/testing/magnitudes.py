@@ -22,7 +22,7 @@ def check_magnitudes(bijection: Bijection, context: Tensor | None = None) -> Non
 
     Arguments:
         bijection: A bijection of all real numbers.
-        context: Conditioning vectors, :math:`(B, D)`, or nothing.
+        context: The context of the images, vectors or maps, or nothing.
 
     Raises:
         AssertionError: It names the direction and the magnitude.
