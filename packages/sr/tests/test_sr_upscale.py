@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
-from nflows_core.testing import call_command
+from nflows_core.testing import call_command, kill_at_call
 from nflows_sr.cli import sr
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.engines import Bicubic
@@ -71,3 +72,50 @@ def test_the_report_has_the_psnr_of_the_picture_and_the_result_made_small(
     expected = -10 * (small - to_tensor(source)).square().mean().log10()
     (row,) = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
     assert row["lr_psnr_db"] == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for seed, name in enumerate("abc"):
+        values = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+        write_picture(Path("in", f"{name}.png"), Picture(values))
+    # When the second picture is written, and its line of the log is not.
+    kill_at_call("nflows_core.runtime.status.to_json", 2, "nflows_core.cli", "sr", "upscale", "in", "-o", "out")
+    assert sorted(path.name for path in Path("out").glob("*.png")) == ["a.png", "b.png"]
+    assert call_command(sr, "upscale", "in", "-o", "out", "--skip-existing") == 0
+    assert call_command(sr, "upscale", "in", "-o", "whole") == 0
+    killed, whole = (json.loads(Path(name, "report.json").read_text()) for name in ("out", "whole"))
+    for report in (killed, whole):
+        del report["seconds"]
+        for row in report["tables"]["Pictures"]:
+            del row["seconds"]
+    assert killed == whole
+    for name in "abc":
+        assert Path("out", f"{name}.png").read_bytes() == Path("whole", f"{name}.png").read_bytes()
+
+
+def test_a_tile_that_is_too_small_is_told_before_any_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "a.png", Picture(pixels(5, 6)))
+    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", "--tile", 9) == 2
+    assert "error: --tile 9: this model sees 2 pixels around; give more than" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "problem"),
+    [
+        (["--model", "gone.pth"], 3, "gone.pth: no such model; give one of bicubic"),
+        (["--device", "abacus"], 2, "--device: torch knows none called 'abacus'; give auto, cpu or cuda"),
+    ],
+)
+def test_what_cannot_be_had_is_told_before_any_picture(
+    tmp_path: Path, options: list[str], code: int, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "a.png", Picture(pixels(5, 6)))
+    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", *options) == code
+    assert problem in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

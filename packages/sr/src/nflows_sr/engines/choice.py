@@ -53,10 +53,11 @@ def load_engine(settings: EngineSettings) -> Engine:
     """The engine of resolved settings; one is kept in memory, for all threads of a process.
 
     Raises:
-        ValueError: The file is no model that is read, is damaged, or its scale is not the one that is asked for.
+        ValueError: The file is no model that is read, is damaged, or its scale is not the one that is asked for; or
+            there is no such device.
         ModuleNotFoundError: A library is not installed that such a model needs.
     """
-    engine = _loader(settings.model)(settings)
+    engine = _loader(settings.model)(replace(settings, device=str(settings.place)))
     if settings.scale not in (None, engine.scale):
         raise ValueError(f"`scale` {settings.scale}: {settings.model} enlarges {engine.scale} times; give that")
     return engine

@@ -31,5 +31,7 @@ def filled(colours: Tensor, alpha: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, radius: int) -> Tensor:
-    """The mean of each square that holds pixels of the tile, those beyond its edges not counted."""
-    return F.avg_pool2d(values[None], 2 * radius + 1, 1, radius, count_include_pad=False)[0]
+    """The mean of each square, of those pixels of it that the tile holds."""
+    side = 2 * radius + 1
+    columns = F.avg_pool2d(values, (side, 1), 1, (radius, 0), count_include_pad=False)
+    return F.avg_pool2d(columns, (1, side), 1, (0, radius), count_include_pad=False)

@@ -125,7 +125,9 @@ def _pixels_only(file: IO[bytes]) -> IO[bytes]:
 
 
 def _check_head(file: IO[bytes], limit: int) -> None:
-    """Of the formats for which Pillow takes memory as it opens them."""
+    """Of the formats for which Pillow takes memory as it opens them, and of none."""
+    if not file.seek(0, io.SEEK_END):
+        raise PictureError("is empty: nothing was saved, or nothing arrived")
     if webp.is_webp(file):
         width, height = webp.size(file)
         check_size(width, height, limit)

@@ -19,9 +19,10 @@ _LIGHT, _DARK = 0.93, 0.8
 
 
 def thumbnail(picture: PictureFile, side: int) -> NDArray[np.uint8]:
-    r"""The whole picture with sides of at most ``side``, :math:`(h, w, 3)` in sRGB, each pixel the mean of its area.
+    r"""The whole picture with sides of at most ``side``, :math:`(h, w, 3)` in sRGB.
 
-    What is transparent shows a checkerboard. A colour profile is applied; one that cannot be is left out.
+    Each pixel is a mean of its surroundings. What is transparent shows a checkerboard. A colour profile is applied; one
+    that cannot be is left out.
 
     Arguments:
         picture: The picture, of any size: one strip of it is in memory at a time.
@@ -84,9 +85,9 @@ def _blocks(picture: PictureFile, side: int) -> Iterator[NDArray[np.float32]]:
 
 
 def _resized(samples: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Each pixel the mean of its area."""
+    """Each pixel a mean by weights that fall to zero at the middles of its neighbours."""
     channels = [Image.fromarray(samples[..., channel]) for channel in range(samples.shape[2])]
-    resized = [channel.resize((size[1], size[0]), Image.Resampling.BOX) for channel in channels]
+    resized = [channel.resize((size[1], size[0]), Image.Resampling.BILINEAR) for channel in channels]
     return np.stack([np.asarray(channel) for channel in resized], axis=2)
 
 

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from nflows_core.runtime.cli import Application, run
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import POLICIES, Metadata, Picture, PictureFile, read_picture, write_picture
+from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.ownership import MARK_FILE, STATUS_FILE
+from nflows_core.runtime.pictures.options import POLICY_NAMES, PictureOptions, picture_options
+from nflows_core.runtime.pictures.report import PictureReport
+from nflows_core.runtime.pictures.running import run_pictures
+from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
+from nflows_core.runtime.pictures.work import Made, picture_seed
+
+# Pixels and tensors
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_level_comes_back(dtype: Any) -> None:
+    levels = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(16, -1, 1)
+    samples = to_tensor(levels)
+    assert (samples.shape, samples.dtype) == ((1, 16, levels.shape[1]), torch.float32)
+    assert (samples.min(), samples.max()) == (0, 1)
+    np.testing.assert_array_equal(to_pixels(samples, dtype), levels)
+
+
+@given(st.floats(-2, 2, width=32))
+def test_a_value_becomes_the_nearest_level_of_those_there_are(value: float) -> None:
+    level = int(to_pixels(torch.full((1, 1, 1), value), np.uint8)[0, 0, 0])
+    assert abs(level - 255 * min(1, max(0, value))) <= 0.5 + 1e-4
+
+
+# Seeds and models
+
+
+def test_a_seed_is_of_the_content_and_the_seed_of_the_run() -> None:
+    seeds = [picture_seed(seed, digest) for seed in (0, 1) for digest in ("ab" * 32, "cd" * 32)]
+    assert len(set(seeds)) == 4
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_threads_that_want_a_model_at_once_get_one() -> None:
+    loads: list[int] = []
+    start = Barrier(8)
+
+    @keeps_one
+    def model(settings: int) -> object:
+        loads.append(settings)
+        return object()
+
+    def want(_: int) -> object:
+        start.wait()
+        return model(1)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len({id(one) for one in threads.map(want, range(8))}) == 1
+    assert (model(2) is model(2), loads) == (True, [1, 2])
+
+
+# A command
+
+
+@dataclass(frozen=True)
+class Negative:
+    """Turns levels round; refuses grey; draws a number."""
+
+    most: int = 255
+
+    def __call__(self, source: PictureFile, seed: int) -> Made:
+        if source.shape[2] == 1:
+            raise ValueError("is grey; give one in colour")
+        total = 0
+
+        def strips() -> Iterator[Any]:
+            nonlocal total
+            for top in range(source.shape[0]):
+                row = self.most - source.rows(top, top + 1)
+                total += int(row.sum())
+                yield row
+
+        return Made(source.about, strips(), lambda: {"sum": total, "drawn": seed % 1000})
+
+
+def application(work: Negative = Negative()) -> Application:
+    nflows = Application("nflows")
+
+    @nflows.command()
+    @picture_options("strip", is_random=True)
+    def act(pictures: PictureOptions) -> int:
+        return run_pictures(pictures, work, PictureReport("Negatives", "sum"))
+
+    return nflows
+
+
+def call(*arguments: object, work: Negative = Negative()) -> int:
+    return run(application(work), ["act", *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures of several formats, one of them grey, which fails."""
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.tif", "sub/c.webp"):
+        pixels = rng.integers(0, 256, (6, 5, 3), np.uint8)
+        write_picture(tmp_path / "in" / name, Picture(pixels, metadata=Metadata(text={"Author": "somebody"})))
+    Image.new("L", (3, 4)).save(tmp_path / "in" / "d.bmp")
+    Image.new("RGB", (3, 4), (9, 8, 7)).save(tmp_path / "in" / "e.bmp")
+    return tmp_path
+
+
+def report(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+def contents(folder: Path) -> dict[str, str]:
+    names = (MARK_FILE, STATUS_FILE, "report.json", "report.html")
+    return {str(p.relative_to(folder)): sha256(p) for p in folder.rglob("*.*") if p.name not in names}
+
+
+def test_help_names_the_policies_there_are() -> None:
+    assert POLICY_NAMES == POLICIES
+
+
+def test_pictures_keep_their_formats_where_those_are_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(folder / "in", "-o", folder / "out") == 1
+    assert sorted(contents(folder / "out")) == ["a.png", "b.tif", "e.png", "sub/c.webp"]
+    for name in ("a.png", "b.tif", "sub/c.webp"):
+        before, after = (read_picture(folder / side / name) for side in ("in", "out"))
+        np.testing.assert_array_equal(after.pixels, 255 - before.pixels)
+        assert after.metadata.text == {}
+    told = capsys.readouterr().err
+    assert "2 of 5 (.bmp) become PNG, since theirs is not written" in told
+    assert f"{folder / 'in' / 'd.bmp'}: is grey; give one in colour" in told
+
+
+def test_a_format_that_is_asked_for_is_that_of_all(folder: Path) -> None:
+    call(folder / "in", "-o", folder / "out", "--format", "tiff")
+    assert sorted(contents(folder / "out")) == ["a.tif", "b.tif", "e.tif", "sub/c.tif"]
+
+
+def test_the_report_has_numbers_of_each_and_what_failed(folder: Path) -> None:
+    call(folder / "in", "-o", folder / "out", "--seed", 5)
+    content = report(folder / "out")
+    assert {key: content[key] for key in ("title", "pictures", "failed", "seed")} == {
+        "title": "Negatives", "pictures": 5, "failed": 1, "seed": 5
+    }  # fmt: skip
+    assert content["settings"] == {"most": 255}
+    assert content["writing"] == {"metadata": "strip", "quality": None}
+    row = next(row for row in content["tables"]["Pictures"] if row["result"] == "e.png")
+    assert (row["size"], row["new_size"], row["sum"]) == ("3 x 4", "3 x 4", 12 * (765 - 24))
+    assert content["inputs"][str(folder / "in" / "e.bmp")] == {"sha256": sha256(folder / "in" / "e.bmp")}
+    failure = {"picture": str(folder / "in" / "d.bmp"), "reason": "is grey; give one in colour"}
+    assert content["tables"]["Failures"] == [failure]
+    numbers = {row["number"]: row for row in content["tables"]["Numbers"]}
+    sums = sorted(row["sum"] for row in content["tables"]["Pictures"])
+    assert [numbers["sum"][key] for key in ("lowest", "median", "highest")] == [
+        sums[0],
+        (sums[1] + sums[2]) / 2,
+        sums[3],
+    ]
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4 * 4
+
+
+def test_what_is_random_depends_on_the_file_alone(folder: Path) -> None:
+    call(folder / "in", "-o", folder / "out")
+    call(folder / "in" / "b.tif", "-o", folder / "alone")
+    call(folder / "in" / "b.tif", "-o", folder / "other", "--seed", 1)
+    drawn = [
+        {row["result"]: row["drawn"] for row in report(folder / name)["tables"]["Pictures"]}["b.tif"]
+        for name in ("out", "alone", "other")
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_json_is_the_report_and_of_one_result_nothing_else_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(folder / "in" / "a.png", "-o", folder / "new.webp", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["pictures"] == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["in", "new.webp"]
+
+
+@pytest.mark.parametrize("name", ["b.gif", "b.heic"])
+def test_a_name_whose_format_is_not_written_is_no_folder(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(folder / "in" / "a.png", "-o", folder / name) == 2
+    assert f"{name}: not written; give a folder, or a file ending in " in capsys.readouterr().err
+    assert not (folder / name).exists()
+
+
+# Going on
+
+
+def without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: without_times(value) for key, value in content.items() if key != "seconds"}
+    return [without_times(value) for value in content] if isinstance(content, list) else content
+
+
+@pytest.mark.parametrize("bytes_of_the_second_line", [0, 20, None])
+def test_stopped_and_gone_on_with_is_the_report_of_a_run_that_was_not(
+    folder: Path, bytes_of_the_second_line: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    call("in", "-o", "out")
+    whole, files = report(Path("out")), contents(Path("out"))
+    log = Path("out", STATUS_FILE)
+    first, second, *_ = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(first + second[:bytes_of_the_second_line])
+    for name in ("report.json", "report.html", "sub/c.webp"):
+        Path("out", name).unlink()
+    assert call("in", "-o", "out", "--skip-existing") == 1
+    assert without_times(report(Path("out"))) == without_times(whole)
+    assert contents(Path("out")) == files
+
+
+def last_status(folder: Path) -> str:
+    return str(json.loads((folder / STATUS_FILE).read_text(encoding="utf-8").splitlines()[-1])["status"])
+
+
+def test_results_of_other_settings_are_not_there(folder: Path) -> None:
+    source, target = folder / "in" / "a.png", folder / "out"
+    call(source, "-o", target)
+    for options, work in (([], Negative(most=254)), (["--seed", 3], Negative()), (["--metadata", "keep"], Negative())):
+        call(source, "-o", target, "--skip-existing", *options, work=work)
+        assert last_status(target) == "done"
+    call(source, "-o", target, "--skip-existing", "--metadata", "keep")
+    assert last_status(target) == "skipped"
+
+
+# On a cluster
+
+
+def test_a_cluster_writes_what_one_process_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    monkeypatch.chdir(folder)
+    call("in", "-o", "out")
+    whole, files = report(Path("out")), contents(Path("out"))
+    Path("out").rename("here")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        assert call("in", "-o", "out", "--dask", cluster.scheduler_address) == 1
+    assert without_times(report(Path("out"))) == without_times(whole)
+    assert contents(Path("out")) == files
