@@ -303,7 +303,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         return shout(source, target)
 
     batch = batch_of(tmp_path, a="one", b="two", c="three")
-    with pytest.raises(CommandError, match="interrupted after 1 of 3; skip_existing goes on") as raised:
+    with pytest.raises(CommandError, match="interrupted after 1 of 3; `skip_existing` goes on") as raised:
         run_batch(batch, interrupted_at_b)
     assert raised.value.exit_code == 130
     assert statuses(tmp_path) == [("a.txt", "done")]

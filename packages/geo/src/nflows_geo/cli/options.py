@@ -32,7 +32,7 @@ _Told = TypeVar("_Told")
 class GeoCommand(Command):
     """A command that knows which other one helps."""
 
-    def message(self, error: ValueError) -> str:
+    def message(self, error: Exception) -> str:
         from nflows_geo.scene import NoValidPixelError
 
         advice = "; `nflows geo info` counts them by band" if isinstance(error, NoValidPixelError) else ""

@@ -107,7 +107,7 @@ def run_batch(
                 advance(_told(outcome))
         except KeyboardInterrupt as error:
             raise CommandError(
-                f"interrupted after {len(outcomes)} of {len(jobs)}; skip_existing goes on with the rest",
+                f"interrupted after {len(outcomes)} of {len(jobs)}; `skip_existing` goes on with the rest",
                 ExitCode.INTERRUPTED,
             ) from error
     return BatchResult([outcomes[index] for index in range(len(jobs))])

@@ -88,7 +88,7 @@ class Command(click.Command):
         with quiet:
             try:
                 return super().invoke(ctx)
-            except ValueError as error:
+            except (ValueError, CommandError) as error:
                 error.args = (self.message(error), *error.args[1:])
                 raise
             except (MemoryError, RuntimeError) as error:
@@ -96,7 +96,7 @@ class Command(click.Command):
                     raise
                 raise CommandError(self.out_of_memory(error), ExitCode.FAILED) from error
 
-    def message(self, error: ValueError) -> str:
+    def message(self, error: Exception) -> str:
         """What is said about an error of a library: the same, with this command's own words for arguments."""
         options = {one.name: one.human_readable_name for one in self.params if isinstance(one, click.Argument)}
         options |= {one.name: max(one.opts, key=len) for one in self.params if isinstance(one, click.Option)}

@@ -42,7 +42,7 @@ def run_on_cluster(address: str, process: Process, jobs: Iterator[tuple[int, Job
             yield from _run(client, process, jobs)
         except CancelledError as error:
             raise CommandError(
-                f"{address}: the Dask scheduler is gone; start it again and go on with skip_existing", ExitCode.FAILED
+                f"{address}: the Dask scheduler is gone; start it again and go on with `skip_existing`", ExitCode.FAILED
             ) from error
 
 

@@ -2,7 +2,7 @@
 
 from nflows_sr.engines.base import Engine, EngineSettings
 from nflows_sr.engines.bicubic import Bicubic
-from nflows_sr.engines.choice import load_engine, resolve
+from nflows_sr.engines.choice import load_engine, resolve, weights_of
 from nflows_sr.engines.network import NetworkEngine
 
-__all__ = ["Bicubic", "Engine", "EngineSettings", "NetworkEngine", "load_engine", "resolve"]
+__all__ = ["Bicubic", "Engine", "EngineSettings", "NetworkEngine", "load_engine", "resolve", "weights_of"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
+from nflows_sr import shipped
 from nflows_sr.engines.base import Engine, EngineSettings
 from nflows_sr.engines.bicubic import load_bicubic
 from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
@@ -46,6 +47,15 @@ def resolve(settings: EngineSettings) -> EngineSettings:
             ExitCode.WEIGHTS,
         )
     return settings
+
+
+def weights_of(settings: EngineSettings) -> Path | None:
+    """The file or folder of the weights of resolved settings; nothing for what has none."""
+    path = Path(settings.model)
+    if path.is_absolute():
+        return path
+    folder = shipped.find(settings.model, settings.scale or 2)
+    return folder if folder.exists() else None
 
 
 @keeps_one

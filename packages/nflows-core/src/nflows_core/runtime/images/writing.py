@@ -83,9 +83,9 @@ def _write_png(file: IO[bytes], picture: Picture, said: About, quality: int | No
 def _write_jpeg(file: IO[bytes], picture: Picture, said: About, quality: int | None, strips: Strips) -> None:
     _check_eight_bits(picture, "JPEG")
     _check_sides(picture, "JPEG", 65_500)
-    picture = _whole(picture, strips)
     if picture.has_alpha:
         raise ValueError("JPEG has no transparency; write PNG, TIFF or WebP, or put it on a background first")
+    picture = _whole(picture, strips)
     encoded = _encoded("JPEG", picture, quality=95 if quality is None else quality, subsampling="4:4:4")
     file.write(jpeg_writing.add_segments(encoded, said))
 

@@ -50,6 +50,8 @@ def plan_pictures(pictures: PictureOptions) -> Batch:
             picture that is written.
     """
     _check_name(pictures)
+    if pictures.quality is not None and pictures.format in ("png", "tiff"):
+        raise ValueError("`quality`: PNG and TIFF lose nothing; leave it out")
     batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix)
     changed = [job for job in batch.jobs if job.source.suffix.lower() not in pictures.target_suffix]
     if pictures.format == SAME and batch.folder is not None and changed:
