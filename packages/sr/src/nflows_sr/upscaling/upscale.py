@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.runtime.images import Picture, PictureFile, blank_pixels
+from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import Made
@@ -47,6 +48,7 @@ class Upscale:
 @keeps_one
 def loaded(work: Upscale) -> tuple[Engine, Tiling]:
     """The engine and its tiles, which are smaller for all later pictures once memory ran out."""
+    keep_freed_memory()
     engine = load_engine(work.engine)
     return engine, tiling_of(engine, work.tile)
 
