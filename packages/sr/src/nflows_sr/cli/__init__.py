@@ -6,6 +6,7 @@ import click
 
 from nflows_core.runtime.cli import CommandGroup
 from nflows_sr.cli.degrade import degrade
+from nflows_sr.cli.evaluate import evaluate
 from nflows_sr.cli.train import train
 from nflows_sr.cli.upscale import upscale
 
@@ -15,5 +16,5 @@ def sr() -> None:
     """Super-resolution: pictures enlarged, and where the enlargement is a guess."""
 
 
-for command in (upscale, degrade, train):
+for command in (upscale, degrade, evaluate, train):
     sr.add_command(command)

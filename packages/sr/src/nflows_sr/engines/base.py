@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Engine(Protocol):
@@ -25,6 +25,8 @@ class Engine(Protocol):
     """The side of a tile that needs about 1 GB, in pixels of the small picture, as measured."""
     noise: int = 0
     """How many channels of standard normal noise it takes behind those of the picture."""
+    network: nn.Module | None = None
+    """The network that computes a tile in one pass, if there is one: its parameters and operations are counted."""
 
     def __call__(self, tile: Tensor) -> Tensor:
         r"""The tile, enlarged.

@@ -24,11 +24,13 @@ class NetworkEngine(Engine):
         settings: The device and the precision.
     """
 
+    network: nn.Module
+
     def __init__(
         self, network: nn.Module, scale: int, margin: int, channels: Literal[1, 3], settings: EngineSettings
     ) -> None:
         self.scale, self.margin = scale, margin
-        self._network = network.eval().requires_grad_(False).to(settings.place)
+        self.network = network.eval().requires_grad_(False).to(settings.place)
         self._channels, self._settings = channels, settings
 
     def __call__(self, tile: Tensor) -> Tensor:
@@ -40,5 +42,5 @@ class NetworkEngine(Engine):
 
     def _enlarged(self, batch: Tensor) -> Tensor:
         with torch.no_grad(), self._settings.autocast:
-            enlarged: Tensor = self._network(batch.to(self._settings.place))
+            enlarged: Tensor = self.network(batch.to(self._settings.place))
         return enlarged.float()

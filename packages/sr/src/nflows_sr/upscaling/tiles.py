@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nflows_core.runtime.images import PictureFile
+from nflows_core.runtime.images import Picture
 from nflows_core.runtime.pictures.samples import to_tensor
-from nflows_core.runtime.tiles import Tiling
+from nflows_core.runtime.tiles import Rows, Tiling
 from nflows_sr.engines import Bicubic, Engine
 from nflows_sr.upscaling.transparency import REACH, filled
 
@@ -37,7 +38,15 @@ def tiling_of(engine: Engine, side: int | None = None) -> Tiling:
     return Tiling(max(engine.tile, 2 * overlap) if side is None else side, overlap, engine.scale, margin)
 
 
-def enlarged(source: PictureFile, engine: Engine, tiling: Tiling, seed: int) -> Iterator[Tensor]:
+class Source(Rows, Protocol):
+    """What is enlarged: rows of pixels, and what there is to say of them, as an open `PictureFile` has it."""
+
+    @property
+    def about(self) -> Picture:
+        """The picture, whose pixels need not be there."""
+
+
+def enlarged(source: Source, engine: Engine, tiling: Tiling, seed: int) -> Iterator[Tensor]:
     r"""The strips of the enlarged picture, :math:`(C, h, sW)`, float32, alpha last as in the source."""
     rows = _Samples(source, engine.noise, seed)
     has_alpha = source.about.has_alpha
@@ -48,7 +57,7 @@ def enlarged(source: PictureFile, engine: Engine, tiling: Tiling, seed: int) -> 
 class _Samples:
     """The rows of a picture in [0, 1], with channels of noise behind, each row's of the seed and its number."""
 
-    source: PictureFile
+    source: Source
     noise: int
     seed: int
 

@@ -1,0 +1,81 @@
+"""An engine on a pair: how near it comes, and how fast."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from nflows_core.runtime.images import Picture
+from nflows_core.runtime.pictures.samples import to_pixels
+from nflows_core.runtime.tiles import Tiling
+from nflows_sr.degradations import Pixels
+from nflows_sr.engines import Engine
+from nflows_sr.evaluation.pairs import Pair
+from nflows_sr.metrics import luma, psnr, ssim
+from nflows_sr.upscaling import enlarged
+
+
+@dataclass(frozen=True)
+class Score:
+    """How near an enlarged picture is to the original.
+
+    Arguments:
+        psnr_db: The peak signal-to-noise ratio of the luma, in decibels; nothing where both are equal.
+        ssim: The structural similarity of the luma.
+        seconds: The time that the engine took.
+        megapixels_per_second: The pixels of the enlarged picture that it made in a second.
+    """
+
+    psnr_db: float | None
+    ssim: float
+    seconds: float
+    megapixels_per_second: float
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    """Pixels where an open file is expected."""
+
+    pixels: Pixels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.pixels.shape
+        return height, width, channels
+
+    @property
+    def about(self) -> Picture:
+        return Picture(self.pixels)
+
+    def rows(self, top: int, bottom: int) -> Pixels:
+        return self.pixels[top:bottom]
+
+
+def score(pair: Pair, engine: Engine, tiling: Tiling, seed: int) -> tuple[Score, Pixels]:
+    """What an engine makes of the small picture, as a file of its depth would hold it, beside the original.
+
+    As many pixels as the scale are left out at each side.
+
+    Returns:
+        The score and the enlarged picture.
+
+    Raises:
+        ValueError: Less is left of the picture than SSIM needs.
+    """
+    start = time.perf_counter()
+    pixels = enlarge(pair.small, engine, tiling, seed)
+    seconds = time.perf_counter() - start
+    image, original = luma(pixels), luma(pair.large)
+    ratio = psnr(image, original, engine.scale)
+    similarity = ssim(image, original, engine.scale)
+    speed = image.size / 1e6 / seconds
+    return Score(ratio if math.isfinite(ratio) else None, similarity, seconds, speed), pixels
+
+
+def enlarge(pixels: Pixels, engine: Engine, tiling: Tiling, seed: int) -> Pixels:
+    """Pixels enlarged tile by tile, rounded to their own depth."""
+    strips = list(enlarged(_InMemory(pixels), engine, tiling, seed))
+    return to_pixels(torch.cat(strips, 1), pixels.dtype)
