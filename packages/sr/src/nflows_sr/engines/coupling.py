@@ -32,17 +32,18 @@ class LumaEngine(Engine):
     """
 
     tile = 256
+    network: Upscaler
 
     def __init__(self, network: Upscaler, settings: EngineSettings) -> None:
         self.scale, self.margin = network.scale, network.reach
-        self._network = network.eval().requires_grad_(False).to(settings.place)
+        self.network = network.eval().requires_grad_(False).to(settings.place)
         self._settings = settings
 
     def __call__(self, tile: Tensor) -> Tensor:
         pixels = tile.to(self._settings.place)[None]
         with torch.no_grad():
             with self._settings.autocast:
-                details = self._network.details(_luma(pixels))
+                details = self.network.details(_luma(pixels))
             return (bicubic(pixels, self.scale) + details.float() * (255 / _RANGE))[0]
 
 

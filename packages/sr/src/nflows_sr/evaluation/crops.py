@@ -37,7 +37,7 @@ class Crop:
         """
         top, left, side = self.top // shrink, self.left // shrink, _SIDE // shrink
         part = pixels[top : top + side, left : left + side]
-        shown = Image.fromarray(on_screen(part / np.iinfo(part.dtype).max, None))
+        shown = Image.fromarray(on_screen(np.divide(part, np.iinfo(part.dtype).max, dtype=np.float32), None))
         size = (_SHOWN * part.shape[1] // side, _SHOWN * part.shape[0] // side)
         return as_png(np.asarray(shown.resize(size, Image.Resampling.NEAREST)))
 
