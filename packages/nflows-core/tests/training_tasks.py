@@ -209,11 +209,14 @@ def autoencoder(batch_size: int, folder: Path) -> Reconstruction:
     return Reconstruction(model, x, config, activity_penalty=1e-3)
 
 
-def restoration(batch_size: int, folder: Path) -> Restoration[nn.Conv2d]:
+def restoration(batch_size: int, folder: Path) -> Restoration[nn.Sequential]:
+    """With the channels innermost, as the optimizer's state must be too when it is read again."""
     torch.manual_seed(0)
     config = EngineConfig(epochs=3, batch_size=batch_size, checkpoint_steps=3, log_steps=1, ema_decay=0.9)
     pairs, test_pairs = Noisy([(6, 6)] * 40), Noisy([(6, 6), (5, 9), (8, 4), (7, 7)])
-    return Restoration(nn.Conv2d(1, 1, 3, padding=1), pairs, config, test_pairs, distance=charbonnier, patience=9)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1))
+    model.to(memory_format=torch.channels_last)
+    return Restoration(model, pairs, config, test_pairs, distance=charbonnier, patience=9)
 
 
 def adversaries(batch_size: int, folder: Path) -> Adversaries:

@@ -35,15 +35,23 @@ def load_optimizer(
     optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor], described: Mapping[str, Any]
 ) -> None:
     """Undoes `optimizer_tensors` and `describe_optimizer`; what is of the parameters of others is left out."""
-    index = {name: i for i, name in enumerate(_names(optimizer, model))}
+    names, parameters = _names(optimizer, model), dict(model.named_parameters())
+    index = {name: i for i, name in enumerate(names)}
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parameter, _, entry = name.rpartition(".")
         if parameter in index:
-            state.setdefault(index[parameter], {})[entry] = tensor
+            state.setdefault(index[parameter], {})[entry] = _laid_out(tensor, parameters[parameter])
     own = optimizer.state_dict()["param_groups"]
     groups = [group | kept for group, kept in zip(own, described["groups"], strict=True)]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """The tensor in memory as its parameter is: a fused optimizer takes both as they lie, without a look at strides."""
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def _names(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:

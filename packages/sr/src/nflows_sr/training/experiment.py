@@ -13,7 +13,7 @@ from torch import nn
 from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runs.folder import CONFIG_FILE
-from nflows_core.training import EngineConfig, Trainer
+from nflows_core.training import EngineConfig, Place, Task, Trainer
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes, raise_together
 from nflows_sr.data.pictures import read_pictures
@@ -71,7 +71,9 @@ def train(
     untrained = recipe.build(configured)
     if start:
         begin_with(untrained, Path(start))
-    trainer = Trainer(recipe.task(untrained, configured, pictures, config), folder, progress)
+    task = recipe.task(untrained, configured, pictures, config)
+    _check_filled(task)
+    trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
         _begin(folder, run, overwrite)
         trained: nn.Module = trainer.fit()
@@ -135,6 +137,12 @@ def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
                 f"{run.data} is not what {folder} was trained on: its {part} pictures are {difference}. "
                 "Give the pictures that the run had, or train a new run on these."
             )
+
+
+def _check_filled(task: Task[Any, Any]) -> None:
+    """Raises a ValueError if the data do not fill one update, before there is a run that could only be removed."""
+    own = processes()
+    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))
 
 
 def _begin(folder: Path, run: Run, overwrite: bool) -> None:

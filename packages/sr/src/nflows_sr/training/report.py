@@ -41,7 +41,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         seed=run.training.seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         curves=[*_curves(tests, "of the test pictures, averaged weights"), *_curves(updates, "of the updates")],
-        packages=["nflows_sr"],
+        packages=["nflows-sr"],
     )
 
 

@@ -80,7 +80,7 @@ def save_run(folder: Path, run: Run, model: nn.Module | None = None) -> None:
     refuse_foreign(folder, KIND, RUN_FILES)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / CONFIG_FILE, "w") as file:
-        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions(["nflows_sr"])}, indent=2) + "\n")
+        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions(["nflows-sr"])}, indent=2) + "\n")
     if model is not None:
         write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
 
@@ -159,6 +159,8 @@ def _parse(content: Any) -> Run:
         raise TypeError(f"{wrong[0]} must have names with values")
     if wrong := [name for name in ("test", "start") if not isinstance(content.get(name), str | None)]:
         raise TypeError(f"{wrong[0]} must be a word or null")
+    if wrong := [part for part in ("train", "test") if not isinstance(content["fingerprint"].get(part), dict)]:
+        raise TypeError(f"fingerprint must have {wrong[0]}, with images, names and content")
     plain: dict[str, Any] = {name: content.get(name) for name in (*_TEXTS, "settings", "test", "start")}
     return Run(
         **plain,

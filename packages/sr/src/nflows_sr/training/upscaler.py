@@ -10,7 +10,7 @@ from nflows_sr.data.crops import CropPairs, WholePairs, luma_channel
 from nflows_sr.networks.upscaler import SCALES, Upscaler, coupling_upscaler, residual_upscaler
 from nflows_sr.training.recipe import Recipe, TrainingData
 
-ENGINE = {"batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 100, "ema_decay": 0.999}
+ENGINE = {"batch_size": 16, "learning_rate": 2e-3, "warmup_steps": 100, "ema_decay": 0.999}
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class CouplingSettings:
     """
 
     scale: int = 2
-    channels: int = 64
+    channels: int = 32
     width: int = 32
-    blocks: int = 5
+    blocks: int = 10
     crop: int = 32
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class CouplingSettings:
 class ResidualSettings(CouplingSettings):
     """The settings of `residual_upscaler` and of its training."""
 
-    blocks: int = 4
+    blocks: int = 8
 
 
 def build_coupling(settings: CouplingSettings) -> Upscaler:

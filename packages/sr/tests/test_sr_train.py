@@ -1,0 +1,208 @@
+"""``nflows sr train``: a run that beats bicubic, is resumed as if never killed, and is taken by other commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from made_up_pictures import made_up_picture, save_pictures
+from nflows_core.runtime.tensors import CheckpointError
+from nflows_core.testing import call_command
+from nflows_core.training import EngineConfig, StepMetrics
+from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
+from nflows_sr.cli import sr
+from nflows_sr.degradations import imresize
+from nflows_sr.engines import EngineSettings, load_engine, resolve
+from nflows_sr.training import RECIPES, is_run, load_model, read_run, resume, train
+from nflows_sr.training.recipes import find_recipe
+
+SMALL = "channels=8,width=8,blocks=1,crop=12"
+SHORT = EngineConfig(epochs=2, batch_size=4, checkpoint_steps=3, ema_decay=0.9)
+SETTINGS = {"channels": 4, "width": 4, "blocks": 1, "crop": 12}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pictures(tmp_path_factory.mktemp("pictures"), 16)
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the command line, ended by itself."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = (
+        "--epochs",
+        20,
+        "--batch-size",
+        4,
+        "--learning-rate",
+        0.02,
+        "--warmup-steps",
+        10,
+        "--ema-decay",
+        0.98,
+        "--seed",
+        1,
+    )
+    assert call_command(sr, "train", data, "-o", folder, "--model", f"coupling:{SMALL}", *options) == 0
+    return folder
+
+
+def decibels(picture: torch.Tensor, reference: torch.Tensor) -> float:
+    return -10 * float((picture.clamp(0, 1) - reference).square().mean().log10())
+
+
+def test_a_short_training_beats_bicubic_on_pictures_it_never_saw(run: Path) -> None:
+    before, *_, after = (value for _, value in read_curve(run / TEST_METRICS_FILE, "psnr"))
+    assert after > before + 0.5
+    grey = made_up_picture(99)[:, :, :1]
+    large, small = (torch.from_numpy(pixels).permute(2, 0, 1) / 255 for pixels in (grey, imresize(grey, 1 / 2)))
+    learned, bicubic = (load_engine(resolve(EngineSettings(str(model), device="cpu"))) for model in (run, "bicubic"))
+    assert decibels(learned(small), large) > decibels(bicubic(small), large) + 0.5
+
+
+def test_the_report_has_what_the_last_test_gave(run: Path) -> None:
+    report = json.loads((run / "report.json").read_text())
+    assert report["test_psnr"] == read_curve(run / TEST_METRICS_FILE, "psnr")[-1][1]
+    assert report["train_pictures"] + report["test_pictures"] == 16
+    assert report["parameters"] == sum(value.numel() for value in load_model(run, read_run(run)).parameters())
+    assert "psnr of the test pictures" in (run / "report.html").read_text()
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    def interrupt(metrics: StepMetrics, total: int) -> None:
+        if metrics.step == total // 2 + 1:
+            raise KeyboardInterrupt
+
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    train(data, whole, "coupling", SETTINGS, SHORT)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, halved, "coupling", SETTINGS, SHORT, progress=interrupt)
+    assert not (halved / "model.safetensors").exists()
+    load_model(halved, read_run(halved))  # by its checkpoint
+    resume(halved)
+    for name in ("model.safetensors", TEST_METRICS_FILE):
+        assert (halved / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize("scale", [3, 4])
+def test_another_scale_begins_with_all_but_the_last_layer(run: Path, data: Path, tmp_path: Path, scale: int) -> None:
+    settings = {"channels": 8, "width": 8, "blocks": 1, "crop": 8, "scale": scale}
+    config = EngineConfig(epochs=1, batch_size=8, learning_rate=1e-9)
+    started = train(data, tmp_path / "x", "coupling", settings, config, start=run).state_dict()
+    for name, value in load_model(run, read_run(run)).state_dict().items():
+        if name.startswith("tail."):
+            assert started[name].shape != value.shape
+        else:
+            torch.testing.assert_close(started[name], value, atol=1e-6, rtol=0)
+
+
+def test_a_model_without_common_weights_is_no_start(run: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"`start`: .* has no weights of the names and shapes of this model"):
+        train(
+            data,
+            tmp_path / "x",
+            "coupling",
+            {"channels": 6, "width": 5, "blocks": 1, "crop": 12, "scale": 3},
+            SHORT,
+            start=run,
+        )
+
+
+def test_a_run_is_known_and_built_again(run: Path, tmp_path: Path) -> None:
+    assert is_run(run)
+    assert not is_run(tmp_path)
+    stored = read_run(run)
+    assert stored.model == "coupling"
+    assert stored.settings == {"scale": 2, "channels": 8, "width": 8, "blocks": 1, "crop": 12}
+    assert (stored.training.epochs, stored.training.warmup_steps) == (20, 10)
+
+
+def test_test_pictures_may_be_a_folder_of_their_own(data: Path, tmp_path: Path) -> None:
+    save_pictures(tmp_path / "test", 2, first_seed=50)
+    train(data, tmp_path / "run", "residual", SETTINGS, SHORT, test=tmp_path / "test")
+    assert {part: one.images for part, one in read_run(tmp_path / "run").fingerprint.items()} == {
+        "train": 16,
+        "test": 2,
+    }
+
+
+def test_other_pictures_are_not_gone_on_with(data: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "pictures"
+    shutil.copytree(data, copied)
+    train(copied, tmp_path / "run", "coupling", SETTINGS, SHORT)
+    save_pictures(copied, 1, first_seed=77)
+    with pytest.raises(ValueError, match=r"is not what .*run was trained on: its (train|test) pictures are"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_is_not_begun_over_another(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_command(sr, "train", data, "-o", run) == 2
+    assert "a run is there; resume it, overwrite it or choose another folder" in capsys.readouterr().err
+    (tmp_path / "mine.txt").write_text("mine")
+    assert call_command(sr, "train", data, "-o", tmp_path) == 2
+    assert "no nflows command made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "couplng"), "there is no recipe 'couplng'; there are coupling, residual"),
+        (("--model", "coupling:bloks=3"), "there is no setting 'bloks'; there are scale, channels"),
+        (("--model", "coupling:blocks=many"), "`blocks`: expected a whole number, got 'many'"),
+        (("--model", "coupling:blocks=0"), "`blocks`: expected a number above 0, got 0"),
+        (("--model", "coupling:crop=90"), "no picture is as large as a crop of 90 pixels at scale 2"),
+        (("--model", "coupling:crop=8", "--batch-size", 10_000), "do not fill one update of 10000"),
+        (("--start", "nowhere"), "nowhere is no run folder"),
+        (("--test", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_wrong_option_is_told(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[object, ...], message: str
+) -> None:
+    assert call_command(sr, "train", data, "-o", tmp_path / "run", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_keeps_its_settings(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_command(sr, "train", data, "-o", run, "--resume", "--model", "coupling:blocks=3") == 2
+    assert "--blocks is 3, but the run to resume has 1; leave the option out" in capsys.readouterr().err
+
+
+def test_a_run_among_its_pictures_is_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_command(sr, "train", data, "-o", data / "run") == 2
+    assert "lies in the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "other"}, "there is no recipe 'other'"),
+        ({"model": 3}, "model must be a word"),
+        ({"settings": []}, "settings must have names with values"),
+        ({"settings": {"blocks": 3}}, "holds the weights of another model"),
+        ({"training": {"epochs": 0}}, "epochs must be at least 1"),
+        ({"fingerprint": {"train": {}}}, "fingerprint must have"),
+        ({"kind": "another"}, "its kind is not 'super-resolution run'"),
+    ],
+)
+def test_a_broken_configuration_is_told(run: Path, tmp_path: Path, change: dict[str, object], message: str) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    config = json.loads((run / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises((ValueError, CheckpointError), match=message):
+        load_model(broken, read_run(broken))
+
+
+def test_every_recipe_builds_what_its_defaults_say() -> None:
+    for name in RECIPES:
+        recipe = find_recipe(name)
+        assert all(value.isfinite().all() for value in recipe.build(recipe.configured({})).parameters())
