@@ -31,7 +31,6 @@ class LumaEngine(Engine):
         settings: The device and the precision.
     """
 
-    tile = 256
     network: Upscaler
 
     def __init__(self, network: Upscaler, settings: EngineSettings) -> None:
