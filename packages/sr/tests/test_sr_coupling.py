@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nflows_core.bijections import ConditionalAffine
 from nflows_sr.networks.coupling import Coupling
 
 
@@ -31,6 +32,12 @@ def test_logdet_is_that_of_the_jacobian() -> None:
 def test_halves_change_their_places() -> None:
     x = torch.randn(1, 4, 2, 3, dtype=torch.float64)
     assert torch.equal(coupling()(x)[0][:, 2:], x[:, :2])
+
+
+def test_it_is_the_affine_coupling_of_flows_but_for_the_places() -> None:
+    x, layer = torch.randn(2, 4, 5, 3, dtype=torch.float64), coupling()
+    z, logdet = ConditionalAffine((4, 5, 3), 2, layer.network)(x)
+    torch.testing.assert_close(layer(x), (z.roll(2, 1), logdet))
 
 
 def test_an_odd_number_of_channels_has_no_halves() -> None:

