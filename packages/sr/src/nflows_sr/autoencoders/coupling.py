@@ -114,6 +114,7 @@ class CouplingBlock(nn.Module):
 
     def __init__(self, channels: int, changes_first: bool, groups: int) -> None:
         super().__init__()
+        self.in_channels = self.out_channels = channels
         self.coupling = HalfCoupling(channels, changes_first, groups)
 
     def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:

@@ -63,3 +63,18 @@ class Reconstructor(nn.Module):
                 f"this autoencoder takes pictures (B, {channels}, H, W) whose height and width are multiples of "
                 f"{self.factor}, got {tuple(x.shape)}; crop or pad them"
             )
+
+
+def draw_latent(autoencoder: Any, moments: Tensor) -> Tensor:
+    """The latent of what an encoder gives: drawn from a Gaussian, or the nearest codes.
+
+    Arguments:
+        autoencoder: As `build_autoencoder` makes it.
+        moments: What its ``quant_conv`` gives: means and log-variances, or what lies near to codes.
+    """
+    if hasattr(autoencoder, "quantize"):
+        codes: Tensor = autoencoder.quantize(moments)[0]
+        return codes
+    from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+
+    return DiagonalGaussianDistribution(moments).sample()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_sr.cli.bench import bench
 from nflows_sr.cli.degrade import degrade
 from nflows_sr.cli.evaluate import evaluate
 from nflows_sr.cli.train import train
@@ -16,5 +17,5 @@ def sr() -> None:
     """Super-resolution: pictures enlarged, and where the enlargement is a guess."""
 
 
-for command in (upscale, degrade, evaluate, train):
+for command in (upscale, evaluate, degrade, train, bench):
     sr.add_command(command)

@@ -1,0 +1,52 @@
+"""What autoencoders cost, and the command that compares them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from nflows_core.cli import nflows
+from nflows_core.runtime.cli import run
+from nflows_core.runtime.errors import ExitCode
+from nflows_sr.autoencoders import SHAPES, Shape, build_autoencoder
+from nflows_sr.evaluation.autoencoder_costs import compare_costs, count_flops
+
+TINY = Shape(coupled=False, widths=(8, 16), layers=1, groups=4)
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("size", [256, 512])
+def test_the_encoder_of_couplings_has_two_thirds_of_the_operations_and_the_decoder_three_quarters(size: int) -> None:
+    affine, ours = (count_flops(SHAPES[name], size) for name in ("affine-ae", "ae-kl"))
+    assert affine["encode"] / ours["encode"] == pytest.approx(0.65, abs=0.01)
+    assert affine["decode"] / ours["decode"] == pytest.approx(0.75, abs=0.01)
+
+
+def test_operations_counted_without_computing_are_those_of_the_computation() -> None:
+    autoencoder = build_autoencoder(TINY)
+    # Torch does not count the fused attention of a CPU.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        autoencoder.quant_conv(autoencoder.encoder(torch.zeros(1, 3, 16, 16)))
+    assert count_flops(TINY, 16)["encode"] == counter.get_total_flops()
+
+
+def test_costs_are_ratios_to_the_first() -> None:
+    done: list[str] = []
+    first, second = compare_costs({"small": TINY, "large": Shape(False, (16, 32), 1, 4)}, 16, 2, CPU, done.append)
+    assert [row["model"] for row in (first, second)] == ["small", "large"]
+    assert {value for name, value in first.items() if name.endswith("ratio")} == {1}
+    assert second["encode_flop_ratio"] == second["encode_gigaflops"] / first["encode_gigaflops"] > 3
+    assert min(first["peak_megabytes"], second["peak_megabytes"]) >= 0
+    assert len(done) == 2 + 3
+
+
+def test_a_picture_that_does_not_divide_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(nflows, ["sr", "bench", "--size", "100"]) == ExitCode.USAGE
+    assert "--size: expected a multiple of 8, got 100" in capsys.readouterr().err
+
+
+def test_an_unknown_autoencoder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(nflows, ["sr", "bench", "--model", "glow"]) == ExitCode.USAGE
+    assert "'glow' is not one of 'affine-ae', 'ae-kl'" in capsys.readouterr().err
