@@ -251,6 +251,22 @@ def test_inverse_is_exact_for_any_shape(kind: type[Bijection], channels: int, si
     close(bijection(bijection.inverse(z))[0], z)
 
 
+OF_NO_SIZE = ("actnorm", "conv1x1", "coupling-map", "additive-coupling-context", "split-map", "context-affine-map")
+
+
+@pytest.mark.parametrize("name", OF_NO_SIZE)
+def test_layers_of_no_size_take_every_size_if_they_are_let(name: str) -> None:
+    bijection, x, _, context = perturbed(CASES[name])
+    one = None if context is None else context[:1]
+    chain = Composition([bijection])
+    chain.has_fixed_size = bijection.has_fixed_size = False
+    other = torch.randn(1, bijection.shape[0], 2, 3, dtype=torch.float64)
+    close(chain(x, context)[0], bijection(x, context)[0])
+    close(chain.inverse(chain(other, one)[0], one), other)
+    jacobian = torch.autograd.functional.jacobian(lambda x: chain(x, one)[0], other).reshape([other.numel()] * 2)
+    close(chain(other, one)[1][0], torch.linalg.slogdet(jacobian).logabsdet)
+
+
 @pytest.mark.parametrize("kind", [*SQUARE, Squeeze])
 def test_a_shape_may_be_a_list_but_nothing_else_than_three_sizes(kind: type[Bijection]) -> None:
     bijection = kind([4, 2, 6])  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ class ActNorm(Bijection):
         return super().initialize(x, context)
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        logdet = self.shape[1] * self.shape[2] * self.log_scale.sum()
+        logdet = x.shape[2] * x.shape[3] * self.log_scale.sum()
         return (x + self.loc) * self.log_scale.exp(), logdet.expand(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:

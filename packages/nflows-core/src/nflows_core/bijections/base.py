@@ -52,7 +52,11 @@ class Bijection(nn.Module):
     is_exact: bool = True
     """Whether ``inverse`` undoes ``forward`` up to rounding; a baseline may be approximate."""
     has_fixed_size: bool = True
-    """Whether images must have the height and width of ``shape``; a subclass that works on any size may say no."""
+    """Whether images must have the height and width of ``shape``.
+
+    A subclass that works on any size may say no, and so may whoever builds a chain of layers whose parameters are of no
+    size: `ActNorm`, `Conv1x1`, couplings, `Split` and `ContextAffine`, and the `Composition` itself.
+    """
 
     def __init__(self, shape: Shape, output_shape: Shape | None = None) -> None:
         super().__init__()

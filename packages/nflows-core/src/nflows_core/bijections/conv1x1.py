@@ -38,7 +38,7 @@ class Conv1x1(Bijection):
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         lower, upper = self._triangles()
-        logdet = self.shape[1] * self.shape[2] * self.factors.diagonal().sum()
+        logdet = x.shape[2] * x.shape[3] * self.factors.diagonal().sum()
         return _mix(x, self.permutation, lower, upper), logdet.expand(x.shape[0])
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
