@@ -282,7 +282,7 @@ def test_a_pipe_among_the_inputs_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "in" / "d.txt").symlink_to(os.devnull)
     result = run_batch(plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}), shout)
     assert [outcome.status for outcome in result.outcomes] == ["done", "failed", "done", "failed"]
-    assert "b.txt: is a folder, a device or a pipe" in str(result.outcomes[1].error)
+    assert str(result.outcomes[1].error).startswith("is a folder, a device or a pipe")
 
 
 def test_no_memory_is_said_in_words(tmp_path: Path) -> None:

@@ -70,4 +70,6 @@ def attempt(process: Process, job: Job) -> Outcome:
 def failure(job: Job, error: BaseException, seconds: float = 0.0) -> Outcome:
     """The outcome of a job that ended with an error."""
     trace = "".join(traceback.format_exception(error))
-    return Outcome(job, Status.FAILED, seconds, error=explain(error)[0], traceback=trace)
+    # The outcome names the input anyway, and on a cluster by another path.
+    reason = explain(error)[0].removeprefix(f"{job.source}: ")
+    return Outcome(job, Status.FAILED, seconds, error=reason, traceback=trace)

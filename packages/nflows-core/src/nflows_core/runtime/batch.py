@@ -152,5 +152,5 @@ def _told(outcome: Outcome) -> str:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Why a job failed, in one line, without the name of its input."""
-    return " ".join((outcome.error or "").split()).removeprefix(f"{outcome.job.source}: ")
+    """Why a job failed, in one line."""
+    return " ".join((outcome.error or "").split())

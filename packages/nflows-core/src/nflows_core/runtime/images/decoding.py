@@ -116,7 +116,7 @@ def _pixels_only(file: IO[bytes]) -> IO[bytes]:
     The further pictures of an MPO, which are previews, or what the other eye sees, are among that.
     """
     if is_png(file):
-        return io.BytesIO(png_pixels(file))
+        return png_pixels(file)
     if not is_jpeg(file):
         return file
     spans = list(jpeg_pixels(file))

@@ -58,8 +58,8 @@ def read_deep(file: IO[bytes]) -> NDArray[np.uint16]:
     codecs = import_imagecodecs()
     file.seek(16)
     width, height = struct.unpack(">II", file.read(8))
-    data = pixels_only(file)
-    check_bytes(width, height, len(data))
+    data = pixels_only(file).getbuffer()
+    check_bytes(width, height, data.nbytes)
     pixels: NDArray[np.uint16] = codecs.png_decode(data)
     if pixels.dtype != np.uint16:
         raise PictureError("16 bits a sample of a kind that is not read; convert it first")

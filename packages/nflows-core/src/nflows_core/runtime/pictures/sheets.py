@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_core.runtime.page import Sheet
 from nflows_core.runtime.pictures.thumbnails import as_png, detail, thumbnail
 
+Shown = NDArray[np.uint8]
+Place = tuple[float, float]
 _SIDE = 160
 _BLOCK = 8
 """The side of the parts of a thumbnail that are compared for their detail."""
@@ -60,10 +61,11 @@ def spread(values: Sequence[float | None], most: int) -> list[int]:
 
 def _row(before: Path, after: Path) -> list[bytes | str]:
     try:
-        with PictureFile(before) as old, PictureFile(after) as new:
-            return [as_png(pixels) for pixels in _views(old, new)]
+        whole_after, part_after, place, size = _after(after)
+        whole_before, part_before = _before(before, place, size, part_after.shape)
     except (PictureError, OSError) as error:
         return [f"cannot be shown: {error}", "", "", ""]
+    return [as_png(pixels) for pixels in (whole_before, whole_after, part_before, part_after)]
 
 
 def _shown(path: Path) -> list[bytes | str]:
@@ -74,17 +76,24 @@ def _shown(path: Path) -> list[bytes | str]:
         return [f"cannot be shown: {error}"]
 
 
-def _views(old: PictureFile, new: PictureFile) -> list[NDArray[np.uint8]]:
-    whole = thumbnail(old, _SIDE)
-    place = _busiest(whole)
-    after = detail(new, place, (_SIDE, _SIDE))
-    height, width = after.shape[:2]
-    sides = max(1, round(height * old.shape[0] / new.shape[0])), max(1, round(width * old.shape[1] / new.shape[1]))
-    before = Image.fromarray(detail(old, place, sides)).resize((width, height), Image.Resampling.NEAREST)
-    return [whole, thumbnail(new, _SIDE), np.asarray(before), after]
+def _after(path: Path) -> tuple[Shown, Shown, Place, tuple[int, ...]]:
+    """The whole, the part where there is most to see, the place of that, and the shape of the picture."""
+    with PictureFile(path) as picture:
+        whole = thumbnail(picture, _SIDE)
+        place = _busiest(whole)
+        return whole, detail(picture, place, (_SIDE, _SIDE)), place, picture.shape
 
 
-def _busiest(pixels: NDArray[Any]) -> tuple[float, float]:
+def _before(path: Path, place: Place, new: tuple[int, ...], part: tuple[int, ...]) -> tuple[Shown, Shown]:
+    """The whole, and the part that became one of the shape ``part`` in a picture of the shape ``new``."""
+    with PictureFile(path) as picture:
+        height, width = (max(1, round(part[axis] * picture.shape[axis] / new[axis])) for axis in (0, 1))
+        small = Image.fromarray(detail(picture, place, (height, width)))
+        resized = small.resize((part[1], part[0]), Image.Resampling.NEAREST)
+        return thumbnail(picture, _SIDE), np.asarray(resized)
+
+
+def _busiest(pixels: Shown) -> Place:
     """The middle of the part that varies most, in shares of the height and the width."""
     height, width = (max(1, length // _BLOCK) for length in pixels.shape[:2])
     grey = pixels.mean(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -45,17 +46,18 @@ def data_of(file: IO[bytes], chunk: Chunk) -> bytes:
     return file.read(chunk.size)
 
 
-def pixels_only(file: IO[bytes]) -> bytes:
+def pixels_only(file: IO[bytes]) -> io.BytesIO:
     """The file without what speaks of its pixels, for decoders that would choke on it.
 
     Bytes follow each other as they stand: chunks that are cut short, or whose checksums are wrong, stay so.
     """
-    parts = [SIGNATURE]
+    pixels = io.BytesIO()
+    pixels.write(SIGNATURE)
     for chunk in read_chunks(file):
         if chunk.kind in PIXELS:
             file.seek(chunk.start - 8)
-            parts.append(file.read(chunk.size + 12))
-    return b"".join(parts)
+            pixels.write(file.read(chunk.size + 12))
+    return pixels
 
 
 def pack_chunk(kind: bytes, data: bytes) -> bytes:
