@@ -18,10 +18,12 @@ from nflows_core.testing import call_command
 from nflows_sr.cli import sr
 from nflows_sr.degradations import imresize
 from nflows_sr.engines import Bicubic, EngineSettings, NetworkEngine
-from nflows_sr.evaluation import find_sets, published, read_pair
+from nflows_sr.evaluation import find_sets, published, read_pair, score
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
+from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
+from nflows_sr.upscaling import tiling_of
 
 Run = Callable[..., dict[str, Any]]
 
@@ -247,3 +249,35 @@ def test_bicubic_stands_beside_published_figures(data_folder: Path, tmp_path: Pa
         ours, theirs = (row for row in bicubic if row["scale"] == scale)
         assert ours["Set5_psnr_db"] == pytest.approx(theirs["Set5_psnr_db"], abs=0.03)
         assert ours["Set14_psnr_db"] == pytest.approx(theirs["Set14_psnr_db"], abs=0.02)
+
+
+class _Features(nn.Module):
+    """A layer that is the picture, and one that is its negative."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x, -x]
+
+
+def test_lpips_is_that_of_the_colours_within_the_border(folder: Path) -> None:
+    judge = PerceptualDistance(_Features(), [torch.ones(3), torch.ones(3)])
+    for name, channels in (("a", 3), ("b", 1)):
+        pair = read_pair(folder / "Set5" / "HR" / f"{name}.png", 2)
+        result, made = score(pair, Bicubic(2), tiling_of(Bicubic(2)), 0, judge)
+        x, y = (
+            2 * torch.from_numpy(one[2:-2, 2:-2] / 255.0).permute(2, 0, 1).expand(3, -1, -1) - 1
+            for one in (made, pair.large)
+        )
+        assert made.shape[2] == channels
+        expected = 2 * (torch.nn.functional.normalize(x, dim=0) - torch.nn.functional.normalize(y, dim=0)) ** 2
+        assert result.lpips == pytest.approx(expected.sum(0).mean().item(), rel=1e-4)
+
+
+def test_missing_weights_of_lpips_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NFLOWS_OFFLINE", "1")
+    monkeypatch.setenv("NFLOWS_CACHE", str(folder / "cache"))
+    monkeypatch.delenv("NFLOWS_MODELS", raising=False)
+    assert call_command(sr, "eval", folder / "Set5", "-o", folder / "out", "--lpips") == 3
+    assert "vgg16-397923af.pth" in capsys.readouterr().err
+    assert not (folder / "out").exists()

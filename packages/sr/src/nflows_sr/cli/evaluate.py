@@ -15,7 +15,7 @@ from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 
-_DIGITS = {"_db": 2, "ssim": 4}
+_DIGITS = {"_db": 2, "ssim": 4, "lpips": 4}
 
 
 class Scales(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
@@ -58,6 +58,7 @@ class Scales(click.ParamType):  # type: ignore[type-arg]  # generic in recent ve
 )
 @click.option("--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one.")
 @click.option("--fp32", is_flag=True, help="On a GPU too, which else computes in float16 where that is safe.")
+@click.option("--lpips", is_flag=True, help="Measure how alike pictures look too; its weights are downloaded once.")
 @seed_option
 @json_option
 def evaluate(
@@ -68,6 +69,7 @@ def evaluate(
     small_folder: Path | None,
     device: str,
     fp32: bool,
+    lpips: bool,
     seed: int,
 ) -> ExitCode:
     """Measure models on ORIGINALS: each folder is a set, made smaller, enlarged and compared with itself.
@@ -81,7 +83,7 @@ def evaluate(
 
     refuse_foreign(folder, KIND, RESULTS)
     settings = {name: resolve(EngineSettings(name, None, device, fp32)) for name in models}
-    question = Question(find_sets(inputs), settings, scales, small_folder, seed)
+    question = Question(find_sets(inputs), settings, scales, small_folder, seed, lpips)
     with progress("pictures", question.steps) as advance:
         answer = compare(question, advance)
     report = write_evaluation(question, answer, folder)

@@ -12,6 +12,7 @@ from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
 from nflows_sr.evaluation.measuring import Score, score
 from nflows_sr.evaluation.pairs import Pair, read_pair
+from nflows_sr.losses import PerceptualDistance, build_perceptual
 from nflows_sr.upscaling import tiling_of
 
 SMALL, ORIGINAL = "small", "original"
@@ -29,6 +30,7 @@ class Question:
         scales: The scales; of each model its own, or 2, if there are none.
         small_folder: The folder of the small pictures; see `read_pair`.
         seed: The seed of engines that draw.
+        with_lpips: Whether the perceptual distance is measured too.
     """
 
     sets: Mapping[str, Sequence[Path]]
@@ -36,6 +38,7 @@ class Question:
     scales: Sequence[int] = ()
     small_folder: Path | None = None
     seed: int = 0
+    with_lpips: bool = False
 
     @property
     def runs(self) -> list[tuple[str, EngineSettings]]:
@@ -108,24 +111,28 @@ def compare(question: Question, advance: Callable[[str], None]) -> Answer:
 
     Raises:
         ValueError: A model cannot be loaded, or has another scale.
+        CommandError: The weights of LPIPS are missing; exit code 3.
     """
     answer = Answer()
+    judge = build_perceptual("vgg") if question.with_lpips else None
     for _, settings in question.runs:
         load_engine(settings)  # what is wrong with the last model need not wait for the first
     for model, settings in question.runs:
         engine = load_engine(settings)
         answer.costs[model, engine.scale] = (parameters(engine), multiply_adds(engine))
-        for words in _run(question, model, engine, answer):
+        for words in _run(question, model, engine, judge, answer):
             advance(words)
     return answer
 
 
-def _run(question: Question, model: str, engine: Engine, answer: Answer) -> Iterator[str]:
+def _run(
+    question: Question, model: str, engine: Engine, judge: PerceptualDistance | None, answer: Answer
+) -> Iterator[str]:
     tiling, scale = tiling_of(engine), engine.scale
     for name, path in question.pictures:
         try:
             pair = read_pair(path, scale, question.small_folder)
-            result, pixels = score(pair, engine, tiling, question.seed)
+            result, pixels = score(pair, engine, tiling, question.seed, judge)
         except (ValueError, FloatingPointError, OSError) as error:
             answer.failures[path, scale] = str(error)
             yield f"{path.name}: {error}"

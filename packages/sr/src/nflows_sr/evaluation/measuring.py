@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 
 from nflows_core.runtime.images import Picture
-from nflows_core.runtime.pictures.samples import to_pixels
+from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.runtime.tiles import Tiling
 from nflows_sr.degradations import Pixels
 from nflows_sr.engines import Engine
 from nflows_sr.evaluation.pairs import Pair
+from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
 from nflows_sr.upscaling import enlarged
 
@@ -25,12 +26,14 @@ class Score:
     Arguments:
         psnr_db: The peak signal-to-noise ratio of the luma, in decibels; nothing where both are equal.
         ssim: The structural similarity of the luma.
+        lpips: The learned perceptual distance of the colours; nothing where it was not asked for.
         seconds: The time that the engine took.
         megapixels_per_second: The pixels of the enlarged picture that it made in a second.
     """
 
     psnr_db: float | None
     ssim: float
+    lpips: float | None
     seconds: float
     megapixels_per_second: float
 
@@ -54,10 +57,19 @@ class _InMemory:
         return self.pixels[top:bottom]
 
 
-def score(pair: Pair, engine: Engine, tiling: Tiling, seed: int) -> tuple[Score, Pixels]:
+def score(
+    pair: Pair, engine: Engine, tiling: Tiling, seed: int, judge: PerceptualDistance | None = None
+) -> tuple[Score, Pixels]:
     """What an engine makes of the small picture, as a file of its depth would hold it, beside the original.
 
     As many pixels as the scale are left out at each side.
+
+    Arguments:
+        pair: The small picture and the original.
+        engine: The engine.
+        tiling: The tiles that it is given.
+        seed: The seed of what it draws.
+        judge: What tells the perceptual distance.
 
     Returns:
         The score and the enlarged picture.
@@ -68,14 +80,25 @@ def score(pair: Pair, engine: Engine, tiling: Tiling, seed: int) -> tuple[Score,
     start = time.perf_counter()
     pixels = enlarge(pair.small, engine, tiling, seed)
     seconds = time.perf_counter() - start
+    border = engine.scale
     image, original = luma(pixels), luma(pair.large)
-    ratio = psnr(image, original, engine.scale)
-    similarity = ssim(image, original, engine.scale)
+    ratio = psnr(image, original, border)
+    similarity = ssim(image, original, border)
+    distance = None if judge is None else _distance(judge, pixels, pair.large, border)
     speed = image.size / 1e6 / seconds
-    return Score(ratio if math.isfinite(ratio) else None, similarity, seconds, speed), pixels
+    return Score(ratio if math.isfinite(ratio) else None, similarity, distance, seconds, speed), pixels
 
 
 def enlarge(pixels: Pixels, engine: Engine, tiling: Tiling, seed: int) -> Pixels:
     """Pixels enlarged tile by tile, rounded to their own depth."""
     strips = list(enlarged(_InMemory(pixels), engine, tiling, seed))
     return to_pixels(torch.cat(strips, 1), pixels.dtype)
+
+
+@torch.no_grad()
+def _distance(judge: PerceptualDistance, pixels: Pixels, original: Pixels, border: int) -> float:
+    """The perceptual distance within the border, grey as three equal channels, on the scale that judges take."""
+    x, y = (
+        2 * to_tensor(one[border:-border, border:-border]).expand(3, -1, -1)[None] - 1 for one in (pixels, original)
+    )
+    return float(judge(x, y))

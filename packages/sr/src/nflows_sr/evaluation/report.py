@@ -27,6 +27,7 @@ BORDER = "as many pixels on each side as the scale"
 _READINGS = {
     "intervals": "95 %, by Student's t over the pictures",
     "gain_db": "over the first model, picture by picture",
+    "lpips": "of the colours within the border, by VGG16, version 0.1: less is nearer",
     "multiply_adds": "10⁹ for a result of 1280 x 720",
 }
 
@@ -105,18 +106,19 @@ def _first(answer: Answer, group: Sequence[Measured], question: Question) -> dic
 
 
 def _mean_row(group: Sequence[Measured], first: dict[Path, Measured]) -> dict[str, Any]:
-    psnr = [one.score.psnr_db for one in group if one.score.psnr_db is not None]
-    seconds = math.fsum(one.score.seconds for one in group)
-    pixels = math.fsum(one.score.megapixels_per_second * one.score.seconds for one in group)
+    scores = [one.score for one in group]
+    megapixels = math.fsum(one.megapixels_per_second * one.seconds for one in scores)
+    lpips = [one.lpips for one in scores if one.lpips is not None]
     return {
         "set": group[0].set,
         "scale": group[0].scale,
         "model": group[0].model,
         "pictures": len(group),
-        **_mean("psnr_db", psnr),
-        **_mean("ssim", [one.score.ssim for one in group]),
+        **_mean("psnr_db", [one.psnr_db for one in scores if one.psnr_db is not None]),
+        **_mean("ssim", [one.ssim for one in scores]),
+        **(_mean("lpips", lpips) if lpips else {}),
         **_mean("gain_db", _gains(group, first)),
-        "megapixels_per_second": pixels / seconds,
+        "megapixels_per_second": megapixels / math.fsum(one.seconds for one in scores),
     }
 
 
@@ -172,6 +174,7 @@ def _picture_row(one: Measured) -> dict[str, Any]:
         "model": one.model,
         "psnr_db": one.score.psnr_db,
         "ssim": one.score.ssim,
+        **({} if one.score.lpips is None else {"lpips": one.score.lpips}),
         "seconds": one.score.seconds,
         "rows_cut_off": one.cut_off[0],
         "columns_cut_off": one.cut_off[1],
