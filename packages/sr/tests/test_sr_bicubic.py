@@ -98,6 +98,13 @@ def test_gradient_is_that_of_the_differences(to: float | tuple[int, int]) -> Non
     assert torch.autograd.gradcheck(lambda y: resize_bicubic(y, to), x)
 
 
+def test_mixed_precision_changes_nothing() -> None:
+    x = torch.rand(1, 3, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = resize_bicubic(x, 1 / 2)
+    assert torch.equal(mixed, resize_bicubic(x, 1 / 2))
+
+
 def test_a_straight_line_is_kept_inside() -> None:
     """Keys' kernel reproduces what is of first degree, away from the mirrored border."""
     ramp = torch.arange(64, dtype=torch.float64).expand(64, 64)

@@ -69,16 +69,20 @@ def resize_bicubic(x: Tensor, to: float | tuple[int, int]) -> Tensor:
     """
     if not x.is_floating_point() or x.ndim < 2:
         raise ValueError(f"`x`: expected images (..., H, W) of floating type, got {x.dtype} {tuple(x.shape)}")
-    for axis, target, factor in _plan((x.shape[-2], x.shape[-1]), to):
-        bands = [
-            (first, last, torch.from_numpy(weights).to(x))
-            for first, last, weights in _bands(x.shape[axis - 2], target, factor)
-        ]
-        if axis == 0:
-            x = torch.cat([weights @ x[..., first:last, :] for first, last, weights in bands], -2)
-        else:
-            x = torch.cat([x[..., first:last] @ weights.T for first, last, weights in bands], -1)
+    # Mixed precision would round the weights, and pixels, to half of their digits.
+    with torch.autocast(x.device.type, enabled=False):
+        for axis, target, factor in _plan((x.shape[-2], x.shape[-1]), to):
+            x = _resized(x, axis - 2, target, factor)
     return x
+
+
+def _resized(x: Tensor, axis: int, target: int, factor: float) -> Tensor:
+    parts = []
+    for first, last, weights in _bands(x.shape[axis], target, factor):
+        matrix = torch.from_numpy(weights).to(x.dtype).to(x.device)
+        part = x.narrow(axis, first, last - first)
+        parts.append(matrix @ part if axis == -2 else part @ matrix.T)
+    return torch.cat(parts, axis)
 
 
 def _resized_rows(pixels: Pixels, target: int, factor: float) -> Pixels:
