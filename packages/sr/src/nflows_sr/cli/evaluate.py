@@ -40,7 +40,7 @@ class Scales(click.ParamType):  # type: ignore[type-arg]  # generic in recent ve
 @click.command("eval", cls=Command)
 @click.argument("inputs", metavar="ORIGINALS...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @output_folder_option
-@click.option("--scale", "scales", type=Scales(), default=(), help="As 2,3,4; by default each model's own, or 2.")
+@click.option("--scale", type=Scales(), default=(), help="As 2,3,4; by default each model's own, or 2.")
 @click.option(
     "--model",
     "models",
@@ -64,7 +64,7 @@ class Scales(click.ParamType):  # type: ignore[type-arg]  # generic in recent ve
 def evaluate(
     inputs: tuple[Path, ...],
     folder: Path,
-    scales: Sequence[int],
+    scale: Sequence[int],
     models: tuple[str, ...],
     small_folder: Path | None,
     device: str,
@@ -83,7 +83,7 @@ def evaluate(
 
     refuse_foreign(folder, KIND, RESULTS)
     settings = {name: resolve(EngineSettings(name, None, device, fp32)) for name in models}
-    question = Question(find_sets(inputs), settings, scales, small_folder, seed, lpips)
+    question = Question(find_sets(inputs), settings, scale, small_folder, seed, lpips)
     with progress("pictures", question.steps) as advance:
         answer = compare(question, advance)
     report = write_evaluation(question, answer, folder)

@@ -134,8 +134,9 @@ def _run(
             pair = read_pair(path, scale, question.small_folder)
             result, pixels = score(pair, engine, tiling, question.seed, judge)
         except (ValueError, FloatingPointError, OSError) as error:
-            answer.failures[path, scale] = str(error)
-            yield f"{path.name}: {error}"
+            why = str(error).removeprefix(str(path)).lstrip(": ")
+            answer.failures[path, scale] = why
+            yield f"{path.name}: {why}"
             continue
         answer.measured.append(Measured(name, path, scale, model, pair.cut_off, result))
         if question.is_shown(name, path):
