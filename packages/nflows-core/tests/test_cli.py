@@ -27,7 +27,7 @@ from nflows_core.cli import nflows
 from nflows_core.data import read_images
 from nflows_core.evaluation import image_grid
 from nflows_core.runs import experiment, load_run
-from nflows_core.runs.folder import RUN_FILES
+from nflows_core.runs.folder import KIND
 from nflows_core.runtime.tensors import read_tensors
 from nflows_core.testing import call_command, kill_at_call
 from nflows_core.training import StepMetrics
@@ -195,7 +195,7 @@ def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(trained: Path, tm
 def stranger(folder: Path) -> dict[str, str]:
     """A folder with files that are called as those of a run."""
     folder.mkdir()
-    for name in RUN_FILES:
+    for name in KIND.files:
         (folder / name).write_text("mine")
     return texts(folder)
 

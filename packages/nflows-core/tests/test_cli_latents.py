@@ -15,7 +15,7 @@ from nflows_core.cli import nflows
 from nflows_core.data import read_images
 from nflows_core.latents import save_directions, stored_directions
 from nflows_core.runs import load_run
-from nflows_core.runs.experiment import remove_run
+from nflows_core.runs.folder import KIND
 from nflows_core.testing import call_command
 
 TINY = ["--levels", "1", "--depth", "1", "--width", "4", "--epochs", "1", "--batch-size", "50"]
@@ -80,7 +80,7 @@ def test_edits_without_the_data_along_directions_kept_with_the_run(trained: Path
     assert call(*command, tmp_path / "kept.png") == 0
     assert (read(tmp_path / "kept.png") == read(tmp_path / "from-data.png")).all()
     assert stored_directions(run_folder).keys() == {"brightness", "contrast", "slant", "thickness", *"0123456789"}
-    remove_run(run_folder)
+    KIND.remove(run_folder)
     assert [file.name for file in run_folder.iterdir()] == ["config.json"]  # by which the folder is known as ours
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nflows_core.cli.options import MODEL_METAVAR, READING, DataSet, FolderPath, condition_option, reading_options
+from nflows_core.cli.trainings import epochs_shown, is_main_process, refuse_changed
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import seed_option
-from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
-    from nflows_core.models import ModelChoice
     from nflows_core.training import StepMetrics
-    from nflows_core.training.loop import Progress
 
 
 @click.command(cls=Command)
@@ -71,13 +66,13 @@ def train(data: str, folder: Path, model: str, resume: bool, overwrite: bool, **
         stored = read_run(folder)
         # Pictures may have moved, as the data may; their fingerprint says whether they are the same.
         kept = {**asdict(stored.reading), "condition_on": condition_on, **stored.arguments, **asdict(stored.training)}
-        _check_same_settings(choice, {"model": stored.model, **kept})
+        refuse_changed({"model": stored.model, **kept}, {"model": choice.model, **choice.arguments})
         name = stored.model
-        with _epochs(stored.training.epochs) as progress:
+        with epochs_shown(stored.training.epochs, _bits) as progress:
             experiment.resume(data, folder, condition_on=condition_on, progress=progress)
     else:
         name, config = choice.model, TrainingConfig(**options)
-        with _epochs(config.epochs) as progress:
+        with epochs_shown(config.epochs, _bits) as progress:
             experiment.train(
                 data,
                 folder,
@@ -99,49 +94,19 @@ def demo(folder: Path) -> None:
     """Train an Inverse-Flow on the embedded handwritten digits, in at most three minutes."""
     from nflows_core.runs import experiment
 
-    with _epochs(experiment.DEMO.epochs) as progress:
+    with epochs_shown(experiment.DEMO.epochs, _bits) as progress:
         experiment.train_demo(folder, progress=progress)
     _report(folder, "Inverse-Flow on handwritten digits")
 
 
-def _check_same_settings(choice: ModelChoice, stored: Mapping[str, Any]) -> None:
-    """A resumed run keeps its settings, so that one typed differently would be ignored."""
-    context = click.get_current_context()
-    source = click.core.ParameterSource.COMMANDLINE
-    typed = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is source}
-    if "model" in typed:
-        typed |= {"model": choice.model, **choice.arguments}
-    for name, value in typed.items():
-        if name in stored and stored[name] != value:
-            option = name.replace("_", "-")
-            raise CommandError(f"--{option} is {value}, but the run to resume has {stored[name]}; leave the option out")
-    if context.params["overwrite"]:
-        raise CommandError("--resume goes on with a run, --overwrite begins it again: give one of them")
-
-
-@contextmanager
-def _epochs(total: int) -> Iterator[Progress]:
-    """A bar of epochs on a terminal, a line for each elsewhere; of several processes, the main one shows it."""
-    shown = progress("epochs", total) if _is_main_process() else nullcontext(lambda message: None)
-    with shown as advance:
-
-        def update(metrics: StepMetrics, total_steps: int) -> None:
-            if metrics.step * total % total_steps == 0:
-                advance(f"{metrics.loss:.3f} bits per dimension, {metrics.seconds:.0f} s")
-
-        yield update
-
-
-def _is_main_process() -> bool:
-    from nflows_core.training.processes import processes
-
-    return bool(processes().is_main_process)
+def _bits(metrics: StepMetrics) -> str:
+    return f"{metrics.loss:.3f} bits per dimension"
 
 
 def _report(folder: Path, title: str) -> None:
     from nflows_core.runs.report import headlines, not_finite, report_run
 
-    if not _is_main_process():
+    if not is_main_process():
         return
     report = report_run(folder, title)
     echo(headlines(report))

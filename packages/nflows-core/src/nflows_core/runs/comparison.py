@@ -22,7 +22,8 @@ from nflows_core.flow import Flow
 from nflows_core.models import ModelChoice, argument_names
 from nflows_core.runs import experiment
 from nflows_core.runs.data import check_same
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, Run, load_on_device, read_run
+from nflows_core.runs.folder import Run, load_on_device, read_run
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runs.report import quality
 from nflows_core.runtime.curve import Curve, finite
 from nflows_core.runtime.ownership import claim_folder

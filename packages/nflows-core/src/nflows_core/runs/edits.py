@@ -16,7 +16,8 @@ from nflows_core.latents.stored import stored_directions
 from nflows_core.latents.strips import find_direction, save_edit, save_interpolation
 from nflows_core.latents.table import read_attributes
 from nflows_core.runs.data import read_own, refuse_inside
-from nflows_core.runs.folder import RunError, load_on_device, read_run
+from nflows_core.runs.folder import load_on_device, read_run
+from nflows_core.runs.kind import RunError
 
 
 def interpolate_pictures(

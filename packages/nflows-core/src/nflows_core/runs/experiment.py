@@ -17,10 +17,10 @@ from nflows_core.models import build, defaults
 from nflows_core.models.building import check_chosen
 from nflows_core.runs.conditioning import check_labelled, conditioned_on
 from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
-from nflows_core.runs.folder import CONFIG_FILE, RUN_FILES, Run, RunError, build_run, read_run, refuse_taken, save_run
+from nflows_core.runs.folder import KIND, Run, build_run, read_run, save_run
+from nflows_core.runs.kind import RunError
 from nflows_core.training import FlowLikelihood, Trainer, TrainingConfig
 from nflows_core.training.loop import Progress
-from nflows_core.training.processes import processes, raise_together
 
 DEMO = TrainingConfig(epochs=40, batch_size=50, learning_rate=3e-3, warmup_steps=100, ema_decay=0.99)
 DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
@@ -70,7 +70,7 @@ def train(
     """
     folder = Path(folder)
     refuse_inside(folder, data, *([] if condition_on is None else [condition_on]))
-    refuse_taken(folder, overwrite)
+    KIND.refuse_taken(folder, overwrite)
     check_chosen(arguments)
     condition_on = None if condition_on is None else str(Path(condition_on).absolute())
     reading = Reading(size, bits, splits, skip_others, condition_on)
@@ -100,7 +100,7 @@ def train(
     flow = build(run.model, run.arguments)
     trainer = Trainer(FlowLikelihood(flow, images, config, test), folder, progress)
     with trainer.holding_folder():
-        _begin_run(folder, run, overwrite)
+        KIND.begin(folder, overwrite, lambda: save_run(folder, run))
         flow = trainer.fit()
         save_run(folder, run, flow)
     return flow
@@ -130,7 +130,7 @@ def resume(data: str, folder: str | Path, *, condition_on: str | None = None, pr
         DataError: The data set is not that of the run.
     """
     folder = Path(folder)
-    refuse_taken(folder, overwrite=True)
+    KIND.refuse_taken(folder, overwrite=True)
     run = conditioned_on(replace(read_run(folder), data=place_of(data)), condition_on)
     torch.manual_seed(run.training.seed)
     images, test = read_own(folder, run, "train", data), read_own(folder, run, "test", data)
@@ -149,31 +149,3 @@ def _has_demo(folder: Path) -> bool:
     return (run.model, run.data, run.training) == ("inverse-flow", "digits", DEMO) and (
         run.arguments | DEMO_MODEL == run.arguments
     )
-
-
-def _begin_run(folder: Path, run: Run, overwrite: bool) -> None:
-    # Each must have found the folder free before a run is in it, and begin only with what is new.
-    processes().wait_for_everyone()
-    raise_together(_clear(folder, overwrite) if processes().is_main_process else None)
-    save_run(folder, run)
-    processes().wait_for_everyone()
-
-
-def _clear(folder: Path, overwrite: bool) -> FileExistsError | None:
-    """Removes a run that may be replaced; what is found there now, for only now can no other training begin there."""
-    try:
-        refuse_taken(folder, overwrite)
-    except FileExistsError as error:
-        return error
-    if overwrite:
-        remove_run(folder)
-    return None
-
-
-def remove_run(folder: str | Path) -> None:
-    """Removes the files that a run leaves in its folder, and nothing else."""
-    folder = Path(folder)
-    for name in RUN_FILES:
-        # Without its configuration the folder would be nobody's; `save_run` replaces it.
-        if name != CONFIG_FILE:
-            (folder / name).unlink(missing_ok=True)

@@ -7,7 +7,6 @@ r"""The run folder: what a training leaves behind, and all that evaluation and s
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,37 +21,21 @@ from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
 from nflows_core.models import ModelError, build, check_model
-from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.foreign_text import read_json, to_json
-from nflows_core.runtime.ownership import refuse_foreign
-from nflows_core.runtime.report import REPORT_FILES, versions
-from nflows_core.runtime.tensors import load_tensors, read_header, read_tensors, under_prefix, write_tensors
+from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
+from nflows_core.runtime.foreign_text import read_json
+from nflows_core.runtime.tensors import load_tensors, read_header
 from nflows_core.training.config import TrainingConfig
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.processes import processes
 from nflows_core.training.state import CHECKPOINT
 from nflows_core.training.trainer import CHECKPOINT_FILE
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
 SAMPLES_FILE = "samples.png"
 RECONSTRUCTION_FILE = "reconstruction.png"
-RUN_FILES = (
-    *(CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, DIRECTIONS_FILE, METRICS_FILE, TEST_METRICS_FILE),
-    *(SAMPLES_FILE, RECONSTRUCTION_FILE, *REPORT_FILES),
-)
-"""All that a run leaves in its folder."""
-
-KIND = "run"
-_WEIGHTS = "weights"
+KIND = RunKind("run", (DIRECTIONS_FILE, SAMPLES_FILE, RECONSTRUCTION_FILE))
 IN_MEMORY = "images in memory"
 """The data of a run that had no other place; where they are needed, they have to be given."""
 
 T = TypeVar("T")
-
-
-class RunError(ValueError):
-    """A folder that is no run, or a run whose model cannot be built."""
 
 
 @dataclass(frozen=True)
@@ -103,33 +86,7 @@ def save_run(folder: str | Path, run: Run, flow: Flow | None = None) -> None:
     Raises:
         FileExistsError: The folder is not ours, or a file of the run is a link.
     """
-    folder = Path(folder)
-    if not processes().is_main_process:
-        return
-    refuse_foreign(folder, KIND, RUN_FILES)
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(folder / CONFIG_FILE, "w") as file:
-        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions()}, indent=2))
-    if flow is not None:
-        write_tensors(folder / WEIGHTS_FILE, flow.state_dict(), _WEIGHTS)
-
-
-def refuse_taken(folder: str | Path, overwrite: bool = False) -> None:
-    """Refuses to begin a run in a folder that has one, or that is not ours.
-
-    Arguments:
-        folder: The folder of the run, which need not exist.
-        overwrite: Whether a run that is there may be replaced.
-
-    Raises:
-        FileExistsError: The folder is taken.
-    """
-    folder = Path(folder)
-    refuse_foreign(folder, KIND, RUN_FILES)
-    if not overwrite and (folder / CONFIG_FILE).exists():
-        raise FileExistsError(
-            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
-        )
+    KIND.save(Path(folder), asdict(run), flow)
 
 
 def read_run(folder: str | Path) -> Run:
@@ -193,7 +150,7 @@ def load_run(folder: str | Path) -> Flow:
     run = read_run(folder)
     with _naming(folder):
         check_model(run.model, run.arguments)
-    path, weights = _weights(folder)
+    path, weights = read_weights(folder)
     _check_size(folder, run, weights)
     flow = build_run(folder, run)
     load_tensors(flow, weights, path)
@@ -212,15 +169,6 @@ def _naming(folder: Path) -> Iterator[None]:
         yield
     except ModelError as error:
         raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
-
-
-def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
-    if finished.exists():
-        return finished, read_tensors(finished, _WEIGHTS)[0]
-    if unfinished.exists():
-        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
-    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
 
 
 def _parse(settings: Any) -> Run:

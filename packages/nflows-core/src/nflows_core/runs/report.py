@@ -28,14 +28,8 @@ from nflows_core.evaluation import (
 from nflows_core.flow import Flow
 from nflows_core.runs.conditioning import class_rows, conditioned_on, context_of, map_rows
 from nflows_core.runs.data import MEASURE_THESE, read_own, refuse_inside, warn_of_unknown
-from nflows_core.runs.folder import (
-    CONFIG_FILE,
-    RECONSTRUCTION_FILE,
-    SAMPLES_FILE,
-    WEIGHTS_FILE,
-    load_on_device,
-    read_run,
-)
+from nflows_core.runs.folder import RECONSTRUCTION_FILE, SAMPLES_FILE, load_on_device, read_run
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runs.pictures import save_reconstruction
 from nflows_core.runs.samples import save_samples
 from nflows_core.runtime.curve import Curve, finite

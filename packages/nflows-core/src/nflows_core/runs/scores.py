@@ -27,7 +27,7 @@ from nflows_core.latents.vectors import encode_vectors
 from nflows_core.runs.arrays import write_array
 from nflows_core.runs.conditioning import conditioned_on, context_of
 from nflows_core.runs.data import refuse_inside
-from nflows_core.runs.folder import RUN_FILES, load_on_device, read_run
+from nflows_core.runs.folder import KIND, load_on_device, read_run
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import as_cell
 from nflows_core.runtime.images import Picture, write_picture
@@ -148,7 +148,7 @@ def unlikely_first(scores: Tensor) -> list[int]:
 def _check_output(path: Path, folder: Path, data: Sequence[str]) -> None:
     if path.suffix not in (".csv", ".npy"):
         raise ValueError(f"{path} must end in .csv or .npy")
-    if path.resolve() in [(folder / name).resolve() for name in RUN_FILES]:
+    if path.resolve() in [(folder / name).resolve() for name in KIND.files]:
         raise ValueError(f"{path} is a file of the run itself, and would be lost; give another name")
     refuse_inside(path, *data)
     if path.suffix == ".npy":

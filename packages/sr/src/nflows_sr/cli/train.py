@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nflows_core.cli.trainings import epochs_shown, is_main_process, refuse_changed
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.page import shown, words
-from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
-    from nflows_core.training.loop import Progress
 
 _FolderPath = click.Path(file_okay=False, path_type=Path)
 _OWN = ("data", "folder", "model", "scale", "test", "start", "resume", "overwrite")
@@ -66,56 +62,26 @@ def train(data: Path, folder: Path, model: str, scale: int | None, **options: An
     chosen = {option: value for option, value in options.items() if option not in _OWN and value is not None}
     if options["resume"]:
         run = read_run(folder)
-        _check_same_settings({"model": run.model, **run.settings, **asdict(run.training)}, name, settings)
-        with _epochs(run.training.epochs) as shown_progress:
+        kept = {"model": run.model, "test": run.test, "start": run.start}
+        refuse_changed({**kept, **run.settings, **asdict(run.training)}, {"model": name, **settings})
+        with epochs_shown(run.training.epochs, _losses) as shown_progress:
             experiment.resume(folder, data, progress=shown_progress)
     else:
         config = EngineConfig(**{**find_recipe(name).engine, **chosen})
-        kept = {option: options[option] for option in ("test", "start", "overwrite")}
-        with _epochs(config.epochs) as shown_progress:
-            experiment.train(data, folder, name, settings, config, **kept, progress=shown_progress)
+        others = {option: options[option] for option in ("test", "start", "overwrite")}
+        with epochs_shown(config.epochs, _losses) as shown_progress:
+            experiment.train(data, folder, name, settings, config, **others, progress=shown_progress)
     _report(folder, f"{name} on {data.name}")
 
 
-def _check_same_settings(stored: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> None:
-    """A resumed run keeps its settings, so that one typed differently would be ignored."""
-    context = click.get_current_context()
-    source = click.core.ParameterSource.COMMANDLINE
-    typed = {key: value for key, value in context.params.items() if context.get_parameter_source(key) is source}
-    if "model" in typed:
-        typed |= {"model": name, **settings}
-    for key, value in typed.items():
-        if key in stored and stored[key] != value:
-            option = f"--{key.replace('_', '-')}"
-            raise CommandError(f"{option} is {value}, but the run to resume has {stored[key]}; leave the option out")
-    if context.params["overwrite"]:
-        raise CommandError("--resume goes on with a run, --overwrite begins it again: give one of them")
-
-
-@contextmanager
-def _epochs(total: int) -> Iterator[Progress]:
-    """A bar of epochs on a terminal, a line for each elsewhere; of several processes, the main one shows it."""
-    bar = progress("epochs", total) if _is_main_process() else nullcontext(lambda message: None)
-    with bar as advance:
-
-        def update(metrics: StepMetrics, total_steps: int) -> None:
-            if metrics.step * total % total_steps == 0:
-                losses = ", ".join(f"{words(name)} {value:.4g}" for name, value in metrics.losses.items())
-                advance(f"{losses}, {metrics.seconds:.0f} s")
-
-        yield update
-
-
-def _is_main_process() -> bool:
-    from nflows_core.training.processes import processes
-
-    return bool(processes().is_main_process)
+def _losses(metrics: StepMetrics) -> str:
+    return ", ".join(f"{words(name)} {value:.4g}" for name, value in metrics.losses.items())
 
 
 def _report(folder: Path, title: str) -> None:
     from nflows_sr.training.report import report_run
 
-    if not _is_main_process():
+    if not is_main_process():
         return
     report = report_run(folder, title)
     for name, value in report.items():

@@ -12,14 +12,13 @@ from torch import nn
 
 from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
-from nflows_core.runs.folder import CONFIG_FILE
 from nflows_core.training import EngineConfig, Place, Task, Trainer
 from nflows_core.training.loop import Progress
-from nflows_core.training.processes import processes, raise_together
+from nflows_core.training.processes import processes
 from nflows_sr.data.pictures import read_pictures
 from nflows_sr.training.recipe import TrainingData
 from nflows_sr.training.recipes import find_recipe
-from nflows_sr.training.runs import RUN_FILES, Run, load_model, read_run, refuse_taken, save_run
+from nflows_sr.training.runs import KIND, Run, load_model, read_run, save_run
 
 
 def train(
@@ -54,7 +53,7 @@ def train(
     """
     folder = Path(folder)
     refuse_inside(folder, data, *([test] if test else []))
-    refuse_taken(folder, overwrite)
+    KIND.refuse_taken(folder, overwrite)
     recipe = find_recipe(model)
     configured = recipe.configured(settings)
     pictures = _read(data, test)
@@ -75,7 +74,7 @@ def train(
     _check_filled(task)
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
-        _begin(folder, run, overwrite)
+        KIND.begin(folder, overwrite, lambda: save_run(folder, run))
         trained: nn.Module = trainer.fit()
         save_run(folder, run, trained)
     return trained
@@ -143,24 +142,3 @@ def _check_filled(task: Task[Any, Any]) -> None:
     """Raises a ValueError if the data do not fill one update, before there is a run that could only be removed."""
     own = processes()
     task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))
-
-
-def _begin(folder: Path, run: Run, overwrite: bool) -> None:
-    # Each process must have found the folder free before a run is in it, and begin only with what is new.
-    processes().wait_for_everyone()
-    raise_together(_clear(folder, overwrite) if processes().is_main_process else None)
-    save_run(folder, run)
-    processes().wait_for_everyone()
-
-
-def _clear(folder: Path, overwrite: bool) -> FileExistsError | None:
-    """Removes a run that may be replaced; what is there now, for only now can no other training begin there."""
-    try:
-        refuse_taken(folder, overwrite)
-    except FileExistsError as error:
-        return error
-    for name in RUN_FILES if overwrite else ():
-        # Without its configuration the folder would be nobody's; `save_run` replaces it.
-        if name != CONFIG_FILE:
-            (folder / name).unlink(missing_ok=True)
-    return None

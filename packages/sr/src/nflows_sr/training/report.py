@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve, finite
 from nflows_core.runtime.page import words
 from nflows_core.runtime.report import write_report

@@ -7,32 +7,21 @@ r"""The run folder: what a training leaves behind, and all that is needed to use
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from nflows_core.data.fingerprint import Fingerprint
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE, RunError
-from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.foreign_text import read_json, to_json
-from nflows_core.runtime.ownership import refuse_foreign
-from nflows_core.runtime.report import REPORT_FILES, versions
-from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, write_tensors
+from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
+from nflows_core.runtime.foreign_text import read_json
+from nflows_core.runtime.tensors import load_tensors
 from nflows_core.training import EngineConfig
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
-from nflows_core.training.processes import processes
-from nflows_core.training.state import CHECKPOINT
-from nflows_core.training.trainer import CHECKPOINT_FILE
 from nflows_sr.training.recipes import find_recipe
 
-KIND = "super-resolution run"
-RUN_FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
-"""All that a run leaves in its folder."""
-_WEIGHTS = "weights"
+KIND = RunKind("super-resolution run")
 _TEXTS = ("model", "data")
 _MAPPINGS = ("settings", "training", "fingerprint")
 
@@ -75,27 +64,7 @@ def save_run(folder: Path, run: Run, model: nn.Module | None = None) -> None:
     Raises:
         FileExistsError: The folder is not ours, or a file of the run is a link.
     """
-    if not processes().is_main_process:
-        return
-    refuse_foreign(folder, KIND, RUN_FILES)
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(folder / CONFIG_FILE, "w") as file:
-        file.write(to_json({"kind": KIND, **asdict(run), "versions": versions(["nflows-sr"])}, indent=2) + "\n")
-    if model is not None:
-        write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
-
-
-def refuse_taken(folder: Path, overwrite: bool = False) -> None:
-    """Refuses to begin a run in a folder that has one, unless it may be replaced, or that is not ours.
-
-    Raises:
-        FileExistsError: The folder is taken.
-    """
-    refuse_foreign(folder, KIND, RUN_FILES)
-    if not overwrite and (folder / CONFIG_FILE).exists():
-        raise FileExistsError(
-            errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
-        )
+    KIND.save(folder, asdict(run), model, ["nflows-sr"])
 
 
 def is_run(folder: Path) -> bool:
@@ -104,7 +73,7 @@ def is_run(folder: Path) -> bool:
         content = read_json(folder / CONFIG_FILE)
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and content.get("kind") == KIND
+    return isinstance(content, dict) and content.get("kind") == KIND.name
 
 
 def read_run(folder: Path) -> Run:
@@ -131,7 +100,7 @@ def load_model(folder: Path, run: Run) -> nn.Module:
         RunError: Its model cannot be built, or nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another model.
     """
-    path, weights = _weights(folder)
+    path, weights = read_weights(folder)
     try:
         model = run.build()
     except ValueError as error:
@@ -140,19 +109,10 @@ def load_model(folder: Path, run: Run) -> nn.Module:
     return model.eval()
 
 
-def _weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
-    if finished.exists():
-        return finished, read_tensors(finished, _WEIGHTS)[0]
-    if unfinished.exists():
-        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
-    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
-
-
 def _parse(content: Any) -> Run:
     """The run that a configuration describes; errors name the entry that is wrong."""
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise TypeError(f"its kind is not {KIND!r}")
+    if not isinstance(content, dict) or content.get("kind") != KIND.name:
+        raise TypeError(f"its kind is not {KIND.name!r}")
     if wrong := [name for name in _TEXTS if not isinstance(content.get(name), str)]:
         raise TypeError(f"{wrong[0]} must be a word")
     if wrong := [name for name in _MAPPINGS if not isinstance(content.get(name), dict)]:

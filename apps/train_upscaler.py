@@ -1,0 +1,146 @@
+"""Train the small upscalers that come with nflows-sr, measure them, and put them there with their cards.
+
+    python apps/train_upscaler.py PICTURES --on Set5/HR --on Set14/HR
+    python apps/train_upscaler.py PICTURES --on Set5/HR --on Set14/HR --epochs 30 --scales 2
+
+x3 and x4 begin with the weights of x2. A training that was stopped goes on where it was, and a finished one is not done
+again. What decides settings are the pictures of PICTURES that a hash of their names holds out, never those of --on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_sr.evaluation.costs import multiply_adds, parameters
+
+from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.errors import explain
+from nflows_core.runtime.files import atomic_write
+from nflows_core.training import EngineConfig, StepMetrics
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_sr import shipped
+from nflows_sr.engines import EngineSettings, load_engine
+from nflows_sr.evaluation import Question, compare, find_sets
+from nflows_sr.training import RECIPES, load_model, read_run, resume, train
+from nflows_sr.training.report import report_run
+from nflows_sr.training.runs import save_run
+
+NAME = "coupling"
+CROPS = {2: 32, 3: 24, 4: 24}
+"""Smaller ones for larger scales, or the smaller pictures of a set are smaller than a crop."""
+MOST_BYTES = 700_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the folder of the training pictures")
+    parser.add_argument("--on", type=Path, action="append", default=[], help="a folder that is measured on; repeatable")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/upscaler"), help="the runs (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=200, help="passes over the pictures (%(default)s)")
+    parser.add_argument("--scales", type=int, nargs="+", default=[2, 3, 4], help="(%(default)s)")
+    parser.add_argument("--mixed-precision", choices=["no", "bf16"], default="bf16", help="(%(default)s)")
+    arguments = parser.parse_args()
+    config = EngineConfig(epochs=arguments.epochs, mixed_precision=arguments.mixed_precision, **RECIPES[NAME].engine)
+    for scale in arguments.scales:
+        run = arguments.output / f"x{scale}"
+        trained(arguments.data, run, scale, config)
+        print(f"shipped in {ship(run, scale, arguments.on)}", flush=True)
+
+
+def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
+    """Trains a run to its end, if it is not there."""
+
+    def progress(metrics: StepMetrics, total: int) -> None:
+        if metrics.step * config.epochs % total == 0:
+            print(f"x{scale} epoch {metrics.epoch}  {metrics.loss:.5f}  {metrics.seconds:.0f} s", flush=True)
+
+    if (run / WEIGHTS_FILE).exists():
+        return
+    if (run / "config.json").exists():
+        resume(run, data, progress=progress)
+    else:
+        start = None if scale == 2 else run.parent / "x2"
+        settings = {"scale": scale, "crop": CROPS[scale]}
+        train(data, run, NAME, settings, config, start=start, progress=progress)
+    report_run(run, f"Upscaler x{scale}")
+
+
+def ship(run: Path, scale: int, sets: Sequence[Path]) -> Path:
+    """Copies a finished run into the package, with a card of its figures."""
+    folder = shipped.find(NAME, scale)
+    stored = read_run(run)
+    # A user's pictures lie elsewhere: the name says what they were.
+    start = None if stored.start is None else f"{NAME}-x2"
+    save_run(folder, replace(stored, data="T91 and CBSD40", start=start), load_model(run, stored))
+    size = (folder / WEIGHTS_FILE).stat().st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")
+    card = (Path(__file__).parent / "upscaler_card.md").read_text(encoding="utf-8")
+    with atomic_write(folder / "README.md", "w") as file:
+        file.write(card.format(**figures(run, scale, sets), bytes=size))
+    return folder
+
+
+def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]:
+    """What the card says of a run."""
+    stored = read_run(run)
+    engine = load_engine(EngineSettings(str(run.absolute()), device="cpu"))
+    held_out = read_curve(run / TEST_METRICS_FILE, "psnr")
+    operations = multiply_adds(engine)
+    assert operations is not None  # it is a network
+    return {
+        "scale": scale,
+        "rows": "\n".join(measured(run, scale, sets)),
+        "held_out": f"{held_out[-1][1]:.2f} dB, bicubic {held_out[0][1]:.2f}",
+        "curve": curve(held_out, stored.training.epochs),
+        "parameters": f"{parameters(engine):,}",
+        "operations": f"{operations / 1e9:.1f}",
+        "field": 2 * engine.margin + 1,
+        "train": stored.fingerprint["train"].images,
+        "test": stored.fingerprint["test"].images,
+        "minutes": f"{read_curve(run / METRICS_FILE, 'seconds')[-1][1] / 60:.0f}",
+        "epochs": stored.training.epochs,
+        "settings": json.dumps(stored.settings),
+        "training": json.dumps(vars(stored.training)),
+        "start": "" if stored.start is None else " It began with the weights of x2.",
+    }
+
+
+def measured(run: Path, scale: int, sets: Sequence[Path]) -> list[str]:
+    """A row of the card for each set: its PSNR and SSIM beside those of bicubic enlargement."""
+    settings = {name: EngineSettings(name, device="cpu") for name in ("bicubic", str(run.absolute()))}
+    answer = compare(Question(find_sets(sets), settings, (scale,)), lambda message: None)
+    scores: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for one in answer.measured:
+        scores[one.set, one.model].append((one.score.psnr_db or 100, one.score.ssim))
+    rows = []
+    for name in dict.fromkeys(one.set for one in answer.measured):
+        cells = []
+        for model in settings:
+            ratios, similarities = zip(*scores[name, model], strict=True)
+            cells.append(f"{statistics.mean(ratios):.2f} / {statistics.mean(similarities):.4f}")
+        rows.append(f"| {name} | {cells[0]} | {cells[1]} |")
+    return rows
+
+
+def curve(points: Sequence[tuple[float, float]], epochs: int) -> str:
+    """Ten points of the curve, as words."""
+    last = len(points) - 1
+    chosen = sorted({round(last * (index / 9) ** 2) for index in range(10)})
+    return ", ".join(f"{points[index][1]:.2f} ({index * epochs // last})" for index in chosen)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)

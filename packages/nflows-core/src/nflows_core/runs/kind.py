@@ -1,0 +1,131 @@
+r"""What runs of every kind share: a folder that is free, a beginning in all processes or in none, and weights."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.ownership import refuse_foreign
+from nflows_core.runtime.report import REPORT_FILES, versions
+from nflows_core.runtime.tensors import read_tensors, under_prefix, write_tensors
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
+from nflows_core.training.processes import processes, raise_together
+from nflows_core.training.state import CHECKPOINT
+from nflows_core.training.trainer import CHECKPOINT_FILE
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+_FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
+_WEIGHTS = "weights"
+
+
+class RunError(ValueError):
+    """A folder that is no run, or a run whose model cannot be built."""
+
+
+@dataclass(frozen=True)
+class RunKind:
+    """A kind of run, by which its folders are told from those of others.
+
+    Arguments:
+        name: The word for it, as ``config.json`` has it.
+        own_files: What such a run leaves in its folder beside its configuration, weights, curves and report.
+    """
+
+    name: str
+    own_files: Sequence[str] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that a run leaves in its folder."""
+        return (*_FILES, *self.own_files)
+
+    def save(
+        self, folder: Path, described: Mapping[str, Any], model: nn.Module | None = None, packages: Sequence[str] = ()
+    ) -> None:
+        """Writes ``config.json`` and, with the trained model, ``model.safetensors``, by the main process.
+
+        Arguments:
+            folder: The folder of the run; made if it is missing.
+            described: What its configuration says, in JSON's own types and tuples.
+            model: The trained model, if it is.
+            packages: Packages that decide the run besides nflows-core, for their versions.
+
+        Raises:
+            FileExistsError: The folder is not ours, or a file of the run is a link.
+        """
+        if not processes().is_main_process:
+            return
+        refuse_foreign(folder, self.name, self.files)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / CONFIG_FILE, "w") as file:
+            file.write(to_json({"kind": self.name, **described, "versions": versions(packages)}, indent=2))
+        if model is not None:
+            write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
+
+    def refuse_taken(self, folder: Path, overwrite: bool = False) -> None:
+        """Refuses to begin a run in a folder that has one, or that is not ours.
+
+        Arguments:
+            folder: The folder of the run, which need not exist.
+            overwrite: Whether a run that is there may be replaced.
+
+        Raises:
+            FileExistsError: The folder is taken.
+        """
+        refuse_foreign(folder, self.name, self.files)
+        if not overwrite and (folder / CONFIG_FILE).exists():
+            raise FileExistsError(
+                errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
+            )
+
+    def begin(self, folder: Path, overwrite: bool, save: Callable[[], None]) -> None:
+        """Removes a run that may be replaced, and saves the new one's configuration.
+
+        Raises:
+            FileExistsError: The folder is taken.
+        """
+        # Each must have found the folder free before a run is in it, and begin only with what is new.
+        processes().wait_for_everyone()
+        raise_together(self._clear(folder, overwrite) if processes().is_main_process else None)
+        save()
+        processes().wait_for_everyone()
+
+    def remove(self, folder: Path) -> None:
+        """Removes the files that a run leaves in its folder, and nothing else."""
+        for name in self.files:
+            # Without its configuration the folder would be nobody's; `save` replaces it.
+            if name != CONFIG_FILE:
+                (folder / name).unlink(missing_ok=True)
+
+    def _clear(self, folder: Path, overwrite: bool) -> FileExistsError | None:
+        """Makes way for a run, by what is found there now: only now can no other training begin there."""
+        try:
+            self.refuse_taken(folder, overwrite)
+        except FileExistsError as error:
+            return error
+        if overwrite:
+            self.remove(folder)
+        return None
+
+
+def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    """The averaged weights of a run, or of its last checkpoint if it has not finished, and the file that they are from.
+
+    Raises:
+        RunError: Nothing was trained yet.
+        CheckpointError: They cannot be read.
+    """
+    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
+    if finished.exists():
+        return finished, read_tensors(finished, _WEIGHTS)[0]
+    if unfinished.exists():
+        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
+    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
