@@ -18,8 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nflows_sr.evaluation.costs import multiply_adds, parameters
-
 from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
@@ -28,6 +26,7 @@ from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_cur
 from nflows_sr import shipped
 from nflows_sr.engines import EngineSettings, load_engine
 from nflows_sr.evaluation import Question, compare, find_sets
+from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.training import RECIPES, load_model, read_run, resume, train
 from nflows_sr.training.report import report_run
 from nflows_sr.training.runs import save_run

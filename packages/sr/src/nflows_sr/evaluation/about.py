@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from nflows_sr import shipped
-from nflows_sr.engines import Engine, EngineSettings, load_engine, resolve
+from nflows_sr.engines import EngineSettings, load_engine, resolve
 from nflows_sr.evaluation.costs import multiply_adds, parameters
-from nflows_sr.training import is_run, read_run
+from nflows_sr.training import is_run, load_model, read_run
 
 
 def about(model: str, scale: int | None = None) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
         scale: How many times the sides grow; by default the model's own scale, or 2.
 
     Returns:
-        Its scale, parameters and those of them that were learned in its training, the multiply-adds of a result of
+        Its scale, parameters, how many of them a training learns, the multiply-adds of a result of
         1280 x 720, the side of its receptive field in pixels of the small picture, and what it was trained on.
 
     Raises:
@@ -28,28 +28,27 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     """
     settings = resolve(EngineSettings(model, scale, device="cpu"))
     engine = load_engine(settings)
-    folder = shipped.find(model, engine.scale) if settings.model == model else Path(settings.model)
+    path = Path(settings.model)
+    folder = path if path.is_absolute() else shipped.find(model, engine.scale)
     numbers = {
         "scale": engine.scale,
         "parameters": parameters(engine),
         "multiply_adds_for_1280_x_720": multiply_adds(engine),
-        "receptive_field": _field(engine),
+        "receptive_field": 2 * engine.margin + 1,
+        **(_origin(folder) if is_run(folder) else {}),
     }
-    known = {name: value for name, value in numbers.items() if value is not None}
-    return {"model": model, **known, **(_origin(folder) if is_run(folder) else {})}
-
-
-def _field(engine: Engine) -> int:
-    return 2 * engine.margin + 1
+    return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}
 
 
 def _origin(folder: Path) -> dict[str, Any]:
+    """What a run folder and its card say of how it was trained."""
     run, card = read_run(folder), folder / "README.md"
-    told = {
+    learned = (one.numel() for one in load_model(folder, run).parameters() if one.requires_grad)
+    return {
+        "learnable_parameters": sum(learned),
         "recipe": run.model,
         "trained_on": f"{run.data}, {run.fingerprint['train'].images} pictures",
         "epochs": run.training.epochs,
         "started_from": run.start,
         "card": str(card) if card.exists() else None,
     }
-    return {name: value for name, value in told.items() if value is not None}
