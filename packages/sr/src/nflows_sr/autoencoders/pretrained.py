@@ -60,19 +60,33 @@ def load_pretrained(path: str | Path, shape: Shape | None = None, *, coupled: bo
         ValueError: The weights are damaged, or those of another shape.
     """
     path = Path(path)
-    if not path.exists():
-        raise CommandError(
-            f"{path}: no such weights; give the folder of an AutoencoderKL in diffusers' layout ({CONFIG_FILE}, "
-            f"{WEIGHT_FILES[0]}), such as vae/ of a Stable Diffusion, or a file of its weights",
-            ExitCode.WEIGHTS,
-        )
-    file = _weight_file(path) if path.is_dir() else path
+    file = find_weight_file(path)
     shape = replace(_shape_of(path) if path.is_dir() else shape or Shape(coupled=False), coupled=coupled)
     weights = load_state(file)
     with torch.device("meta"):
         _compare(build_autoencoder(shape), weights, file)  # before a configuration may ask for all memory
     autoencoder = build_autoencoder(shape)
     return autoencoder, take_over(autoencoder, weights, file)
+
+
+def find_weight_file(path: Path) -> Path:
+    """The file of weights that a path names: itself, or that of a folder in diffusers' layout.
+
+    Raises:
+        CommandError: There is none; exit code 3.
+    """
+    if not path.exists():
+        raise CommandError(
+            f"{path}: no such weights; give the folder of an AutoencoderKL in diffusers' layout ({CONFIG_FILE}, "
+            f"{WEIGHT_FILES[0]}), such as vae/ of a Stable Diffusion, or a file of its weights",
+            ExitCode.WEIGHTS,
+        )
+    files = [path / name for name in WEIGHT_FILES] if path.is_dir() else [path]
+    if found := next((file for file in files if file.exists()), None):
+        return found
+    raise CommandError(
+        f"{path}: the weights are missing; put {WEIGHT_FILES[0]} there, as diffusers names it", ExitCode.WEIGHTS
+    )
 
 
 def take_over(autoencoder: Any, weights: Mapping[str, Tensor], source: str | Path) -> Loaded:
@@ -121,15 +135,6 @@ def _compare(autoencoder: Any, weights: Mapping[str, Tensor], source: str | Path
             f"{wrong[0]}; give those of this shape, with diffusers' names"
         )
     return Loaded(tuple(kept), tuple(new), tuple(left))
-
-
-def _weight_file(folder: Path) -> Path:
-    files = [folder / name for name in WEIGHT_FILES]
-    if found := next((file for file in files if file.exists()), None):
-        return found
-    raise CommandError(
-        f"{folder}: the weights are missing; put {WEIGHT_FILES[0]} there, as diffusers names it", ExitCode.WEIGHTS
-    )
 
 
 def _shape_of(folder: Path) -> Shape:

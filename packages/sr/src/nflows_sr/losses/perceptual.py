@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from nflows_core.runtime.weights import Weights, find_weights, load_state
 from nflows_sr.losses.efficientnet import EfficientNetLite0
 
-Perceptual = Literal["vgg", "efficientnet-lite0", "none"]
-"""The networks that may judge, or none."""
+Perceptual = Literal["vgg", "efficientnet-lite0"]
+"""The networks that may judge."""
 
 VGG16 = Weights(
     name="vgg16",
@@ -93,7 +93,7 @@ class Vgg16(nn.Module):
         return found
 
 
-def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> PerceptualDistance | None:
+def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> PerceptualDistance:
     """A trained judge of how different pictures look.
 
     "vgg" is LPIPS, by torchvision's VGG16 and the published heads that torchmetrics comes with. "efficientnet-lite0"
@@ -101,7 +101,7 @@ def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> Perceptua
     compare with no published ones.
 
     Arguments:
-        name: The network, or "none".
+        name: The network.
         vgg: VGG16's weights, in the format of torchvision.
 
     Raises:
@@ -109,14 +109,12 @@ def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> Perceptua
         ModuleNotFoundError: A library is not installed.
         ValueError: There is no such network, or its weights are damaged.
     """
-    if name == "none":
-        return None
     if name == "efficientnet-lite0":
         network: Any = EfficientNetLite0.pretrained()
         return PerceptualDistance(network, _uniform(network.channels))
     if name == "vgg":
         return PerceptualDistance(_pretrained_vgg(find_weights(vgg)), _published_heads())
-    raise ValueError(f"`perceptual`: expected vgg, efficientnet-lite0 or none, got {name!r}")
+    raise ValueError(f"`perceptual`: expected vgg or efficientnet-lite0, got {name!r}")
 
 
 def untrained_lpips() -> PerceptualDistance:

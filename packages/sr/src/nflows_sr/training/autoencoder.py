@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nflows_core.runtime.weights import load_state
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
-from nflows_sr.autoencoders import Reconstructor
+from nflows_sr.autoencoders import Reconstructor, take_over
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.losses import PatchDiscriminator, PerceptualDistance, adaptive_weight, hinge_loss
 
@@ -101,6 +103,7 @@ class StageOne(Task[Adversaries, Batch]):
         test_pairs: The crops that it is tested on, all of one size.
         weights: How much each part of the objective counts.
         perceptual: The judge d of how different pictures look; without one, :math:`w_p` is 0.
+        pretrained: The file of an autoencoder's weights with which the training begins, as far as this one has them.
         workers: Processes that read crops; 0 reads in this one.
     """
 
@@ -115,11 +118,17 @@ class StageOne(Task[Adversaries, Batch]):
         *,
         weights: LossWeights,
         perceptual: PerceptualDistance | None,
+        pretrained: Path | None = None,
         workers: int = 0,
     ) -> None:
         super().__init__(model, config)
         self.pairs, self.test_pairs = pairs, test_pairs
-        self.weights, self.perceptual, self.workers = weights, perceptual, workers
+        self.weights, self.perceptual = weights, perceptual
+        self.pretrained, self.workers = pretrained, workers
+
+    def initialize(self, place: Place) -> None:
+        if self.pretrained is not None:
+            take_over(self.model.reconstructor.autoencoder, load_state(self.pretrained), self.pretrained)
 
     def objectives(self) -> Sequence[Objective[Batch]]:
         """The autoencoder's and the discriminator's."""

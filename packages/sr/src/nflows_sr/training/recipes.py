@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGAN, VQGAN
 from nflows_sr.training.recipe import Recipe
 from nflows_sr.training.upscaler import COUPLING, RESIDUAL
 
 RECIPES: Mapping[str, Recipe[Any]] = {
     "coupling": COUPLING,
     "residual": RESIDUAL,
+    "affine-ae": AFFINE_AE,
+    "ae-kl": AE_KL,
+    "affine-vqgan": AFFINE_VQGAN,
+    "vqgan": VQGAN,
 }
 """What `nflows sr train --model NAME` trains."""
 

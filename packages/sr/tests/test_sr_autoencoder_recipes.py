@@ -1,0 +1,111 @@
+"""The recipes of autoencoders, through `nflows sr train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from nflows_core.cli import nflows
+from nflows_core.runtime.cli import run
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.training.curve import read_curve
+from nflows_sr.autoencoders import SHAPES, build_autoencoder
+from nflows_sr.training.autoencoder_recipes import AFFINE_AE, AutoencoderSettings, CodedSettings
+from nflows_sr.training.recipes import find_recipe
+from nflows_sr.training.runs import load_model, read_run
+
+TINY = "width=8,levels=2,layers=1,groups=4,crop=4,perceptual=none,discriminator_width=2,discriminator_layers=1"
+RECIPES = {"affine-ae": "affine-ae", "ae-kl": "ae-kl", "affine-vqgan": "affine-vqgan", "vqgan": "vqgan"}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, generator = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for index in range(20):
+        coarse = generator.integers(0, 256, (4, 4, 3), np.uint8)
+        Image.fromarray(coarse).resize((32, 32), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+def train(pictures: Path, folder: Path, model: str, *options: object) -> int:
+    words = ["sr", "train", pictures, "-o", folder, "--model", model, "--epochs", 1, "--batch-size", 8, *options]
+    return run(nflows, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_defaults_of_a_recipe_are_the_full_size(name: str) -> None:
+    recipe = find_recipe(name)
+    with torch.device("meta"):
+        model = recipe.build(recipe.configured({}))
+        parameters = sum(parameter.numel() for parameter in build_autoencoder(SHAPES[name]).parameters())
+    assert sum(parameter.numel() for parameter in model.reconstructor.parameters()) == parameters
+    assert sum(parameter.numel() for parameter in model.discriminator.parameters()) == 2_765_633
+
+
+@pytest.mark.parametrize("name", ["affine-ae", "vqgan"])
+def test_a_run_is_trained_and_built_again(pictures: Path, tmp_path: Path, name: str) -> None:
+    codes = ",codes=8" if name == "vqgan" else ""
+    assert train(pictures, tmp_path / "run", f"{name}:{TINY},discriminator_start=2{codes}") == ExitCode.DONE
+    model = load_model(tmp_path / "run", read_run(tmp_path / "run"))
+    x = torch.zeros(1, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(model.reconstructor(x, mode=True)[0], model.reconstructor(x, mode=True)[0])
+    assert read_curve(tmp_path / "run" / "metrics_test.csv", "rec")[-1][1] < 2
+    assert (tmp_path / "run" / "report.json").exists()
+
+
+def test_a_pretrained_autoencoder_is_what_training_begins_with(pictures: Path, tmp_path: Path) -> None:
+    settings = AFFINE_AE.configured({"width": 8, "levels": 2, "layers": 1, "groups": 4})
+    pretrained = build_autoencoder(settings.shape(coupled=False))
+    save_file(pretrained.state_dict(), tmp_path / "vae.safetensors")
+    model = f"affine-ae:{TINY},trained=couplings,pretrained={tmp_path / 'vae.safetensors'}"
+    assert train(pictures, tmp_path / "run", model, "--ema-decay", 0) == ExitCode.DONE
+    trained = load_model(tmp_path / "run", read_run(tmp_path / "run")).reconstructor.autoencoder.state_dict()
+    ours = {name for name in trained if ".coupling." in name}
+    assert all(torch.equal(trained[name], pretrained.state_dict()[name]) for name in trained.keys() - ours)
+    assert any(trained[name].any() for name in ours if name.endswith("conv2.weight"))  # they began at zero
+
+
+def test_a_missing_pretrained_autoencoder_has_its_exit_code(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(pictures, tmp_path / "run", f"ae-kl:{TINY},pretrained=nowhere") == ExitCode.WEIGHTS
+    assert "nowhere: no such weights" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_weights_of_vgg_have_their_exit_code(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NFLOWS_OFFLINE", "1")
+    monkeypatch.setenv("NFLOWS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("NFLOWS_MODELS", raising=False)
+    model = f"ae-kl:{TINY}".replace("perceptual=none", "perceptual=vgg")
+    assert train(pictures, tmp_path / "run", model) == ExitCode.WEIGHTS
+    assert "Put vgg16-397923af.pth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"crop": 3}, r"`crop`: large crops must divide by 8, got 4 x 3"),
+        ({"trained": "some"}, "`trained`: expected one of everything, couplings, got 'some'"),
+        ({"perceptual": "alex"}, "`perceptual`: expected vgg, efficientnet-lite0 or none, got 'alex'"),
+        ({"levels": 0}, "`levels`: expected 1 or more, got 0"),
+        ({"latent_weight": -1.0}, "expected a finite number, 0 or more, got -1.0"),
+        ({"width": 100}, "widths: expected multiples of 32"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(setting: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        AutoencoderSettings(**setting)  # type: ignore[arg-type]
+
+
+def test_codes_are_settings_of_those_that_have_some() -> None:
+    assert CodedSettings(codes=8).shape(coupled=True).codes == 8
+    assert AutoencoderSettings().shape(coupled=True).codes == 0
