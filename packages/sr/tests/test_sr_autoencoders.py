@@ -94,7 +94,7 @@ def test_a_new_coupling_is_the_identity(changes_first: bool) -> None:
 
 
 def test_a_coupling_needs_two_halves() -> None:
-    with pytest.raises(ValueError, match="channels: a coupling needs an even number, got 5"):
+    with pytest.raises(ValueError, match="channels: expected an even number, got 5"):
         HalfCoupling(5)
 
 

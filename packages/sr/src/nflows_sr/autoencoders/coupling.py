@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nflows_core.bijections import ConditionalAffine
-from nflows_core.bijections.coupling import bounded
+from nflows_sr.networks.coupling import Coupling
 
 
 class ScaleAndShift(nn.Module):
@@ -40,7 +39,7 @@ class ScaleAndShift(nn.Module):
         return self.conv2(F.silu(self.norm2(hidden), inplace=has_no_gradient))  # type: ignore[no-any-return]
 
 
-class HalfCoupling(ConditionalAffine):
+class HalfCoupling(Coupling):
     r"""Affine coupling (Dinh et al. 2017, equation 8) that leaves both halves of the channels in their places.
 
     .. math:: z_a = x_a, \qquad z_b = (x_b + t(x_a)) \, e^{s(x_a)}
@@ -57,12 +56,8 @@ class HalfCoupling(ConditionalAffine):
         ValueError: The number of channels is odd.
     """
 
-    has_fixed_size = False
-
     def __init__(self, channels: int, changes_first: bool = False, groups: int = 32) -> None:
-        if channels % 2:
-            raise ValueError(f"channels: a coupling needs an even number, got {channels}")
-        super().__init__((channels, 1, 1), channels // 2, ScaleAndShift(channels // 2, groups))
+        super().__init__(channels, ScaleAndShift(channels // 2, groups))
         self.changes_first = changes_first
 
     def image(self, x: Tensor) -> Tensor:
@@ -71,13 +66,13 @@ class HalfCoupling(ConditionalAffine):
         if torch.is_grad_enabled():
             return self._changed(x)[0]
         condition, changed = self._parts(x)
-        shift, raw = self.network(condition).to(x.dtype).chunk(2, dim=1)
+        shift, log_scale = self._shift_and_log_scale(condition, None)
         z = torch.empty_like(x)
         # Each pass over a large image takes as long as a part of a convolution: nothing is written twice.
         z_condition, z_changed = self._parts(z)
         z_condition.copy_(condition)
         torch.add(changed, shift, out=z_changed)
-        z_changed.mul_(bounded(raw).exp_())
+        z_changed.mul_(log_scale.exp_())
         return z
 
     def _forward(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
