@@ -12,6 +12,7 @@ from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
 from nflows_sr.autoencoders import SHAPES, Shape, build_autoencoder
 from nflows_sr.evaluation.autoencoder_costs import compare_costs, count_flops
+from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 
 TINY = Shape(coupled=False, widths=(8, 16), layers=1, groups=4)
 CPU = torch.device("cpu")
@@ -40,6 +41,25 @@ def test_costs_are_ratios_to_the_first() -> None:
     assert second["encode_flop_ratio"] == second["encode_gigaflops"] / first["encode_gigaflops"] > 3
     assert min(first["peak_megabytes"], second["peak_megabytes"]) >= 0
     assert len(done) == 2 + 3
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "learnable"), [("affine-ae", 68.3, 53.6), ("ae-kl", 145, 47.2), ("vqgan", 101.2, None)]
+)
+def test_parameters_are_those_of_the_thesis_to_a_hundredth(name: str, total: float, learnable: float | None) -> None:
+    parts = autoencoder_parts(name)
+    assert parts["parameters"] / 1e6 == pytest.approx(total, rel=0.01)
+    if learnable is not None:
+        assert parts["learnable_parameters"] / 1e6 == pytest.approx(learnable, rel=0.01)
+    assert parts["thesis_million_parameters"] == total
+
+
+def test_couplings_alone_are_less_than_half_of_what_learns() -> None:
+    parts = autoencoder_parts("affine-ae")
+    assert parts["learnable_parameters_if_couplings_alone"] == (
+        parts["coupling_blocks_parameters"] + parts["discriminator_parameters"]
+    )
+    assert parts["coupling_blocks_parameters"] < parts["autoencoder_parameters"]
 
 
 def test_a_picture_that_does_not_divide_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.training.curve import read_curve
 from nflows_sr.autoencoders import SHAPES, build_autoencoder
+from nflows_sr.degradations import resize_bicubic
+from nflows_sr.engines import EngineSettings, load_engine, resolve
 from nflows_sr.training.autoencoder_recipes import AFFINE_AE, AutoencoderSettings, CodedSettings
 from nflows_sr.training.recipes import find_recipe
 from nflows_sr.training.runs import load_model, read_run
@@ -69,6 +71,26 @@ def test_a_pretrained_autoencoder_is_what_training_begins_with(pictures: Path, t
     ours = {name for name in trained if ".coupling." in name}
     assert all(torch.equal(trained[name], pretrained.state_dict()[name]) for name in trained.keys() - ours)
     assert any(trained[name].any() for name in ours if name.endswith("conv2.weight"))  # they began at zero
+
+
+def test_a_run_enlarges_pictures_of_any_size(pictures: Path, tmp_path: Path) -> None:
+    assert train(pictures, tmp_path / "run", f"affine-ae:{TINY},scale=3,crop=2") == ExitCode.DONE
+    Image.new("RGB", (7, 5), (200, 100, 50)).save(tmp_path / "small.png")
+    words = ["sr", "upscale", tmp_path / "small.png", "-o", tmp_path / "large", "--model", tmp_path / "run"]
+    assert run(nflows, [str(word) for word in words]) == ExitCode.DONE
+    with Image.open(tmp_path / "large" / "small.png") as large:
+        assert large.size == (21, 15)
+
+
+def test_an_engine_gives_what_the_autoencoder_makes_of_the_bicubic_picture(pictures: Path, tmp_path: Path) -> None:
+    assert train(pictures, tmp_path / "run", f"affine-ae:{TINY}") == ExitCode.DONE
+    engine = load_engine(resolve(EngineSettings(str(tmp_path / "run"), device="cpu")))
+    reconstructor = load_model(tmp_path / "run", read_run(tmp_path / "run")).reconstructor
+    tile = torch.rand(3, 4, 5)
+    with torch.no_grad():
+        expected, _ = reconstructor(2 * resize_bicubic(tile[None], 4.0).clamp(0, 1) - 1, mode=True)
+    torch.testing.assert_close(engine(tile), (expected[0] + 1) / 2)
+    assert engine.scale == 4
 
 
 def test_a_missing_pretrained_autoencoder_has_its_exit_code(

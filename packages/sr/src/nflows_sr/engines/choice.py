@@ -12,6 +12,7 @@ from pathlib import Path
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_sr import shipped
+from nflows_sr.engines.autoencoder import is_autoencoder_run, load_autoencoder
 from nflows_sr.engines.base import Engine, EngineSettings
 from nflows_sr.engines.bicubic import load_bicubic
 from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
@@ -24,6 +25,7 @@ _NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped}
 
 _READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
     (is_luma_run, load_run),
+    (is_autoencoder_run, load_autoencoder),
     (is_model_file, load_spandrel),
 )
 """What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
