@@ -67,35 +67,42 @@ def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class ContextNetwork(nn.Module):
-    r"""Learned features of a context: a convolution 3 x 3 and residual blocks, at the size that the map has.
+    r"""Learned features of a context: a convolution 3 x 3, and residual blocks, each of which sees twice as far.
 
-    Beyond its edges a map goes on as it is there, so that features of a map that is everywhere the same are those of
-    the vector. Networks of this kind feed every coupling of the flows of Ardizzone et al. (2019) and of SRFlow (Lugmayr
-    et al. 2020).
+    A map that is larger than the layers need is made smaller after the first convolution, so that what its features
+    keep of small details, and not the map itself, is averaged. Beyond its edges a map goes on as it is there: features
+    of a map that is everywhere the same are those of the vector. Networks of this kind feed every coupling of the flows
+    of Ardizzone et al. (2019) and of SRFlow (Lugmayr et al. 2020).
 
     Arguments:
         context_features: Entries :math:`D` of a context at a place.
         width: Entries of a feature vector.
-        depth: The number of residual blocks; the features of a place depend on places up to ``1 + 2 * depth`` away.
+        depth: The number of residual blocks; the k-th has two convolutions whose taps are :math:`2^{k-1}` places apart.
+        largest: The largest height and width that the features have; those of the map if not given.
     """
 
-    def __init__(self, context_features: int, width: int, depth: int = 2) -> None:
+    def __init__(
+        self, context_features: int, width: int, depth: int = 2, largest: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
         self.context_features = check_count("context_features", context_features)
         self.width = check_count("width", width)
+        self.largest = largest
         self.first = _edge_conv(context_features, width)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), _edge_conv(width, width), nn.ReLU(), _edge_conv(width, width))
-            for _ in range(check_count("depth", depth, 0))
+            nn.Sequential(nn.ReLU(), _edge_conv(width, width, 2**k), nn.ReLU(), _edge_conv(width, width, 2**k))
+            for k in range(check_count("depth", depth, 0))
         )
 
     def forward(self, context: Tensor) -> Tensor:
         """Maps vectors or maps to maps of features, :math:`(B, width, H', W')`."""
-        y: Tensor = self.first(as_map(context))
+        y = torch.relu(self.first(as_map(context)))
+        if self.largest is not None:
+            y = resized(y, (min(self.largest[0], y.shape[2]), min(self.largest[1], y.shape[3])))
         for block in self.blocks:
             y = y + block(y)
         return torch.relu(y)
 
 
-def _edge_conv(channels: int, out_channels: int) -> nn.Conv2d:
-    return nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode="replicate")
+def _edge_conv(channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels, out_channels, 3, padding=dilation, dilation=dilation, padding_mode="replicate")

@@ -64,7 +64,7 @@ class MultiScaleFlow(Flow):
         }
         arguments = {name: check_count(name, *value) for name, value in counts.items()} | own | {"shape": shape}
         _check_halved(shape, levels)
-        network = ContextNetwork(context_features, context_width) if context_features and context_width else None
+        network = _context_network(context_features, context_width, shape)
         features = context_features if network is None else network.width
         chains: list[Bijection] = []
         splits: list[Split] = []
@@ -95,6 +95,13 @@ class MultiScaleFlow(Flow):
             context_features: Entries of what the layers are given as a context; 0 for none.
         """
         raise NotImplementedError
+
+
+def _context_network(context_features: int, width: int, shape: Shape) -> ContextNetwork | None:
+    """A network of no more pixels than the first level has."""
+    if not (context_features and width):
+        return None
+    return ContextNetwork(context_features, width, largest=(shape[1] // 2, shape[2] // 2))
 
 
 def _check_halved(shape: Shape, levels: int) -> None:
