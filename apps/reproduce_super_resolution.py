@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nflows_core.runs.folder import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.intervals import student

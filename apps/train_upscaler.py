@@ -24,7 +24,8 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.training import EngineConfig, StepMetrics
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
-from nflows_sr.engines import EngineSettings, load_engine
+from nflows_sr.engines import EngineSettings
+from nflows_sr.engines.coupling import load_run
 from nflows_sr.evaluation import Question, compare, find_sets
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.training import RECIPES, load_model, read_run, resume, train
@@ -90,7 +91,7 @@ def ship(run: Path, scale: int, sets: Sequence[Path]) -> Path:
 def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]:
     """What the card says of a run."""
     stored = read_run(run)
-    engine = load_engine(EngineSettings(str(run.absolute()), device="cpu"))
+    engine = load_run(EngineSettings(str(run.absolute()), device="cpu"))
     held_out = read_curve(run / TEST_METRICS_FILE, "psnr")
     operations = multiply_adds(engine)
     assert operations is not None  # it is a network
@@ -101,7 +102,7 @@ def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]
         "curve": curve(held_out, stored.training.epochs),
         "parameters": f"{parameters(engine):,}",
         "operations": f"{operations / 1e9:.1f}",
-        "field": 2 * engine.margin + 1,
+        "field": 2 * engine.network.reach + 1,
         "train": stored.fingerprint["train"].images,
         "test": stored.fingerprint["test"].images,
         "minutes": f"{read_curve(run / METRICS_FILE, 'seconds')[-1][1] / 60:.0f}",

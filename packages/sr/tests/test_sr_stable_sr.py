@@ -15,7 +15,8 @@ from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion
 from nflows_sr.diffusion.latents import decoded, encoded
-from nflows_sr.diffusion.sampling import NoiseSchedule, Sampling
+from nflows_sr.diffusion.sampling import NoiseSchedule
+from nflows_sr.diffusion.settings import Sampling
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 
@@ -97,7 +98,9 @@ def test_wrapping_of_tiles_is_that_of_the_picture_in_one(model: StableSR) -> Non
         def predict(noisy: Tensor, time: Tensor) -> Tensor:
             return model.base.predict(noisy, time[None], model.conditioning(start, time[None]))
 
-        latent = model.base.schedule.sample(predict, start, torch.Generator().manual_seed(0), "dpm++", 2)
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(start.shape, generator=generator)
+        latent = model.base.schedule.sample(predict, start, noise, generator, "dpm++", 2)
         assert model.wrapping is not None
         expected = model.wrapping(model.base.autoencoder, latent, low, 0.75)[0].clamp(0, 1)
     torch.testing.assert_close(made, expected)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import click
 
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import PictureOptions, picture_options
+from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
 
 
 @click.command(cls=Command)
@@ -21,7 +24,15 @@ from nflows_core.runtime.pictures.options import PictureOptions, picture_options
 @click.option("--tile", type=click.IntRange(1), help="The side of a tile; less where memory runs out.")
 @click.option("--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one.")
 @click.option("--fp32", is_flag=True, help="On a GPU too, which else computes in float16 where that is safe.")
-def upscale(pictures: PictureOptions, scale: int | None, model: str, tile: int | None, device: str, fp32: bool) -> int:
+@click.option("--sampler", type=click.Choice(get_args(Sampler)), help="Of a diffusion.  [default: the model's own]")
+@click.option("--steps", type=click.IntRange(1), help="Steps of a diffusion.  [default: 20; of ddpm 200]")
+@click.option(
+    "--fidelity",
+    type=click.FloatRange(0, 1),
+    help="How much of the picture's features the decoder of a diffusion takes back.  [default: 0.5 if it can]",
+)
+@click.option("--colour", type=click.Choice(get_args(Colour)), help="Colours after a diffusion.  [default: wavelet]")
+def upscale(pictures: PictureOptions, model: str, scale: int | None, tile: int | None, **options: Any) -> int:
     """Enlarge pictures: each INPUT, a file or a folder, becomes one of more pixels in the folder OUTPUT."""
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import run_pictures
@@ -29,7 +40,8 @@ def upscale(pictures: PictureOptions, scale: int | None, model: str, tile: int |
     from nflows_sr.upscaling import Upscale
     from nflows_sr.upscaling.upscale import loaded
 
-    work = Upscale(resolve(EngineSettings(model, scale, device, fp32)), tile)
+    sampling = Sampling(*(options[name] for name in ("sampler", "steps", "fidelity", "colour")))
+    work = Upscale(resolve(EngineSettings(model, scale, options["device"], options["fp32"], sampling)), tile)
     if pictures.dask is None:
         loaded(work)  # what is wrong with it is wrong for all pictures
     path = weights_of(work.engine)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Colour = Literal["adain", "wavelet", "none"]
-"""How colours are corrected: by the mean and deviation of each channel, by the low frequencies, or not at all."""
+from nflows_sr.diffusion.settings import Colour
 
 _LEVELS = 5
 _LEAST_DEVIATION = 1e-5

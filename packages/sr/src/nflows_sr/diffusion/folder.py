@@ -72,10 +72,11 @@ def find_folder(name: str) -> Path:
     folders = [Path(models, Path(name).name)] if models else []
     if found := next((folder for folder in [*folders, *_cached(name)] if folder.is_dir()), None):
         return found
+    wanted = name if "/" in name else _PUBLISHED
+    mirrors = f", or a mirror of it such as {' or '.join(_MIRRORS)}," if wanted == _PUBLISHED else ""
     raise CommandError(
-        f"{name}: no such folder. Download {_PUBLISHED}, or its mirror {' or '.join(_MIRRORS)}, in diffusers' layout"
-        f" ({INDEX_FILE}, {', '.join(f'{part}/' for part in _PARTS)}, with weights as safetensors);\n"
-        f"give its path, or put it into {models or 'the folder that NFLOWS_MODELS names'} as {Path(name).name}",
+        f"{name}: no such folder. Download {wanted}{mirrors} in diffusers' layout ({INDEX_FILE} and a folder for each"
+        f" part);\ngive its path, or put it as {Path(name).name} into {models or 'a folder that NFLOWS_MODELS names'}",
         ExitCode.WEIGHTS,
     )
 

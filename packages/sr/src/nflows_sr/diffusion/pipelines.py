@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nflows_core.runtime.foreign_text import read_json
@@ -19,7 +19,7 @@ from nflows_sr.diffusion.colour import corrected
 from nflows_sr.diffusion.folder import check_parts, damaged, load_network, load_tokenizer, read_index
 from nflows_sr.diffusion.latents import factor
 from nflows_sr.diffusion.libraries import diffusers, transformers
-from nflows_sr.diffusion.sampling import Sampling
+from nflows_sr.diffusion.settings import Sampling
 
 _OVERLAP = 4  # a fourth of a tile
 _STEPS = 20
@@ -43,14 +43,28 @@ class PipelineUpscaler:
         self._tiling = Tiling(side, side // _OVERLAP, self.scale)
         self._lock = Lock()  # a pipeline's scheduler keeps the state of a run
 
+    @property
+    def networks(self) -> nn.ModuleList:
+        """All that has weights."""
+        return nn.ModuleList(part for part in self._pipeline.components.values() if isinstance(part, nn.Module))
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> PipelineUpscaler:
+        """The same on another device, its weights of another type."""
+        self._pipeline.to(device, dtype)
+        return self
+
+    def check(self, sampling: Sampling) -> None:
+        """Raises a ValueError if the sampling asks for what such a pipeline has not."""
+        if others := [name for name in sampling.chosen if name not in ("steps", "colour")]:
+            raise ValueError(f"`{others[0]}`: a pipeline of diffusers has its own; leave it out")
+
     def enlarge(self, picture: Tensor, sampling: Sampling, seed: int) -> Tensor:
         """The picture, RGB in [0, 1], on the CPU, its sides as many times longer as ``scale`` says.
 
         Raises:
-            ValueError: The sampling asks for what such a pipeline has not.
+            ValueError: See `check`.
         """
-        if others := [name for name in sampling.chosen if name not in ("steps", "colour")]:
-            raise ValueError(f"`{others[0]}`: a pipeline of diffusers has its own; leave it out")
+        self.check(sampling)
         size = picture.shape[1:]
         unit = 2 ** (len(self._pipeline.unet.config.block_out_channels) - 1)
         padded = F.pad(picture[None], (0, -size[1] % unit, 0, -size[0] % unit), "replicate")[0]

@@ -11,16 +11,16 @@ from fractions import Fraction
 from functools import cached_property, partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nflows_core.runtime.tiles import Tiling
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.colour import corrected
 from nflows_sr.diffusion.conditioning import Conditioning
-from nflows_sr.diffusion.folder import StableDiffusion
+from nflows_sr.diffusion.folder import StableDiffusion, quiet
 from nflows_sr.diffusion.latents import decoded, encoded, factor
-from nflows_sr.diffusion.sampling import STEPS, Sampling
+from nflows_sr.diffusion.settings import STEPS, Sampler, Sampling
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 
 _FIDELITY = 0.5  # StableSR's own
@@ -51,6 +51,27 @@ class StableSR:
     wrapping: FeatureWrapping | None = None
     dtype: torch.dtype = torch.float32
 
+    def __post_init__(self) -> None:
+        for network in (self.conditioning, self.wrapping):
+            if network is not None:
+                network.eval().requires_grad_(False)
+
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> StableSR:
+        """The same on another device, and in another type; the networks are moved, not copied.
+
+        The weights of the U-Net, most of all, are kept in that type; all others are cast as they are used.
+        """
+        base, wrapping = self.base.to(device), self.wrapping
+        with quiet():
+            base.unet.to(dtype)
+        return StableSR(base, self.conditioning.to(device), None if wrapping is None else wrapping.to(device), dtype)
+
+    @property
+    def networks(self) -> nn.ModuleList:
+        """All that has weights."""
+        parts = (self.base.unet, self.base.autoencoder, self.conditioning, self.wrapping)
+        return nn.ModuleList(part for part in parts if part is not None)
+
     @property
     def least(self) -> int:
         """The side of the pictures that the diffusion was trained on: that of a tile, and the least of a picture."""
@@ -70,11 +91,13 @@ class StableSR:
             :math:`(3, sh, sw)` in [0, 1], on the CPU.
 
         Raises:
-            ValueError: The fidelity is outside of [0, 1], or there is no wrapping for it, or a setting is unknown.
+            ValueError: See `check`.
             FloatingPointError: A network made values that are not finite.
             MemoryError: Memory runs out for the smallest tiles.
         """
-        fidelity = self._fidelity(sampling)
+        self.check(sampling)
+        default = 0.0 if self.wrapping is None else _FIDELITY
+        fidelity = default if sampling.fidelity is None else sampling.fidelity
         size = picture.shape[1] * scale, picture.shape[2] * scale
         low = resize_bicubic(picture, self._working_size(size)).clamp_(0, 1)
         padded = self._padded(low)
@@ -83,13 +106,17 @@ class StableSR:
         made = corrected(made, low, sampling.colour or "wavelet")
         return (made if made.shape[1:] == size else resize_bicubic(made, size)).clamp_(0, 1)
 
-    def _fidelity(self, sampling: Sampling) -> float:
-        fidelity = sampling.fidelity
-        if fidelity is None:
-            return 0.0 if self.wrapping is None else _FIDELITY
-        if fidelity and self.wrapping is None:
-            raise ValueError(f"`fidelity` {fidelity}: this model has no feature wrapping; train one, or give 0")
-        return fidelity
+    def check(self, sampling: Sampling) -> None:
+        """Raises a ValueError if the model cannot make pictures so."""
+        if sampling.fidelity and self.wrapping is None:
+            raise ValueError(
+                f"`fidelity` {sampling.fidelity}: this model has no feature wrapping; train one, or give 0"
+            )
+        self.base.schedule.check_steps(self._sampler(sampling)[1])
+
+    def _sampler(self, sampling: Sampling) -> tuple[Sampler, int]:
+        sampler = sampling.sampler or self.base.schedule.few_steps
+        return sampler, STEPS[sampler] if sampling.steps is None else sampling.steps
 
     def _working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size at which the diffusion works: what is asked for, or larger."""
@@ -103,14 +130,12 @@ class StableSR:
         return F.pad(low[None], (0, missing[1], 0, missing[0]), "replicate")[0]
 
     def _sampled(self, start: Tensor, sampling: Sampling, seed: int) -> Tensor:
-        sampler = sampling.sampler or self.base.schedule.few_steps
-        steps = STEPS[sampler] if sampling.steps is None else sampling.steps
-
         def predict(latent: Tensor, time: Tensor) -> Tensor:
             return self._aggregation.whole(partial(self._predicted, time), torch.cat([latent[0], start]))[None]
 
         generator = torch.Generator().manual_seed(seed)
-        return self.base.schedule.sample(predict, start[None], generator, sampler, steps)[0]
+        noise = torch.randn(start[None].shape, generator=generator)
+        return self.base.schedule.sample(predict, start[None], noise, generator, *self._sampler(sampling))[0]
 
     def _picture(self, latent: Tensor, low: Tensor, fidelity: float) -> Tensor:
         if not fidelity:

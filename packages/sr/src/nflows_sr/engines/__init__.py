@@ -1,8 +1,17 @@
 """What enlarges a tile: bicubic, our networks, and the models of others, chosen by a name or a path."""
 
-from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import Bicubic
 from nflows_sr.engines.choice import load_engine, resolve, weights_of
 from nflows_sr.engines.network import NetworkEngine
 
-__all__ = ["Bicubic", "Engine", "EngineSettings", "NetworkEngine", "load_engine", "resolve", "weights_of"]
+__all__ = [
+    "Bicubic",
+    "Engine",
+    "EngineSettings",
+    "NetworkEngine",
+    "PictureEngine",
+    "load_engine",
+    "resolve",
+    "weights_of",
+]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from nflows_sr.diffusion.settings import Sampling
 
 
 class Engine(Protocol):
@@ -40,6 +42,30 @@ class Engine(Protocol):
         """
 
 
+@runtime_checkable
+class PictureEngine(Protocol):
+    """What enlarges a whole picture: a diffusion, whose tiles work on one picture together in each of its steps.
+
+    It cuts its tiles itself, and smaller ones where memory runs out. Several threads may call it at once.
+    """
+
+    scale: int
+    """How many times the sides grow."""
+    network: nn.Module
+    """All its networks, whose parameters are counted."""
+
+    def enlarge(self, picture: Tensor, seed: int) -> Tensor:
+        r"""The picture, enlarged.
+
+        Arguments:
+            picture: Pixels as those of a tile of an `Engine`, without noise.
+            seed: The seed of what it draws at random.
+
+        Returns:
+            :math:`(C, sh, sw)` for the scale s, on the CPU.
+        """
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """Which engine, and how it computes: small, so that it travels to the workers of a cluster, and as reports have it.
@@ -51,12 +77,14 @@ class EngineSettings:
         scale: How many times the sides grow; by default the model's own scale, or 2.
         device: The device, by torch's name for it, or ``auto``: the GPU of the machine that enlarges, if it has one.
         fp32: Whether a GPU computes in float32, rather than where float16 does in float16.
+        sampling: How a diffusion makes the picture.
     """
 
     model: str
     scale: int | None = None
     device: str = "auto"
     fp32: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
 
     @property
     def place(self) -> torch.device:
@@ -77,7 +105,11 @@ class EngineSettings:
         return device
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The type in which a network computes where it is safe: float16 on a GPU, unless float32 is asked for."""
+        return torch.float32 if self.fp32 or self.place.type == "cpu" else torch.float16
+
+    @property
     def autocast(self) -> torch.autocast:
-        """The precision of a network: float16 where it is safe, on a GPU, unless float32 is asked for."""
-        kind = self.place.type
-        return torch.autocast(kind, torch.float16, enabled=kind != "cpu" and not self.fp32)
+        """The precision of a network; see ``dtype``."""
+        return torch.autocast(self.place.type, torch.float16, enabled=self.dtype == torch.float16)

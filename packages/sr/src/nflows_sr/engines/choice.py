@@ -12,13 +12,15 @@ from pathlib import Path
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_sr import shipped
+from nflows_sr.diffusion.folder import find_folder
 from nflows_sr.engines.autoencoder import is_autoencoder_run, load_autoencoder
-from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import load_bicubic
 from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
+from nflows_sr.engines.diffusion import is_diffusion, load_diffusion
 from nflows_sr.engines.spandrel import is_model_file, load_spandrel
 
-Load = Callable[[EngineSettings], Engine]
+Load = Callable[[EngineSettings], Engine | PictureEngine]
 
 _NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped}
 """Engines that need no file of a person's."""
@@ -26,6 +28,7 @@ _NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped}
 _READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
     (is_luma_run, load_run),
     (is_autoencoder_run, load_autoencoder),
+    (is_diffusion, load_diffusion),
     (is_model_file, load_spandrel),
 )
 """What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
@@ -42,6 +45,8 @@ def resolve(settings: EngineSettings) -> EngineSettings:
     path = Path(settings.model)
     if path.exists():
         return replace(settings, model=str(path.absolute()))
+    if settings.model.count("/") == 1:  # as the hub names a repository
+        return replace(settings, model=str(find_folder(settings.model).absolute()))
     if settings.model not in _NAMED:
         names = ", ".join(_NAMED)
         raise CommandError(
@@ -61,7 +66,7 @@ def weights_of(settings: EngineSettings) -> Path | None:
 
 
 @keeps_one
-def load_engine(settings: EngineSettings) -> Engine:
+def load_engine(settings: EngineSettings) -> Engine | PictureEngine:
     """The engine of resolved settings; one is kept in memory, for all threads of a process.
 
     Raises:
@@ -69,7 +74,10 @@ def load_engine(settings: EngineSettings) -> Engine:
             there is no such device.
         ModuleNotFoundError: A library is not installed that such a model needs.
     """
-    engine = _loader(settings.model)(replace(settings, device=str(settings.place)))
+    load = _loader(settings.model)
+    if load is not load_diffusion and (chosen := settings.sampling.chosen):
+        raise ValueError(f"`{chosen[0]}`: {settings.model} is no diffusion; leave it out")
+    engine = load(replace(settings, device=str(settings.place)))
     if settings.scale not in (None, engine.scale):
         raise ValueError(f"`scale` {settings.scale}: {settings.model} enlarges {engine.scale} times; give that")
     return engine

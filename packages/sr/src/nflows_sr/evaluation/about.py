@@ -28,13 +28,14 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     """
     settings = resolve(EngineSettings(model, scale, device="cpu"))
     engine = load_engine(settings)
+    margin: int | None = getattr(engine, "margin", None)  # an engine of whole pictures sees all of them
     path = Path(settings.model)
     folder = path if path.is_absolute() else shipped.find(model, engine.scale)
     numbers = {
         "scale": engine.scale,
         "parameters": parameters(engine),
         "multiply_adds_for_1280_x_720": multiply_adds(engine),
-        "receptive_field": 2 * engine.margin + 1,
+        "receptive_field": None if margin is None else 2 * margin + 1,
         **(_origin(folder) if is_run(folder) else {}),
     }
     return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}

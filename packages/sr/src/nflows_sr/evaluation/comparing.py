@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nflows_sr.degradations import Pixels
-from nflows_sr.engines import Engine, EngineSettings, load_engine
+from nflows_sr.engines import Engine, EngineSettings, PictureEngine, load_engine
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
 from nflows_sr.evaluation.measuring import Score, score
 from nflows_sr.evaluation.pairs import Pair, read_pair
 from nflows_sr.losses import PerceptualDistance, build_perceptual
-from nflows_sr.upscaling import tiling_of
+from nflows_sr.upscaling import enlarging
 
 SMALL, ORIGINAL = "small", "original"
 _SHOWN = 4
@@ -126,13 +126,13 @@ def compare(question: Question, advance: Callable[[str], None]) -> Answer:
 
 
 def _run(
-    question: Question, model: str, engine: Engine, judge: PerceptualDistance | None, answer: Answer
+    question: Question, model: str, engine: Engine | PictureEngine, judge: PerceptualDistance | None, answer: Answer
 ) -> Iterator[str]:
-    tiling, scale = tiling_of(engine), engine.scale
+    way, scale = enlarging(engine), engine.scale
     for name, path in question.pictures:
         try:
             pair = read_pair(path, scale, question.small_folder)
-            result, pixels = score(pair, engine, tiling, question.seed, judge)
+            result, pixels = score(pair, scale, way, question.seed, judge)
         except (ValueError, FloatingPointError, OSError) as error:
             why = str(error).removeprefix(str(path)).lstrip(": ")
             answer.failures[path, scale] = why

@@ -10,13 +10,11 @@ import torch
 
 from nflows_core.runtime.images import Picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
-from nflows_core.runtime.tiles import Tiling
 from nflows_sr.degradations import Pixels
-from nflows_sr.engines import Engine
 from nflows_sr.evaluation.pairs import Pair
 from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
-from nflows_sr.upscaling import enlarged
+from nflows_sr.upscaling import Enlarge
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class _InMemory:
 
 
 def score(
-    pair: Pair, engine: Engine, tiling: Tiling, seed: int, judge: PerceptualDistance | None = None
+    pair: Pair, scale: int, way: Enlarge, seed: int, judge: PerceptualDistance | None = None
 ) -> tuple[Score, Pixels]:
     """What an engine makes of the small picture, as a file of its depth would hold it, beside the original.
 
@@ -66,8 +64,8 @@ def score(
 
     Arguments:
         pair: The small picture and the original.
-        engine: The engine.
-        tiling: The tiles that it is given.
+        scale: How many times the sides grow.
+        way: How the engine enlarges a picture.
         seed: The seed of what it draws.
         judge: What tells the perceptual distance.
 
@@ -78,20 +76,19 @@ def score(
         ValueError: Less is left of the picture than SSIM needs.
     """
     start = time.perf_counter()
-    pixels = enlarge(pair.small, engine, tiling, seed)
+    pixels = enlarge(pair.small, way, seed)
     seconds = time.perf_counter() - start
-    border = engine.scale
     image, original = luma(pixels), luma(pair.large)
-    ratio = psnr(image, original, border)
-    similarity = ssim(image, original, border)
-    distance = None if judge is None else _distance(judge, pixels, pair.large, border)
+    ratio = psnr(image, original, scale)
+    similarity = ssim(image, original, scale)
+    distance = None if judge is None else _distance(judge, pixels, pair.large, scale)
     speed = image.size / 1e6 / seconds
     return Score(ratio if math.isfinite(ratio) else None, similarity, distance, seconds, speed), pixels
 
 
-def enlarge(pixels: Pixels, engine: Engine, tiling: Tiling, seed: int) -> Pixels:
-    """Pixels enlarged tile by tile, rounded to their own depth."""
-    strips = list(enlarged(_InMemory(pixels), engine, tiling, seed))
+def enlarge(pixels: Pixels, way: Enlarge, seed: int) -> Pixels:
+    """Pixels enlarged by an engine's way, rounded to their own depth."""
+    strips = list(way(_InMemory(pixels), seed))
     return to_pixels(torch.cat(strips, 1), pixels.dtype)
 
 

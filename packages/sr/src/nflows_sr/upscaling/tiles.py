@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +15,29 @@ from torch import Tensor
 from nflows_core.runtime.images import Picture
 from nflows_core.runtime.pictures.samples import to_tensor
 from nflows_core.runtime.tiles import Rows, Tiling
-from nflows_sr.engines import Bicubic, Engine
+from nflows_sr.engines import Bicubic, Engine, PictureEngine
 from nflows_sr.upscaling.transparency import REACH, filled
 
 _BLEND = 8
 """Pixels over which tiles are blended beyond their margins."""
+
+
+Enlarge = Callable[["Source", int], Iterator[Tensor]]
+"""From a picture and a seed to strips of the enlarged one."""
+
+
+def enlarging(engine: Engine | PictureEngine, side: int | None = None) -> Enlarge:
+    """How an engine enlarges a picture: tile by tile, or as a whole.
+
+    Raises:
+        ValueError: The side of a tile is too small, or given to an engine of whole pictures.
+    """
+    if not isinstance(engine, PictureEngine):
+        tiling = tiling_of(engine, side)
+        return lambda source, seed: enlarged(source, engine, tiling, seed)
+    if side is not None:
+        raise ValueError(f"`tile` {side}: this model cuts its own tiles, and smaller ones where memory runs out")
+    return lambda source, seed: enlarged_whole(source, engine, seed)
 
 
 def tiling_of(engine: Engine, side: int | None = None) -> Tiling:
@@ -53,6 +72,12 @@ def enlarged(source: Source, engine: Engine, tiling: Tiling, seed: int) -> Itera
     return tiling.strips(_Tile(engine, has_alpha), rows)
 
 
+def enlarged_whole(source: Source, engine: PictureEngine, seed: int) -> Iterator[Tensor]:
+    """The same in one strip, by an engine of whole pictures: all of it is in memory."""
+    samples = to_tensor(source.rows(0, source.shape[0]))
+    yield _around_alpha(samples, engine.scale, source.about.has_alpha, partial(engine.enlarge, seed=seed))
+
+
 @dataclass(frozen=True)
 class _Samples:
     """The rows of a picture in [0, 1], with channels of noise behind, each row's of the seed and its number."""
@@ -85,11 +110,19 @@ class _Tile:
     has_alpha: bool
 
     def __call__(self, tile: Tensor) -> Tensor:
-        if not self.has_alpha:
-            return self.engine(tile)
-        place = len(tile) - 1 - self.engine.noise
-        colours, alpha, noise = tile[:place], tile[place : place + 1], tile[place + 1 :]
-        if alpha.min() < 1:
-            colours = filled(colours, alpha)
-        new = self.engine(torch.cat([colours, noise]))
-        return torch.cat([new, Bicubic(self.engine.scale)(alpha).to(new)])
+        place = len(tile) - self.engine.noise
+        samples, noise = tile[:place], tile[place:]
+        return _around_alpha(
+            samples, self.engine.scale, self.has_alpha, lambda colours: self.engine(torch.cat([colours, noise]))
+        )
+
+
+def _around_alpha(samples: Tensor, scale: int, has_alpha: bool, enlarge: Callable[[Tensor], Tensor]) -> Tensor:
+    """Enlarges colours by a function, and alpha, if there is any, bicubically."""
+    if not has_alpha:
+        return enlarge(samples)
+    colours, alpha = samples[:-1], samples[-1:]
+    if alpha.min() < 1:
+        colours = filled(colours, alpha)
+    new = enlarge(colours)
+    return torch.cat([new, Bicubic(scale)(alpha).to(new)])

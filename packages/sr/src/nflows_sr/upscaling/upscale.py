@@ -15,10 +15,9 @@ from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import Made
-from nflows_core.runtime.tiles import Tiling
-from nflows_sr.engines import Engine, EngineSettings, load_engine
+from nflows_sr.engines import EngineSettings, load_engine
 from nflows_sr.upscaling.consistency import Consistency
-from nflows_sr.upscaling.tiles import enlarged, tiling_of
+from nflows_sr.upscaling.tiles import Enlarge, enlarging
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,18 @@ class Upscale:
         Raises:
             ValueError: The engine cannot be loaded, or the tile is too small for it.
         """
-        engine, tiling = loaded(self)
-        consistency = Consistency(source, engine.scale)
-        strips = consistency.watched(_pixels(enlarged(source, engine, tiling, seed), source.dtype))
-        return Made(enlarged_about(source.about, engine.scale), strips, consistency.numbers)
+        scale, enlarge = loaded(self)
+        consistency = Consistency(source, scale)
+        strips = consistency.watched(_pixels(enlarge(source, seed), source.dtype))
+        return Made(enlarged_about(source.about, scale), strips, consistency.numbers)
 
 
 @keeps_one
-def loaded(work: Upscale) -> tuple[Engine, Tiling]:
-    """The engine and its tiles, which are smaller for all later pictures once memory ran out."""
+def loaded(work: Upscale) -> tuple[int, Enlarge]:
+    """The scale of the engine, and its way with a picture; tiles stay smaller for later pictures if memory ran out."""
     keep_freed_memory()
     engine = load_engine(work.engine)
-    return engine, tiling_of(engine, work.tile)
+    return engine.scale, enlarging(engine, work.tile)
 
 
 def enlarged_about(about: Picture, scale: int) -> Picture:

@@ -1,0 +1,105 @@
+"""The engine of diffusion models: StableSR, and the upscalers of diffusers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.tensors import load_tensors
+from nflows_core.runtime.weights import load_state
+from nflows_sr.diffusion.conditioning import Conditioning
+from nflows_sr.diffusion.folder import INDEX_FILE, load_stable_diffusion, read_index
+from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipeline
+from nflows_sr.diffusion.stable_sr import StableSR
+from nflows_sr.diffusion.wrapping import FeatureWrapping
+from nflows_sr.engines.base import EngineSettings, PictureEngine
+
+CONDITIONING_FILE, WRAPPING_FILE = "conditioning.safetensors", "wrapping.safetensors"
+_SCALE = 4  # StableSR's
+
+
+class StableSREngine(PictureEngine):
+    """StableSR; grey pictures as three equal channels, whose mean comes out.
+
+    Arguments:
+        model: The networks, on their device.
+        settings: The scale, and how pictures are made.
+    """
+
+    def __init__(self, model: StableSR, settings: EngineSettings) -> None:
+        self.scale = _SCALE if settings.scale is None else settings.scale
+        self.network = model.networks
+        self._model, self._sampling = model, settings.sampling
+        model.check(self._sampling)
+
+    def enlarge(self, picture: Tensor, seed: int) -> Tensor:
+        try:
+            enlarged = self._model.enlarge(picture.expand(3, -1, -1), self.scale, self._sampling, seed)
+        except FloatingPointError as error:
+            if self._model.dtype == torch.float32:
+                raise
+            raise FloatingPointError(f"{error}: float16 is too small for this picture, give fp32") from error
+        return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged
+
+
+class PipelineEngine(PictureEngine):
+    """An upscaler of diffusers; grey pictures as above.
+
+    Arguments:
+        upscaler: The upscaler, on its device.
+        settings: How pictures are made.
+    """
+
+    def __init__(self, upscaler: PipelineUpscaler, settings: EngineSettings) -> None:
+        self.scale, self.network = upscaler.scale, upscaler.networks
+        self._upscaler, self._sampling = upscaler, settings.sampling
+        upscaler.check(self._sampling)
+
+    def enlarge(self, picture: Tensor, seed: int) -> Tensor:
+        enlarged = self._upscaler.enlarge(picture.expand(3, -1, -1), self._sampling, seed)
+        return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged
+
+
+def is_diffusion(path: Path) -> bool:
+    """Whether a path is a folder in diffusers' layout."""
+    return (path / INDEX_FILE).is_file()
+
+
+def load_diffusion(settings: EngineSettings) -> PictureEngine:
+    """The engine of such a folder.
+
+    A Stable Diffusion needs the weights that guide it beside its parts, as ``conditioning.safetensors``, and may have
+    ``wrapping.safetensors``: they are the ``model.safetensors`` of trainings of ours.
+
+    Raises:
+        CommandError: The guiding weights are missing; exit code 3.
+        ValueError: The folder is of another kind or damaged.
+        ModuleNotFoundError: The extra ``diffusion`` is not installed.
+    """
+    folder = Path(settings.model)
+    if read_index(folder)["_class_name"] in PIPELINES:
+        return PipelineEngine(load_pipeline(folder).to(settings.place, settings.dtype), settings)
+    return StableSREngine(_stable_sr(folder, settings), settings)
+
+
+def _stable_sr(folder: Path, settings: EngineSettings) -> StableSR:
+    guide = folder / CONDITIONING_FILE
+    if not guide.is_file():
+        raise CommandError(
+            f"{folder} has no {CONDITIONING_FILE}: a Stable Diffusion alone does not enlarge. Train what guides it:"
+            " nflows sr train --model stable-sr, and give that run, or put its model.safetensors there",
+            ExitCode.WEIGHTS,
+        )
+    base = load_stable_diffusion(folder)
+    weights = load_state(guide)
+    first = weights.get("encoder.first.weight", torch.empty(0))
+    conditioning = Conditioning(base.unet, *first.shape[:1])
+    load_tensors(conditioning, weights, guide)
+    wrapping = None
+    if (file := folder / WRAPPING_FILE).is_file():
+        wrapping = FeatureWrapping(base.autoencoder)
+        load_tensors(wrapping, load_state(file), file)
+    return StableSR(base, conditioning, wrapping).to(settings.place, settings.dtype)
