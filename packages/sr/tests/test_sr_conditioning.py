@@ -127,7 +127,7 @@ def test_full_size_has_the_published_number_of_parameters() -> None:
         levels = {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4}
         down, up = ("DownEncoderBlock2D",) * 4, ("UpDecoderBlock2D",) * 4
         autoencoder = AutoencoderKL(down_block_types=down, up_block_types=up, **levels)
-        guidance, wrapping = Conditioning(unet), FeatureWrapping(autoencoder)
+        guidance, wrapping = Conditioning(unet), FeatureWrapping(autoencoder.config.block_out_channels)
     counts = [sum(p.numel() for p in module.parameters()) for module in (guidance, wrapping)]
     assert counts == [105_473_920, 44_393_728]
     assert round(sum(counts) / 1e6) == 150

@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = load_stable_diffusion(folder)
     torch.manual_seed(0)
     save_file(Conditioning(base.unet, width=8).state_dict(), folder / "conditioning.safetensors")
-    save_file(FeatureWrapping(base.autoencoder).state_dict(), folder / "wrapping.safetensors")
+    save_file(FeatureWrapping(base.widths).state_dict(), folder / "wrapping.safetensors")
     return folder
 
 

@@ -29,7 +29,7 @@ SIDE = 32
 def model(tmp_path_factory: pytest.TempPathFactory) -> StableSR:
     base = load_stable_diffusion(tiny_diffusion.write_stable_diffusion(tmp_path_factory.mktemp("base")))
     torch.manual_seed(0)
-    conditioning, wrapping = Conditioning(base.unet, width=8), FeatureWrapping(base.autoencoder)
+    conditioning, wrapping = Conditioning(base.unet, width=8), FeatureWrapping(base.widths)
     for transform in conditioning.transforms:
         nn.init.normal_(transform.shift.weight, std=0.1)
     return StableSR(base, conditioning.eval(), wrapping.eval())

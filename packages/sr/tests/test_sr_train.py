@@ -203,6 +203,6 @@ def test_a_broken_configuration_is_told(run: Path, tmp_path: Path, change: dict[
 
 
 def test_every_recipe_builds_what_its_defaults_say() -> None:
-    for name in RECIPES:
+    for name in RECIPES.keys() - {"stable-sr", "stable-sr-wrapping"}:  # which build on what a person has
         recipe = find_recipe(name)
         assert all(value.isfinite().all() for value in recipe.build(recipe.configured({})).parameters())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 WIDTHS = (8, 16, 16)
-"""The channels of the levels of the U-Net and of the autoencoder: a latent's pixel is 4 x 4 of the picture's."""
+"""The channels of the levels of the autoencoder: a latent's pixel is 4 x 4 of the picture's."""
 SIDE = 8
 """The side of the latents that the U-Net is said to be trained on: pictures of 32 x 32."""
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
@@ -23,9 +23,9 @@ def unet(inputs: int = 4, side: int = SIDE, context: int = 8, **arguments: Any) 
         sample_size=side,
         in_channels=inputs,
         out_channels=4,
-        block_out_channels=WIDTHS,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(8, 16),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=context,
         attention_head_dim=4,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,31 @@ class StableDiffusion:
         tap_residual_blocks(self.unet)
         tap_levels(self.autoencoder)
 
+    @property
+    def widths(self) -> Sequence[int]:
+        """The channels of each level of the autoencoder."""
+        return tuple(self.autoencoder.config.block_out_channels)
+
+    def with_autoencoder(self, autoencoder: Any) -> StableDiffusion:
+        """The same with another autoencoder, whose latents are alike.
+
+        Raises:
+            ValueError: It is of another shape.
+        """
+        shapes = [
+            (one.config.latent_channels, *one.config.block_out_channels) for one in (self.autoencoder, autoencoder)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "`autoencoder`: its latents or levels are not those of the diffusion's own; give one that began with"
+                " its weights"
+            )
+        return replace(self, autoencoder=autoencoder.eval().requires_grad_(False))
+
     def to(self, device: torch.device | str) -> StableDiffusion:
         """The same on another device; the networks are moved, not copied."""
         unet, autoencoder = self.unet.to(device), self.autoencoder.to(device)
-        return StableDiffusion(unet, autoencoder, self.prompt.to(device), self.schedule)
+        return replace(self, unet=unet, autoencoder=autoencoder, prompt=self.prompt.to(device))
 
     def predict(self, noisy: Tensor, times: Tensor, modulation: Modulation) -> Tensor:
         """What the U-Net predicts of noisy latents at times :math:`(B,)`, guided by a modulation."""
@@ -115,6 +136,22 @@ def load_stable_diffusion(folder: Path) -> StableDiffusion:
     with damaged(folder / "scheduler"):
         schedule = NoiseSchedule(read_json(folder / "scheduler" / "scheduler_config.json"))
     return StableDiffusion(unet, autoencoder, _empty_prompt(folder), schedule)
+
+
+def unet_of_shape(folder: Path) -> Any:
+    """A U-Net as a folder's is, without weights: what has as many levels and channels can be made by it.
+
+    Raises:
+        ValueError: The folder's configuration is damaged.
+    """
+    with damaged(folder / "unet"), torch.device("meta"):
+        return diffusers().UNet2DConditionModel.from_config(read_json(folder / "unet" / "config.json"))
+
+
+def widths_of_autoencoder(folder: Path) -> Sequence[int]:
+    """The channels of each level of a folder's autoencoder; a ValueError if its configuration is damaged."""
+    with damaged(folder / "vae"):
+        return tuple(map(int, read_json(folder / "vae" / "config.json")["block_out_channels"]))
 
 
 def check_parts(folder: Path, parts: Iterable[str]) -> None:

@@ -66,7 +66,7 @@ class PipelineUpscaler:
         """
         self.check(sampling)
         size = picture.shape[1:]
-        unit = 2 ** (len(self._pipeline.unet.config.block_out_channels) - 1)
+        unit = max(self.scale, 2 ** (len(self._pipeline.unet.config.block_out_channels) - 1))  # powers of two
         padded = F.pad(picture[None], (0, -size[1] % unit, 0, -size[0] % unit), "replicate")[0]
         noise = torch.randn(4, *padded.shape[1:], generator=torch.Generator().manual_seed(seed))
         run = partial(self._tile, _STEPS if sampling.steps is None else sampling.steps, seed)

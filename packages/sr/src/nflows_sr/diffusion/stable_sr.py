@@ -77,6 +77,11 @@ class StableSR:
         """The side of the pictures that the diffusion was trained on: that of a tile, and the least of a picture."""
         return int(self.base.unet.config.sample_size) * factor(self.base.autoencoder)
 
+    def predict(self, start: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """What the U-Net predicts of noisy latents at a time, a scalar, guided by low-resolution ones."""
+        times = time.to(noisy.device).expand(len(noisy))
+        return self.base.predict(noisy, times, self.conditioning(start, times))
+
     @torch.no_grad()
     def enlarge(self, picture: Tensor, scale: int, sampling: Sampling, seed: int = 0) -> Tensor:
         r"""The picture, enlarged.
@@ -151,10 +156,9 @@ class StableSR:
             return encoded(self.base.autoencoder, pixels[None].to(self._device))[0]
 
     def _predicted(self, time: Tensor, tile: Tensor) -> Tensor:
-        noisy, low = tile[None].to(self._device).chunk(2, 1)
-        times = time.to(self._device)[None]
+        noisy, start = tile[None].to(self._device).chunk(2, 1)
         with self._precision:
-            return self.base.predict(noisy, times, self.conditioning(low, times))[0]
+            return self.predict(start, noisy, time)[0]
 
     def _decoded(self, latent: Tensor) -> Tensor:
         with self._precision:

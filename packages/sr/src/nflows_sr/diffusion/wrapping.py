@@ -6,7 +6,7 @@ Wang et al. (2024), "Exploiting Diffusion Prior for Real-World Image Super-Resol
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from nflows_sr.diffusion.taps import tap, tapped
 
 _GROUPS, _GROWTH, _DENSE_BLOCKS = 32, 32, 2
 _SLOPE, _SHARE = 0.2, 0.2
+_INITIAL = 0.1  # deep residual networks begin small: ESRGAN, section 3.1
 
 
 class FeatureWrapping(nn.Module):
@@ -31,13 +32,12 @@ class FeatureWrapping(nn.Module):
     which the module has the 44.39 M parameters of the published one for Stable Diffusion's autoencoder.
 
     Arguments:
-        autoencoder: The autoencoder that is wrapped; it stays as it is, and apart.
+        widths: The channels of each level of the autoencoder that is wrapped; it stays as it is, and apart.
     """
 
-    def __init__(self, autoencoder: Any) -> None:
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        channels = [resnet.conv2.out_channels for _, resnet in _levels(autoencoder.encoder.down_blocks)]
-        self.fusions = nn.ModuleList(map(_Fusion, channels))
+        self.fusions = nn.ModuleList(map(_Fusion, widths[1:-1]))
 
     def forward(self, autoencoder: Any, latent: Tensor, low: Tensor, fidelity: float = 1.0) -> Tensor:
         r"""The decoded picture, :math:`(B, 3, H, W)`.
@@ -114,6 +114,8 @@ class _Dense(nn.Module):
         super().__init__()
         self.grow = nn.ModuleList(nn.Conv2d(channels + n * _GROWTH, _GROWTH, 3, padding=1) for n in range(4))
         self.last = nn.Conv2d(channels + 4 * _GROWTH, channels, 3, padding=1)
+        for layer in (*self.grow, self.last):
+            nn.init.kaiming_normal_(layer.weight, _SLOPE).data.mul_(_INITIAL)
 
     def forward(self, x: Tensor) -> Tensor:
         joined = x

@@ -16,6 +16,7 @@ from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipe
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.engines.base import EngineSettings, PictureEngine
+from nflows_sr.training.guided import guidance_of, is_guided_run, load_guided
 
 CONDITIONING_FILE, WRAPPING_FILE = "conditioning.safetensors", "wrapping.safetensors"
 _SCALE = 4  # StableSR's
@@ -27,10 +28,11 @@ class StableSREngine(PictureEngine):
     Arguments:
         model: The networks, on their device.
         settings: The scale, and how pictures are made.
+        scale: The scale that the model was trained for; any other can be asked for.
     """
 
-    def __init__(self, model: StableSR, settings: EngineSettings) -> None:
-        self.scale = _SCALE if settings.scale is None else settings.scale
+    def __init__(self, model: StableSR, settings: EngineSettings, scale: int = _SCALE) -> None:
+        self.scale = scale if settings.scale is None else settings.scale
         self.network = model.networks
         self._model, self._sampling = model, settings.sampling
         model.check(self._sampling)
@@ -64,15 +66,15 @@ class PipelineEngine(PictureEngine):
 
 
 def is_diffusion(path: Path) -> bool:
-    """Whether a path is a folder in diffusers' layout."""
-    return (path / INDEX_FILE).is_file()
+    """Whether a path is a folder in diffusers' layout, or a run that guides one."""
+    return (path / INDEX_FILE).is_file() or is_guided_run(path)
 
 
 def load_diffusion(settings: EngineSettings) -> PictureEngine:
-    """The engine of such a folder.
+    """The engine of such a folder or run.
 
     A Stable Diffusion needs the weights that guide it beside its parts, as ``conditioning.safetensors``, and may have
-    ``wrapping.safetensors``: they are the ``model.safetensors`` of trainings of ours.
+    ``wrapping.safetensors``: they are the ``model.safetensors`` of runs of ours.
 
     Raises:
         CommandError: The guiding weights are missing; exit code 3.
@@ -80,6 +82,9 @@ def load_diffusion(settings: EngineSettings) -> PictureEngine:
         ModuleNotFoundError: The extra ``diffusion`` is not installed.
     """
     folder = Path(settings.model)
+    if not (folder / INDEX_FILE).is_file():
+        model = load_guided(folder).to(settings.place, settings.dtype)
+        return StableSREngine(model, settings, guidance_of(folder).scale)
     if read_index(folder)["_class_name"] in PIPELINES:
         return PipelineEngine(load_pipeline(folder).to(settings.place, settings.dtype), settings)
     return StableSREngine(_stable_sr(folder, settings), settings)
@@ -100,6 +105,6 @@ def _stable_sr(folder: Path, settings: EngineSettings) -> StableSR:
     load_tensors(conditioning, weights, guide)
     wrapping = None
     if (file := folder / WRAPPING_FILE).is_file():
-        wrapping = FeatureWrapping(base.autoencoder)
+        wrapping = FeatureWrapping(base.widths)
         load_tensors(wrapping, load_state(file), file)
     return StableSR(base, conditioning, wrapping).to(settings.place, settings.dtype)

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGAN, VQGAN
+from nflows_sr.training.diffusion import GUIDANCE
 from nflows_sr.training.recipe import Recipe
 from nflows_sr.training.upscaler import COUPLING, RESIDUAL
+from nflows_sr.training.wrapping import WRAPPING
 
 RECIPES: Mapping[str, Recipe[Any]] = {
     "coupling": COUPLING,
@@ -20,6 +22,8 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     "ae-kl": AE_KL,
     "affine-vqgan": AFFINE_VQGAN,
     "vqgan": VQGAN,
+    "stable-sr": GUIDANCE,
+    "stable-sr-wrapping": WRAPPING,
 }
 """What `nflows sr train --model NAME` trains."""
 
