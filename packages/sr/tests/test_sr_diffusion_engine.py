@@ -107,7 +107,7 @@ def test_values_that_float16_cannot_hold_are_told(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(EngineSettings, "dtype", torch.bfloat16)
     half = engine(folder, scale=2)
     half._model.base.unet.conv_out.bias.fill_(torch.inf)  # type: ignore[attr-defined]
-    with pytest.raises(FloatingPointError, match="float16 is too small for this picture, give fp32"):
+    with pytest.raises(FloatingPointError, match="float16 is too small for this picture, give `fp32`"):
         half.enlarge(to_tensor(pixels(8, 8)), seed=1)
 
 

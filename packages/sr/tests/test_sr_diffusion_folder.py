@@ -171,6 +171,11 @@ def inpainting(folder: Path) -> str:
     return r"takes 9 channels and the latent has 4"
 
 
+def other_text(folder: Path) -> str:
+    tiny_diffusion.unet(context=4).save_pretrained(folder / "unet")
+    return r"the parts do not belong to each other; take all of them from one model"
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -184,7 +189,7 @@ def inpainting(folder: Path) -> str:
             no_json,
             other_prediction,
         ),
-        *(no_part, no_index, nameless, other_kind, inpainting),
+        *(no_part, no_index, nameless, other_kind, inpainting, other_text),
     ],
 )
 def test_spoilt_folder_is_refused(spoil: Any, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -132,10 +133,11 @@ def load_stable_diffusion(folder: Path) -> StableDiffusion:
     check_parts(folder, _PARTS)
     unet = load_network(folder / "unet", diffusers().UNet2DConditionModel)
     autoencoder = load_network(folder / "vae", diffusers().AutoencoderKL)
-    _check_channels(folder, unet, autoencoder)
     with damaged(folder / "scheduler"):
         schedule = NoiseSchedule(read_json(folder / "scheduler" / "scheduler_config.json"))
-    return StableDiffusion(unet, autoencoder, _empty_prompt(folder), schedule)
+    base = StableDiffusion(unet, autoencoder, _empty_prompt(folder), schedule)
+    _check_fit(folder, base)
+    return base
 
 
 def unet_of_shape(folder: Path) -> Any:
@@ -226,17 +228,22 @@ def _empty_prompt(folder: Path) -> Tensor:
     return prompt
 
 
-def _check_channels(folder: Path, unet: Any, autoencoder: Any) -> None:
-    latent = autoencoder.config.latent_channels
-    if unet.config.in_channels != latent:
+def _check_fit(folder: Path, base: StableDiffusion) -> None:
+    """Whether the U-Net takes the latents and the text that the others make, and nothing else."""
+    config, latent = base.unet.config, base.autoencoder.config.latent_channels
+    if config.in_channels != latent:
         raise ValueError(
-            f"{folder}: the U-Net takes {unet.config.in_channels} channels and the latent has {latent}; give a model"
+            f"{folder}: the U-Net takes {config.in_channels} channels and the latent has {latent}; give a model"
             " that makes pictures of text alone, no inpainting one"
         )
+    if config.cross_attention_dim != base.prompt.shape[-1] or not isinstance(config.sample_size, int):
+        raise ValueError(f"{folder}: the parts do not belong to each other; take all of them from one model")
 
 
 def _cached(name: str) -> list[Path]:
     """The newest snapshot of a repository in the cache of the hub, where diffusers has kept it."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return []
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

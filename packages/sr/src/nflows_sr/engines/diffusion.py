@@ -43,7 +43,7 @@ class StableSREngine(PictureEngine):
         except FloatingPointError as error:
             if self._model.dtype == torch.float32:
                 raise
-            raise FloatingPointError(f"{error}: float16 is too small for this picture, give fp32") from error
+            raise FloatingPointError(f"{error}: float16 is too small for this picture, give `fp32`") from error
         return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged
 
 
