@@ -84,6 +84,10 @@ def test_the_margin_is_the_reach_of_the_convolutions(files: Path) -> None:
     assert load(files / "swinir.pth").margin > 14  # two windows of 8, of which one is shifted by 4, and convolutions
 
 
+def test_a_transformer_gets_smaller_tiles(files: Path) -> None:
+    assert [load(files / f"{name}.pth").tile for name in ("rrdb", "swinir")] == [256, 192]
+
+
 @pytest.mark.parametrize("name", ["compact", "rrdb"])
 def test_beyond_its_margin_an_engine_sees_nothing(files: Path, name: str) -> None:
     engine, picture = load(files / f"{name}.pth"), torch.rand(3, 48, 48)
