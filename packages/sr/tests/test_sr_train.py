@@ -125,6 +125,9 @@ def test_a_run_is_known_and_built_again(run: Path, tmp_path: Path) -> None:
 def test_test_pictures_may_be_a_folder_of_their_own(data: Path, tmp_path: Path) -> None:
     save_pictures(tmp_path / "test", 2, first_seed=50)
     train(data, tmp_path / "run", "residual", SETTINGS, SHORT, test=tmp_path / "test")
+    (tmp_path / "test").rename(tmp_path / "moved")
+    resume(tmp_path / "run", test=tmp_path / "moved")
+    assert read_run(tmp_path / "run").test == str(tmp_path / "moved")
     assert {part: one.images for part, one in read_run(tmp_path / "run").fingerprint.items()} == {
         "train": 16,
         "test": 2,

@@ -62,10 +62,10 @@ def train(data: Path, folder: Path, model: str, scale: int | None, **options: An
     chosen = {option: value for option, value in options.items() if option not in _OWN and value is not None}
     if options["resume"]:
         run = read_run(folder)
-        kept = {"model": run.model, "test": run.test, "start": run.start}
+        kept = {"model": run.model, "start": run.start}
         refuse_changed({**kept, **run.settings, **asdict(run.training)}, {"model": name, **settings})
         with epochs_shown(run.training.epochs, _losses) as shown_progress:
-            experiment.resume(folder, data, progress=shown_progress)
+            experiment.resume(folder, data, test=options["test"], progress=shown_progress)
     else:
         config = EngineConfig(**{**find_recipe(name).engine, **chosen})
         others = {option: options[option] for option in ("test", "start", "overwrite")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -60,9 +60,9 @@ def train(
     run = Run(
         model,
         asdict(configured),
-        str(Path(data).absolute()),
-        str(Path(test).absolute()) if test else None,
-        str(Path(start).absolute()) if start else None,
+        _place(data),
+        _place(test),
+        _place(start),
         config,
         {"train": pictures.train.fingerprint, "test": pictures.test.fingerprint},
     )
@@ -80,12 +80,19 @@ def train(
     return trained
 
 
-def resume(folder: str | Path, data: str | Path | None = None, *, progress: Progress | None = None) -> nn.Module:
+def resume(
+    folder: str | Path,
+    data: str | Path | None = None,
+    *,
+    test: str | Path | None = None,
+    progress: Progress | None = None,
+) -> nn.Module:
     """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
 
     Arguments:
         folder: The folder of the run.
         data: The place of the run's pictures now, if they have moved.
+        test: The place of its test pictures now, likewise.
         progress: The function that the `Trainer` calls after every update.
 
     Raises:
@@ -94,7 +101,7 @@ def resume(folder: str | Path, data: str | Path | None = None, *, progress: Prog
     """
     folder = Path(folder)
     run = read_run(folder)
-    run = replace(run, data=str(Path(data or run.data).absolute()))
+    run = replace(run, data=_place(data or run.data), test=_place(test or run.test))
     pictures = _read(run.data, run.test)
     _check_same(folder, run, pictures)
     torch.manual_seed(run.training.seed)
@@ -121,6 +128,19 @@ def begin_with(model: nn.Module, start: Path) -> None:
     if not common:
         raise ValueError(f"`start`: {start} has no weights of the names and shapes of this model")
     model.load_state_dict(common, strict=False)
+
+
+@overload
+def _place(path: str | Path) -> str: ...
+
+
+@overload
+def _place(path: str | Path | None) -> str | None: ...
+
+
+def _place(path: str | Path | None) -> str | None:
+    """The place of a folder as a run keeps it, the same from every folder."""
+    return None if path is None else str(Path(path).absolute())
 
 
 def _read(data: str | Path, test: str | Path | None) -> TrainingData:
