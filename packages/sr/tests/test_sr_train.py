@@ -205,7 +205,10 @@ def test_a_broken_configuration_is_told(run: Path, tmp_path: Path, change: dict[
         load_model(broken, read_run(broken))
 
 
-def test_every_recipe_builds_what_its_defaults_say() -> None:
-    for name in RECIPES.keys() - {"stable-sr", "stable-sr-wrapping"}:  # which build on what a person has
-        recipe = find_recipe(name)
-        assert all(value.isfinite().all() for value in recipe.build(recipe.configured({})).parameters())
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"stable-sr", "stable-sr-wrapping"}))
+def test_every_recipe_without_a_base_is_built_by_its_defaults(name: str) -> None:
+    recipe = find_recipe(name)
+    with torch.device("meta"):  # shapes alone: some have a hundred million parameters
+        model = recipe.build(recipe.configured({}))
+    assert any(parameter.requires_grad for parameter in model.parameters())
+    assert EngineConfig(epochs=1, **recipe.engine).batch_size >= 1
