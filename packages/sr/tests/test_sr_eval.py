@@ -21,6 +21,7 @@ from nflows_sr.engines import Bicubic, EngineSettings, NetworkEngine
 from nflows_sr.evaluation import find_sets, published, read_pair, score
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
+from nflows_sr.evaluation.report import BESIDE
 from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
 from nflows_sr.upscaling import enlarging
@@ -124,9 +125,7 @@ def test_a_second_model_is_compared_picture_by_picture(
     assert first["gain_db"] is None
     assert second["gain_db"] == pytest.approx(mean)
     assert second["gain_db_interval_95"] == pytest.approx([low, high])
-    beside = {
-        row["model"]: row for row in report["tables"]["Beside published figures"] if row["source"] == "measured here"
-    }
+    beside = {row["model"]: row for row in report["tables"][BESIDE] if row["source"] == "measured here"}
     assert beside["nearest"]["parameters"] == 324
     assert beside["nearest"]["multiply_adds"] == pytest.approx(324 * 640 * 360 / 1e9)
     assert beside["bicubic"]["Set5_psnr_db"] == first["psnr_db"]
@@ -249,7 +248,7 @@ def test_a_crop_is_where_bicubic_is_worst(folder: Path) -> None:
 def test_bicubic_stands_beside_published_figures(data_folder: Path, tmp_path: Path, capsys: Any) -> None:
     sets = (data_folder / "sr" / name / "HR" for name in ("Set5", "Set14"))
     assert call_command(sr, "eval", *sets, "-o", tmp_path / "out", "--scale", "2,3,4", "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["tables"]["Beside published figures"]
+    rows = json.loads(capsys.readouterr().out)["tables"][BESIDE]
     bicubic = [row for row in rows if row["model"] == "bicubic"]
     for scale in (2, 3, 4):
         ours, theirs = (row for row in bicubic if row["scale"] == scale)

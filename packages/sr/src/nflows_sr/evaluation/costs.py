@@ -25,6 +25,6 @@ def multiply_adds(engine: Engine | PictureEngine) -> int | None:
     if engine.network is None or isinstance(engine, PictureEngine):
         return None
     with FlopCounterMode(display=False) as counter:
-        engine(torch.zeros(3, _SIDE, _SIDE))
+        engine(torch.zeros(3 + engine.noise, _SIDE, _SIDE))
     operations: int = counter.get_total_flops() // 2
     return operations * RESULT_PIXELS // (_SIDE * engine.scale) ** 2

@@ -14,7 +14,8 @@ from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_sr.evaluation.comparing import ORIGINAL, SMALL, Answer, Measured, Question
 from nflows_sr.evaluation.published import published
 
-MEANS, BESIDE, PICTURES, FAILURES = "Means", "Beside published figures", "Pictures", "Failures"
+MEANS, PICTURES, FAILURES = "Means", "Pictures", "Failures"
+BESIDE = "Beside figures that were published for small pictures by bicubic imresize"
 FILES = {MEANS: "means.csv", BESIDE: "published.csv", PICTURES: "pictures.csv"}
 KIND = "evaluation of super-resolution"
 RESULTS = (*FILES.values(), *REPORT_FILES)
