@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -244,6 +245,20 @@ def test_results_of_other_settings_are_not_there(folder: Path) -> None:
         assert last_status(target) == "done"
     call(source, "-o", target, "--skip-existing", "--metadata", "keep")
     assert last_status(target) == "skipped"
+
+
+def test_a_source_that_has_changed_is_done_again_and_one_that_is_only_newer_is_not(folder: Path) -> None:
+    source, target = folder / "in" / "e.bmp", folder / "out"
+    call(source, "-o", target)
+    later = (target / "e.png").stat().st_mtime + 10
+    os.utime(source, (later, later))
+    call(source, "-o", target, "--skip-existing")
+    assert last_status(target) == "skipped"
+    Image.new("RGB", (3, 4), (1, 2, 3)).save(source)
+    os.utime(source, (later, later))
+    call(source, "-o", target, "--skip-existing")
+    assert last_status(target) == "done"
+    assert (read_picture(target / "e.png").pixels == (254, 253, 252)).all()
 
 
 # On a cluster

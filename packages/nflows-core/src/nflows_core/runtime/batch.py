@@ -76,7 +76,7 @@ def run_batch(
     *,
     what: str = "files",
     skip_existing: bool = False,
-    is_current: IsCurrent = lambda result: True,
+    is_current: IsCurrent = lambda job, result: True,
     dask: str | None = None,
 ) -> BatchResult:
     """Runs a function over every job; shows progress and writes ``status.jsonl`` as it goes.

@@ -14,8 +14,8 @@ from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
 
 _KIND = "batch of results"
-IsCurrent = Callable[[Any], bool]
-"""Whether what a process has returned in an earlier run is what it would return now."""
+IsCurrent = Callable[[Job, Any], bool]
+"""Whether what a process has returned for a job in an earlier run is what it would return now."""
 _BEGINNING = b'{"input": '
 
 
@@ -77,7 +77,7 @@ class StatusLog:
         return {
             job: Outcome(job, Status.SKIPPED, *done[name])
             for job in jobs
-            if (name := self._name(job)) in done and job.target.exists() and is_current(done[name][1])
+            if (name := self._name(job)) in done and job.target.exists() and is_current(job, done[name][1])
         }
 
     def _done(self) -> dict[str, tuple[float, Any]]:

@@ -67,7 +67,7 @@ def on_screen(samples: NDArray[np.float32], icc: bytes | None) -> NDArray[np.uin
 def as_png(pixels: NDArray[np.uint8]) -> bytes:
     """The file of pixels of sRGB."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 

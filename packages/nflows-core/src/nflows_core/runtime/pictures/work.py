@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.images import Picture, PictureFile, Policy, write_picture
+from nflows_core.runtime.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,12 @@ class PictureProcess:
         text = to_json([kind, self.settings, self.seed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def is_current(self, result: Mapping[str, Any] | None) -> bool:
-        """Whether a result is of the same recipe."""
-        return result is not None and result.get("recipe") == self.recipe
+    def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
+        """Whether a result is of this recipe, and of what the source holds now, which is read if it is newer."""
+        if result is None or result.get("recipe") != self.recipe:
+            return False
+        is_newer = job.source.stat().st_mtime_ns > job.target.stat().st_mtime_ns
+        return not is_newer or sha256(job.source) == result["sha256"]
 
 
 def picture_seed(seed: int, digest: str) -> int:
