@@ -139,8 +139,8 @@ def _beside(means: Sequence[dict[str, Any]], answer: Answer) -> list[dict[str, A
     """Our means on Set5 and Set14 with those of the field."""
     ours: dict[tuple[int, str], dict[str, float | None]] = {}
     for row in means:
-        if row["set"] in _KNOWN_SETS:
-            ours.setdefault((row["scale"], row["model"]), {})[row["set"]] = row["psnr_db"]
+        if name := next((one for one in _KNOWN_SETS if one.lower() == row["set"].lower()), None):
+            ours.setdefault((row["scale"], row["model"]), {})[name] = row["psnr_db"]
     rows = [
         _beside_row(model, scale, "measured here", answer.costs[model, scale], values)
         for (scale, model), values in ours.items()
