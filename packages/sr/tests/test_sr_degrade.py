@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_sr.cli import sr
+from nflows_sr.cli.degrade import KINDS
 from nflows_sr.degradations import imresize
+from nflows_sr.degradations.pictures import Kind
 
 
 def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) -> NDArray[Any]:
@@ -48,6 +50,10 @@ def test_what_was_cut_off_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert call_command(sr, "degrade", tmp_path / "a.png", "-o", tmp_path / "out", "--scale", 4, "--json") == 0
     row = json.loads(capsys.readouterr().out)["tables"]["Pictures"][0]
     assert (row["rows_cut_off"], row["columns_cut_off"], row["new_size"]) == (1, 2, "2 x 2")
+
+
+def test_the_command_names_every_kind() -> None:
+    assert get_args(Kind) == KINDS
 
 
 @pytest.mark.parametrize(
