@@ -174,6 +174,13 @@ def test_a_wrong_option_is_told(
     assert not (tmp_path / "run").exists()
 
 
+def test_too_few_pictures_hold_none_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_pictures(tmp_path / "one", 1)
+    assert call_command(sr, "train", tmp_path / "one", "-o", tmp_path / "run") == 2
+    told = capsys.readouterr().err
+    assert "puts none of 1 pictures into the part 'test'; give more, or others as --test" in told
+
+
 def test_a_resumed_run_keeps_its_settings(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call_command(sr, "train", data, "-o", run, "--resume", "--model", "coupling:blocks=3") == 2
     assert "--blocks is 3, but the run to resume has 1; leave the option out" in capsys.readouterr().err

@@ -64,9 +64,13 @@ def read_pictures(folder: str | Path, split: SplitName | None = None) -> Picture
     paths = [path for _, files in walk(folder) for path in files if is_named_as_picture(path.name)]
     files = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
     chosen = {name: path for name, path in files if belongs(name, split)}
+    if not files:
+        raise DataError(f"{folder}: no pictures; give a folder that has some")
     if not chosen:
-        held_out = f" of the part {split!r}; it is held out by a hash of the names" if files else ""
-        raise DataError(f"{folder}: no pictures{held_out}; give a folder that has some")
+        raise DataError(
+            f"{folder}: a hash of their names puts none of {len(files)} pictures into the part {split!r}; give more, "
+            "or others as `test`"
+        )
     pixels = stored(map(_pixels, chosen.values()))
     return Pictures(tuple(chosen), pixels, digest(sha256(path).encode() for path in chosen.values()))
 
