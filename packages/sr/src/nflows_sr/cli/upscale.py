@@ -19,7 +19,7 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     default="bicubic",
     show_default=True,
     metavar="NAME|PATH",
-    help="bicubic, coupling, or the path of a model's file or folder.",
+    help="bicubic, coupling, flow, or the path of a model's file or folder.",
 )
 @click.option("--tile", type=click.IntRange(1), help="The side of a tile; less where memory runs out.")
 @click.option("--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one.")
@@ -32,7 +32,17 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     help="How much of the picture's features the decoder of a diffusion takes back.  [default: 0.5 if it can]",
 )
 @click.option("--colour", type=click.Choice(get_args(Colour)), help="Colours after a diffusion.  [default: wavelet]")
-def upscale(pictures: PictureOptions, model: str, scale: int | None, tile: int | None, **options: Any) -> int:
+@click.option("--temperature", type=click.FloatRange(0), help="Of the noise of a flow.  [default: 0; of samples 1]")
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Guesses of a flow beside each other; a last picture is bright where they differ.",
+)
+def upscale(
+    pictures: PictureOptions, model: str, scale: int | None, tile: int | None, samples: int, **options: Any
+) -> int:
     """Enlarge pictures: each INPUT, a file or a folder, becomes one of more pixels in the folder OUTPUT."""
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import run_pictures
@@ -40,10 +50,14 @@ def upscale(pictures: PictureOptions, model: str, scale: int | None, tile: int |
     from nflows_sr.upscaling import Upscale
     from nflows_sr.upscaling.upscale import loaded
 
+    if samples > 1 and options["temperature"] is None:
+        options["temperature"] = 1.0
     sampling = Sampling(*(options[name] for name in ("sampler", "steps", "fidelity", "colour")))
-    work = Upscale(resolve(EngineSettings(model, scale, options["device"], options["fp32"], sampling)), tile)
+    engine = EngineSettings(model, scale, options["device"], options["fp32"], sampling, options["temperature"])
+    work = Upscale(resolve(engine), tile, samples)
     if pictures.dask is None:
         loaded(work)  # what is wrong with it is wrong for all pictures
     path = weights_of(work.engine)
     weights = {} if path is None else {"weights": path}
-    return run_pictures(pictures, work, PictureReport("Enlarged pictures", "lr_psnr_db", weights, ["nflows-sr"]))
+    notable = "spread" if samples > 1 else "lr_psnr_db"
+    return run_pictures(pictures, work, PictureReport("Enlarged pictures", notable, weights, ["nflows-sr"]))

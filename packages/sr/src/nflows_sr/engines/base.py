@@ -78,6 +78,7 @@ class EngineSettings:
         device: The device, by torch's name for it, or ``auto``: the GPU of the machine that enlarges, if it has one.
         fp32: Whether a GPU computes in float32, rather than where float16 does in float16.
         sampling: How a diffusion makes the picture.
+        temperature: The standard deviation of the noise of a flow; 0 if not given, which is one picture for all seeds.
     """
 
     model: str
@@ -85,6 +86,7 @@ class EngineSettings:
     device: str = "auto"
     fp32: bool = False
     sampling: Sampling = field(default_factory=Sampling)
+    temperature: float | None = None
 
     @property
     def place(self) -> torch.device:

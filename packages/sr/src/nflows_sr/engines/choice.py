@@ -18,17 +18,21 @@ from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import load_bicubic
 from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
 from nflows_sr.engines.diffusion import is_diffusion, load_diffusion
+from nflows_sr.engines.flow import is_flow_run, load_flow_run, load_shipped_flow
 from nflows_sr.engines.spandrel import is_model_file, load_spandrel
 
 Load = Callable[[EngineSettings], Engine | PictureEngine]
 
-_NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped}
+_NAMED: Mapping[str, Load] = {"bicubic": load_bicubic, "coupling": load_shipped, "flow": load_shipped_flow}
 """Engines that need no file of a person's."""
+
+_FLOWS = (load_shipped_flow, load_flow_run)
 
 _READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
     (is_luma_run, load_run),
     (is_autoencoder_run, load_autoencoder),
     (is_diffusion, load_diffusion),
+    (is_flow_run, load_flow_run),
     (is_model_file, load_spandrel),
 )
 """What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
@@ -77,6 +81,8 @@ def load_engine(settings: EngineSettings) -> Engine | PictureEngine:
     load = _loader(settings.model)
     if load is not load_diffusion and (chosen := settings.sampling.chosen):
         raise ValueError(f"`{chosen[0]}`: {settings.model} is no diffusion; leave it out")
+    if load not in _FLOWS and settings.temperature is not None:
+        raise ValueError(f"`temperature`: {settings.model} is no flow; leave it out")
     engine = load(replace(settings, device=str(settings.place)))
     if settings.scale not in (None, engine.scale):
         raise ValueError(f"`scale` {settings.scale}: {settings.model} enlarges {engine.scale} times; give that")

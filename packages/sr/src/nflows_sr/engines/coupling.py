@@ -43,8 +43,8 @@ class LumaEngine(Engine):
         pixels = tile.to(self._settings.place)[None]
         with torch.no_grad():
             with self._settings.autocast:
-                details = self.network.details(_luma(pixels))
-            return (bicubic(pixels, self.scale) + details.float() * (255 / _RANGE))[0]
+                details = self.network.details(luma_of(pixels))
+            return (bicubic(pixels, self.scale) + details_of_colours(details.float()))[0]
 
 
 def load_shipped(settings: EngineSettings) -> LumaEngine:
@@ -80,9 +80,14 @@ def _load(folder: Path, settings: EngineSettings) -> LumaEngine:
     return LumaEngine(network, settings)
 
 
-def _luma(pixels: Tensor) -> Tensor:
+def luma_of(pixels: Tensor) -> Tensor:
     """The luma of pictures in [0, 1], :math:`(B, 1, h, w)`, from 16 / 255 to 235 / 255; grey is RGB of equal parts."""
     if pixels.shape[1] == 1:
         return (_BLACK + _RANGE * pixels) / 255
     weights = pixels.new_tensor(_WEIGHTS).view(1, 3, 1, 1)
     return (_BLACK + (pixels * weights).sum(1, keepdim=True)) / 255
+
+
+def details_of_colours(details: Tensor) -> Tensor:
+    """What R, G and B change by where the luma changes by so much, at the same Cb and Cr."""
+    return details * (255 / _RANGE)

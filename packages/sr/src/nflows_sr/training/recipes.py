@@ -11,6 +11,7 @@ from typing import Any
 
 from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGAN, VQGAN
 from nflows_sr.training.diffusion import GUIDANCE
+from nflows_sr.training.flow import FLOW
 from nflows_sr.training.recipe import Recipe
 from nflows_sr.training.upscaler import COUPLING, RESIDUAL
 from nflows_sr.training.wrapping import WRAPPING
@@ -24,6 +25,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     "vqgan": VQGAN,
     "stable-sr": GUIDANCE,
     "stable-sr-wrapping": WRAPPING,
+    "flow": FLOW,
 }
 """What `nflows sr train --model NAME` trains."""
 

@@ -17,6 +17,7 @@ from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import Made
 from nflows_sr.engines import EngineSettings, load_engine
 from nflows_sr.upscaling.consistency import Consistency
+from nflows_sr.upscaling.samples import Panels
 from nflows_sr.upscaling.tiles import Enlarge, enlarging
 
 
@@ -27,10 +28,21 @@ class Upscale:
     Arguments:
         engine: Which engine, and how it computes.
         tile: The side of a tile in pixels of the picture; by default what the engine needs about 1 GB for.
+        samples: How many guesses stand beside each other, with their spread, as `Panels` has them; 1 is one picture.
+
+    Raises:
+        ValueError: There is no sample, or several at temperature 0.
     """
 
     engine: EngineSettings
     tile: int | None = None
+    samples: int = 1
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"`samples`: expected a number above 0, got {self.samples}")
+        if self.samples > 1 and not self.engine.temperature:
+            raise ValueError("`samples`: all are the same at `temperature` 0; give a higher one, of a flow")
 
     def __call__(self, source: PictureFile, seed: int) -> Made:
         """The enlarged picture, as large on paper as it was.
@@ -39,9 +51,17 @@ class Upscale:
             ValueError: The engine cannot be loaded, or the tile is too small for it.
         """
         scale, enlarge = loaded(self)
+        if self.samples > 1:
+            return self._panels(source, scale, enlarge, seed)
         consistency = Consistency(source, scale)
         strips = consistency.watched(_pixels(enlarge(source, seed), source.dtype))
         return Made(enlarged_about(source.about, scale), strips, consistency.numbers)
+
+    def _panels(self, source: PictureFile, scale: int, enlarge: Enlarge, seed: int) -> Made:
+        seeds = np.random.default_rng(seed).integers(2**63, size=self.samples).tolist()
+        panels = Panels([enlarge(source, each) for each in seeds], source.about.has_alpha)
+        about = enlarged_about(source.about, scale, self.samples + 1)
+        return Made(about, _pixels(panels.strips(), source.dtype), panels.numbers)
 
 
 @keeps_one
@@ -52,11 +72,13 @@ def loaded(work: Upscale) -> tuple[int, Enlarge]:
     return engine.scale, enlarging(engine, work.tile)
 
 
-def enlarged_about(about: Picture, scale: int) -> Picture:
-    """All that is said of a picture, of the size and resolution of the enlarged one; its pixels are blank."""
+def enlarged_about(about: Picture, scale: int, panels: int = 1) -> Picture:
+    """All that is said of a picture, of the size and resolution of so many enlarged ones in a row; pixels are blank."""
     height, width, channels = about.pixels.shape
     dpi = None if about.dpi is None else (about.dpi[0] * scale, about.dpi[1] * scale)
-    return replace(about, pixels=blank_pixels(scale * height, scale * width, channels, about.pixels.dtype), dpi=dpi)
+    return replace(
+        about, pixels=blank_pixels(scale * height, panels * scale * width, channels, about.pixels.dtype), dpi=dpi
+    )
 
 
 def _pixels(strips: Iterator[Tensor], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
