@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -25,7 +26,18 @@ def keep_freed_memory() -> None:
     and zeroed again: a large part of an update's time on a CPU, and more of a tile's in a Dask worker, which is told to
     give back all it can.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = _of_glibc("mallopt")
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _ONE_GIB)
         mallopt(_M_TRIM_THRESHOLD, _ONE_GIB)
+
+
+def give_back_freed_memory() -> None:
+    """Gives the memory that was kept back to the system, for work of another kind."""
+    trim = _of_glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -6,6 +6,7 @@ from nflows_core.runtime.batch import conclude, run_batch
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.memory import give_back_freed_memory
 from nflows_core.runtime.pictures.options import READ, SAME, PictureOptions
 from nflows_core.runtime.pictures.report import PictureReport, report_pictures
 from nflows_core.runtime.pictures.work import PictureProcess, Work
@@ -38,6 +39,7 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
         is_current=process.is_current,
         dask=pictures.dask,
     )
+    give_back_freed_memory()  # the report reads whole files
     print_report(report_pictures(about, batch, process, result))
     return conclude(result, batch)
 
