@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -60,6 +62,13 @@ def test_couplings_alone_are_less_than_half_of_what_learns() -> None:
         parts["coupling_blocks_parameters"] + parts["discriminator_parameters"]
     )
     assert parts["coupling_blocks_parameters"] < parts["autoencoder_parameters"]
+
+
+def test_info_prints_the_parts_of_an_autoencoder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(nflows, ["sr", "info", "vqgan", "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out) == autoencoder_parts("vqgan")
+    assert run(nflows, ["sr", "info", "vqgan", "--scale", "2"]) == ExitCode.USAGE
+    assert "--scale: vqgan is counted untrained" in capsys.readouterr().err
 
 
 def test_a_picture_that_does_not_divide_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

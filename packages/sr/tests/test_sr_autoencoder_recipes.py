@@ -18,6 +18,7 @@ from nflows_core.training.curve import read_curve
 from nflows_sr.autoencoders import SHAPES, build_autoencoder
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.engines import EngineSettings, load_engine, resolve
+from nflows_sr.evaluation.about import about
 from nflows_sr.training.autoencoder_recipes import AFFINE_AE, AutoencoderSettings, CodedSettings
 from nflows_sr.training.recipes import find_recipe
 from nflows_sr.training.runs import load_model, read_run
@@ -61,6 +62,12 @@ def test_a_run_is_tested_by_what_the_tables_have(affine_run: Path) -> None:
     for measure in ("rec", "ae", "nll", "total"):
         assert 0 < read_curve(affine_run / "metrics_test.csv", measure)[-1][1] < 2
     assert json.loads((affine_run / "report.json").read_text())["run"]["settings"]["trained"] == "everything"
+
+
+def test_info_says_which_weights_learned(affine_run: Path) -> None:
+    about_it = about(str(affine_run))
+    assert about_it["trained"] == "everything"
+    assert about_it["learnable_parameters"] > about_it["parameters"]  # the discriminator learns too
 
 
 def test_an_autoencoder_with_codes_is_built_again(pictures: Path, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from nflows_sr import shipped
+from nflows_sr.autoencoders import SHAPES
 from nflows_sr.engines import EngineSettings, load_engine, resolve
+from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.training import is_run, load_model, read_run
 
@@ -15,17 +17,20 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     """The size of an engine and its origin; what is not known of it is left out.
 
     Arguments:
-        model: The name of an engine, or the path of a model's file or folder.
+        model: The name of an engine, the path of a model's file or folder, or an autoencoder of full size by its name.
         scale: How many times the sides grow; by default the model's own scale, or 2.
 
     Returns:
-        Its scale, parameters, how many of them a training learns, the multiply-adds of a result of
-        1280 x 720, the side of its receptive field in pixels of the small picture, and what it was trained on.
+        Of an autoencoder, its `autoencoder_parts`. Of all others the scale, parameters, how many of them a training
+        learns, the multiply-adds of a result of 1280 x 720, the side of the receptive field in pixels of the small
+        picture, and what it was trained on.
 
     Raises:
         CommandError: There is no such model.
         ValueError: It cannot be read, or has another scale.
     """
+    if model in SHAPES and not Path(model).exists():
+        return _untrained(model, scale)
     settings = resolve(EngineSettings(model, scale, device="cpu"))
     engine = load_engine(settings)
     margin: int | None = getattr(engine, "margin", None)  # an engine of whole pictures sees all of them
@@ -41,6 +46,12 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}
 
 
+def _untrained(autoencoder: str, scale: int | None) -> dict[str, Any]:
+    if scale is not None:
+        raise ValueError(f"`scale`: {autoencoder} is counted untrained, and enlarges nothing yet; leave it out")
+    return autoencoder_parts(autoencoder)
+
+
 def _origin(folder: Path) -> dict[str, Any]:
     """What a run folder and its card say of how it was trained."""
     run, card = read_run(folder), folder / "README.md"
@@ -48,6 +59,7 @@ def _origin(folder: Path) -> dict[str, Any]:
     return {
         "learnable_parameters": sum(learned),
         "recipe": run.model,
+        "trained": run.settings.get("trained"),
         "trained_on": f"{run.data}, {run.fingerprint['train'].images} pictures",
         "epochs": run.training.epochs,
         "started_from": run.start,

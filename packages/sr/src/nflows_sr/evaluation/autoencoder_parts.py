@@ -35,7 +35,7 @@ def autoencoder_parts(name: str) -> dict[str, Any]:
     """
     with torch.device("meta"):  # what is only counted takes no memory
         autoencoder, discriminator = build_autoencoder(SHAPES[name]), PatchDiscriminator()
-        wrapping = FeatureWrapping(autoencoder) if name == "ae-kl" else nn.Module()
+        wrapping = FeatureWrapping(SHAPES[name].widths) if name == "ae-kl" else nn.Module()
         parts = {
             "autoencoder": autoencoder,
             "encoder": autoencoder.encoder,
