@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +95,15 @@ def test_an_engine_gives_what_the_autoencoder_makes_of_the_bicubic_picture(affin
     assert engine.scale == 3
 
 
-def test_a_pretrained_autoencoder_is_what_training_begins_with(pictures: Path, tmp_path: Path) -> None:
+def test_a_pretrained_autoencoder_is_what_training_begins_with(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = AFFINE_AE.configured({"width": 8, "levels": 2, "layers": 1, "groups": 4})
     pretrained = build_autoencoder(settings.shape(coupled=False))
     save_file(pretrained.state_dict(), tmp_path / "vae.safetensors")
     model = f"affine-ae:{TINY},trained=couplings,pretrained={tmp_path / 'vae.safetensors'}"
     assert train(pictures, tmp_path / "run", model, "--ema-decay", 0) == ExitCode.DONE
+    assert re.search(r"vae\.safetensors: \d+ tensors kept, \d+ new, \d+ of replaced blocks", capsys.readouterr().err)
     trained = load_model(tmp_path / "run", read_run(tmp_path / "run")).reconstructor.autoencoder.state_dict()
     ours = {name for name in trained if ".coupling." in name}
     assert all(torch.equal(trained[name], pretrained.state_dict()[name]) for name in trained.keys() - ours)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.weights import load_state
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
 from nflows_sr.autoencoders import Reconstructor, take_over
@@ -128,7 +129,9 @@ class StageOne(Task[Adversaries, Batch]):
 
     def initialize(self, place: Place) -> None:
         if self.pretrained is not None:
-            take_over(self.model.reconstructor.autoencoder, load_state(self.pretrained), self.pretrained)
+            loaded = take_over(self.model.reconstructor.autoencoder, load_state(self.pretrained), self.pretrained)
+            if place.process == 0:
+                echo(f"{self.pretrained}: {loaded}", err=True)
 
     def objectives(self) -> Sequence[Objective[Batch]]:
         """The autoencoder's and the discriminator's."""
