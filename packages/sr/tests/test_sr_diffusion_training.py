@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from nflows_sr.diffusion.latents import encoded
 from nflows_sr.diffusion.settings import Sampling
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
+from nflows_sr.training import load_model, read_run
+from nflows_sr.training.autoencoder import Adversaries
 from nflows_sr.training.diffusion import Guidance, GuidanceSettings, NoisyPairs, enlarged
 from nflows_sr.training.guided import load_guided
 from nflows_sr.training.wrapping import Wrapping, WrappingSettings
@@ -191,7 +194,11 @@ def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"steps": 0}, "`steps`"), ({"perceptual": "eye"}, "`perceptual`: expected one of vgg")]
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "`steps`: expected a number above 0, got 0"),
+        ({"perceptual": "eye"}, "`perceptual`: expected vgg, efficientnet-lite0 or none, got 'eye'"),
+    ],
 )
 def test_bad_settings_of_a_wrapping_are_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -200,7 +207,7 @@ def test_bad_settings_of_a_wrapping_are_named(settings: dict[str, Any], message:
 
 @pytest.fixture(scope="module")
 def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runs of both stages, ``guide`` and ``wrap``, by the command."""
+    """A folder with runs of all three stages by the command: ``affine``, ``guide`` and ``wrap``."""
     place = tmp_path_factory.mktemp("runs")
     generator = np.random.default_rng(0)
     for part, count in (("train", 3), ("test", 1)):
@@ -209,9 +216,11 @@ def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = generator.integers(0, 256, (16, 16, 3), np.uint8)
             write_picture(place / part / f"{index}.png", Picture(pixels))
     common = ("--test", place / "test", "--epochs", 1, "--batch-size", 2, "--accumulation-steps", 1)
-    guide = f"stable-sr:base={folder},crop=4,width=8"
+    discriminator = "discriminator_width=2,discriminator_layers=1"
+    affine = f"affine-ae:crop=4,width=8,levels=3,layers=1,groups=4,perceptual=none,{discriminator}"
+    guide = f"stable-sr:base={folder},autoencoder={place / 'affine'},crop=4,width=8"
     wrap = f"stable-sr-wrapping:guide={place / 'guide'},steps=1,perceptual=none"
-    for name, model in (("guide", guide), ("wrap", wrap)):
+    for name, model in (("affine", affine), ("guide", guide), ("wrap", wrap)):
         assert call_command(sr, "train", place / "train", "-o", place / name, "--model", model, *common) == 0
     return place
 
@@ -226,11 +235,14 @@ def test_run_is_a_model_that_enlarges(runs: Path, tmp_path: Path) -> None:
     assert not np.array_equal(plain, wrapped)
 
 
-def test_run_of_a_wrapping_has_what_guides_it(runs: Path) -> None:
+def test_run_of_a_wrapping_has_what_it_builds_on(runs: Path) -> None:
     guided, wrapped = load_guided(runs / "guide"), load_guided(runs / "wrap")
     assert guided.wrapping is None
     assert wrapped.wrapping is not None
     assert_equal(guided.conditioning.state_dict(), wrapped.conditioning.state_dict())
+    affine = load_model(runs / "affine", read_run(runs / "affine"))
+    assert isinstance(affine, Adversaries)
+    assert_equal(affine.reconstructor.autoencoder.state_dict(), wrapped.base.autoencoder.state_dict())
 
 
 def test_fidelity_of_a_run_without_wrapping_is_refused(
@@ -254,3 +266,19 @@ def test_guide_must_be_one(runs: Path, tmp_path: Path, capsys: pytest.CaptureFix
     command = ("train", runs / "train", "-o", tmp_path / "run", "--test", runs / "test", "--model", model)
     assert call_command(sr, *command) == 2
     assert "is a run of stable-sr-wrapping; give one of stable-sr" in capsys.readouterr().err
+
+
+def test_autoencoder_must_be_one(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    model = f"stable-sr:base={folder},autoencoder={runs / 'guide'},crop=4,width=8"
+    command = ("train", runs / "train", "-o", tmp_path / "run", "--test", runs / "test", "--model", model)
+    assert call_command(sr, *command) == 2
+    assert "is no run of an autoencoder" in capsys.readouterr().err
+
+
+def test_info_counts_all_and_what_learns(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_command(sr, "info", runs / "wrap", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    model = load_guided(runs / "wrap")
+    assert model.wrapping is not None
+    assert report["learnable_parameters"] == sum(p.numel() for p in model.wrapping.parameters())
+    assert report["parameters"] == sum(p.numel() for p in model.networks.parameters())

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-WIDTHS = (8, 16, 16)
+WIDTHS = (8, 16, 32)
 """The channels of the levels of the autoencoder: a latent's pixel is 4 x 4 of the picture's."""
 SIDE = 8
 """The side of the latents that the U-Net is said to be trained on: pictures of 32 x 32."""

@@ -41,10 +41,9 @@ class WrappingSettings:
         object.__setattr__(self, "guide", str(Path(self.guide).absolute()))
         if self.steps < 1:
             raise ValueError(f"`steps`: expected a number above 0, got {self.steps}")
-        if self.perceptual not in (None, *get_args(Perceptual)):
-            raise ValueError(
-                f"`perceptual`: expected one of {', '.join(get_args(Perceptual))}, got {self.perceptual!r}"
-            )
+        judges = get_args(Perceptual)
+        if self.perceptual not in (None, *judges):
+            raise ValueError(f"`perceptual`: expected {', '.join(judges)} or none, got {self.perceptual!r}")
 
 
 class Wrapping(Task[FeatureWrapping, Noisy]):
@@ -133,9 +132,10 @@ def wrapping(model: FeatureWrapping, settings: WrappingSettings, data: TrainingD
     """The training of some settings."""
     from nflows_sr.training.guided import load_guided  # which knows this recipe
 
-    guide, judge = _guide(settings), settings.perceptual or "none"
+    guide, judge = _guide(settings), settings.perceptual
     train, test = (crops(part, guide.degradation, guide.scale, guide.crop) for part in (data.train, data.test))
-    guided, perceptual = load_guided(Path(settings.guide)), build_perceptual(cast(Perceptual, judge))
+    perceptual = None if judge is None else build_perceptual(cast(Perceptual, judge))
+    guided = load_guided(Path(settings.guide))
     return Wrapping(model, guided, train, config, test, steps=settings.steps, perceptual=perceptual)
 
 
