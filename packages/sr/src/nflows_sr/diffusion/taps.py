@@ -21,10 +21,11 @@ Changes = Mapping[Hashable, Callable[[Tensor], Tensor]]
 _CHANGES: ContextVar[Changes] = ContextVar("changes")
 
 
-def tap(module: nn.Module, name: Hashable) -> None:
+def tap(module: Any, name: Hashable) -> None:
     """Taps a module, whose output is a tensor; once, however often it is asked for."""
-    if not any(isinstance(hook, _Tap) for hook in module._forward_hooks.values()):
-        module.register_forward_hook(_Tap(name))
+    if getattr(module, "tap", None) is None:  # a copy of a module that is tapped is so too
+        module.tap = name
+        module.register_forward_hook(_change)
 
 
 @contextmanager
@@ -51,12 +52,7 @@ def _run(changes: Changes, module: nn.Module, *arguments: Any) -> Any:
         return module(*arguments)
 
 
-class _Tap:
+def _change(module: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor | None:
     """The hook of a tapped module."""
-
-    def __init__(self, name: Hashable) -> None:
-        self.name = name
-
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor | None:
-        change = _CHANGES.get({}).get(self.name)
-        return None if change is None else change(output)
+    change = _CHANGES.get({}).get(module.tap)
+    return None if change is None else change(output)
