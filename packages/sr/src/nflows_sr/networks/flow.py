@@ -3,6 +3,7 @@ r"""A conditional flow that enlarges a channel: not one large picture of a small
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,20 @@ from nflows_core.distributions.normal import standard_normal_log_prob
 from nflows_sr.networks.upscaler import bicubic, coupling_upscaler
 
 _STEP_REACH = 2  # pixels that the network of a coupling reaches
+
+
+class Encoded(NamedTuple):
+    r"""What `UpscalingFlow` makes of large pictures.
+
+    Arguments:
+        z: The noise, :math:`(B, s^2, h, w)`.
+        logdet: :math:`\log |\det \partial z / \partial y|`, :math:`(B,)`.
+        expected: The pictures that were expected, :math:`(B, 1, sh, sw)`, before the flow.
+    """
+
+    z: Tensor
+    logdet: Tensor
+    expected: Tensor
 
 
 class UpscalingFlow(nn.Module):
@@ -28,7 +43,9 @@ class UpscalingFlow(nn.Module):
     the small picture, so that pictures may have any size, and noise of a place makes pixels of that place.
 
     Temperature :math:`\tau = 0` gives one picture, near the likeliest. Without the flow, it is a `coupling_upscaler`,
-    whose weights fit under the same names.
+    whose weights fit under the same names. The flow takes what is expected as given: no gradient goes from the noise to
+    the last convolution before it, for a likelihood cares about the edges of pictures, of which it is least certain,
+    much less than a regression does (Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty estimation").
 
     Arguments:
         scale: How many times the sides grow, 2, 3 or 4.
@@ -51,18 +68,17 @@ class UpscalingFlow(nn.Module):
         """Entries of the noise at a pixel of the small picture."""
         return self.scale**2
 
-    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The noise that makes large pictures of small ones.
+    def forward(self, x: Tensor, y: Tensor) -> Encoded:
+        """The noise that makes large pictures of small ones, and what was expected of these.
 
         Arguments:
             x: Small pictures of one channel in [0, 1], :math:`(B, 1, h, w)`.
             y: Large ones, :math:`(B, 1, sh, sw)`.
-
-        Returns:
-            The noise, :math:`(B, s^2, h, w)`, and :math:`\log |\det \partial z / \partial y|`, :math:`(B,)`.
         """
         features = self._features(x)
-        return self.flow(self._rest(x, y, features), features)  # type: ignore[no-any-return]
+        expected = bicubic(x, self.scale) + pixel_shuffle(self.tail(features), self.scale)
+        z, logdet = self.flow(pixel_unshuffle(y - expected.detach(), self.scale), features)
+        return Encoded(z, logdet, expected)
 
     def inverse(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         """The large pictures that small ones become by noise; by none, at temperature 0. Shapes as in `forward`."""
@@ -78,29 +94,22 @@ class UpscalingFlow(nn.Module):
     @torch.no_grad()
     def initialize(self, x: Tensor, y: Tensor) -> None:
         """Sets what depends on the data (ActNorm) from one batch, shapes as in `forward`."""
-        features = self._features(x)
-        self.flow.initialize(self._rest(x, y, features), features)
+        rest = y - self(x, y).expected
+        self.flow.initialize(pixel_unshuffle(rest, self.scale), self._features(x))
 
     def _features(self, x: Tensor) -> Tensor:
         return self.blocks(self.head(x - 0.5))  # type: ignore[no-any-return]
 
-    def _rest(self, x: Tensor, y: Tensor, features: Tensor) -> Tensor:
-        rest: Tensor = pixel_unshuffle(y - bicubic(x, self.scale), self.scale) - self.tail(features)
-        return rest
 
-
-def bits_per_pixel(z: Tensor, logdet: Tensor) -> Tensor:
+def bits_per_pixel(encoded: Encoded) -> Tensor:
     r"""Bits for each pixel of large pictures of whole grey levels, :math:`(B,)`, by what the flow makes of them.
 
     .. math:: -\frac{\log_2 p(y \mid x)}{s^2 h w} + \log_2 255
 
     They bound those of a compressor from above where y is dequantized, :math:`y = (Y + u) / 255` with :math:`u \sim
     U[-1/2, 1/2)` (Theis et al. 2016).
-
-    Arguments:
-        z: The noise, :math:`(B, s^2, h, w)`.
-        logdet: The log-determinant, :math:`(B,)`.
     """
+    z, logdet, _ = encoded
     return -(standard_normal_log_prob(z) + logdet) / (math.log(2) * z[0].numel()) + math.log2(255)
 
 
