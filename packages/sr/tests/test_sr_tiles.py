@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nflows_core.runtime.images import Picture, PictureFile, write_picture
 from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_sr.engines import Bicubic, Engine, EngineSettings, NetworkEngine
-from nflows_sr.upscaling import enlarged, tiling_of
+from nflows_sr.upscaling import enlarging, tiling_of
 from nflows_sr.upscaling.transparency import filled
 
 NETWORK = EngineSettings("network", device="cpu")
@@ -56,7 +56,7 @@ def source(folder: Path, channels: int = 3, dtype: Any = np.uint8, size: tuple[i
 
 def made(path: Path, engine: Engine, side: int | None = None, seed: int = 0) -> Tensor:
     with PictureFile(path) as picture:
-        return torch.cat(list(enlarged(picture, engine, tiling_of(engine, side), seed)), dim=1)
+        return torch.cat(list(enlarging(engine, side)(picture, seed)), dim=1)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -84,8 +84,8 @@ def test_no_memory_for_the_smallest_tile_is_told(tmp_path: Path) -> None:
 
 
 def test_a_tile_that_is_too_small_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`tile` 16: this model sees 2 pixels around; give more than \d+"):
-        tiling_of(Bicubic(2), 16)
+    with pytest.raises(ValueError, match=r"`tile` 12: this model sees 2 pixels around; give more than \d+"):
+        tiling_of(Bicubic(2), 12)
 
 
 def test_noise_is_of_the_place_and_the_seed(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ class Bicubic(Engine):
     """
 
     margin = 2
-    tile = 512
 
     def __init__(self, scale: int) -> None:
         self.scale = scale

@@ -33,24 +33,25 @@ def enlarging(engine: Engine | PictureEngine, side: int | None = None) -> Enlarg
         ValueError: The side of a tile is too small, or given to an engine of whole pictures.
     """
     if not isinstance(engine, PictureEngine):
-        tiling = tiling_of(engine, side)
-        return lambda source, seed: enlarged(source, engine, tiling, seed)
+        tilings = [tiling_of(engine, side, has_alpha) for has_alpha in (False, True)]
+        return lambda source, seed: enlarged(source, engine, tilings[source.about.has_alpha], seed)
     if side is not None:
         raise ValueError(f"`tile` {side}: this model cuts its own tiles, and smaller ones where memory runs out")
     return lambda source, seed: enlarged_whole(source, engine, seed)
 
 
-def tiling_of(engine: Engine, side: int | None = None) -> Tiling:
+def tiling_of(engine: Engine, side: int | None = None, has_alpha: bool = False) -> Tiling:
     """Tiles for an engine, which overlap by what its receptive field needs, and are blended beyond.
 
     Arguments:
         engine: The engine.
         side: The side of a tile, in pixels of the small picture; by default what needs about 1 GB.
+        has_alpha: Whether colours are carried under transparent pixels first, from farther away.
 
     Raises:
         ValueError: The side is too small.
     """
-    margin = engine.margin + REACH
+    margin = engine.margin + REACH * has_alpha
     overlap = 2 * margin + _BLEND
     if side is not None and side <= overlap:
         raise ValueError(f"`tile` {side}: this model sees {engine.margin} pixels around; give more than {overlap}")
