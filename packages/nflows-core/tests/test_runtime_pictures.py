@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from nflows_core.runtime.pictures.report import PictureReport
 from nflows_core.runtime.pictures.running import run_pictures
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.runtime.pictures.work import Made, picture_seed
+from nflows_core.runtime.progress import progress, tell
 
 # Pixels and tensors
 
@@ -205,6 +208,26 @@ def test_a_name_whose_format_is_not_written_is_no_folder(
     assert call(folder / "in" / "a.png", "-o", folder / name) == 2
     assert f"{name}: not written; give a folder, or a file ending in " in capsys.readouterr().err
     assert not (folder / name).exists()
+
+
+class Terminal(io.StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_a_picture_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    tell("nothing has a place for this")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress("pictures", 2) as advance:
+        advance("a.png, 0.1 s")
+        tell("b.png, 50%")
+    shown = str(sys.stderr.getvalue())  # type: ignore[attr-defined]
+    assert "1/2" in shown
+    assert "b.png, 50%" in shown
+    assert "nothing" not in shown
 
 
 # Going on

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.terminal import echo
 
+_bars: list[Callable[[str], None]] = []
+"""What shows words in the bars of this process, the innermost last."""
+
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
@@ -29,6 +32,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
         yield advance
 
 
+def tell(words: str) -> None:
+    """Shows a few words about the step in progress, where a bar has a place for them."""
+    for show in _bars[-1:]:
+        show(words)
+
+
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
@@ -43,7 +52,15 @@ def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total, message="")
-        yield lambda message: bar.update(task, advance=1, message=visible(message))
+
+        def show(message: str, steps: int = 0) -> None:
+            bar.update(task, advance=steps, message=visible(message))
+
+        _bars.append(show)
+        try:
+            yield lambda message: show(message, 1)
+        finally:
+            _bars.remove(show)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -15,6 +15,9 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.images import Picture, PictureFile, Policy, write_picture
 from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.progress import tell
+
+Pixels = NDArray[np.uint8 | np.uint16]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Made:
     """
 
     picture: Picture
-    strips: Iterable[NDArray[np.uint8 | np.uint16]] | None = None
+    strips: Iterable[Pixels] | None = None
     numbers: Callable[[], Mapping[str, Any]] = dict
 
 
@@ -80,7 +83,8 @@ class PictureProcess:
         digest = sha256(source)
         with PictureFile(source) as picture:
             made = self.work(picture, picture_seed(self.seed, digest))
-            left = write_picture(target, made.picture.under(self.metadata), self.quality, made.strips)
+            strips = None if made.strips is None else _told(made.strips, source.name, len(made.picture.pixels))
+            left = write_picture(target, made.picture.under(self.metadata), self.quality, strips)
         return {
             "recipe": self.recipe,
             "sha256": digest,
@@ -119,6 +123,15 @@ def picture_seed(seed: int, digest: str) -> int:
         digest: The SHA-256 in hexadecimal.
     """
     return int.from_bytes(hashlib.sha256(f"{seed} {digest}".encode()).digest()[:8]) >> 1
+
+
+def _told(strips: Iterable[Pixels], name: str, height: int) -> Iterator[Pixels]:
+    """The same strips, the share of the picture told after each: one may take hours."""
+    rows = 0
+    for strip in strips:
+        yield strip
+        rows += len(strip)
+        tell(f"{name}, {rows / height:.0%}")
 
 
 def _sides(picture: Picture) -> str:
