@@ -151,6 +151,7 @@ def test_pictures_keep_their_formats_where_those_are_written(folder: Path, capsy
     told = capsys.readouterr().err
     assert "2 of 5 (.bmp) become PNG, since theirs is not written" in told
     assert f"{folder / 'in' / 'd.bmp'}: is grey; give one in colour" in told
+    assert told.endswith(f"4 done, 1 failed\n{folder / 'out' / 'report.html'} shows them\n")
 
 
 def test_a_format_that_is_asked_for_is_that_of_all(folder: Path) -> None:

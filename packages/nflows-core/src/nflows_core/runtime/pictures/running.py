@@ -41,7 +41,10 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
     )
     give_back_freed_memory()  # the report reads whole files
     print_report(report_pictures(about, batch, process, result))
-    return conclude(result, batch)
+    exit_code = conclude(result, batch)
+    if batch.folder is not None:
+        echo(f"{batch.folder / 'report.html'} shows them", err=True)
+    return exit_code
 
 
 def plan_pictures(pictures: PictureOptions) -> Batch:
