@@ -4,7 +4,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,19 +99,22 @@ class Negative:
         return Made(source.about, strips(), lambda: {"sum": total, "drawn": seed % 1000})
 
 
-def application(work: Negative = Negative()) -> Application:
+NEGATIVE = Negative()
+
+
+def application(work: Negative, weights: Mapping[str, Path]) -> Application:
     nflows = Application("nflows")
 
     @nflows.command()
     @picture_options("strip", is_random=True)
     def act(pictures: PictureOptions) -> int:
-        return run_pictures(pictures, work, PictureReport("Negatives", "sum"))
+        return run_pictures(pictures, work, PictureReport("Negatives", "sum", weights))
 
     return nflows
 
 
-def call(*arguments: object, work: Negative = Negative()) -> int:
-    return run(application(work), ["act", *map(str, arguments)])
+def call(*arguments: object, work: Negative = NEGATIVE, weights: Mapping[str, Path] | None = None) -> int:
+    return run(application(work, weights or {}), ["act", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -269,6 +272,15 @@ def test_results_of_other_settings_are_not_there(folder: Path) -> None:
         assert last_status(target) == "done"
     call(source, "-o", target, "--skip-existing", "--metadata", "keep")
     assert last_status(target) == "skipped"
+
+
+def test_results_of_other_weights_are_not_there(folder: Path) -> None:
+    source, target, weights = folder / "in" / "a.png", folder / "out", folder / "model.pth"
+    for content, status in (("one", "done"), ("one", "skipped"), ("two", "done")):
+        weights.write_text(content)
+        assert call(source, "-o", target, "--skip-existing", weights={"model": weights}) == 0
+        assert last_status(target) == status
+        assert report(target)["inputs"]["model"] == {"sha256": sha256(weights)}
 
 
 def test_a_source_that_has_changed_is_done_again_and_one_that_is_only_newer_is_not(folder: Path) -> None:

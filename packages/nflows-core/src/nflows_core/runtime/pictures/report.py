@@ -60,7 +60,7 @@ def report_pictures(about: PictureReport, batch: Batch, process: PictureProcess,
     content: dict[str, Any] = {
         "seed": process.seed,
         "inputs": {**{name: name for name in digests}, **about.weights},
-        "digests": digests,
+        "digests": {**digests, **process.weights},
         "tables": list(_tables(done, result.failed, batch.folder)),
         "packages": about.packages,
     }

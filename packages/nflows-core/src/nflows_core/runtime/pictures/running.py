@@ -5,6 +5,7 @@ from __future__ import annotations
 from nflows_core.runtime.batch import conclude, run_batch
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.files import sha256
 from nflows_core.runtime.jobs import Batch, plan_batch
 from nflows_core.runtime.memory import give_back_freed_memory
 from nflows_core.runtime.pictures.options import READ, SAME, PictureOptions
@@ -30,7 +31,8 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
         OSError: A folder cannot be read, or the results cannot be written.
     """
     batch = plan_pictures(pictures)
-    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality)
+    weights = {name: sha256(path) for name, path in about.weights.items()}
+    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality, weights)
     result = run_batch(
         batch,
         process,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -66,12 +66,14 @@ class PictureProcess:
         seed: The seed of the run.
         metadata: What of the metadata goes into the new file.
         quality: The quality of JPEG and WebP, as `write_picture` takes it.
+        weights: The SHA-256 of the weights that the work loads, by their names.
     """
 
     work: Work
     seed: int
     metadata: Policy
     quality: int | None
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
         """Writes the new picture, and returns what is known of it.
@@ -102,9 +104,9 @@ class PictureProcess:
 
     @property
     def recipe(self) -> str:
-        """By what a result of the same work, settings and seed is known."""
+        """By what a result of the same work, settings, weights and seed is known."""
         kind = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
-        text = to_json([kind, self.settings, self.seed], sort_keys=True)
+        text = to_json([kind, self.settings, self.weights, self.seed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
