@@ -103,6 +103,14 @@ def test_the_part_is_the_same_before_and_after(tmp_path: Path) -> None:
     assert abs(whole_before.astype(int) - whole_after).mean() < 0.5
 
 
+def test_pictures_of_other_proportions_are_shown_as_a_whole(tmp_path: Path) -> None:
+    before = written(tmp_path, np.full((20, 20, 3), 10, np.uint8))
+    after = written(tmp_path, np.full((40, 120, 3), 10, np.uint8), name="b.png")
+    whole_before, whole_after, *parts = before_and_after("Pairs", [("one", before, after)]).rows["one"]
+    assert (decoded(whole_before).shape, decoded(whole_after).shape) == ((20, 20, 3), (40, 120, 3))
+    assert parts == ["", ""]
+
+
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, np.zeros((2, 2, 1), np.uint8))
     sheet = contact_sheet("All", [("there", path), ("gone", tmp_path / "b.png")])

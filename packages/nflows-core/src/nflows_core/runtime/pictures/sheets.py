@@ -18,13 +18,15 @@ Place = tuple[float, float]
 _SIDE = 160
 _BLOCK = 8
 """The side of the parts of a thumbnail that are compared for their detail."""
+_PROPORTION = 1.1
+"""How far the factors of the two sides may be apart, by which a picture became another."""
 
 
 def before_and_after(caption: str, pairs: Iterable[tuple[str, Path, Path]]) -> Sheet:
     """A sheet of pictures as a whole, and of the part of each where there is most to see.
 
-    The part is as large as on a screen in the picture after, and the one before is brought to its size pixel by pixel.
-    A file that cannot be shown is named with the reason.
+    The part is as large as on a screen in the picture after, and the one before is brought to its size pixel by pixel;
+    there is none where the pictures have other proportions. A file that cannot be shown is named with the reason.
 
     Arguments:
         caption: The words over the sheet.
@@ -53,10 +55,10 @@ def spread(values: Sequence[float | None], most: int) -> list[int]:
     """
     known = sorted((value, index) for index, value in enumerate(values) if value is not None)
     extremes = [index for _, index in (*known[: most // 6], *known[len(known) - most // 6 :])]
-    chosen = list(dict.fromkeys(extremes))
-    rest = [index for index in range(len(values)) if index not in set(chosen)]
+    chosen = dict.fromkeys(extremes)
+    rest = [index for index in range(len(values)) if index not in chosen]
     places = np.linspace(0, len(rest) - 1, min(len(rest), most - len(chosen))).round().astype(int)
-    return chosen + [rest[place] for place in places]
+    return [*chosen, *(rest[place] for place in places)]
 
 
 def _row(before: Path, after: Path) -> list[bytes | str]:
@@ -65,7 +67,8 @@ def _row(before: Path, after: Path) -> list[bytes | str]:
         whole_before, part_before = _before(before, place, size, part_after.shape)
     except (PictureError, OSError) as error:
         return [f"cannot be shown: {error}", "", "", ""]
-    return [as_png(pixels) for pixels in (whole_before, whole_after, part_before, part_after)]
+    parts: list[bytes | str] = ["", ""] if part_before is None else [as_png(part_before), as_png(part_after)]
+    return [as_png(whole_before), as_png(whole_after), *parts]
 
 
 def _shown(path: Path) -> list[bytes | str]:
@@ -84,13 +87,16 @@ def _after(path: Path) -> tuple[Shown, Shown, Place, tuple[int, ...]]:
         return whole, detail(picture, place, (_SIDE, _SIDE)), place, picture.shape
 
 
-def _before(path: Path, place: Place, new: tuple[int, ...], part: tuple[int, ...]) -> tuple[Shown, Shown]:
+def _before(path: Path, place: Place, new: tuple[int, ...], part: tuple[int, ...]) -> tuple[Shown, Shown | None]:
     """The whole, and the part that became one of the shape ``part`` in a picture of the shape ``new``."""
     with PictureFile(path) as picture:
-        height, width = (max(1, round(part[axis] * picture.shape[axis] / new[axis])) for axis in (0, 1))
-        small = Image.fromarray(detail(picture, place, (height, width)))
-        resized = small.resize((part[1], part[0]), Image.Resampling.NEAREST)
-        return thumbnail(picture, _SIDE), np.asarray(resized)
+        whole = thumbnail(picture, _SIDE)
+        down, across = new[0] / picture.shape[0], new[1] / picture.shape[1]
+        if max(down, across) > _PROPORTION * min(down, across):
+            return whole, None
+        sides = max(1, round(part[0] / down)), max(1, round(part[1] / across))
+        small = Image.fromarray(detail(picture, place, sides))
+        return whole, np.asarray(small.resize((part[1], part[0]), Image.Resampling.NEAREST))
 
 
 def _busiest(pixels: Shown) -> Place:
