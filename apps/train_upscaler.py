@@ -109,7 +109,7 @@ def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]
         "epochs": stored.training.epochs,
         "settings": json.dumps(stored.settings),
         "training": json.dumps(vars(stored.training)),
-        "start": "" if stored.start is None else " It began with the weights of x2.",
+        "start": "" if stored.start is None else " from the weights of x2",
     }
 
 
