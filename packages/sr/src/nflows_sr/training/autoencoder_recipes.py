@@ -57,9 +57,9 @@ class AutoencoderSettings:
     groups: int = 32
     latent_channels: int = 4
     trained: str = "everything"
-    pretrained: str = ""
+    pretrained: str | None = None
     perceptual: str | None = "vgg"
-    vgg: str = ""
+    vgg: str | None = None
     perceptual_weight: float = 1.0
     latent_weight: float = 1e-6
     adversarial_weight: float = 0.5
@@ -69,6 +69,9 @@ class AutoencoderSettings:
 
     def __post_init__(self) -> None:
         self.loss_weights()
+        for name in ("pretrained", "vgg"):  # a run is resumed from other folders than it was begun in
+            if path := getattr(self, name):
+                object.__setattr__(self, name, str(Path(path).absolute()))
         for name, least in (("scale", 1), ("crop", 1), ("levels", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}`: expected {least} or more, got {getattr(self, name)}")
