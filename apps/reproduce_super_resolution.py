@@ -137,7 +137,7 @@ def _write(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Non
         "models": TABLES,
         "engine": ENGINE,
         "seeds": list(SEEDS),
-        "versions": versions(["diffusers"]),
+        "versions": versions(["nflows-sr", "diffusers"]),
         "machine": machine(),
     }
     with atomic_write(path, "w") as file:
