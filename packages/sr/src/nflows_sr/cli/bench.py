@@ -25,6 +25,7 @@ _COLUMNS = {
     "decode FLOPs ratio": "decode_flop_ratio",
     "peak, MB": "peak_megabytes",
 }
+_PACKAGES = ("nflows-sr", "diffusers")
 _REPORT_FOLDER = "benchmark of autoencoders"
 
 
@@ -70,11 +71,11 @@ def bench(models: tuple[str, ...], size: int, rounds: int, folder: Path | None) 
     settings = {"size": size, "rounds": rounds, "device": str(device), "threads": torch.get_num_threads()}
     echo(table([{title: _shown(row[key]) for title, key in _COLUMNS.items()} for row in rows]))
     if folder is None:
-        added = {"versions": versions(["nflows-sr", "diffusers"]), "machine": machine()}
+        added = {"versions": versions(_PACKAGES), "machine": machine()}
         print_report({"settings": settings, "tables": {"costs": rows}} | added)
         return
     tables = [Table("costs", rows)]
-    print_report(write_report(folder, "Autoencoders", {"settings": settings}, tables=tables, packages=["nflows-sr", "diffusers"]))
+    print_report(write_report(folder, "Autoencoders", {"settings": settings}, tables=tables, packages=_PACKAGES))
 
 
 def _shown(value: Any) -> Any:
