@@ -78,9 +78,9 @@ class PipelineUpscaler:
 
     def _tile(self, steps: int, seed: int, tile: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        arguments = {"num_inference_steps": steps, "generator": generator, "output_type": "pt"}
-        made: Tensor = self._run(self._pipeline, tile[None, :3], tile[None, 3:], arguments).images[0]
-        return made
+        arguments = {"num_inference_steps": steps, "generator": generator, "output_type": "np"}
+        (made,) = self._run(self._pipeline, tile[None, :3], tile[None, 3:], arguments).images
+        return torch.from_numpy(made).permute(2, 0, 1)
 
 
 def _run_stable_diffusion(pipeline: Any, pixels: Tensor, noise: Tensor, arguments: Mapping[str, Any]) -> Any:
