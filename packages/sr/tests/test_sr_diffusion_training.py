@@ -59,18 +59,18 @@ def base(folder: Path) -> StableDiffusion:
 
 def config(**changes: Any) -> EngineConfig:
     settings = {"epochs": 1, "batch_size": 2, "learning_rate": 1e-3, "ema_decay": 0.0, "schedule": "constant"}
-    return EngineConfig(**{**settings, "checkpoint_steps": 2, "log_steps": 1, **changes})
+    return EngineConfig(**{**settings, "checkpoint_steps": 1, "log_steps": 1, **changes})
 
 
 def guidance(base: StableDiffusion, **changes: Any) -> Guidance:
     torch.manual_seed(0)
-    return Guidance(Conditioning(base.unet, width=8), base, Ramps(8), config(**changes), Ramps(2))
+    return Guidance(Conditioning(base.unet, width=8), base, Ramps(6), config(**changes), Ramps(2))
 
 
 def wrapping(base: StableDiffusion, **changes: Any) -> Wrapping:
     torch.manual_seed(0)
     guided = StableSR(base, Conditioning(base.unet, width=8))
-    return Wrapping(FeatureWrapping(base.widths), guided, Ramps(8), config(**changes), Ramps(2), steps=1)
+    return Wrapping(FeatureWrapping(base.widths), guided, Ramps(6), config(**changes), Ramps(2), steps=1)
 
 
 TASKS = {"guidance": guidance, "wrapping": wrapping}
@@ -122,7 +122,7 @@ def test_stopped_and_resumed_is_the_run_that_was_not(name: str, base: StableDiff
     checkpoint = tmp_path / "b" / "checkpoint.safetensors"
 
     def stop(metrics: StepMetrics, total: int) -> None:
-        if metrics.step == 3:
+        if metrics.step == 2:
             checkpoint.replace(tmp_path / "second")
             raise KeyboardInterrupt
 
@@ -130,7 +130,7 @@ def test_stopped_and_resumed_is_the_run_that_was_not(name: str, base: StableDiff
     with pytest.raises(KeyboardInterrupt):
         Trainer(TASKS[name](base), tmp_path / "b", stop).fit()  # type: ignore[arg-type]
     (tmp_path / "second").replace(checkpoint)  # what a kill would have left
-    assert read_header(checkpoint, "checkpoint")["progress"]["step"] == 2
+    assert read_header(checkpoint, "checkpoint")["progress"]["step"] == 1
     resumed = Trainer(TASKS[name](base), tmp_path / "b").fit(resume=True)  # type: ignore[arg-type]
     assert_equal(whole.state_dict(), resumed.state_dict())
 
