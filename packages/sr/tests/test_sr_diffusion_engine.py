@@ -145,6 +145,12 @@ def test_repository_that_is_not_there_exits_3(
     assert f"put it as stable-diffusion-x4-upscaler into {tmp_path}" in said
 
 
+def test_file_that_is_not_there_is_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_picture(tmp_path / "a.png", Picture(pixels(5, 5)))
+    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", "--model", "weights/a.pth") == 3
+    assert "weights/a.pth: no such model" in capsys.readouterr().err
+
+
 def test_stable_diffusion_alone_exits_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_picture(tmp_path / "a.png", Picture(pixels(5, 5)))
     (tmp_path / "sd").mkdir()

@@ -96,6 +96,17 @@ def test_error_is_that_of_the_noise(base: StableDiffusion) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_mixed_precision_is_near(name: str, base: StableDiffusion) -> None:
+    task = TASKS[name](base)
+    (batch,) = task.test_batches(Place(0, 1, torch.device("cpu")))
+    (whole,) = task.measure(task.model, batch).values()  # type: ignore[arg-type]
+    with torch.autocast("cpu", torch.bfloat16):
+        (mixed,) = task.measure(task.model, batch).values()  # type: ignore[arg-type]
+    assert mixed.dtype == torch.float32
+    torch.testing.assert_close(mixed, whole, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_only_the_model_of_the_task_learns(name: str, base: StableDiffusion, tmp_path: Path) -> None:
     frozen = [copy.deepcopy(net.state_dict()) for net in (base.unet, base.autoencoder)]
     task = TASKS[name](base)

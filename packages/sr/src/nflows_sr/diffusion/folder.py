@@ -79,7 +79,7 @@ class StableDiffusion:
         prompt = self.prompt.expand(len(noisy), -1, -1)
         with modulated(modulation):
             predicted: Tensor = self.unet(noisy, times, encoder_hidden_states=prompt).sample
-        return predicted
+        return predicted.float()
 
 
 def find_folder(name: str) -> Path:

@@ -1,4 +1,7 @@
-"""Pictures in [0, 1] to the latents of an autoencoder as its diffusion knows them, and back."""
+"""Pictures in [0, 1] to the latents of an autoencoder as its diffusion knows them, and back.
+
+In mixed precision too they are float32: a schedule's noise is less than what a shorter type can hold beside a latent.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from torch import Tensor
 def encoded(autoencoder: Any, pictures: Tensor) -> Tensor:
     """The latents of pictures :math:`(B, 3, H, W)`: the modes of their posteriors, times the diffusion's scale."""
     mode: Tensor = autoencoder.encode(2 * pictures - 1).latent_dist.mode()
-    return mode * float(autoencoder.config.scaling_factor)
+    return mode.float() * float(autoencoder.config.scaling_factor)
 
 
 def decoded(autoencoder: Any, latents: Tensor) -> Tensor:
     """The pictures of latents; they may leave [0, 1]."""
     pictures: Tensor = autoencoder.decode(latents / float(autoencoder.config.scaling_factor)).sample
-    return (pictures + 1) / 2
+    return (pictures.float() + 1) / 2
 
 
 def factor(autoencoder: Any) -> int:

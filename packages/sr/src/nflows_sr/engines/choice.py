@@ -49,7 +49,7 @@ def resolve(settings: EngineSettings) -> EngineSettings:
     path = Path(settings.model)
     if path.exists():
         return replace(settings, model=str(path.absolute()))
-    if settings.model.count("/") == 1:  # as the hub names a repository
+    if settings.model.count("/") == 1 and not path.suffix[1:].isalpha():  # as the hub names a repository
         return replace(settings, model=str(find_folder(settings.model).absolute()))
     if settings.model not in _NAMED:
         names = ", ".join(_NAMED)
