@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from nflows_core.bijections.base import check_count
 from nflows_sr.autoencoders.coupling import CouplingBlock
+from nflows_sr.autoencoders.libraries import diffusers
 
 
 @dataclass(frozen=True)
@@ -125,20 +125,6 @@ def couple(autoencoder: Any) -> list[str]:
 def coupling_blocks(autoencoder: nn.Module) -> list[CouplingBlock]:
     """The coupling blocks of an autoencoder."""
     return [block for block in autoencoder.modules() if isinstance(block, CouplingBlock)]
-
-
-def diffusers() -> Any:
-    """The library diffusers, imported where it is needed, since that takes seconds.
-
-    Raises:
-        ModuleNotFoundError: The extra ``diffusion`` is not installed.
-    """
-    try:
-        return import_module("diffusers")
-    except ModuleNotFoundError as error:
-        if error.name != "diffusers":
-            raise
-        raise ModuleNotFoundError("autoencoders need diffusers: pip install 'nflows-sr[diffusion]'") from error
 
 
 def _equal_size_blocks(autoencoder: Any) -> Iterator[tuple[str, Any]]:

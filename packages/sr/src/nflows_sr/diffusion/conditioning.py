@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nflows_sr.diffusion.libraries import diffusers
+from nflows_sr.autoencoders.libraries import diffusers
 from nflows_sr.diffusion.taps import tap, tapped
 
 _GROUPS, _HEADS, _BLOCKS = 32, 4, 2

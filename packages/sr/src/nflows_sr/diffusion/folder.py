@@ -15,8 +15,8 @@ from torch import Tensor
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import read_json
+from nflows_sr.autoencoders.libraries import diffusers, transformers
 from nflows_sr.diffusion.conditioning import Modulation, modulated, tap_residual_blocks
-from nflows_sr.diffusion.libraries import diffusers, transformers
 from nflows_sr.diffusion.sampling import NoiseSchedule
 from nflows_sr.diffusion.wrapping import tap_levels
 

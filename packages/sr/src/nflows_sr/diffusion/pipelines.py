@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from nflows_core.runtime.foreign_text import read_json
 from nflows_core.runtime.tiles import Tiling
+from nflows_sr.autoencoders.libraries import diffusers, transformers
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.colour import corrected
 from nflows_sr.diffusion.folder import check_parts, damaged, load_network, load_tokenizer, read_index
 from nflows_sr.diffusion.latents import factor
-from nflows_sr.diffusion.libraries import diffusers, transformers
 from nflows_sr.diffusion.settings import Sampling
 
 _OVERLAP = 4  # a fourth of a tile

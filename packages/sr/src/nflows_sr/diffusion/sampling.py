@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nflows_sr.diffusion.libraries import diffusers
+from nflows_sr.autoencoders.libraries import diffusers
 from nflows_sr.diffusion.settings import Sampler
 
 Predict = Callable[[Tensor, Tensor], Tensor]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nflows_sr.autoencoders.libraries import diffusers
 from nflows_sr.diffusion.latents import decoded, encoded
-from nflows_sr.diffusion.libraries import diffusers
 from nflows_sr.diffusion.taps import tap, tapped
 
 _GROUPS, _GROWTH, _DENSE_BLOCKS = 32, 32, 2

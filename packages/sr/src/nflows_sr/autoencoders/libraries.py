@@ -27,5 +27,5 @@ def _imported(module: str) -> Any:
         if error.name != module.partition(".")[0]:
             raise
         raise ModuleNotFoundError(
-            f"diffusion models need {error.name}: pip install 'nflows-sr[diffusion]'", name=error.name
+            f"models of diffusers' need {error.name}: pip install 'nflows-sr[diffusion]'", name=error.name
         ) from error
