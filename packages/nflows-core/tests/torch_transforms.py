@@ -42,4 +42,4 @@ class Adapter(Transform):
     def _batch(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         batch = images.reshape(-1, *images.shape[-3:])
         context = self.context
-        return batch, None if context is None else context.repeat(len(batch) // len(context), 1)
+        return batch, None if context is None else context.repeat(len(batch) // len(context), *[1] * (context.ndim - 1))
