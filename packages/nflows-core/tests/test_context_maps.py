@@ -332,5 +332,5 @@ def test_the_upper_half_of_a_digit_saves_bits_of_its_lower_half(data_folder: Pat
         bits.append(bits_of_images(flow, test, context=test.context if conditional else None))
     saved = bits[0] - bits[1]
     # With the noise of both the same, the digits differ little in what is saved: it is far beyond chance.
-    assert saved.mean() > 0.005
+    assert saved.mean() > 0.02  # 1.478 and 1.440 bits per dimension
     assert saved.mean() > 5 * saved.std() / len(saved) ** 0.5

@@ -38,7 +38,7 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Guesses of a flow beside each other; a last picture is bright where they differ.",
+    help="Guesses of a flow beside each other, and last where they differ: white is a deviation of 32 of 255 levels.",
 )
 def upscale(
     pictures: PictureOptions, model: str, scale: int | None, tile: int | None, samples: int, **options: Any

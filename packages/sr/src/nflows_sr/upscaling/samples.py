@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-SPREAD_WHITE = 0.125
-"""The standard deviation that is white in the picture of the spread, of values in [0, 1]: 32 of 256 levels."""
+SPREAD_WHITE = 32 / 255
+"""The standard deviation that is white in the picture of the spread, of values in [0, 1]."""
 
 
 class Panels:
