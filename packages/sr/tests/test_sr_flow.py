@@ -281,6 +281,10 @@ def test_samples_stand_in_a_row_with_their_spread(run: Path, tmp_path: Path, cap
         pixels = np.asarray(picture).astype(float)
     assert pixels.shape == (60, 4 * 80, 3)
     guesses, spread = np.stack(np.split(pixels[:, :240], 3, axis=1)), pixels[:, 240:]
+    one = ["sr", "upscale", run / "small.png", "-o", tmp_path / "one.png", "--model", run / "run", "--temperature", 1]
+    assert call(*one) == 0
+    with Image.open(tmp_path / "one.png") as picture:
+        assert np.array_equal(guesses[0], np.asarray(picture))
     row = report["tables"]["Pictures"][0]
     expected = guesses.std(0, ddof=1).mean(2) / row["spread_white"]
     assert np.abs(spread - expected[:, :, None].clip(max=255)).max() <= 4  # guesses were rounded

@@ -28,7 +28,8 @@ class Upscale:
     Arguments:
         engine: Which engine, and how it computes.
         tile: The side of a tile in pixels of the picture; by default what the engine needs about 1 GB for.
-        samples: How many guesses stand beside each other, with their spread, as `Panels` has them; 1 is one picture.
+        samples: How many guesses stand beside each other, with their spread, as `Panels` has them; the first is the one
+            picture that 1 gives.
 
     Raises:
         ValueError: There is no sample, or several at temperature 0.
@@ -58,8 +59,8 @@ class Upscale:
         return Made(enlarged_about(source.about, scale), strips, consistency.numbers)
 
     def _panels(self, source: PictureFile, scale: int, enlarge: Enlarge, seed: int) -> Made:
-        seeds = np.random.default_rng(seed).integers(2**63, size=self.samples).tolist()
-        panels = Panels([enlarge(source, each) for each in seeds], source.about.has_alpha)
+        further = np.random.default_rng(seed).integers(2**63, size=self.samples - 1).tolist()
+        panels = Panels([enlarge(source, each) for each in (seed, *further)], source.about.has_alpha)
         about = enlarged_about(source.about, scale, self.samples + 1)
         return Made(about, _pixels(panels.strips(), source.dtype), panels.numbers)
 
