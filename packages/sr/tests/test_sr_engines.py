@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.weights import Weights
 from nflows_sr.engines import Bicubic, EngineSettings, NetworkEngine, load_engine, resolve
+from nflows_sr.engines.published import PUBLISHED
 
 
 def keys(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,3 +84,23 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
     settings = resolve(EngineSettings(str(tmp_path / "a.txt")))
     with pytest.raises(ValueError, match=r"a\.txt is no model that is read"):
         load_engine(settings)
+
+
+@pytest.mark.parametrize("weights", PUBLISHED, ids=lambda weights: str(weights.name))
+def test_published_weights_that_cannot_be_had_are_told_with_their_place(
+    weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NFLOWS_OFFLINE", "1")
+    monkeypatch.setenv("NFLOWS_CACHE", str(tmp_path))
+    monkeypatch.delenv("NFLOWS_MODELS", raising=False)
+    with pytest.raises(CommandError) as caught:
+        resolve(EngineSettings(weights.name))
+    assert caught.value.exit_code == 3
+    assert f"Put {weights.file} (SHA-256 {weights.sha256}) from {weights.mirrors[0]}" in str(caught.value)
+
+
+def test_published_weights_of_another_content_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NFLOWS_MODELS", str(tmp_path))
+    (tmp_path / "RealESRGAN_x4plus.pth").write_text("another one")
+    with pytest.raises(CommandError, match=r"has the SHA-256 \w+ instead of 4fa0d389"):
+        resolve(EngineSettings("realesrgan-x4plus"))

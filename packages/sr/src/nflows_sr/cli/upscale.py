@@ -19,7 +19,7 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     default="bicubic",
     show_default=True,
     metavar="NAME|PATH",
-    help="bicubic, coupling, flow, or the path of a model's file or folder.",
+    help="bicubic, coupling, flow, realesrgan-x4plus, -x2plus, -x4plus-anime, or the path of a file or folder.",
 )
 @click.option("--tile", type=click.IntRange(1), help="The side of a tile; less where memory runs out.")
 @click.option("--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one.")

@@ -1,6 +1,7 @@
 """From a name or a path to an engine.
 
-A new one with a name is a line of `_NAMED`; a new kind of file or folder is a line of `_READERS`.
+A new one with a name is a line of `_NAMED`, or of `published` if its weights are to be fetched; a new kind of file or
+folder is a line of `_READERS`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.weights import find_weights
 from nflows_sr import shipped
 from nflows_sr.diffusion.folder import find_folder
 from nflows_sr.engines.autoencoder import is_autoencoder_run, load_autoencoder
@@ -19,6 +21,7 @@ from nflows_sr.engines.bicubic import load_bicubic
 from nflows_sr.engines.coupling import is_luma_run, load_run, load_shipped
 from nflows_sr.engines.diffusion import is_diffusion, load_diffusion
 from nflows_sr.engines.flow import is_flow_run, load_flow_run, load_shipped_flow
+from nflows_sr.engines.published import PUBLISHED
 from nflows_sr.engines.spandrel import is_model_file, load_spandrel
 
 Load = Callable[[EngineSettings], Engine | PictureEngine]
@@ -41,18 +44,20 @@ _READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
 def resolve(settings: EngineSettings) -> EngineSettings:
     """The same settings, once it is known that there is such a model; its path becomes absolute.
 
-    A file or folder of that name goes before an engine of that name.
+    A file or folder of that name goes before an engine of that name. Published weights are fetched if they are missing.
 
     Raises:
-        CommandError: There is neither; exit code 3.
+        CommandError: There is neither, or weights cannot be had; exit code 3.
     """
     path = Path(settings.model)
     if path.exists():
         return replace(settings, model=str(path.absolute()))
     if settings.model.count("/") == 1 and not path.suffix[1:].isalpha():  # as the hub names a repository
         return replace(settings, model=str(find_folder(settings.model).absolute()))
+    if weights := next((one for one in PUBLISHED if one.name == settings.model), None):
+        return replace(settings, model=str(find_weights(weights).absolute()))
     if settings.model not in _NAMED:
-        names = ", ".join(_NAMED)
+        names = ", ".join([*_NAMED, *(weights.name for weights in PUBLISHED)])
         raise CommandError(
             f"{settings.model}: no such model; give one of {names}, or the path of a model's file or folder",
             ExitCode.WEIGHTS,
