@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from nflows_core.runtime.images import Picture, read_picture, write_picture
+from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.testing import call_command, kill_at_call
 from nflows_sr.cli import sr
@@ -72,6 +73,49 @@ def test_the_report_has_the_psnr_of_the_picture_and_the_result_made_small(
     expected = -10 * (small - to_tensor(source)).square().mean().log10()
     (row,) = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
     assert row["lr_psnr_db"] == pytest.approx(float(expected), abs=1e-4)
+
+
+def kinds(folder: Path) -> None:
+    """A file of every kind that has gone wrong for somebody."""
+    folder.mkdir()
+    colours = Image.fromarray(pixels(20, 12))
+    exif = Image.Exif()
+    exif[0x112] = 6  # stands on its side
+    colours.save(folder / "turned.jpg", exif=exif, dpi=(72, 72))
+    colours.convert("CMYK").save(folder / "inks.jpg")
+    colours.convert("P").save(folder / "palette.png")
+    colours.convert("1").save(folder / "bits.png")
+    colours.save(folder / "animated.gif", save_all=True, append_images=[colours.transpose(Image.Transpose.ROTATE_180)])
+    Image.fromarray(pixels(1, 1)).save(folder / "one.png")
+    Image.fromarray(pixels(3, 5000)).save(folder / "long.png")
+    (folder / "cut.png").write_bytes((folder / "long.png").read_bytes()[:9000])
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    write_picture(folder / "profile.tif", Picture(pixels(8, 8, 4, np.uint16), srgb, (300, 300)))
+
+
+def test_every_kind_of_file_is_right_or_told(tmp_path: Path) -> None:
+    kinds(tmp_path / "in")
+    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out") == 1
+    made = {path.name: read_picture(path) for path in (tmp_path / "out").glob("*.*") if path.suffix in READ}
+    assert {name: picture.pixels.shape for name, picture in made.items()} == {
+        "turned.jpg": (24, 40, 3),
+        "inks.jpg": (40, 24, 3),
+        "palette.png": (40, 24, 3),
+        "bits.png": (40, 24, 1),
+        "one.png": (2, 2, 3),
+        "long.png": (6, 10000, 3),
+        "profile.tif": (16, 16, 4),
+    }
+    turned, deep, before = made["turned.jpg"], made["profile.tif"], read_picture(tmp_path / "in" / "profile.tif")
+    assert (turned.dpi, deep.dpi, deep.icc, deep.bits) == ((144, 144), (600, 600), before.icc, 16)
+    upright = read_picture(tmp_path / "in" / "turned.jpg").pixels.astype(int)
+    means = turned.pixels.reshape(12, 2, 20, 2, 3).mean((1, 3))
+    assert abs(means - upright).mean() < abs(means[::-1] - upright).mean() / 2
+    failed = json.loads((tmp_path / "out" / "report.json").read_text())["tables"]["Failures"]
+    reasons = {Path(row["picture"]).name: row["reason"] for row in failed}
+    assert reasons["animated.gif"] == "holds several pictures; save each in a file of its own"
+    assert reasons["cut.png"].startswith("damaged, or not read: ")
+    assert len(reasons) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
