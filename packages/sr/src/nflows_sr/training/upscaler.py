@@ -13,6 +13,11 @@ from nflows_sr.training.recipe import Recipe, TrainingData
 ENGINE = {"batch_size": 16, "learning_rate": 2e-3, "warmup_steps": 100, "ema_decay": 0.999}
 
 
+# A configuration may come from anywhere, and ask for all of the memory before its weights are found to be others.
+_MOST = 4096
+_LARGEST = 10_000_000
+
+
 @dataclass(frozen=True)
 class CouplingSettings:
     """The settings of `coupling_upscaler` and of its training.
@@ -35,8 +40,10 @@ class CouplingSettings:
         if self.scale not in SCALES:
             raise ValueError(f"`scale`: expected 2, 3 or 4, got {self.scale}")
         for name, value in asdict(self).items():
-            if value < 1:
-                raise ValueError(f"`{name}`: expected a number above 0, got {value}")
+            if not 1 <= value <= _MOST:
+                raise ValueError(f"`{name}`: expected a number from 1 to {_MOST}, got {value}")
+        if (size := self.channels * self.width * self.blocks) > _LARGEST:
+            raise ValueError(f"`channels` x `width` x `blocks` is {size:,}; it may be {_LARGEST:,}")
 
 
 @dataclass(frozen=True)
