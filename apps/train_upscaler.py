@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import EngineConfig, StepMetrics
@@ -61,9 +61,11 @@ def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
         if metrics.step * config.epochs % total == 0:
             print(f"x{scale} epoch {metrics.epoch}  {metrics.loss:.5f}  {metrics.seconds:.0f} s", flush=True)
 
+    if (run / CONFIG_FILE).exists() and (stored := read_run(run).training) != config:
+        raise ValueError(f"{run} is of {stored.epochs} epochs and other settings; give these, or another --output")
     if (run / WEIGHTS_FILE).exists():
         return
-    if (run / "config.json").exists():
+    if (run / CONFIG_FILE).exists():
         resume(run, data, progress=progress)
     else:
         start = None if scale == 2 else run.parent / "x2"

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nflows_core.training import EngineConfig
 from nflows_sr import shipped
-from nflows_sr.training import read_run
+from nflows_sr.training import RECIPES, read_run
 
 APP = Path(__file__).parents[2] / "apps" / "train_upscaler.py"
 
@@ -56,6 +57,13 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
         assert weights.stat().st_mtime_ns == before
         cards = [(shipped.find("coupling", scale) / "README.md").read_text(encoding="utf-8") for scale in (2, 3)]
     return folder, cards[0], cards[1]
+
+
+def test_a_run_of_other_epochs_is_not_taken_for_this_one(printed: tuple[Path, str, str]) -> None:
+    folder, _, _ = printed
+    config = EngineConfig(epochs=7, mixed_precision="bf16", **RECIPES["coupling"].engine)
+    with pytest.raises(ValueError, match=r"x2 is of 1 epochs and other settings; give these, or another --output"):
+        APPLICATION.trained(folder / "pictures", folder / "runs" / "x2", 2, config)
 
 
 def test_a_card_has_the_figures_of_its_run(printed: tuple[Path, str, str]) -> None:
