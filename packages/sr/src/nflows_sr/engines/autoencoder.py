@@ -15,7 +15,7 @@ from nflows_sr.engines.network import NetworkEngine
 from nflows_sr.training.runs import is_run, load_model, read_run
 
 _RECIPES = ("affine-ae", "ae-kl", "affine-vqgan", "vqgan")
-_MARGIN = 16  # in pixels of the small picture: normalization and attention see all of a tile, so none is exact
+_MARGIN = 16  # in pixels of the small picture, for what convolutions see
 _LARGE_TILE = 384  # of full size it needs 1 GB
 
 
@@ -49,6 +49,9 @@ def is_autoencoder_run(path: Path) -> bool:
 
 def load_autoencoder(settings: EngineSettings) -> NetworkEngine:
     """The autoencoder of a run folder.
+
+    Its normalization and attention see all of a tile, so that a tile depends on where it was cut, beyond any margin:
+    tiles that overlap are blended, and larger ones differ less from the picture in one piece.
 
     Raises:
         RunError: Its model cannot be built, or nothing was trained yet.
