@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 import tiny_diffusion
 from nflows_core.runtime.errors import CommandError, ExitCode
-from nflows_sr.diffusion.folder import find_folder, load_stable_diffusion
+from nflows_sr.diffusion.finding import find_folder, is_repository
+from nflows_sr.diffusion.folder import load_stable_diffusion
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -87,6 +88,21 @@ def test_missing_model_says_what_to_download_and_where_it_goes(tmp_path: Path, m
         find_folder("stabilityai/stable-diffusion-2-1-base")
     assert raised.value.exit_code == ExitCode.WEIGHTS
     assert f"put it as stable-diffusion-2-1-base into {tmp_path}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("owner/stable-diffusion-v1.5", True), ("sd21", False), ("/sd21", False), ("a/b/c", False), ("a/b.pth", False)],
+)
+def test_repositories_are_told_from_paths(name: str, is_one: bool) -> None:
+    assert is_repository(name) == is_one
+
+
+def test_folder_that_was_moved_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NFLOWS_MODELS", raising=False)
+    with pytest.raises(CommandError, match=r"sd21: no such folder. Download stabilityai/") as raised:
+        find_folder(str(tmp_path / "sd21"))
+    assert "put it as sd21 into a folder that NFLOWS_MODELS names" in str(raised.value)
 
 
 def test_repository_is_found_in_the_folder_of_models(intact: Path, monkeypatch: pytest.MonkeyPatch) -> None:

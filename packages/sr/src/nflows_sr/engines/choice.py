@@ -14,7 +14,7 @@ from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.weights import find_weights
 from nflows_sr import shipped
-from nflows_sr.diffusion.folder import find_folder
+from nflows_sr.diffusion.finding import find_folder, is_repository
 from nflows_sr.engines.autoencoder import is_autoencoder_run, load_autoencoder
 from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import load_bicubic
@@ -52,7 +52,7 @@ def resolve(settings: EngineSettings) -> EngineSettings:
     path = Path(settings.model)
     if path.exists():
         return replace(settings, model=str(path.absolute()))
-    if settings.model.count("/") == 1 and not path.suffix[1:].isalpha():  # as the hub names a repository
+    if is_repository(settings.model):
         return replace(settings, model=str(find_folder(settings.model).absolute()))
     if weights := next((one for one in PUBLISHED if one.name == settings.model), None):
         return replace(settings, model=str(find_weights(weights).absolute()))

@@ -11,7 +11,8 @@ from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.tensors import load_tensors
 from nflows_core.runtime.weights import load_state
 from nflows_sr.diffusion.conditioning import Conditioning
-from nflows_sr.diffusion.folder import INDEX_FILE, load_stable_diffusion, read_index
+from nflows_sr.diffusion.finding import INDEX_FILE
+from nflows_sr.diffusion.folder import load_stable_diffusion, read_index
 from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipeline
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping

@@ -15,7 +15,8 @@ from nflows_sr.data.degraded import RealPairs
 from nflows_sr.data.pictures import Pictures
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.conditioning import Conditioning
-from nflows_sr.diffusion.folder import StableDiffusion, find_folder, load_stable_diffusion, unet_of_shape
+from nflows_sr.diffusion.finding import find_folder
+from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion, unet_of_shape
 from nflows_sr.diffusion.latents import encoded, factor
 from nflows_sr.diffusion.taps import checkpoint
 from nflows_sr.training.autoencoder import Adversaries

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
-from nflows_sr.diffusion.folder import find_folder, widths_of_autoencoder
+from nflows_sr.diffusion.finding import find_folder
+from nflows_sr.diffusion.folder import widths_of_autoencoder
 from nflows_sr.diffusion.latents import encoded
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
