@@ -170,6 +170,27 @@ def test_tiles_of_a_diffusion_of_pixels_are_the_picture_in_one() -> None:
     torch.testing.assert_close(tiled.enlarge(picture, 2, FEW), whole.enlarge(picture, 2, FEW), atol=1e-5, rtol=0)
 
 
+def test_weights_of_tiles_are_positive_and_symmetric(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two tiles that predict 0 and 1 the blend is the share of the second one."""
+    base = StableDiffusion(_Pointwise(), _Blocks(), torch.zeros(1, 1, 1), NoiseSchedule(tiny_diffusion.SCHEDULE))
+    predicted = iter([0.0, 1.0])
+    blended: list[Tensor] = []
+
+    def sample(self: NoiseSchedule, predict: Callable[..., Tensor], start: Tensor, *others: Any) -> Tensor:
+        blended.append(predict(start, torch.tensor(0)))
+        return start
+
+    monkeypatch.setattr(NoiseSchedule, "sample", sample)
+    monkeypatch.setattr(base.unet, "forward", lambda x, *_, **__: SimpleNamespace(sample=0 * x + next(predicted)))
+    StableSR(base, _NoGuide()).enlarge(photo(32, 48), 1, FEW)  # type: ignore[arg-type]
+    share = blended[0][0, 0, 0]
+    overlap = share[4:8]
+    assert torch.equal(share[:4], torch.zeros(4))
+    assert torch.equal(share[8:], torch.ones(4))
+    assert ((overlap > 0) & (overlap < 1)).all()
+    torch.testing.assert_close(overlap + overlap.flip(0), torch.ones(4))
+
+
 @pytest.mark.parametrize("fidelity", [0.0, 1.0])
 def test_no_seam_shows_where_tiles_meet(fidelity: float, model: StableSR) -> None:
     """The largest mean step between two rows or columns is not where a tile begins or ends."""
