@@ -31,13 +31,13 @@ call = partial(call_command, nflows)
 SIZES = {"scale": st.integers(2, 4), "height": st.integers(1, 5), "width": st.integers(1, 5)}
 
 
-def stirred(scale: int = 2, dtype: torch.dtype = torch.float64) -> UpscalingFlow:
+def stirred(scale: int = 2, dtype: torch.dtype = torch.float64, size: float = 0.1) -> UpscalingFlow:
     """A small flow away from where it starts."""
     torch.manual_seed(0)
     flow = UpscalingFlow(scale, channels=4, width=4, blocks=1, depth=2).to(dtype)
     with torch.no_grad():
         for parameter in flow.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+            parameter.add_(torch.randn_like(parameter), alpha=size)
     return flow
 
 
@@ -177,7 +177,9 @@ def test_it_is_as_uncertain_as_the_pictures_are(learned: UpscalingFlow) -> None:
 
 
 def engine(temperature: float = 1.0, scale: int = 2) -> FlowEngine:
-    flow = stirred(scale, torch.float32)
+    flow = stirred(scale, torch.float32, 0.03)
+    with torch.no_grad():
+        flow.flow.bijections[0].log_scale.fill_(3.0)  # type: ignore[union-attr, index]  # noise of some .05
     return FlowEngine(flow, EngineSettings("flow", device="cpu", temperature=temperature))
 
 
@@ -188,7 +190,7 @@ def test_what_is_drawn_is_the_small_picture_when_it_is_made_small(
     channels: int, temperature: float, scale: int
 ) -> None:
     enlarge = engine(temperature, scale)
-    pixels = torch.rand(channels, 12, 10)
+    pixels = resize_bicubic(torch.rand(channels, 12 * scale, 10 * scale), 1 / scale)
     drawn = enlarge(torch.cat([pixels, torch.randn(enlarge.noise, 12, 10)]))
     assert drawn.shape == (channels, 12 * scale, 10 * scale)
     error = (resize_bicubic(drawn, (12, 10)) - pixels).square().mean()
@@ -196,11 +198,13 @@ def test_what_is_drawn_is_the_small_picture_when_it_is_made_small(
 
 
 def test_the_spread_of_colours_is_that_of_the_luma() -> None:
-    enlarge, pixels = engine(), torch.rand(3, 9, 9)
+    enlarge, pixels = engine(), 0.4 + 0.2 * torch.rand(3, 9, 9)
     one, other = (enlarge(torch.cat([pixels, torch.randn(4, 9, 9)])) for _ in range(2))
     difference = one - other
-    torch.testing.assert_close(difference[0], difference[1], rtol=0, atol=1e-5)
-    torch.testing.assert_close(difference[0], difference[2], rtol=0, atol=1e-5)
+    inner = ((one > 0.2) & (one < 0.8) & (other > 0.2) & (other < 0.8)).all(0)
+    assert inner.any()
+    torch.testing.assert_close(difference[0][inner], difference[1][inner], rtol=0, atol=1e-5)
+    torch.testing.assert_close(difference[0][inner], difference[2][inner], rtol=0, atol=1e-5)
     assert difference.abs().max() > 1e-3
 
 

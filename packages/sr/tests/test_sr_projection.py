@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nflows_sr.degradations import resize_bicubic
-from nflows_sr.degradations.projection import REACH, project
+from nflows_sr.degradations.projection import REACH, project, project_within
 
 
 def pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -61,6 +61,21 @@ def test_its_reach_is_far_enough_for_a_grey_level(scale: int) -> None:
     moved = (project(large, small) - large)[0, 0, 0].abs()
     assert moved[: scale * (30 - REACH)].max() < 1e-3 * moved.max()
     assert moved[scale * (31 + REACH) :].max() < 1e-3 * moved.max()
+
+
+def test_within_black_and_white_it_stays_there_and_comes_as_near_as_turns_do() -> None:
+    original = (torch.rand(1, 1, 40, 40, dtype=torch.float64) > 0.5).double()  # all of it at the ends
+    small = resize_bicubic(original, 1 / 2)
+    guess = original + 0.2 * torch.randn_like(original)
+    found = project_within(guess, small)
+    assert 0 <= found.min() <= found.max() <= 1
+    clipped_once = project(guess, small).clamp(0, 1)
+    errors = [(resize_bicubic(one, 1 / 2) - small).norm() for one in (found, clipped_once)]
+    assert errors[0] < 0.5 * errors[1]
+    assert (found - original).norm() < (clipped_once - original).norm() < (guess - original).norm()
+    inner = 0.25 + resize_bicubic(original, 1 / 2) / 4
+    middle = torch.full_like(original, 0.4)
+    torch.testing.assert_close(project_within(middle, inner), project(middle, inner))
 
 
 def test_other_sizes_are_refused() -> None:

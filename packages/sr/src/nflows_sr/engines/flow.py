@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_sr import shipped
-from nflows_sr.degradations.projection import REACH, project
+from nflows_sr.degradations.projection import REACH, project_within
 from nflows_sr.engines.base import Engine, EngineSettings
 from nflows_sr.engines.coupling import details_of_colours, luma_of
 from nflows_sr.networks.flow import UpscalingFlow
@@ -25,9 +25,9 @@ class FlowEngine(Engine):
     .. math:: \widehat{RGB} = P\left(\mathrm{bicubic}(RGB) + \tfrac{255}{219} \, (\hat Y - \mathrm{bicubic}(Y))\right),
         \qquad \hat Y = Y(z), \quad z \sim N(0, \tau^2 I)
 
-    P is `project`, channel by channel: made smaller, what is drawn is the picture that was given, and a guess is nearer
-    to the truth for it. Temperature :math:`\tau = 0` is one picture, the same for every seed; at 1 pictures are as
-    different from each other as the flow has learned that originals are.
+    P is `project_within`, channel by channel: made smaller, what is drawn is the picture that was given, and a guess is
+    nearer to the truth for it. Temperature :math:`\tau = 0` is one picture, the same for every seed; at 1 pictures are
+    as different from each other as the flow has learned that originals are.
 
     Arguments:
         flow: The flow, which becomes one that is not trained.
@@ -50,7 +50,7 @@ class FlowEngine(Engine):
         with torch.no_grad():
             with self._settings.autocast:
                 details = self.network.details(luma_of(pixels), z)
-            return project(bicubic(pixels, self.scale) + details_of_colours(details.float()), pixels)[0]
+            return project_within(bicubic(pixels, self.scale) + details_of_colours(details.float()), pixels)[0]
 
 
 def load_shipped_flow(settings: EngineSettings) -> FlowEngine:
