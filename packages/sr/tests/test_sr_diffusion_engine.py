@@ -130,7 +130,7 @@ def test_bad_options_are_named(
 def test_settings_of_a_diffusion_are_none_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_picture(tmp_path / "a.png", Picture(pixels(5, 5)))
     assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", "--fidelity", 0) == 2
-    assert "--fidelity: bicubic is no diffusion; leave it out" in capsys.readouterr().err
+    assert "--fidelity: coupling is no diffusion; leave it out" in capsys.readouterr().err
 
 
 def test_repository_that_is_not_there_exits_3(

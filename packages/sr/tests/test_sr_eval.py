@@ -54,7 +54,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*options: object, code: int = 0) -> dict[str, Any]:
-        arguments = ("eval", folder / "Set5" / "HR", "-o", folder / "out", *options, "--json")
+        models = () if "--model" in options else ("--model", "bicubic")
+        arguments = ("eval", folder / "Set5" / "HR", "-o", folder / "out", *models, *options, "--json")
         assert call_command(sr, *arguments) == code
         report: dict[str, Any] = json.loads(capsys.readouterr().out)
         return report
@@ -247,7 +248,9 @@ def test_a_crop_is_where_bicubic_is_worst(folder: Path) -> None:
 @pytest.mark.real_data
 def test_bicubic_stands_beside_published_figures(data_folder: Path, tmp_path: Path, capsys: Any) -> None:
     sets = (data_folder / "sr" / name / "HR" for name in ("Set5", "Set14"))
-    assert call_command(sr, "eval", *sets, "-o", tmp_path / "out", "--scale", "2,3,4", "--json") == 0
+    assert (
+        call_command(sr, "eval", *sets, "-o", tmp_path / "out", "--scale", "2,3,4", "--model", "bicubic", "--json") == 0
+    )
     rows = json.loads(capsys.readouterr().out)["tables"][BESIDE]
     bicubic = [row for row in rows if row["model"] == "bicubic"]
     for scale in (2, 3, 4):

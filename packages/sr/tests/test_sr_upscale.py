@@ -18,6 +18,8 @@ from nflows_sr.cli import sr
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.engines import Bicubic
 
+BICUBIC = ("--model", "bicubic")
+
 
 def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) -> NDArray[Any]:
     most = int(np.iinfo(dtype).max)
@@ -25,7 +27,7 @@ def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) ->
 
 
 def upscaled(source: Path, target: Path, *options: object) -> Picture:
-    assert call_command(sr, "upscale", source, "-o", target, *options) == 0
+    assert call_command(sr, "upscale", source, "-o", target, *BICUBIC, *options) == 0
     return read_picture(target)
 
 
@@ -55,7 +57,7 @@ def test_a_bad_file_stops_nothing_and_is_in_the_report(tmp_path: Path, capsys: p
     write_picture(tmp_path / "in" / "a.png", Picture(pixels(5, 6)))
     (tmp_path / "in" / "b.png").write_bytes(b"")
     Image.new("RGB", (4, 4)).save(tmp_path / "in" / "c.bmp")
-    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out", "--json") == 1
+    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out", *BICUBIC, "--json") == 1
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "out" / "report.json").read_text())
     assert (printed["pictures"], printed["failed"]) == (3, 1)
@@ -95,7 +97,7 @@ def kinds(folder: Path) -> None:
 
 def test_every_kind_of_file_is_right_or_told(tmp_path: Path) -> None:
     kinds(tmp_path / "in")
-    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out") == 1
+    assert call_command(sr, "upscale", tmp_path / "in", "-o", tmp_path / "out", *BICUBIC) == 1
     made = {path.name: read_picture(path) for path in (tmp_path / "out").glob("*.*") if path.suffix in READ}
     assert {name: picture.pixels.shape for name, picture in made.items()} == {
         "turned.jpg": (24, 40, 3),
@@ -128,8 +130,8 @@ def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path, monkeypatch:
     # When the second picture is written, and its line of the log is not.
     kill_at_call("nflows_core.runtime.status.to_json", 2, "nflows_core.cli", "sr", "upscale", "in", "-o", "out")
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["a.png", "b.png"]
-    assert call_command(sr, "upscale", "in", "-o", "out", "--skip-existing") == 0
-    assert call_command(sr, "upscale", "in", "-o", "whole") == 0
+    assert call_command(sr, "upscale", "in", "-o", "out", *BICUBIC, "--skip-existing") == 0
+    assert call_command(sr, "upscale", "in", "-o", "whole", *BICUBIC) == 0
     killed, whole = (json.loads(Path(name, "report.json").read_text()) for name in ("out", "whole"))
     for report in (killed, whole):
         del report["seconds"]
@@ -144,7 +146,7 @@ def test_a_tile_that_is_too_small_is_told_before_any_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_picture(tmp_path / "a.png", Picture(pixels(5, 6)))
-    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", "--tile", 9) == 2
+    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", *BICUBIC, "--tile", 9) == 2
     assert "error: --tile 9: this model sees 2 pixels around; give more than" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

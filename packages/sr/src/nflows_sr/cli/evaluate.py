@@ -45,7 +45,7 @@ class Scales(click.ParamType):  # type: ignore[type-arg]  # generic in recent ve
     "--model",
     "models",
     multiple=True,
-    default=("bicubic",),
+    default=("bicubic", "coupling"),
     show_default=True,
     metavar="NAME|PATH",
     help="What enlarges; repeatable, and the others are compared with the first.",

@@ -16,10 +16,10 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
 @click.option("--scale", type=click.IntRange(1), help="How many times the sides grow; by default the model's, or 2.")
 @click.option(
     "--model",
-    default="bicubic",
+    default="coupling",
     show_default=True,
     metavar="NAME|PATH",
-    help="bicubic, coupling, flow, realesrgan-x4plus, -x2plus, -x4plus-anime, or the path of a file or folder.",
+    help="coupling, bicubic, flow, realesrgan-x4plus, -x2plus, -x4plus-anime, or the path of a file or folder.",
 )
 @click.option("--tile", type=click.IntRange(1), help="The side of a tile; less where memory runs out.")
 @click.option("--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one.")
