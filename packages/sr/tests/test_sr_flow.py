@@ -299,8 +299,11 @@ def test_what_draws_nothing_takes_no_temperature(run: Path, tmp_path: Path, capf
     picture = ["sr", "upscale", run / "small.png", "-o", tmp_path / "x.png"]
     for options, message in [
         (["--temperature", "1"], "--temperature: bicubic is no flow; leave it out"),
-        (["--samples", "3"], "is no flow; leave it out"),
-        (["--model", run / "run", "--samples", "3", "--temperature", "0"], "--samples: all are the same at --temper"),
+        (["--samples", "3"], "--samples: all are the same; give a diffusion"),
+        (
+            ["--model", run / "run", "--samples", "3", "--temperature", "0"],
+            "--samples: all are the same; give a diffusion",
+        ),
     ]:
         capfd.readouterr()
         assert call(*picture, *options) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import click
@@ -38,7 +39,8 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Guesses of a flow beside each other, and last where they differ: white is a deviation of 32 of 255 levels.",
+    help="Guesses of a flow or a diffusion beside each other, and last where they differ: white is a deviation of 32 of"
+    " 255 levels.",
 )
 def upscale(
     pictures: PictureOptions, model: str, scale: int | None, tile: int | None, samples: int, **options: Any
@@ -46,15 +48,16 @@ def upscale(
     """Enlarge pictures: each INPUT, a file or a folder, becomes one of more pixels in the folder OUTPUT."""
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import run_pictures
-    from nflows_sr.engines import EngineSettings, resolve, weights_of
+    from nflows_sr.engines import EngineSettings, is_flow, resolve, weights_of
     from nflows_sr.upscaling import Upscale
     from nflows_sr.upscaling.upscale import loaded
 
-    if samples > 1 and options["temperature"] is None:
-        options["temperature"] = 1.0
     sampling = Sampling(*(options[name] for name in ("sampler", "steps", "fidelity", "colour")))
     engine = EngineSettings(model, scale, options["device"], options["fp32"], sampling, options["temperature"])
-    work = Upscale(resolve(engine), tile, samples)
+    engine = resolve(engine)
+    if samples > 1 and engine.temperature is None and is_flow(engine):
+        engine = replace(engine, temperature=1.0)
+    work = Upscale(engine, tile, samples)
     if pictures.dask is None:
         loaded(work)  # what is wrong with it is wrong for all pictures
     path = weights_of(work.engine)

@@ -2,7 +2,7 @@
 
 from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import Bicubic
-from nflows_sr.engines.choice import load_engine, resolve, weights_of
+from nflows_sr.engines.choice import is_flow, load_engine, resolve, weights_of
 from nflows_sr.engines.network import NetworkEngine
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "EngineSettings",
     "NetworkEngine",
     "PictureEngine",
+    "is_flow",
     "load_engine",
     "resolve",
     "weights_of",

@@ -74,6 +74,11 @@ def weights_of(settings: EngineSettings) -> Path | None:
     return folder if folder.exists() else None
 
 
+def is_flow(settings: EngineSettings) -> bool:
+    """Whether resolved settings are of a flow, whose noise has a temperature."""
+    return _loader(settings.model) in _FLOWS
+
+
 @keeps_one
 def load_engine(settings: EngineSettings) -> Engine | PictureEngine:
     """The engine of resolved settings; one is kept in memory, for all threads of a process.

@@ -15,7 +15,7 @@ from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import Made
-from nflows_sr.engines import EngineSettings, load_engine
+from nflows_sr.engines import EngineSettings, PictureEngine, load_engine
 from nflows_sr.upscaling.consistency import Consistency
 from nflows_sr.upscaling.samples import Panels
 from nflows_sr.upscaling.tiles import Enlarge, enlarging
@@ -42,8 +42,6 @@ class Upscale:
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise ValueError(f"`samples`: expected a number above 0, got {self.samples}")
-        if self.samples > 1 and not self.engine.temperature:
-            raise ValueError("`samples`: all are the same at `temperature` 0; give a higher one, of a flow")
 
     def __call__(self, source: PictureFile, seed: int) -> Made:
         """The enlarged picture, as large on paper as it was.
@@ -70,6 +68,8 @@ def loaded(work: Upscale) -> tuple[int, Enlarge]:
     """The scale of the engine, and its way with a picture; tiles stay smaller for later pictures if memory ran out."""
     keep_freed_memory()
     engine = load_engine(work.engine)
+    if work.samples > 1 and not isinstance(engine, PictureEngine) and not engine.noise:
+        raise ValueError("`samples`: all are the same; give a diffusion, or a flow with a `temperature` above 0")
     return engine.scale, enlarging(engine, work.tile)
 
 
