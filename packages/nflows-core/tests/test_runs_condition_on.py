@@ -242,3 +242,21 @@ def test_missing_pictures_are_named_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
     assert call("train", places[0], "-o", places[1] / "run", *TINY, "--condition-on", places[1]) == 2
     assert "lies in the data" in capfd.readouterr().err
+
+
+def test_nothing_is_written_among_the_pictures(
+    trained: Path, places: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    inside = ["-o", places[1] / "x.png"]
+    condition = ["--condition-on", places[1]]
+    for command in (
+        ["sample", trained, *inside],
+        ["reconstruct", trained, *inside],
+        ["score", trained, places[0], "-o", places[1] / "x.csv", *condition],
+        ["latents", trained, places[0], "-o", places[1] / "x.npy", *condition],
+        ["score", trained, places[0], "-o", trained.parent / "x.csv", "--sheet", places[1] / "x.png", *condition],
+    ):
+        capfd.readouterr()
+        assert call(*command) == 2
+        assert f"lies in the data, {places[1]}" in capfd.readouterr().err
+    assert not list(places[1].glob("x.*"))

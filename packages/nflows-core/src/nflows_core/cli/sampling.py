@@ -54,7 +54,7 @@ def sample(
     from nflows_core.runs.samples import save_samples
 
     run = read_run(folder)
-    refuse_inside(output, run.data, *([condition_on] if condition_on else []))
+    refuse_inside(output, run.data, condition_on or run.condition_on)
     rows = rows_of(run, count, names, condition_on)
     bad = save_samples(
         load_on_device(folder),

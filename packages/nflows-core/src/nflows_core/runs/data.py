@@ -24,9 +24,9 @@ def place_of(data: str) -> str:
     return data if data == DEMO_SET else str(Path(data).absolute())
 
 
-def refuse_inside(output: str | Path, *data: str | Path) -> None:
+def refuse_inside(output: str | Path, *data: str | Path | None) -> None:
     """Raises a `DataError` if something would be written over or among the data that it is made of, and spoil them."""
-    for place in map(str, data):
+    for place in (str(place) for place in data if place is not None):
         if place in (DEMO_SET, IN_MEMORY) or not os.path.exists(place):  # noqa: PTH110
             continue
         inside, outside = Path(os.path.realpath(output)), Path(os.path.realpath(place))

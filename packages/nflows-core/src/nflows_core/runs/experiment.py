@@ -69,7 +69,7 @@ def train(
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
     folder = Path(folder)
-    refuse_inside(folder, data, *([] if condition_on is None else [condition_on]))
+    refuse_inside(folder, data, condition_on)
     KIND.refuse_taken(folder, overwrite)
     check_chosen(arguments)
     condition_on = None if condition_on is None else str(Path(condition_on).absolute())

@@ -158,7 +158,8 @@ def reconstruct_run(
         The number of images, the largest error of any pixel, and how many reconstructions are not finite.
     """
     if path is not None:
-        refuse_inside(path, data or read_run(Path(folder)).data)
+        run = read_run(Path(folder))
+        refuse_inside(path, data or run.data, condition_on or run.condition_on)
     flow, (test, context) = (
         load_on_device(folder),
         _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on)),

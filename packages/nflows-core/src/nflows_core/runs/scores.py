@@ -71,9 +71,9 @@ def score_pictures(
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
-    _check_output(path, folder, data)
+    _check_output(path, folder, data, reading.condition_on)
     if sheet is not None:
-        refuse_inside(sheet, *data)
+        refuse_inside(sheet, *data, reading.condition_on)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)
     scores = log_probs(flow, images, draws=draws, seed=seed, context=context, batch_size=batch_size)
@@ -127,7 +127,7 @@ def encode_pictures(
         ValueError: They do not fit the flow, or the file has another suffix.
     """
     folder, path = Path(folder), Path(path)
-    _check_output(path, folder, data)
+    _check_output(path, folder, data, reading.condition_on)
     flow = load_on_device(folder)
     images, context = _pictures(folder, flow, data, reading)
     names, width = _names(images), math.prod(flow.shape)
@@ -145,14 +145,14 @@ def unlikely_first(scores: Tensor) -> list[int]:
     return sorted(range(len(scores)), key=lambda i: (bool(scores[i].isfinite()), scores[i].nan_to_num().item()))
 
 
-def _check_output(path: Path, folder: Path, data: Sequence[str]) -> None:
+def _check_output(path: Path, folder: Path, data: Sequence[str], condition_on: str | None) -> None:
     if path.suffix not in (".csv", ".npy"):
         raise ValueError(f"{path} must end in .csv or .npy")
     if path.resolve() in [(folder / name).resolve() for name in KIND.files]:
         raise ValueError(f"{path} is a file of the run itself, and would be lost; give another name")
-    refuse_inside(path, *data)
+    refuse_inside(path, *data, condition_on)
     if path.suffix == ".npy":
-        refuse_inside(_names_file(path), *data)
+        refuse_inside(_names_file(path), *data, condition_on)
 
 
 def _pictures(folder: Path, flow: Flow, data: Sequence[str], given: Reading) -> tuple[Images, Tensor | None]:

@@ -113,7 +113,8 @@ class TrainingConfig(EngineConfig):
     Arguments:
         reversible: Recomputes activations by the inverse in the backward pass instead of keeping them: memory does not
             grow with depth, an update takes longer; see `recomputed_activations`.
-        conditional: Feeds each image's context to the flow: its vector if it has one, else its label, one-hot.
+        conditional: Feeds each image's context to the flow: its map if it has one, or its vector, or else its label,
+            one-hot.
     """
 
     reversible: bool = False
