@@ -32,7 +32,7 @@ APPLICATION = load()
 
 
 def save_pictures(folder: Path, count: int) -> Path:
-    """Blurred noise, in which each picture has one crop of each scale."""
+    """Blurred noise, in which each picture has a few crops of each scale."""
     folder.mkdir()
     generator = np.random.default_rng(0)
     for index in range(count):

@@ -10,7 +10,7 @@ from nflows_sr.data.crops import CropPairs, WholePairs, luma_channel
 from nflows_sr.networks.upscaler import SCALES, Upscaler, coupling_upscaler, residual_upscaler
 from nflows_sr.training.recipe import Recipe, TrainingData
 
-ENGINE = {"batch_size": 16, "learning_rate": 2e-3, "warmup_steps": 100, "ema_decay": 0.999}
+ENGINE = {"batch_size": 8, "learning_rate": 2e-3, "warmup_steps": 100, "ema_decay": 0.999}
 
 
 # A configuration may come from anywhere, and ask for all of the memory before its weights are found to be others.
