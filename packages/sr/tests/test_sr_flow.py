@@ -298,8 +298,8 @@ def test_samples_stand_in_a_row_with_their_spread(run: Path, tmp_path: Path, cap
 def test_what_draws_nothing_takes_no_temperature(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture = ["sr", "upscale", run / "small.png", "-o", tmp_path / "x.png"]
     for options, message in [
-        (["--temperature", "1"], "--temperature: bicubic is no flow; leave it out"),
-        (["--samples", "3"], "--samples: all are the same; give a diffusion"),
+        (["--model", "bicubic", "--temperature", "1"], "--temperature: bicubic is no flow; leave it out"),
+        (["--model", "bicubic", "--samples", "3"], "--samples: all are the same; give a diffusion"),
         (
             ["--model", run / "run", "--samples", "3", "--temperature", "0"],
             "--samples: all are the same; give a diffusion",

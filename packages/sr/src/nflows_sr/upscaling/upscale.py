@@ -32,7 +32,7 @@ class Upscale:
             picture that 1 gives.
 
     Raises:
-        ValueError: There is no sample, or several at temperature 0.
+        ValueError: There is no sample.
     """
 
     engine: EngineSettings
