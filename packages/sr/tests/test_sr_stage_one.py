@@ -133,6 +133,17 @@ def test_codes_are_not_drawn() -> None:
     assert torch.equal(values["rec"], values["nll"])
 
 
+def test_codes_begin_where_the_latents_are() -> None:
+    stage = task(replace(SHAPE, codes=4096))
+    stage.initialize(CPU)
+    autoencoder = stage.model.reconstructor.autoencoder
+    with torch.no_grad():
+        latents = autoencoder.encode(a_batch(stage).blurred).latents
+    codes = autoencoder.quantize.embedding.weight.detach()
+    torch.testing.assert_close(codes.std(0), latents.std((0, 2, 3)), rtol=0.05, atol=0)
+    assert ((codes.mean(0) - latents.mean((0, 2, 3))).abs() < 0.1 * latents.std((0, 2, 3))).all()
+
+
 def test_small_pictures_come_in_enlarged_and_both_between_minus_one_and_one() -> None:
     batch = a_batch(task())
     assert batch.blurred.shape == batch.sharp.shape == (4, 3, 16, 16)

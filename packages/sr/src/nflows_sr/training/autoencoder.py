@@ -3,7 +3,7 @@ r"""Stage 1: an autoencoder that learns to enlarge, against a discriminator."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,8 @@ class StageOne(Task[Adversaries, Batch]):
             loaded = take_over(self.model.reconstructor.autoencoder, load_state(self.pretrained), self.pretrained)
             if place.process == 0:
                 echo(f"{self.pretrained}: {loaded}", err=True)
+        elif self.model.reconstructor.has_codes:
+            self._spread_codes(replace(place, process=0))  # the same in every process
 
     def objectives(self) -> Sequence[Objective[Batch]]:
         """The autoencoder's and the discriminator's."""
@@ -158,6 +160,15 @@ class StageOne(Task[Adversaries, Batch]):
         total = nll + self.weights.latent * cost
         fooled = model.discriminator(made).mean((1, 2, 3))
         return {"rec": rec, "ae": total - model.adversarial_weight * fooled, "nll": nll, "total": total}
+
+    @torch.no_grad()
+    def _spread_codes(self, place: Place) -> None:
+        """Puts the codes where latents are: from codes near zero the latents drift away faster than codes follow."""
+        codes = self.model.reconstructor.autoencoder.quantize.embedding.weight
+        batch = next(iter(self.training_batches(place).training(0)))
+        latents = self.model.reconstructor.autoencoder.encode(batch.blurred).latents
+        noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(self.config.seed)).to(codes)
+        codes.copy_(latents.mean((0, 2, 3)) + latents.std((0, 2, 3)) * noise)
 
     def _adam(self, module: nn.Module) -> torch.optim.Adam:
         learnable = [parameter for parameter in module.parameters() if parameter.requires_grad]
