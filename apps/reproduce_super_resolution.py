@@ -49,7 +49,7 @@ SETTINGS: Mapping[str, Any] = {
     "discriminator_layers": 2,
 }
 RATES = {"4.3": 1e-3, "4.4": 2e-4}
-"""Learning rates: at 1e-3 the latents of codes grow faster than the codes follow, and the training diverges."""
+"""Learning rates: at 1e-3 latents grow faster than their codes follow."""
 TABLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "4.3": {"affine-ae": {"width": 20}, "ae-kl": {"width": 16}},
     "4.4": {"affine-vqgan": {"width": 20, "codes": 512}, "vqgan": {"width": 16, "codes": 512}},
