@@ -321,7 +321,7 @@ def halves(data: Path, split: str, n: int) -> Images:
 @pytest.mark.slow
 @one_thread()
 def test_the_upper_half_of_a_digit_saves_bits_of_its_lower_half(data_folder: Path) -> None:
-    train, test = halves(data_folder, "train", 4000), halves(data_folder, "test", 1000)
+    train, test = halves(data_folder, "train", 3000), halves(data_folder, "test", 500)
     config = TrainingConfig(epochs=3, batch_size=50, learning_rate=3e-3, warmup_steps=50, ema_decay=0.98)
     bits = []
     for conditional in (False, True):

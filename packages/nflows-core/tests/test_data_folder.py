@@ -248,7 +248,7 @@ def bad_link(path: Path) -> None:
         (bad_text, "not a picture"),
         (bad_jpeg, "truncated"),
         (bad_png, "truncated"),
-        (bad_empty, "not a picture"),
+        (bad_empty, "is empty"),
         (bad_depth, "16 bits a sample"),
         (bad_alpha, "transparent"),
         (bad_pages, "several pictures"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import sys
 import warnings
 from importlib import import_module
@@ -136,7 +137,8 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
-def test_without_spandrel_its_extra_is_named(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_spandrel_its_extra_is_named(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = shutil.copy(files / "rrdb.pth", tmp_path)  # an engine that was loaded needs it no more
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(ModuleNotFoundError, match=r"rrdb\.pth needs spandrel: pip install 'nflows-sr\[models\]'"):
-        load(files / "rrdb.pth")
+        load(unread)
