@@ -165,3 +165,17 @@ def test_what_cannot_be_had_is_told_before_any_picture(
     assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", *options) == code
     assert problem in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_colours_that_are_not_seen_do_not_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = (np.indices((24, 24)) - 11.5).__pow__(2).sum(0) < 64
+    white = np.full((24, 24, 3), 250)
+    numbers = []
+    for hidden in ((0, 0, 0), (255, 0, 255)):
+        colours = np.where(seen[..., None], white, hidden)
+        write_picture(tmp_path / "a.png", Picture(np.dstack([colours, 255 * seen]).astype(np.uint8)))
+        assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", *BICUBIC, "--json") == 0
+        [row] = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
+        numbers.append(row["lr_psnr_db"])
+    assert numbers[0] == numbers[1]
+    assert numbers[0] is None or numbers[0] > 40

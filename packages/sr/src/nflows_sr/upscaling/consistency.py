@@ -21,9 +21,9 @@ _REACH = 2
 class Consistency:
     r"""LR-PSNR: :math:`-10 \log_{10}` of the mean squared difference of a picture and its enlarged one made small.
 
-    Both are in [0, 1], alpha is left out, and the enlarged one is made small bicubically, not rounded. It tells which
-    pictures an engine has taken liberties with: colours that are shifted, edges that have moved. (Lugmayr et al. 2020,
-    "SRFlow", section 5.1.)
+    Both are in [0, 1], and the enlarged one is made small bicubically, not rounded. A pixel counts as far as it is
+    seen: by its alpha. It tells which pictures an engine has taken liberties with: colours that are shifted, edges that
+    have moved. (Lugmayr et al. 2020, "SRFlow", section 5.1.)
 
     Arguments:
         source: The picture.
@@ -33,7 +33,7 @@ class Consistency:
     def __init__(self, source: PictureFile, scale: int) -> None:
         self._source, self._scale = source, scale
         self._colours = source.shape[2] - source.about.has_alpha
-        self._sum, self._done = 0.0, 0
+        self._sum, self._weight, self._done = 0.0, 0.0, 0
         self._first, self._rows = 0, torch.empty(self._colours, 0, scale * source.shape[1])
 
     def watched(self, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -44,9 +44,7 @@ class Consistency:
 
     def numbers(self) -> dict[str, float | None]:
         """The number once all strips are through; nothing where there is no difference at all."""
-        height, width, _ = self._source.shape
-        mean = self._sum / (height * width * self._colours)
-        return {"lr_psnr_db": -10 * math.log10(mean) if mean > 0 else None}
+        return {"lr_psnr_db": -10 * math.log10(self._sum / self._weight) if self._sum > 0 else None}
 
     def _add(self, strip: Tensor) -> None:
         height, width, _ = self._source.shape
@@ -56,9 +54,11 @@ class Consistency:
         if stop <= self._done:
             return
         small = resize_bicubic(self._rows, (known - self._first, width))
-        before = to_tensor(self._source.rows(self._done, stop)[..., : self._colours])
+        before, seen = to_tensor(self._source.rows(self._done, stop)).tensor_split([self._colours])
         after = small[:, self._done - self._first : stop - self._first]
-        self._sum += float((after - before).square_().sum(dtype=torch.float64))
+        weight = seen if len(seen) else torch.ones_like(before[:1])
+        self._sum += float((after - before).square_().mul_(weight).sum(dtype=torch.float64))
+        self._weight += self._colours * float(weight.sum(dtype=torch.float64))
         self._done = stop
         self._let_go(max(self._first, stop - _REACH))
 
