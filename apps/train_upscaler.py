@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.coupling import load_run
 from nflows_sr.evaluation import Question, compare, find_sets
 from nflows_sr.evaluation.costs import multiply_adds, parameters
+from nflows_sr.evaluation.report import MEANS, tables
 from nflows_sr.training import RECIPES, load_model, read_run, resume, train
 from nflows_sr.training.report import report_run
 from nflows_sr.training.runs import save_run
@@ -118,18 +117,11 @@ def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]
 def measured(run: Path, scale: int, sets: Sequence[Path]) -> list[str]:
     """A row of the card for each set: its PSNR and SSIM beside those of bicubic enlargement."""
     settings = {name: EngineSettings(name, device="cpu") for name in ("bicubic", str(run.absolute()))}
-    answer = compare(Question(find_sets(sets), settings, (scale,)), lambda message: None)
-    scores: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for one in answer.measured:
-        scores[one.set, one.model].append((one.score.psnr_db or 100, one.score.ssim))
-    rows = []
-    for name in dict.fromkeys(one.set for one in answer.measured):
-        cells = []
-        for model in settings:
-            ratios, similarities = zip(*scores[name, model], strict=True)
-            cells.append(f"{statistics.mean(ratios):.2f} / {statistics.mean(similarities):.4f}")
-        rows.append(f"| {name} | {cells[0]} | {cells[1]} |")
-    return rows
+    question = Question(find_sets(sets), settings, (scale,))
+    answer = compare(question, lambda message: None)
+    means = next((table.rows for table in tables(question, answer) if table.caption == MEANS), ())
+    cells = {(row["set"], row["model"]): f"{row['psnr_db']:.2f} / {row['ssim']:.4f}" for row in means}
+    return [f"| {name} | {' | '.join(cells[name, model] for model in settings)} |" for name in question.sets]
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:

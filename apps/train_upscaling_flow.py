@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import EngineConfig, StepMetrics
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
 from nflows_sr.data import read_pictures
-from nflows_sr.degradations import Pixels
+from nflows_sr.degradations.pictures import cropped
 from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.flow import NAME, load_flow_run
 from nflows_sr.evaluation.certainty import certainty, summary
@@ -81,7 +81,7 @@ def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:
     """What the card says of a run."""
     stored, path = read_run(run), str(run.absolute())
     draw = enlarging(load_flow_run(EngineSettings(path, device="cpu", temperature=1.0)))
-    held_out = [_divisible(pixels, scale) for pixels in read_pictures(data, "test").pixels]
+    held_out = [cropped(pixels, scale) for pixels in read_pictures(data, "test").pixels]
     curves = {name: read_curve(run / TEST_METRICS_FILE, name) for name in ("bits_per_pixel", "psnr")}
     return {
         **summary(certainty(original, scale, draw, SAMPLES) for original in held_out),
@@ -101,10 +101,10 @@ def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:
     }
 
 
-def _divisible(pixels: Pixels, scale: int) -> Pixels:
-    height, width = (side // scale * scale for side in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[:height, :width])
-
-
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)

@@ -20,6 +20,7 @@ import torch
 from nflows_core.runtime.report import machine, versions
 from nflows_sr.data import read_pictures
 from nflows_sr.degradations import Pixels, imresize
+from nflows_sr.degradations.pictures import cropped
 from nflows_sr.engines import EngineSettings, load_engine, resolve
 from nflows_sr.evaluation.certainty import certainty, summary
 from nflows_sr.evaluation.measuring import enlarge
@@ -32,9 +33,7 @@ def way_of(model: str, scale: int, temperature: float | None = None) -> Enlarge:
 
 
 def pictures(folder: Path, scale: int, *, held_out: bool) -> list[Pixels]:
-    found = read_pictures(folder, "test" if held_out else None).pixels
-    sizes = [[side // scale * scale for side in pixels.shape[:2]] for pixels in found]
-    return [np.ascontiguousarray(pixels[:height, :width]) for pixels, (height, width) in zip(found, sizes, strict=True)]
+    return [cropped(pixels, scale) for pixels in read_pictures(folder, "test" if held_out else None).pixels]
 
 
 def ratio(way: Enlarge, original: Pixels, scale: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -69,14 +68,10 @@ def bench(models: tuple[str, ...], size: int, rounds: int, folder: Path | None) 
     with progress("measurements", len(shapes) + rounds + 1) as advance:
         rows = compare_costs(shapes, size, rounds, device, advance)
     settings = {"size": size, "rounds": rounds, "device": str(device), "threads": torch.get_num_threads()}
-    echo(table([{title: _shown(row[key]) for title, key in _COLUMNS.items()} for row in rows]))
+    echo(table([{title: row[key] for title, key in _COLUMNS.items()} for row in rows]))
     if folder is None:
         added = {"versions": versions(_PACKAGES), "machine": machine()}
         print_report({"settings": settings, "tables": {"costs": rows}} | added)
         return
     tables = [Table("costs", rows)]
     print_report(write_report(folder, "Autoencoders", {"settings": settings}, tables=tables, packages=_PACKAGES))
-
-
-def _shown(value: Any) -> Any:
-    return "unknown" if value is None else value

@@ -12,6 +12,7 @@ from torch import Tensor
 from nflows_core.data import DataError
 from nflows_sr.data.pictures import Pictures, Pixels, stored
 from nflows_sr.degradations import imresize
+from nflows_sr.degradations.pictures import cropped
 from nflows_sr.metrics import luma
 
 Channels = Callable[[Pixels], Tensor]
@@ -51,9 +52,10 @@ class WholePairs:
         Raises:
             DataError: One has no pixels left.
         """
-        large = [_divisible(pixels, scale) for pixels in pictures.pixels]
-        if empty := [name for name, pixels in zip(pictures.names, large, strict=True) if not pixels.size]:
-            raise DataError(f"{empty[0]}: has less than {scale} x {scale} pixels; remove it")
+        for name, pixels in zip(pictures.names, pictures.pixels, strict=True):
+            if min(pixels.shape[:2]) < scale:
+                raise DataError(f"{name}: has less than {scale} x {scale} pixels; remove it")
+        large = [cropped(pixels, scale) for pixels in pictures.pixels]
         small = stored(imresize(np.ascontiguousarray(pixels), 1 / scale).astype(np.uint8) for pixels in large)
         return cls(small, large, scale, channels)
 
@@ -113,8 +115,3 @@ def turned(pixels: Pixels, turn: int) -> Pixels:
 
 def _crop(pixels: Pixels, top: int, left: int, size: int) -> Pixels:
     return pixels[top : top + size, left : left + size]
-
-
-def _divisible(pixels: Pixels, scale: int) -> Pixels:
-    height, width = (side // scale * scale for side in pixels.shape[:2])
-    return pixels[:height, :width]

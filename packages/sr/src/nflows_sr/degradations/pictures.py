@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Generator
 
@@ -66,7 +65,7 @@ def cropped(pixels: NDArray[Any], scale: int) -> NDArray[Any]:
         raise ValueError(
             f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels is too small for the scale {scale}"
         )
-    return np.ascontiguousarray(pixels[:height, :width])
+    return pixels[:height, :width]
 
 
 def _smaller(about: Picture, pixels: Pixels, scale: int) -> Picture:

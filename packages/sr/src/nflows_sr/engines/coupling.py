@@ -9,14 +9,13 @@ from torch import Tensor
 
 from nflows_sr import shipped
 from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.metrics.luma import BLACK, WEIGHTS
 from nflows_sr.networks.upscaler import SCALES, Upscaler, bicubic
 from nflows_sr.training.runs import is_run, load_model, read_run
 
 _SHIPPED = "coupling"
 _RECIPES = ("coupling", "residual")
-_WEIGHTS = (65.481, 128.553, 24.966)  # luma's, of BT.601, as `nflows_sr.metrics.luma` has them
-_BLACK = 16.0
-_RANGE = 219.0
+_RANGE = sum(WEIGHTS)  # 219 levels, from black to white
 
 
 class LumaEngine(Engine):
@@ -83,9 +82,9 @@ def _load(folder: Path, settings: EngineSettings) -> LumaEngine:
 def luma_of(pixels: Tensor) -> Tensor:
     """The luma of pictures in [0, 1], :math:`(B, 1, h, w)`, from 16 / 255 to 235 / 255; grey is RGB of equal parts."""
     if pixels.shape[1] == 1:
-        return (_BLACK + _RANGE * pixels) / 255
-    weights = pixels.new_tensor(_WEIGHTS).view(1, 3, 1, 1)
-    return (_BLACK + (pixels * weights).sum(1, keepdim=True)) / 255
+        return (BLACK + _RANGE * pixels) / 255
+    weights = pixels.new_tensor(WEIGHTS).view(1, 3, 1, 1)
+    return (BLACK + (pixels * weights).sum(1, keepdim=True)) / 255
 
 
 def details_of_colours(details: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nflows_sr import shipped
 from nflows_sr.autoencoders import SHAPES
-from nflows_sr.engines import EngineSettings, load_engine, resolve
+from nflows_sr.engines import EngineSettings, PictureEngine, load_engine, resolve
 from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.training import is_run, load_model, read_run
@@ -33,14 +33,13 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
         return _untrained(model, scale)
     settings = resolve(EngineSettings(model, scale, device="cpu"))
     engine = load_engine(settings)
-    margin: int | None = getattr(engine, "margin", None)  # an engine of whole pictures sees all of them
     path = Path(settings.model)
     folder = path if path.is_absolute() else shipped.find(model, engine.scale)
     numbers = {
         "scale": engine.scale,
         "parameters": parameters(engine),
         "multiply_adds_for_1280_x_720": multiply_adds(engine),
-        "receptive_field": None if margin is None else 2 * margin + 1,
+        "receptive_field": None if isinstance(engine, PictureEngine) else 2 * engine.margin + 1,
         **(_origin(folder) if is_run(folder) else {}),
     }
     return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}

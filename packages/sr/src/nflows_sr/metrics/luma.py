@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_WEIGHTS = np.array([65.481, 128.553, 24.966])  # ITU-R BT.601, for R, G, B in [0, 1]
-_BLACK = 16.0
+WEIGHTS = (65.481, 128.553, 24.966)
+"""Of R, G and B in [0, 1], by ITU-R BT.601."""
+BLACK = 16.0
+"""The luma of black, in [0, 255]."""
 
 
 def luma(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float64]:
@@ -35,4 +37,4 @@ def luma(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float64]:
             f"`pixels`: expected (H, W, 1 or 3) of uint8 or uint16, got {pixels.dtype} {pixels.shape}; leave alpha out"
         )
     unit = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
-    return unit[..., 0] * 255 if pixels.shape[2] == 1 else _BLACK + unit @ _WEIGHTS
+    return unit[..., 0] * 255 if pixels.shape[2] == 1 else BLACK + unit @ np.array(WEIGHTS)

@@ -24,7 +24,8 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
 
     A measure of the last test that is not finite is nothing.
     """
-    run, model = read_run(folder), load_model(folder, read_run(folder))
+    run = read_run(folder)
+    model = load_model(folder, run)
     tests, updates = folder / TEST_METRICS_FILE, folder / METRICS_FILE
     numbers = {name: read_curve(tests, name)[-1][1] for name in _columns(tests)}
     return write_report(
