@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from made_up_pictures import save_pictures
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig
 from nflows_sr.cli import sr
+from nflows_sr.degradations.projection import REACH, project_within
 from nflows_sr.training import read_run, train
 
 CHANNELS, WIDTH, BLOCKS, SCALE = 4, 6, 2, 3
@@ -32,8 +35,11 @@ def test_a_run_is_as_large_as_its_formulas(run: Path, capsys: pytest.CaptureFixt
     weights = 9 * (CHANNELS + CHANNELS * SCALE**2) + BLOCKS * block
     biases = CHANNELS + SCALE**2 + BLOCKS * (WIDTH + CHANNELS)
     assert told["parameters"] == told["learnable_parameters"] == weights + biases
-    assert told["multiply_adds_for_1280_x_720"] == weights * 1280 * 720 // SCALE**2
-    assert told["receptive_field"] == 3 + 3 - 1 + 4 * BLOCKS
+    with FlopCounterMode(display=False) as counter:
+        project_within(torch.zeros(3, 64 * SCALE, 64 * SCALE), torch.zeros(3, 64, 64))
+    tile = weights * 64**2 + counter.get_total_flops() // 2
+    assert told["multiply_adds_for_1280_x_720"] == tile * 1280 * 720 // (64 * SCALE) ** 2
+    assert told["receptive_field"] == 3 + 3 - 1 + 4 * BLOCKS + 2 * REACH
     assert (told["scale"], told["recipe"], told["epochs"]) == (SCALE, "coupling", 1)
     assert told["trained_on"] == f"{run.parent / 'pictures'}, {read_run(run).fingerprint['train'].images} pictures"
 

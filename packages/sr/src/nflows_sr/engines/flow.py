@@ -20,14 +20,13 @@ NAME = "flow"
 
 
 class FlowEngine(Engine):
-    r"""Draws the luma, and enlarges the colours as `LumaEngine` does; then it makes both agree with the small picture.
+    r"""Draws the luma, enlarges the colours, and makes both agree with the small picture, as `LumaEngine` does.
 
     .. math:: \widehat{RGB} = P\left(\mathrm{bicubic}(RGB) + \tfrac{255}{219} \, (\hat Y - \mathrm{bicubic}(Y))\right),
         \qquad \hat Y = Y(z), \quad z \sim N(0, \tau^2 I)
 
-    P is `project_within`, channel by channel: made smaller, what is drawn is the picture that was given, and a guess is
-    nearer to the truth for it. Temperature :math:`\tau = 0` is one picture, the same for every seed; at 1 pictures are
-    as different from each other as the flow has learned that originals are.
+    P is `project_within`, channel by channel. Temperature :math:`\tau = 0` is one picture, the same for every seed; at
+    1 pictures are as different from each other as the flow has learned that originals are.
 
     Arguments:
         flow: The flow, which becomes one that is not trained.
