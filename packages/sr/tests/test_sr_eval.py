@@ -169,12 +169,28 @@ def test_what_cannot_be_measured_stops_nothing(evaluate: Run, folder: Path) -> N
     assert "SSIM needs 11 x 11 pixels within the border, got 8 x 32" in reasons["f.png"]
 
 
-def test_a_picture_that_is_met_exactly_has_no_psnr(evaluate: Run, folder: Path) -> None:
-    for path in (folder / "Set5" / "HR").iterdir():
-        write_picture(path, Picture(np.full((24, 24, 3), 77, np.uint8)))
-    report = evaluate()
-    assert [row["psnr_db"] for row in report["tables"]["Pictures"]] == [None] * 3
-    assert (report["tables"]["Means"][0]["psnr_db"], report["tables"]["Means"][0]["ssim"]) == (None, pytest.approx(1))
+def test_means_gains_and_ssim_are_of_the_same_pictures_where_one_is_met_exactly(
+    evaluate: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(folder / "Set5" / "HR" / "a.png", Picture(np.full((24, 24, 3), 77, np.uint8)))
+    named = {"nearest": lambda settings: nearest(), "bicubic": lambda settings: Bicubic(2)}
+    monkeypatch.setattr("nflows_sr.engines.choice._NAMED", named)
+    report = evaluate("--model", "nearest", "--model", "bicubic")
+    first, second = report["tables"]["Means"]
+    rows = {(row["model"], row["picture"]): row for row in report["tables"]["Pictures"]}
+    assert (rows["nearest", "a.png"]["psnr_db"], rows["nearest", "a.png"]["ssim"]) == (100, pytest.approx(1))
+    assert report["exactly_the_original"] == 2
+    for mean in (first, second):
+        of_pictures = [rows[mean["model"], f"{name}.png"] for name in "abc"]
+        for column in ("psnr_db", "ssim"):
+            assert mean[column] == pytest.approx(np.mean([row[column] for row in of_pictures]))
+    assert second["gain_db"] == pytest.approx(second["psnr_db"] - first["psnr_db"])
+
+
+def test_exact_results_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_picture(folder / "flat.png", Picture(np.full((24, 24, 3), 77, np.uint8)))
+    assert call_command(sr, "eval", folder / "flat.png", "-o", folder / "out", "--model", "bicubic") == 0
+    assert "1 results are the original exactly, and count as 100 dB" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

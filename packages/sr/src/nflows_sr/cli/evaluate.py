@@ -94,6 +94,7 @@ def evaluate(
 
 def _tell(report: dict[str, Any]) -> None:
     from nflows_sr.evaluation.report import BESIDE, FAILURES, MEANS
+    from nflows_sr.metrics.fidelity import MOST_DB
 
     for caption in (MEANS, BESIDE):
         if rows := report["tables"].get(caption):
@@ -101,6 +102,8 @@ def _tell(report: dict[str, Any]) -> None:
     echo(f"channel: {report['channel']}\nborder: {report['border']}")
     if cut := report["pictures_cut_to_multiples_of_the_scale"]:
         echo(f"{cut} pictures were cut to multiples of the scale")
+    if exact := report["exactly_the_original"]:
+        echo(f"{exact} results are the original exactly, and count as {MOST_DB:.0f} dB")
     for row in report["tables"].get(FAILURES, []):
         echo(f"{row['picture']} x{row['scale']}: {row['why']}", err=True)
 

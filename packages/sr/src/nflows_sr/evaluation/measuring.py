@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -22,14 +21,14 @@ class Score:
     """How near an enlarged picture is to the original.
 
     Arguments:
-        psnr_db: The peak signal-to-noise ratio of the luma, in decibels; nothing where both are equal.
+        psnr_db: The peak signal-to-noise ratio of the luma, in decibels; `MOST_DB` where both are equal.
         ssim: The structural similarity of the luma.
         lpips: The learned perceptual distance of the colours; nothing where it was not asked for.
         seconds: The time that the engine took.
         megapixels_per_second: The pixels of the enlarged picture that it made in a second.
     """
 
-    psnr_db: float | None
+    psnr_db: float
     ssim: float
     lpips: float | None
     seconds: float
@@ -83,7 +82,7 @@ def score(
     similarity = ssim(image, original, scale)
     distance = None if judge is None else _distance(judge, pixels, pair.large, scale)
     speed = image.size / 1e6 / seconds
-    return Score(ratio if math.isfinite(ratio) else None, similarity, distance, seconds, speed), pixels
+    return Score(ratio, similarity, distance, seconds, speed), pixels
 
 
 def enlarge(pixels: Pixels, way: Enlarge, seed: int) -> Pixels:

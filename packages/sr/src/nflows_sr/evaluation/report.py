@@ -13,6 +13,7 @@ from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_sr.evaluation.comparing import ORIGINAL, SMALL, Answer, Measured, Question
 from nflows_sr.evaluation.published import published
+from nflows_sr.metrics.fidelity import MOST_DB
 
 MEANS, PICTURES, FAILURES = "Means", "Pictures", "Failures"
 BESIDE = "Beside figures that were published for small pictures by bicubic imresize"
@@ -27,6 +28,7 @@ CHANNEL = "Y of ITU-R BT.601 (16 to 235), not rounded; grey pictures as they are
 BORDER = "as many pixels on each side as the scale"
 _READINGS = {
     "intervals": "95 %, by Student's t over the pictures",
+    "psnr_db": f"{MOST_DB:.0f} at most, which a picture has that is the original exactly; every mean is of all",
     "gain_db": "over the first model, picture by picture",
     "lpips": "of the colours within the border, by VGG16, version 0.1: less is nearer",
     "multiply_adds": "10⁹ for a result of 1280 x 720",
@@ -58,6 +60,7 @@ def write_evaluation(question: Question, answer: Answer, folder: Path) -> dict[s
             "border": BORDER,
             "small_pictures": "MATLAB's bicubic imresize" if question.small_folder is None else "given",
             "pictures_cut_to_multiples_of_the_scale": _cut(answer),
+            "exactly_the_original": sum(one.score.psnr_db == MOST_DB for one in answer.measured),
             "failed": len(answer.failures),
             "readings": _READINGS,
         },
@@ -115,7 +118,7 @@ def _mean_row(group: Sequence[Measured], first: dict[Path, Measured]) -> dict[st
         "scale": group[0].scale,
         "model": group[0].model,
         "pictures": len(group),
-        **_mean("psnr_db", [one.psnr_db for one in scores if one.psnr_db is not None]),
+        **_mean("psnr_db", [one.psnr_db for one in scores]),
         **_mean("ssim", [one.ssim for one in scores]),
         **(_mean("lpips", lpips) if lpips else {}),
         **_mean("gain_db", _gains(group, first)),
@@ -124,8 +127,7 @@ def _mean_row(group: Sequence[Measured], first: dict[Path, Measured]) -> dict[st
 
 
 def _gains(group: Sequence[Measured], first: dict[Path, Measured]) -> list[float]:
-    pairs = [(one.score.psnr_db, first[one.picture].score.psnr_db) for one in group if one.picture in first]
-    return [after - before for after, before in pairs if after is not None and before is not None]
+    return [one.score.psnr_db - first[one.picture].score.psnr_db for one in group if one.picture in first]
 
 
 def _mean(name: str, values: Sequence[float]) -> dict[str, Any]:

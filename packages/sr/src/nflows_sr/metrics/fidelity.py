@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 PEAK = 255.0
+MOST_DB = 100.0
+"""The PSNR of pictures that are equal, as trainings and much code of the field have it: a mean stays a number."""
 _WINDOW = 11
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
@@ -24,14 +26,14 @@ def psnr(image: NDArray[np.float64], reference: NDArray[np.float64], border: int
         border: The pixels on each side that do not count; the field takes as many as the scale.
 
     Returns:
-        The ratio; infinite where both are equal.
+        The ratio, `MOST_DB` at most: where both are equal it would be infinite, and so would every mean.
 
     Raises:
         ValueError: The pictures differ in size, or nothing is left within the border.
     """
     inner, wanted = _within(image, reference, border)
     error = float(np.mean((inner - wanted) ** 2))
-    return math.inf if error == 0 else 10 * math.log10(PEAK**2 / error)
+    return MOST_DB if error == 0 else min(MOST_DB, 10 * math.log10(PEAK**2 / error))
 
 
 def ssim(image: NDArray[np.float64], reference: NDArray[np.float64], border: int = 0) -> float:
