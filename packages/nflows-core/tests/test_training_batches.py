@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nflows_core.data.images import Images
-from nflows_core.training import Place, TrainingConfig
+from nflows_core.training import Place, TrainingConfig, items_for_test
 from nflows_core.training.batches.images import TrainingImages
 
 CONFIG = TrainingConfig(epochs=1, batch_size=12, seed=3, conditional=True)
@@ -55,6 +55,29 @@ def test_initialization_and_test_noise_do_not_depend_on_the_processes() -> None:
     whole = torch.cat([batch.x for batch in batches().test()])
     for rank in range(2):
         assert torch.equal(torch.cat([batch.x for batch in two[rank].test()]), whole[rank::2])
+
+
+class _Numbers:
+    """Items that are their own index."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, index: int, seed: int) -> int:
+        return index
+
+
+@pytest.mark.parametrize("items", [1, 2, 3, 7])
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_processes_without_a_share_of_the_test_items_test_none(items: int, batch_size: int) -> None:
+    config = replace(CONFIG, batch_size=batch_size)
+    places = (Place(rank, 4, torch.device("cpu")) for rank in range(4))
+    shares = [list(items_for_test(_Numbers(items), config, place)) for place in places]
+    assert [len(share) > 0 for share in shares] == [rank < items for rank in range(4)]
+    assert sorted(int(one) for share in shares for batch in share for one in batch) == list(range(items))
 
 
 def test_noise_is_new_in_every_epoch_and_for_every_image() -> None:

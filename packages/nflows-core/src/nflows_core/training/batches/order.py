@@ -88,5 +88,6 @@ class EpochOrder:
 
 
 def shares_for_test(items: int, config: EngineConfig, place: Place) -> tuple[Tensor, ...]:
-    """The indices of this process's share of test items, in batches."""
-    return torch.split(torch.arange(place.process, items, place.processes), config.batch_size)
+    """The indices of this process's share of test items, in batches; none where others test all that there are."""
+    share = torch.arange(items)[place.process :: place.processes]
+    return torch.split(share, config.batch_size) if len(share) else ()
