@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from nflows_core.training import EngineConfig, Place, Restoration, Trainer
+from nflows_core.training import DivergedError, EngineConfig, Place, Restoration, Trainer
 from nflows_core.training.tasks.restoration import Distance, charbonnier, psnr
 
 CONFIG = EngineConfig(epochs=40, batch_size=4, learning_rate=0.05, ema_decay=0.5)
@@ -49,6 +50,12 @@ def dimmed(count: int = 8) -> Given:
 def test_dimmed_pictures_become_bright_again(distance: Distance) -> None:
     trained = Trainer(Restoration(Gain(), dimmed(), CONFIG, distance=distance)).fit()
     assert trained.factor.item() == pytest.approx(2, abs=0.02)
+
+
+def test_an_absurd_distance_ends_the_training() -> None:
+    config = replace(CONFIG, learning_rate=1e4)
+    with pytest.raises(DivergedError, match=r"diverged after 1 updates, .*: [\d,]+ distance; .* Lower learning_rate"):
+        Trainer(Restoration(Gain(), dimmed(), config)).fit()
 
 
 def test_psnr_is_that_of_the_mean_squared_error_of_each_picture() -> None:

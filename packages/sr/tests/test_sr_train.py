@@ -19,6 +19,7 @@ from nflows_sr.degradations import imresize
 from nflows_sr.engines import EngineSettings, load_engine, resolve
 from nflows_sr.training import RECIPES, is_run, load_model, read_run, resume, train
 from nflows_sr.training.recipes import find_recipe
+from nflows_sr.training.report import got_worse
 
 SMALL = "channels=8,width=8,blocks=1,crop=12"
 SHORT = EngineConfig(epochs=2, batch_size=4, checkpoint_steps=3, ema_decay=0.9)
@@ -71,6 +72,32 @@ def test_the_report_has_what_the_last_test_gave(run: Path) -> None:
     assert report["train_pictures"] + report["test_pictures"] == 16
     assert report["parameters"] == sum(value.numel() for value in load_model(run, read_run(run)).parameters())
     assert "psnr of the test pictures" in (run / "report.html").read_text()
+
+
+def test_a_training_that_diverges_is_given_up(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--model", f"coupling:{SMALL}", "--epochs", 9, "--batch-size", 4, "--learning-rate", 1e3)
+    assert call_command(sr, "train", data, "-o", tmp_path / "run", *options) == 1
+    assert "Lower learning_rate or clip_norm" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_training_that_made_it_worse_says_so(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--epochs", 1, "--batch-size", 16, "--learning-rate", 0.3, "--warmup-steps", 0, "--ema-decay", 0)
+    assert call_command(sr, "train", data, "-o", tmp_path / "run", "--model", f"coupling:{SMALL}", *options) == 0
+    told = capsys.readouterr()
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    after, before = report["test_psnr"], report["test_psnr_before_training"]
+    assert after < before == read_curve(tmp_path / "run" / TEST_METRICS_FILE, "psnr")[0][1]
+    assert f"test psnr is {after:.4g}, and was {before:.4g} before the training: lower the learning rate" in told.err
+    assert "test psnr before training" in told.out
+
+
+def test_what_is_better_is_no_worse() -> None:
+    report = {"test_psnr": 31.0, "test_psnr_before_training": 30.0, "test_rec": 0.1, "test_rec_before_training": 0.2}
+    assert list(got_worse(report)) == []
+    worse = [sentence.split(" is ")[0] for sentence in got_worse({**report, "test_psnr": 29.0, "test_rec": 0.3})]
+    assert worse == ["test psnr", "test rec"]
+    assert list(got_worse({**report, "test_rec": None})) == ["test rec is not finite"]
 
 
 def test_an_interrupted_run_is_resumed_to_the_same_bytes(data: Path, tmp_path: Path) -> None:

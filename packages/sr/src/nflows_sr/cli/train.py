@@ -79,7 +79,7 @@ def _losses(metrics: StepMetrics) -> str:
 
 
 def _report(folder: Path, title: str) -> None:
-    from nflows_sr.training.report import report_run
+    from nflows_sr.training.report import got_worse, report_run
 
     if not is_main_process():
         return
@@ -88,4 +88,6 @@ def _report(folder: Path, title: str) -> None:
         if isinstance(value, int | float):
             echo(f"{words(name):<32} {shown(value)}")
     echo(f"{'report':<32} {folder / 'report.html'}")
+    for sentence in got_worse(report):
+        echo(sentence, err=True)
     print_report(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_sr.training.runs import load_model, read_run
 
+_BEFORE = "_before_training"
 _NO_CURVE = {"step", "epoch", "learning_rate", "seconds"}
 
 
@@ -27,12 +28,11 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
     run = read_run(folder)
     model = load_model(folder, run)
     tests, updates = folder / TEST_METRICS_FILE, folder / METRICS_FILE
-    numbers = {name: read_curve(tests, name)[-1][1] for name in _columns(tests)}
     return write_report(
         folder,
         title,
         {
-            **{f"test_{name}": value if math.isfinite(value) else None for name, value in numbers.items()},
+            **_tested(tests),
             "train_pictures": run.fingerprint["train"].images,
             "test_pictures": run.fingerprint["test"].images,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -44,6 +44,24 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         curves=[*_curves(tests, "of the test pictures, averaged weights"), *_curves(updates, "of the updates")],
         packages=["nflows-sr"],
     )
+
+
+def got_worse(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a report shows to be worse than it was before the training, a sentence each."""
+    for name in (name.removesuffix(_BEFORE) for name in report if name.endswith(_BEFORE)):
+        before, after = report[f"{name}{_BEFORE}"], report[name]
+        if before is None or after is None:
+            yield f"{words(name)} is not finite"
+        elif (after < before) == (name == "test_psnr") and after != before:
+            yield f"{words(name)} is {after:.4g}, and was {before:.4g} before the training: lower the learning rate"
+
+
+def _tested(path: Path) -> dict[str, float | None]:
+    """The last test and the first, which was before the training."""
+    curves = {f"test_{name}": [value for _, value in read_curve(path, name)] for name in _columns(path)}
+    tests = {name: values[-1] for name, values in curves.items()}
+    tests |= {f"{name}{_BEFORE}": values[0] for name, values in curves.items()}
+    return {name: value if math.isfinite(value) else None for name, value in tests.items()}
 
 
 def _curves(path: Path, of: str) -> Iterator[Curve]:

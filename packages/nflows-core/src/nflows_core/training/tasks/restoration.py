@@ -19,6 +19,8 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 """The mean distance of a batch of restored pictures from what they were, a scalar."""
 
 _SMALLEST_ERROR = 1e-10  # of a picture without any error, whose ratio is infinite: it counts as 100 decibels
+_DIVERGED = 1000.0
+"""The distance above which a run is given up; values in [0, 1] are at most 1 apart, and in [0, 255] at most 255."""
 
 
 class Restoration(Task[M, Pair]):
@@ -35,7 +37,7 @@ class Restoration(Task[M, Pair]):
         pairs: The crops that it is trained on.
         config: The settings.
         test_pairs: The pictures that the averaged weights are tested on, if any.
-        distance: The mean distance that is lowered.
+        distance: The mean distance that is lowered; a run where it exceeds 1000 is given up.
         border: Pixels on each side of a test picture that do not count.
         patience: Tests without a better ratio after which the training ends, and the best weights are kept; by default
             it goes to its end.
@@ -69,7 +71,7 @@ class Restoration(Task[M, Pair]):
     def objectives(self) -> Sequence[Objective[Pair]]:
         """The mean distance."""
         adam = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
-        return [Objective("distance", self.model, adam, self._loss)]
+        return [Objective("distance", self.model, adam, self._loss, limit=_DIVERGED)]
 
     def training_batches(self, place: Place) -> TrainingItems[Pair]:
         return TrainingItems(self.pairs, self.config, place, self.workers)
