@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -95,9 +96,10 @@ def test_a_training_that_made_it_worse_says_so(data: Path, tmp_path: Path, capsy
 def test_what_is_better_is_no_worse() -> None:
     report = {"test_psnr": 31.0, "test_psnr_before_training": 30.0, "test_rec": 0.1, "test_rec_before_training": 0.2}
     assert list(got_worse(report)) == []
-    worse = [sentence.split(" is ")[0] for sentence in got_worse({**report, "test_psnr": 29.0, "test_rec": 0.3})]
-    assert worse == ["test psnr", "test rec"]
-    assert list(got_worse({**report, "test_rec": None})) == ["test rec is not finite"]
+    assert list(got_worse({**report, "test_psnr": 29.99999})) == []
+    assert [sentence[:15] for sentence in got_worse({**report, "test_psnr": 29.0})] == ["test psnr is 29"]
+    assert list(got_worse({**report, "test_psnr": None})) == ["test psnr is not finite"]
+    assert list(got_worse({"test_rec": 0.3, "test_rec_before_training": 0.2})) != []
 
 
 def test_an_interrupted_run_is_resumed_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
@@ -128,16 +130,39 @@ def test_another_scale_begins_with_all_but_the_last_layer(run: Path, data: Path,
             torch.testing.assert_close(started[name], value, atol=1e-6, rtol=0)
 
 
-def test_a_model_without_common_weights_is_no_start(run: Path, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"`start`: .* has no weights of the names and shapes of this model"):
-        train(
-            data,
-            tmp_path / "x",
-            "coupling",
-            {"channels": 6, "width": 5, "blocks": 1, "crop": 12, "scale": 3},
-            SHORT,
-            start=run,
-        )
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("coupling:channels=6,width=8,blocks=1,crop=12", r"another architecture \(channels 8 instead of 6\)"),
+        ("coupling:channels=8,width=6,blocks=1,crop=12,scale=3", "width 8 instead of 6"),
+        ("residual:channels=8,width=8,blocks=1,crop=12", "coupling instead of residual"),
+    ],
+)
+def test_another_architecture_is_no_start(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, message: str
+) -> None:
+    assert call_command(sr, "train", data, "-o", tmp_path / "x", "--model", model, "--start", run) == 2
+    told = capsys.readouterr().err
+    assert re.search(message, told)
+    assert re.search(r"--start: .*run is another architecture .*, and \d of its 8 tensors would be lost", told)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("coupling:SMALL", "8 of 8 tensors taken\n"),
+        ("coupling:SMALL,scale=4", "6 of 8 tensors taken; new are tail.weight, tail.bias\n"),
+        ("flow:SMALL,depth=1", "8 of 24 tensors taken; new are flow."),
+    ],
+)
+def test_what_was_taken_of_a_start_is_told(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, message: str
+) -> None:
+    chosen = model.replace("SMALL", SMALL.replace("crop=12", "crop=8"))
+    options = ("--model", chosen, "--start", run, "--epochs", 1, "--batch-size", 8)
+    assert call_command(sr, "train", data, "-o", tmp_path / "x", *options) == 0
+    assert f"{run}: {message}" in capsys.readouterr().err
 
 
 def test_a_run_is_known_and_built_again(run: Path, tmp_path: Path) -> None:

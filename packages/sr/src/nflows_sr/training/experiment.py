@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, overload
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
+from nflows_core.runtime.terminal import echo
 from nflows_core.training import EngineConfig, Place, Task, Trainer
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
@@ -42,13 +43,13 @@ def train(
         settings: The recipe's settings that are chosen.
         config: The settings of the engine.
         test: The folder of the pictures that are held out; by default a tenth of the data, by a hash of the names.
-        start: A run whose weights the training begins with, as far as they are of the same names and shapes.
+        start: A run whose weights the training begins with; it may have another scale, or be a part of this model.
         overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
         progress: The function that the `Trainer` calls after every update.
 
     Raises:
         DataError: The data cannot be used, or the folder lies in them.
-        ValueError: There is no such recipe, it does not take the settings, or ``start`` has none of its weights.
+        ValueError: There is no such recipe, it does not take the settings, or ``start`` is of another architecture.
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
     folder = Path(folder)
@@ -69,7 +70,7 @@ def train(
     torch.manual_seed(config.seed)
     untrained = recipe.build(configured)
     if start:
-        begin_with(untrained, Path(start))
+        begin_with(untrained, run, Path(start))
     task = recipe.task(untrained, configured, pictures, config)
     _check_filled(task)
     trainer = Trainer(task, folder, progress)
@@ -110,24 +111,54 @@ def resume(
     untrained = recipe.build(configured)
     trainer = Trainer(recipe.task(untrained, configured, pictures, run.training), folder, progress)
     if run.start and trainer.checkpoint and not trainer.checkpoint.exists():  # it was stopped before its first
-        begin_with(untrained, Path(run.start))
+        begin_with(untrained, run, Path(run.start))
     with trainer.holding_folder():
         trained: nn.Module = trainer.fit(resume=True)
         save_run(folder, run, trained)
     return trained
 
 
-def begin_with(model: nn.Module, start: Path) -> None:
-    """Gives a model the weights of a run that it has too, as one of another scale has all but the last layer's.
+def begin_with(model: nn.Module, run: Run, start: Path) -> None:
+    """Gives the untrained model of a run the weights of another run, as one of another scale has all but the last ones.
+
+    What was taken is told.
 
     Raises:
-        ValueError: It has none of them.
+        ValueError: The other's weights would have no place in the model at the model's own scale either.
     """
-    own, others = model.state_dict(), load_model(start, read_run(start)).state_dict()
-    common = {name: value for name, value in others.items() if name in own and own[name].shape == value.shape}
-    if not common:
-        raise ValueError(f"`start`: {start} has no weights of the names and shapes of this model")
-    model.load_state_dict(common, strict=False)
+    other, own = read_run(start), model.state_dict()
+    rescaled = _state_at(other, run)
+    if lost := [name for name, value in rescaled.items() if not _has_place(value, own.get(name))]:
+        raise ValueError(
+            f"`start`: {start} is another architecture ({_difference(other, run)}), and {len(lost)} of its "
+            f"{len(rescaled)} tensors would be lost, such as {lost[0]}; give a run that differs in the scale alone"
+        )
+    weights = load_model(start, other).state_dict()
+    taken = {name: value for name, value in weights.items() if _has_place(value, own.get(name))}
+    model.load_state_dict(taken, strict=False)
+    if processes().is_main_process:
+        new = [name for name in own if name not in taken]
+        told = f"; new are {', '.join(new[:3])}{', ...' if len(new) > 3 else ''}" if new else ""
+        echo(f"{start}: {len(taken)} of {len(own)} tensors taken{told}", err=True)
+
+
+def _state_at(other: Run, run: Run) -> Mapping[str, Tensor]:
+    """The names and shapes that a run's weights would have at the scale of another one."""
+    scale = {name: run.settings[name] for name in ("scale", "crop") if name in other.settings and name in run.settings}
+    with torch.device("meta"):
+        return replace(other, settings={**other.settings, **scale}).build().state_dict()
+
+
+def _has_place(value: Tensor, own: Tensor | None) -> bool:
+    return own is not None and own.shape == value.shape
+
+
+def _difference(other: Run, run: Run) -> str:
+    """How the settings of a run differ from those of another one."""
+    if other.model != run.model:
+        return f"{other.model} instead of {run.model}"
+    differing = [name for name, value in run.settings.items() if other.settings.get(name) != value]
+    return ", ".join(f"{name} {other.settings.get(name)} instead of {run.settings[name]}" for name in differing)
 
 
 @overload

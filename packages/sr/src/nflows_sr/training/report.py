@@ -47,12 +47,12 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
 
 
 def got_worse(report: Mapping[str, Any]) -> Iterator[str]:
-    """What a report shows to be worse than it was before the training, a sentence each."""
-    for name in (name.removesuffix(_BEFORE) for name in report if name.endswith(_BEFORE)):
+    """Says where the first measure of a report, which decides, is worse than it was before the training."""
+    for name in [name.removesuffix(_BEFORE) for name in report if name.endswith(_BEFORE)][:1]:
         before, after = report[f"{name}{_BEFORE}"], report[name]
-        if before is None or after is None:
+        if after is None:
             yield f"{words(name)} is not finite"
-        elif (after < before) == (name == "test_psnr") and after != before:
+        elif before is not None and (after < before) == (name == "test_psnr") and f"{after:.4g}" != f"{before:.4g}":
             yield f"{words(name)} is {after:.4g}, and was {before:.4g} before the training: lower the learning rate"
 
 
