@@ -42,8 +42,16 @@ def test_ours_is_known_by_its_content(tmp_path: Path, name: str) -> None:
 
 
 def test_a_log_of_ours_is_enough(tmp_path: Path) -> None:
-    line = {"input": "a", "output": "a", "status": "done", "seconds": 0.1, "error": None, "result": None}
-    (tmp_path / "status.jsonl").write_text(json.dumps(line) + "\n")
+    line = {
+        "input": "a",
+        "output": "a",
+        "status": "done",
+        "seconds": 0.1,
+        "error": None,
+        "result": None,
+        "written": None,
+    }
+    (tmp_path / "status.jsonl").write_text(f"damaged\n{json.dumps(line)}\n")
     assert is_ours(tmp_path)
 
 

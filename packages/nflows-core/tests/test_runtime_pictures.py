@@ -297,6 +297,22 @@ def test_a_source_that_has_changed_is_done_again_and_one_that_is_only_newer_is_n
     assert (read_picture(target / "e.png").pixels == (254, 253, 252)).all()
 
 
+def test_a_picture_cut_short_is_made_again_and_one_that_somebody_has_edited_stays(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(folder / "in", "-o", folder / "out")
+    files = contents(folder / "out")
+    cut, edited = folder / "out" / "a.png", folder / "out" / "b.tif"
+    cut.write_bytes(cut.read_bytes()[:100])
+    write_picture(edited, Picture(np.zeros((9, 9, 3), np.uint8)))
+    assert call(folder / "in", "-o", folder / "out", "--skip-existing") == 1
+    assert f"{folder / 'in' / 'b.tif'}: {edited}: is not what was written there, and stays" in capsys.readouterr().err
+    assert read_picture(edited).pixels.shape == (9, 9, 3)
+    edited.unlink()
+    call(folder / "in", "-o", folder / "out", "--skip-existing")
+    assert contents(folder / "out") == files
+
+
 # On a cluster
 
 

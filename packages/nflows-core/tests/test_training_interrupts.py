@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from nflows_core.runtime.errors import Terminated, explain
+from nflows_core.runtime.lock import LOCK_FILE, FolderInUseError, locked
 from nflows_core.runtime.tensors import read_tensors
 from nflows_core.testing import one_thread
 from nflows_core.training import Autoencoder, EngineConfig, Reconstruction, StepMetrics, Trainer
 from nflows_core.training.interrupts import held_interrupts, terminations
-from nflows_core.training.lock import LOCK_FILE, FolderInUseError, locked
 from nflows_core.training.loop import Progress
 
 ENDING = [signal.SIGTERM, signal.SIGHUP]
@@ -157,7 +157,7 @@ def test_the_folder_is_free_after_an_error(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_no_lock(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from nflows_core.training.lock import locked\n"
+        "import os, signal, sys; from pathlib import Path; from nflows_core.runtime.lock import locked\n"
         "with locked(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -171,7 +171,7 @@ def test_a_kill_leaves_no_lock(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_workers_that_outlive_a_killed_training_keep_no_lock(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys, time; from pathlib import Path; from nflows_core.training.lock import locked\n"
+        "import os, signal, sys, time; from pathlib import Path; from nflows_core.runtime.lock import locked\n"
         "with locked(Path(sys.argv[1])):\n"
         "    if worker := os.fork():\n"
         "        print(worker, flush=True)\n"
@@ -199,7 +199,7 @@ def test_who_waited_for_a_file_that_is_gone_gets_the_new_one(tmp_path: Path, mon
         opened.append(path)
         return descriptor
 
-    monkeypatch.setattr("nflows_core.training.lock.os.open", slow)
+    monkeypatch.setattr("nflows_core.runtime.lock.os.open", slow)
     with locked(tmp_path):
         assert len(opened) == 2
         with pytest.raises(FolderInUseError), locked(tmp_path):
@@ -214,5 +214,5 @@ def test_where_files_cannot_be_locked_a_person_is_told(tmp_path: Path, monkeypat
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.warns(RuntimeWarning, match=r"cannot be locked \(No locks available\): let no other"):
+    with pytest.warns(RuntimeWarning, match=r"cannot be locked \(No locks available\): let nothing else"):
         trainer(tmp_path).fit()

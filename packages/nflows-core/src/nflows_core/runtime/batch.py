@@ -19,7 +19,8 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.jobs import Batch, Job
 from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
-from nflows_core.runtime.status import IsCurrent, StatusLog
+from nflows_core.runtime.status import Earlier, IsCurrent, StatusLog
 from nflows_core.runtime.terminal import echo
 
 _SHOWN_FAILURES = 10
@@ -85,32 +86,30 @@ def run_batch(
         batch: The jobs, as `nflows_core.runtime.jobs.plan_batch` plans them.
         process: The function. An error of it is that file's, and the next file follows.
         what: The word for the files in the progress.
-        skip_existing: Whether jobs whose result is there, and done by the log of an earlier run, are left out.
+        skip_existing: Whether jobs whose result is there, and done by the log of an earlier run, are left out. A result
+            that was cut short is made again; what somebody else has put in its place stays, and the job fails.
         is_current: Whether what such a job has returned would be the same now; else it is done again.
         dask: The address of a scheduler whose workers run the function, else this process.
 
     Raises:
         CommandError: The run was interrupted, or the cluster does not answer.
         ModuleNotFoundError: Dask is not installed.
-        FileExistsError: The folder of the results holds files that no command of ours made.
+        FileExistsError: The folder of the results holds files that no command of ours made, or another run writes
+            there.
         OSError: The log cannot be written.
     """
-    jobs = batch.jobs
     outcomes: dict[int, Outcome] = {}
-    with StatusLog(batch.folder) as log, progress(what, len(jobs)) as advance:
-        try:
-            finished = log.finished(jobs, is_current) if skip_existing else {}
-            for index, outcome in _outcomes(jobs, process, finished, dask):
+    with StatusLog(batch.folder) as log:
+        earlier = log.earlier(batch.jobs, is_current) if skip_existing else Earlier()
+        _tell_damage(earlier)
+        jobs = [replace(job, was_changed=job in earlier.changed) for job in batch.jobs]
+        with progress(what, len(jobs)) as advance, _interrupted(outcomes, len(jobs)):
+            for index, outcome in _outcomes(jobs, process, earlier.finished, dask):
                 outcomes[index] = outcome
                 log.write(outcome)
                 _show_traceback(outcome)
                 advance(_told(outcome))
-        except KeyboardInterrupt as error:
-            raise CommandError(
-                f"interrupted after {len(outcomes)} of {len(jobs)}; `skip_existing` goes on with the rest",
-                ExitCode.INTERRUPTED,
-            ) from error
-    return BatchResult([outcomes[index] for index in range(len(jobs))])
+    return BatchResult([outcomes[index] for index in range(len(batch.jobs))])
 
 
 def conclude(result: BatchResult, batch: Batch) -> ExitCode:
@@ -122,6 +121,23 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
         echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
     return result.exit_code
+
+
+def _tell_damage(earlier: Earlier) -> None:
+    if earlier.damaged:
+        lines, they = ("a line", "it") if earlier.damaged == 1 else (f"{earlier.damaged} lines", "they")
+        echo(f"{lines} of {STATUS_FILE} cannot be read: what {they} told of is done again", err=True)
+
+
+@contextmanager
+def _interrupted(outcomes: Mapping[int, Outcome], count: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise CommandError(
+            f"interrupted after {len(outcomes)} of {count}; `skip_existing` goes on with the rest",
+            ExitCode.INTERRUPTED,
+        ) from error
 
 
 def _outcomes(

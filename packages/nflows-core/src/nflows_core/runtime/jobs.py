@@ -25,10 +25,13 @@ class Job:
     Arguments:
         source: The input: a file, or a folder that is one input.
         target: The file or folder of its result.
+        was_changed: Whether the file of its result is no longer what was written there, so that only what is left of
+            that may be replaced.
     """
 
     source: Path
     target: Path
+    was_changed: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, read_j
 
 MARK_FILE = ".nflows.json"
 STATUS_FILE = "status.jsonl"
-_STATUS_KEYS = frozenset(("input", "output", "status", "seconds", "error", "result"))
+_STATUS_KEYS = frozenset(("input", "output", "status", "seconds", "error", "result", "written"))
 _SIGNED = (MARK_FILE, "config.json", "report.json")
 _TENSORS = ("model.safetensors", "checkpoint.safetensors")
 _VERSION = "nflows_core"
@@ -74,13 +74,16 @@ def is_ours(folder: Path) -> bool:
 
 
 def is_status_log(path: Path) -> bool:
-    """Whether the first line of a file is one of ``status.jsonl``, as `StatusLog` writes it."""
+    """Whether a line of a file is one of ``status.jsonl``, as `StatusLog` writes it; others may be damaged."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        first = file.readline(MOST_JSON_BYTES)
+        return any(map(_is_status_line, iter(lambda: file.readline(MOST_JSON_BYTES), b"")))
+
+
+def _is_status_line(text: bytes) -> bool:
     try:
-        line = parse_json(first)
+        line = parse_json(text)
     except ValueError:
         return False
     return isinstance(line, dict) and line.keys() == _STATUS_KEYS

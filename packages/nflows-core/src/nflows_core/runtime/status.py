@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nflows_core.runtime.attempt import Outcome, Status
 from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_json
 from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.lock import locked
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
+from nflows_core.runtime.written import Mark, is_marked
 
 _KIND = "batch of results"
 IsCurrent = Callable[[Job, Any], bool]
@@ -19,32 +23,73 @@ IsCurrent = Callable[[Job, Any], bool]
 _BEGINNING = b'{"input": '
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier runs have left of a batch.
+
+    Arguments:
+        finished: The outcomes of the jobs whose result is there.
+        changed: The jobs whose file is there and is not what was written: cut short, empty, or of somebody else.
+        damaged: How many lines of the log cannot be read; what they told of counts as not done.
+    """
+
+    finished: Mapping[Job, Outcome] = field(default_factory=dict)
+    changed: Set[Job] = frozenset()
+    damaged: int = 0
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What the log says of a result.
+
+    Arguments:
+        seconds: The time that it took.
+        result: What the process returned.
+        written: What its file is known by.
+        stands: Whether no later run has failed on it.
+    """
+
+    seconds: float
+    result: Any
+    written: Mark | None
+    stands: bool = True
+
+    def is_there(self, target: Path) -> bool:
+        return self.written is None or is_marked(target, self.written)
+
+
 class StatusLog:
     """The lines of a folder, of this run and of those before; the last one on an output is what counts.
 
-    Each line is written as one piece when its file is done. What a kill cut short is removed.
+    Each line is written as one piece when its file is done. What a kill cut short is removed. While the log is open,
+    the folder is locked.
 
     Arguments:
         folder: The folder of the log, made if it is missing; without one there is no log.
 
     Raises:
-        FileExistsError: The folder or the file in it is not ours.
+        FileExistsError: The folder or the file in it is not ours, or another command writes there.
         OSError: The folder or the file cannot be written.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._file: BinaryIO | None = None
+        self._was_cut = False
+        self._open_files = ExitStack()
 
     def __enter__(self) -> StatusLog:
         if self._folder is not None:
             claim_folder(self._folder, _KIND, [STATUS_FILE])
-            self._file = _open(self._folder / STATUS_FILE)
+            with ExitStack() as stack:
+                stack.enter_context(locked(self._folder))
+                self._file, self._was_cut = _open(self._folder / STATUS_FILE)
+                stack.enter_context(self._file)
+                self._open_files = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._open_files.close()
 
     def write(self, outcome: Outcome) -> None:
         """Appends a line, in which the input is as it was given and the output below the folder."""
@@ -57,42 +102,46 @@ class StatusLog:
             "seconds": round(outcome.seconds, 3),
             "error": outcome.error,
             "result": outcome.result,
+            "written": outcome.written,
         }
         self._file.write(f"{to_json(line)}\n".encode())
         self._file.flush()
 
-    def finished(self, jobs: Iterable[Job], is_current: IsCurrent) -> dict[Job, Outcome]:
-        """Those jobs whose result is there, and done by the log if there is one.
+    def earlier(self, jobs: Iterable[Job], is_current: IsCurrent) -> Earlier:
+        """What is there of the results, and done by the log; without a log, what is there and not empty.
 
         Arguments:
             jobs: The jobs.
             is_current: Which results of an earlier run count.
-
-        Raises:
-            ValueError: The log holds something else than was written to it.
         """
         if self._folder is None:
-            return {job: Outcome(job, Status.SKIPPED) for job in jobs if job.target.is_file()}
-        done = self._done()
-        return {
-            job: Outcome(job, Status.SKIPPED, *done[name])
-            for job in jobs
-            if (name := self._name(job)) in done and job.target.exists() and is_current(job, done[name][1])
+            there = (job for job in jobs if job.target.is_file() and job.target.stat().st_size)
+            return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
+        done, damaged = self._done()
+        left = {job: done[name] for job in jobs if (name := self._name(job)) in done and job.target.exists()}
+        changed = {job for job, line in left.items() if not line.is_there(job.target)}
+        finished = {
+            job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
+            for job, line in left.items()
+            if line.stands and job not in changed and is_current(job, line.result)
         }
+        return Earlier(finished, changed, damaged)
 
-    def _done(self) -> dict[str, tuple[float, Any]]:
-        """The seconds and the results of the finished jobs of earlier runs, by the names of their outputs."""
-        done: dict[str, tuple[float, Any]] = {}
-        for number, text in enumerate(self._lines(), 1):
+    def _done(self) -> tuple[dict[str, _Done], int]:
+        """The finished jobs of earlier runs, by the names of their outputs, and how many lines are damaged."""
+        done: dict[str, _Done] = {}
+        damaged = int(self._was_cut)
+        for text in self._lines():
             try:
-                status, output, seconds, result = _parse(text)
-            except ValueError as error:
-                raise ValueError(f"{self._folder}: line {number} of {STATUS_FILE} is damaged; remove it") from error
+                status, output, line = _parse(text)
+            except ValueError:
+                damaged += 1
+                continue
             if status == Status.DONE:
-                done[output] = seconds, result
-            elif status == Status.FAILED:
-                done.pop(output, None)
-        return done
+                done[output] = line
+            elif status == Status.FAILED and output in done:
+                done[output] = replace(done[output], stands=False)
+        return done, damaged
 
     def _lines(self) -> Iterator[bytes]:
         if self._file is not None:
@@ -103,13 +152,12 @@ class StatusLog:
         return job.target.name if self._folder is None else job.target.relative_to(self._folder).as_posix()
 
 
-def _open(path: Path) -> BinaryIO:
-    """The log, to be read and to be added to; what is no log of ours stays as it is."""
+def _open(path: Path) -> tuple[BinaryIO, bool]:
+    """The log, to be read and to be added to, and whether it ended in half a line; what is not ours stays as it is."""
     if path.exists() and not (is_status_log(path) or _begins_our_line(path)):
         raise FileExistsError(errno.EEXIST, "is no log of ours; move it, or choose another folder", str(path))
     file = path.open("a+b")
-    _drop_half_line(file)
-    return file
+    return file, _drop_half_line(file)
 
 
 def _begins_our_line(path: Path) -> bool:
@@ -119,25 +167,27 @@ def _begins_our_line(path: Path) -> bool:
     return line[: len(_BEGINNING)] == _BEGINNING[: len(line)] and not line.endswith(b"\n")
 
 
-def _parse(text: bytes) -> tuple[str, str, float, Any]:
+def _parse(text: bytes) -> tuple[str, str, _Done]:
     match parse_json(text):
         case {
             "status": str(status),
             "output": str(output),
             "seconds": int() | float() as seconds,
             "result": dict() | None as result,
+            "written": {"bytes": int(), "changed_ns": int(), "sha256": str()} | None as written,
         } if math.isfinite(seconds):
-            return status, output, seconds, result
+            return status, output, _Done(seconds, result, written)
     raise ValueError("no line of ours")
 
 
-def _drop_half_line(file: BinaryIO) -> None:
+def _drop_half_line(file: BinaryIO) -> bool:
     whole = end = file.seek(0)
     # Line by line, for there is one for each of a million files.
     for line in _lines(file):
         end += len(line)
         whole = end if line.endswith(b"\n") else whole
     file.truncate(whole)
+    return whole < end
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

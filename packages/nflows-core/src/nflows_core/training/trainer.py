@@ -12,9 +12,9 @@ from typing import Generic
 import torch
 from accelerate import Accelerator
 
+from nflows_core.runtime.lock import locked
 from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.training.interrupts import terminations
-from nflows_core.training.lock import locked
 from nflows_core.training.loop import Progress, TrainingLoop
 from nflows_core.training.memory import memory_advice
 from nflows_core.training.numerics import (

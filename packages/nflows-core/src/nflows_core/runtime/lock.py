@@ -1,4 +1,4 @@
-"""One training at a time in a folder."""
+"""One training or batch at a time in a folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FAR = 2**20  # beyond the words of the file: Windows lets nobody else read byte
 
 
 class FolderInUseError(FileExistsError):
-    """Another training writes into the folder."""
+    """Another command writes into the folder."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other trainings out of a folder until the block ends, or the process, however it ends.
+    """Keeps others out of a folder until the block ends, or the process, however it ends.
 
     The system holds the lock for as long as the file is open, so that none is left behind by a kill; the file may be.
     Between machines that share the folder by NFS it holds as far as the server has locks (NFS 4, or lockd), and not
@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder: The folder, which must be there.
 
     Raises:
-        FolderInUseError: Another training has it; the message says which.
+        FolderInUseError: Another command has it; the message says which.
     """
     path = folder / LOCK_FILE
     descriptor = _take(path)
@@ -55,7 +55,7 @@ def _release(path: Path, descriptor: int) -> None:
 
 
 def _let_go() -> None:
-    """Closes the files in a process that was forked: workers that outlive a killed training would keep its lock."""
+    """Closes the files in a process that was forked: workers that outlive a killed process would keep its lock."""
     while _held:
         os.close(_held.pop())
 
@@ -85,12 +85,12 @@ def _lock(descriptor: int, path: Path) -> None:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLOCK):
             holder = os.pread(descriptor, 200, 0).decode(errors="replace") if os.name != "nt" else ""
-            who = f"another training ({holder})" if holder else "another training"
+            who = f"another command ({holder})" if holder else "another command"
             raise FolderInUseError(
                 errno.EEXIST, f"{who} writes here; wait for it, or choose another folder", str(path.parent)
             ) from error
         warnings.warn(
-            f"{path.parent} is where files cannot be locked ({error.strerror}): let no other training write there",
+            f"{path.parent} is where files cannot be locked ({error.strerror}): let nothing else write there",
             RuntimeWarning,
             stacklevel=2,
         )
