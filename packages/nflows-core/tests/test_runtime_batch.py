@@ -100,6 +100,20 @@ def test_a_result_without_json_is_an_error_of_its_file(tmp_path: Path) -> None:
     assert result.outcomes[2].result == {"value": [1, 2]}
 
 
+def test_inputs_of_one_name_fail_and_the_others_are_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch_of(tmp_path, a="one", b="two")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a.txt").write_text("another")
+    batch = plan_batch([tmp_path / "in", tmp_path / "x"], tmp_path / "out", {".txt"})
+    for skip_existing in (False, True):
+        result = run_batch(batch, shout, what="texts", skip_existing=skip_existing)
+        assert [outcome.status for outcome in result.failed] == ["failed", "failed"]
+        assert result.counts()["done"] == 1 - skip_existing
+        assert "2 of 3 texts would replace results of others: they fail\n" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.txt")) == ["b.txt"]
+    assert str(result.failed[0].error).startswith(f"would become {tmp_path / 'out' / 'a.txt'}, and so would")
+
+
 def test_names_that_are_no_unicode(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("such names are on Linux only")

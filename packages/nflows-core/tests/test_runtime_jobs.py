@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -158,7 +159,7 @@ def test_the_output_is_never_read(tmp_path: Path) -> None:
     assert targets(tmp_path, tmp_path / "out") == ["a.png", "x/b.png"]
     found_by_a_shell = [tmp_path / "a.png", tmp_path / "out", tmp_path / "x"]
     assert len(plan_batch(found_by_a_shell, tmp_path / "out", PICTURES).jobs) == 2
-    with pytest.raises(ValueError, match="outside the output folder"):
+    with pytest.raises(ValueError, match=r"`output`: .*out is the input, too; choose another folder"):
         plan_batch([tmp_path / "out"], tmp_path / "out", PICTURES)
 
 
@@ -182,11 +183,37 @@ def test_the_output_is_no_input_that_is_a_folder(tmp_path: Path, output: Path) -
 # What is refused
 
 
-@pytest.mark.parametrize("names", [("x/a.png", "y/a.png"), ("x/a.png", "x/a.jpg"), ("x/a.jpg", "x/a.png/b.jpg")])
-def test_results_that_replace_each_other(tmp_path: Path, output: Path, names: tuple[str, ...]) -> None:
-    make(tmp_path, *names)
-    with pytest.raises(ValueError, match=r"would (both )?become .*a\.png"):
-        plan_batch(sorted(tmp_path.iterdir()), output, PICTURES, target_suffix=".png")
+@pytest.mark.parametrize("names", [("x/a.png", "y/a.png"), ("x/a.png", "x/a.jpg")])
+def test_results_that_would_replace_each_other_are_no_jobs_to_run(
+    tmp_path: Path, output: Path, names: tuple[str, ...]
+) -> None:
+    make(tmp_path, *names, "z/b.png")
+    batch = plan_batch(sorted(tmp_path.iterdir()), output, PICTURES, target_suffix=".png")
+    first, second, alone = batch.jobs
+    other = "and so would {}; rename one, or give them folders of their own"
+    assert batch.clashes == {
+        first: f"would become {output / 'a.png'}, {other.format(second.source)}",
+        second: f"would become {output / 'a.png'}, {other.format(first.source)}",
+    }
+    assert alone.target == output / "b.png"
+
+
+def test_a_result_that_would_be_a_folder_of_others_is_no_job_to_run(tmp_path: Path, output: Path) -> None:
+    make(tmp_path, "x/a.jpg", "x/a.png/b.jpg")
+    batch = plan_batch([tmp_path / "x"], output, PICTURES, target_suffix=".png")
+    reason = f"would become {output / 'a.png'}, which is a folder of other results; rename it"
+    assert batch.clashes == {batch.jobs[0]: reason}
+
+
+@posix
+def test_a_link_is_no_name_of_a_result(tmp_path: Path) -> None:
+    make(tmp_path, "a.png", "b.png")
+    for target in ("b.png", "nowhere.png"):
+        link = tmp_path / "link.png"
+        link.symlink_to(target)
+        with pytest.raises(ValueError, match=r"link\.png is a link, and what it leads to would be replaced; remove it"):
+            plan_batch([tmp_path / "a.png"], link, PICTURES)
+        link.unlink()
 
 
 def test_a_result_that_replaces_an_input(tmp_path: Path) -> None:
@@ -205,8 +232,11 @@ def test_a_link_does_not_hide_an_input(tmp_path: Path, output: Path) -> None:
 
 
 def test_no_input(tmp_path: Path, output: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ValueError, match=r"in: no file with \.jpg or \.png; check the paths"):
+        plan_batch([tmp_path / "in"], output, PICTURES)
     make(tmp_path, "in/a.txt")
-    with pytest.raises(ValueError, match=r"in: no file with \.jpg or \.png .* check the paths"):
+    with pytest.raises(ValueError, match=r"in: no file with \.jpg or \.png, but \.txt \(1\)"):
         plan_batch([tmp_path / "in"], output, PICTURES)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         plan_batch([tmp_path / "in", tmp_path / "nowhere"], output, PICTURES)
@@ -238,13 +268,16 @@ def test_any_tree(names: set[str], target_suffix: str | None) -> None:
             for name in names
             if Path(name).suffix.lower() in PICTURES and not any(map(is_junk, Path(name).parts))
         }
-        renamed = {name if target_suffix is None else name.with_suffix(target_suffix) for name in expected}
-        if not expected or len(renamed) < len(expected):
-            with pytest.raises(ValueError, match=r"no file|would both become"):
+        renamed = [name if target_suffix is None else name.with_suffix(target_suffix) for name in expected]
+        if not expected:
+            with pytest.raises(ValueError, match="no file"):
                 plan_batch([folder], output, PICTURES, target_suffix=target_suffix)
             return
-        jobs = plan_batch([folder], output, PICTURES, target_suffix=target_suffix).jobs
+        batch = plan_batch([folder], output, PICTURES, target_suffix=target_suffix)
+        jobs = batch.jobs
+        assert len(batch.clashes) == sum(count for count in Counter(renamed).values() if count > 1)
+        assert len({job.target for job in jobs if job not in batch.clashes}) == len(jobs) - len(batch.clashes)
         assert {job.source.relative_to(folder) for job in jobs} == expected
-        assert {job.target.relative_to(output) for job in jobs} == renamed
+        assert {job.target.relative_to(output) for job in jobs} == set(renamed)
         assert len(jobs) == len(expected)
         assert all(job.source.relative_to(folder).parent == job.target.relative_to(output).parent for job in jobs)

@@ -152,9 +152,10 @@ def test_pictures_keep_their_formats_where_those_are_written(folder: Path, capsy
         np.testing.assert_array_equal(after.pixels, 255 - before.pixels)
         assert after.metadata.text == {}
     told = capsys.readouterr().err
-    assert "2 of 5 (.bmp) become PNG, since theirs is not written" in told
+    assert "1 of 4 (.bmp) became PNG, since theirs is not written" in told
     assert f"{folder / 'in' / 'd.bmp'}: is grey; give one in colour" in told
-    assert told.endswith(f"4 done, 1 failed\n{folder / 'out' / 'report.html'} shows them\n")
+    assert "\n4 done, 1 failed\n" in told
+    assert told.endswith(f"{folder / 'out' / 'report.html'} shows them\n")
 
 
 def test_a_format_that_is_asked_for_is_that_of_all(folder: Path) -> None:
@@ -212,6 +213,38 @@ def test_a_name_whose_format_is_not_written_is_no_folder(
     assert call(folder / "in" / "a.png", "-o", folder / name) == 2
     assert f"{name}: not written; give a folder, or a file ending in " in capsys.readouterr().err
     assert not (folder / name).exists()
+
+
+@pytest.mark.parametrize(("format_", "name"), [("jpeg", "b.jpeg"), ("jpeg", "b.JFIF"), ("tiff", "b.tiff")])
+def test_every_suffix_of_a_format_is_one_of_it(folder: Path, format_: str, name: str) -> None:
+    assert call(folder / "in" / "a.png", "-o", folder / name, "--format", format_) == 0
+    with Image.open(folder / name) as image:
+        assert image.format == format_.upper()
+
+
+def test_a_quality_is_refused_or_told_where_nothing_has_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for source, target in (("a.png", "b.png"), ("e.bmp", "out"), ("b.tif", "out")):
+        assert call(folder / "in" / source, "-o", folder / target, "--quality", 90) == 2
+        assert "--quality: PNG and TIFF lose nothing; leave it out, or give another --format" in capsys.readouterr().err
+    call(folder / "in", "-o", folder / "out", "--quality", 90)
+    assert "4 of 5 become PNG or TIFF, which lose nothing and have no quality" in capsys.readouterr().err
+
+
+def test_what_is_not_taken_is_told_by_its_kind(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("x.heic", "y.HEIC", "z.ppm", "notes", ".hidden.png", ".DS_Store", "sub/Thumbs.db", ".cache/q.png"):
+        (folder / "in" / name).parent.mkdir(exist_ok=True)
+        (folder / "in" / name).touch()
+    call(folder / "in" / "a.png", "-o", folder / "in" / "small")
+    capsys.readouterr()
+    call(folder / "in", "-o", folder / "out")
+    told = capsys.readouterr().err
+    kinds = "hidden files (1), hidden folders (1), without a suffix (1)"
+    shown = f".heic (2), .ppm (1), folders of earlier results (1), {kinds}; give such a folder by itself to take it"
+    assert f"not taken: {shown}\n" in told
+    assert sum(report(folder / "out")["not_taken"].values()) == 7
+    assert sorted(contents(folder / "out")) == ["a.png", "b.tif", "e.png", "sub/c.webp"]
+    assert call(folder / "in" / "small", "-o", folder / "again") == 0
+    assert report(folder / "again")["not_taken"] == {}
 
 
 class Terminal(io.StringIO):

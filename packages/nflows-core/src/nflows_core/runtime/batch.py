@@ -25,7 +25,7 @@ from pathlib import Path
 
 import click
 
-from nflows_core.runtime.attempt import Outcome, Process, Status, attempt
+from nflows_core.runtime.attempt import Outcome, Process, Status, attempt, failure
 from nflows_core.runtime.cli import Invocation
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import visible
@@ -102,9 +102,12 @@ def run_batch(
     with StatusLog(batch.folder) as log:
         earlier = log.earlier(batch.jobs, is_current) if skip_existing else Earlier()
         _tell_damage(earlier)
-        jobs = [replace(job, was_changed=job in earlier.changed) for job in batch.jobs]
+        _tell_clashes(batch, what)
+        clashes = {job: failure(job, ValueError(reason)) for job, reason in batch.clashes.items()}
+        settled = {**earlier.finished, **clashes}
+        jobs = [replace(job, was_changed=job in earlier.changed.difference(clashes)) for job in batch.jobs]
         with progress(what, len(jobs)) as advance, _interrupted(outcomes, len(jobs)):
-            for index, outcome in _outcomes(jobs, process, earlier.finished, dask):
+            for index, outcome in _outcomes(jobs, process, settled, dask):
                 outcomes[index] = outcome
                 log.write(outcome)
                 _show_traceback(outcome)
@@ -129,6 +132,14 @@ def _tell_damage(earlier: Earlier) -> None:
         echo(f"{lines} of {STATUS_FILE} cannot be read: what {they} told of is done again", err=True)
 
 
+def _tell_clashes(batch: Batch, what: str) -> None:
+    if batch.clashes:
+        echo(
+            f"{len(batch.clashes)} of {len(batch.jobs)} {what} would replace results of others: they fail",
+            err=True,
+        )
+
+
 @contextmanager
 def _interrupted(outcomes: Mapping[int, Outcome], count: int) -> Iterator[None]:
     try:
@@ -141,11 +152,11 @@ def _interrupted(outcomes: Mapping[int, Outcome], count: int) -> Iterator[None]:
 
 
 def _outcomes(
-    jobs: Sequence[Job], process: Process, finished: Mapping[Job, Outcome], dask: str | None
+    jobs: Sequence[Job], process: Process, settled: Mapping[Job, Outcome], dask: str | None
 ) -> Iterator[tuple[int, Outcome]]:
     """The outcomes as they come, each with the number of its job."""
-    yield from ((index, finished[job]) for index, job in enumerate(jobs) if job in finished)
-    todo = ((index, job) for index, job in enumerate(jobs) if job not in finished)
+    yield from ((index, settled[job]) for index, job in enumerate(jobs) if job in settled)
+    todo = ((index, job) for index, job in enumerate(jobs) if job not in settled)
     if dask is None:
         yield from ((index, attempt(process, job)) for index, job in todo)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from nflows_core.runtime.files import is_junk
 
 
-def walk(root: Path) -> Iterator[tuple[list[Path], list[Path]]]:
+def walk(root: Path, junk: list[Path] | None = None) -> Iterator[tuple[list[Path], list[Path]]]:
     """The folders and the files of a folder, and then of each folder in it, in the order of their names.
 
     What `is_junk` names is left out. A link is taken for what it leads to, file or folder, so that a folder is walked
@@ -18,6 +18,7 @@ def walk(root: Path) -> Iterator[tuple[list[Path], list[Path]]]:
 
     Arguments:
         root: The folder to begin with.
+        junk: A list that gets what is left out by its name.
 
     Returns:
         Paths that begin with ``root``. A folder that is taken out of a list before the walk goes on is not walked.
@@ -29,6 +30,8 @@ def walk(root: Path) -> Iterator[tuple[list[Path], list[Path]]]:
         folders = [Path(top, name) for name in sorted(names) if not is_junk(name)]
         folders = [folder for folder in folders if not _leads_back(folder, root)]
         yield folders, [Path(top, name) for name in sorted(files) if not is_junk(name)]
+        if junk is not None:
+            junk.extend(Path(top, name) for name in (*names, *files) if is_junk(name))
         names[:] = [folder.name for folder in folders]
 
 

@@ -1,18 +1,15 @@
-"""What a command works on: the files and folders of its command line, and where each result goes."""
+"""What a command works on, and where each result goes."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from nflows_core.runtime.files import LEFT_BEHIND
-from nflows_core.runtime.folders import walk
-
-TakesFolder = Callable[[Path], bool]
-"""Whether a folder is one input as a whole, as the product of a satellite is."""
+from nflows_core.runtime.inputs import TakesFolder, find_inputs, listed
 
 TargetSuffix = str | Mapping[str, str] | None
 """The suffix of results: one for all, or by the input's suffix, or the input's own."""
@@ -36,15 +33,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Batch:
-    """Jobs that can be run: no result of theirs replaces an input or the result of another one.
+    """Jobs, none of whose results replaces an input.
 
     Arguments:
         jobs: The jobs, at least one, in the order of the command line, each folder's in the order of names.
         folder: The folder of all results; nothing for one input whose result has a name of its own.
+        clashes: The jobs that cannot be run, since their results would replace each other, and why.
+        left_out: How many files and folders of the inputs are not taken, by their kind; see `find_inputs`.
     """
 
     jobs: Sequence[Job]
     folder: Path | None
+    clashes: Mapping[Job, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_batch(
@@ -58,9 +59,9 @@ def plan_batch(
     """Finds the inputs, and says where each result goes.
 
     A folder is searched with the folders in it, and its structure is kept below ``output``; what `is_junk` names is
-    skipped, and so is the output folder; links are followed as `walk` says. A file of the command line is taken
-    whatever its suffix. If there is one input, which is no folder to search, and ``output`` has the suffix of a result,
-    ``output`` is the result's name.
+    skipped, and so are the output folder and folders of earlier results, unless they are given by themselves; links are
+    followed as `walk` says. A file of the command line is taken whatever its suffix. If there is one input, which is no
+    folder to search, and ``output`` has the suffix of a result, ``output`` is the result's name.
 
     Arguments:
         inputs: The files and folders that a person gave.
@@ -73,7 +74,7 @@ def plan_batch(
 
     Raises:
         OSError: An input is missing, or a folder cannot be read.
-        ValueError: There is no input, or results would replace each other, an input, or what a link leads to.
+        ValueError: There is no input, or a result would replace an input or what a link leads to.
     """
     paths, output = [Path(path) for path in inputs], Path(output)
     if missing := [path for path in paths if not path.exists()]:
@@ -81,11 +82,15 @@ def plan_batch(
     wanted = _wanted(suffixes, target_suffix)
     if _is_one_result(paths, output, wanted, takes_folder):
         jobs = [Job(paths[0], output)]
-    else:
-        named = _inputs(paths, output, suffixes, takes_folder)
-        jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
-    _check(jobs, paths, output, suffixes)
-    return Batch(jobs, None if jobs[0].target == output else output)
+        _check(jobs)
+        return Batch(jobs, None)
+    left_out: Counter[str] = Counter()
+    named = find_inputs(paths, output, suffixes, takes_folder, left_out)
+    jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
+    if not jobs:
+        raise ValueError(_no_input(paths, output, suffixes, left_out))
+    _check(jobs)
+    return Batch(jobs, output, _clashes(jobs), dict(sorted(left_out.items())))
 
 
 def _wanted(suffixes: Collection[str], target_suffix: TargetSuffix) -> Collection[str]:
@@ -103,30 +108,6 @@ def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[st
     return False
 
 
-def _inputs(
-    inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder
-) -> Iterator[tuple[Path, Path]]:
-    """Every input and its path below the folder that was given."""
-    closed = os.path.realpath(output)
-    for path in inputs:
-        # A shell's * finds what systems leave behind; it does not find hidden files, which a person must mean.
-        if path.name.lower() in LEFT_BEHIND or os.path.realpath(path) == closed:
-            continue
-        if not path.is_dir() or takes_folder(path):
-            yield path, Path((path.resolve() if path.name in ("", "..") else path).name)
-        else:
-            yield from ((inner, inner.relative_to(path)) for inner in _below(path, closed, suffixes, takes_folder))
-
-
-def _below(root: Path, closed: str, suffixes: Collection[str], takes_folder: TakesFolder) -> Iterator[Path]:
-    """Every input below a folder but those in the folder ``closed``."""
-    for folders, files in walk(root):
-        inner = [folder for folder in folders if os.path.realpath(folder) != closed]
-        whole = {folder for folder in inner if takes_folder(folder)}
-        folders[:] = [folder for folder in inner if folder not in whole]
-        yield from sorted(whole.union(file for file in files if file.suffix.lower() in suffixes))
-
-
 def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) -> Path:
     if isinstance(target_suffix, Mapping):
         own = name.suffix.lower()
@@ -137,23 +118,36 @@ def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) 
     return name.with_name(f"{stem}{target_suffix}")
 
 
-def _check(jobs: Sequence[Job], inputs: Sequence[Path], output: Path, suffixes: Collection[str]) -> None:
-    if not jobs:
-        raise ValueError(
-            f"{', '.join(map(str, inputs))}: no file with {' or '.join(sorted(suffixes))} outside the output folder "
-            f"{output}; check the paths"
-        )
-    by_target: dict[str, Job] = {}
+def _no_input(inputs: Sequence[Path], output: Path, suffixes: Collection[str], left_out: Mapping[str, int]) -> str:
+    """Why there is nothing to do."""
+    if os.path.realpath(output) in map(os.path.realpath, inputs):
+        return f"`output`: {output} is the input, too; choose another folder for the results"
+    missing = f"{', '.join(map(str, inputs))}: no file with {' or '.join(sorted(suffixes))}"
+    return f"{missing}, but {listed(left_out)}" if left_out else f"{missing}; check the paths"
+
+
+def _clashes(jobs: Sequence[Job]) -> dict[Job, str]:
+    """The jobs whose results would replace those of others, with the reasons."""
+    by_target: dict[str, list[Job]] = {}
     for job in jobs:
-        other = by_target.setdefault(os.path.normcase(job.target), job)
-        if other is not job:
-            raise ValueError(f"{other.source} and {job.source} would both become {job.target}; run them one by one")
+        by_target.setdefault(os.path.normcase(job.target), []).append(job)
+    same = {job: others for others in by_target.values() if len(others) > 1 for job in others}
+    reasons = {job: _same(job, others) for job, others in same.items()}
     folders = {job.target.parent for job in jobs}
     for folder in folders.union(*(folder.parents for folder in folders)):
-        if taken := by_target.get(os.path.normcase(folder)):
-            raise ValueError(f"{taken.source} would become {folder}, which is a folder of other results; rename it")
+        for job in by_target.get(os.path.normcase(folder), ()):
+            reasons[job] = f"would become {folder}, which is a folder of other results; rename it"
+    return reasons
+
+
+def _same(job: Job, others: Sequence[Job]) -> str:
+    other = next(one for one in others if one != job)
+    return f"would become {job.target}, and so would {other.source}; rename one, or give them folders of their own"
+
+
+def _check(jobs: Sequence[Job]) -> None:
     _check_inputs(jobs)
-    if link := next((job.target for job in jobs if job.target != output and job.target.is_symlink()), None):
+    if link := next((job.target for job in jobs if job.target.is_symlink()), None):
         raise ValueError(f"{link} is a link, and what it leads to would be replaced; remove it")
 
 

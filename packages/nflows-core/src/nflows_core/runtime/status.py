@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ class Earlier:
     """
 
     finished: Mapping[Job, Outcome] = field(default_factory=dict)
-    changed: Set[Job] = frozenset()
+    changed: frozenset[Job] = frozenset()
     damaged: int = 0
 
 
@@ -119,7 +119,7 @@ class StatusLog:
             return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
         done, damaged = self._done()
         left = {job: done[name] for job in jobs if (name := self._name(job)) in done and job.target.exists()}
-        changed = {job for job, line in left.items() if not line.is_there(job.target)}
+        changed = frozenset(job for job, line in left.items() if not line.is_there(job.target))
         finished = {
             job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
             for job, line in left.items()

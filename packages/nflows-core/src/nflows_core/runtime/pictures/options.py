@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 POLICY_NAMES = ("keep", "strip-gps", "strip-private", "strip")
 """Named here too, so that help need not load what they are of; a test compares them."""
 SAME = "same"
-FORMATS = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg", "webp": ".webp"}
-"""Formats that are written, and the suffixes of their files."""
-_WRITTEN = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
+FORMATS = {
+    "png": (".png",),
+    "tiff": (".tif", ".tiff"),
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "webp": (".webp",),
+}
+"""Formats that are written, and the suffixes of their files; a file of another format gets the first."""
+LOSSLESS = frozenset((*FORMATS["png"], *FORMATS["tiff"]))
+"""The suffixes of formats that have no quality."""
+_WRITTEN = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 READ = frozenset((*_WRITTEN, ".bmp", ".gif"))
 """The suffixes of the files that folders are searched for."""
 
@@ -54,9 +61,9 @@ class PictureOptions:
     @property
     def target_suffix(self) -> Mapping[str, str]:
         """The suffixes of the results by those of the inputs, as `nflows_core.runtime.jobs.plan_batch` takes them."""
-        if self.format != SAME:
-            return {"": FORMATS[self.format]}
-        return {"": FORMATS["png"], **{suffix: suffix for suffix in _WRITTEN}}
+        kept = _WRITTEN if self.format == SAME else FORMATS[self.format]
+        default = FORMATS["png" if self.format == SAME else self.format][0]
+        return {"": default, **{suffix: suffix for suffix in kept}}
 
 
 def picture_options(metadata: Policy, *, is_random: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

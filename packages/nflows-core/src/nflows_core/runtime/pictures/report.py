@@ -53,6 +53,7 @@ def report_pictures(about: PictureReport, batch: Batch, process: PictureProcess,
     report: dict[str, Any] = {
         "pictures": len(result.outcomes),
         "failed": len(result.failed),
+        "not_taken": dict(batch.left_out),
         "seconds": sum(outcome.seconds for outcome in result.outcomes),
         **process.settings,
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from nflows_core.runtime.batch import conclude, run_batch
+from nflows_core.runtime.attempt import Status
+from nflows_core.runtime.batch import BatchResult, conclude, run_batch
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.files import sha256
+from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
 from nflows_core.runtime.jobs import Batch, plan_batch
 from nflows_core.runtime.memory import give_back_freed_memory
-from nflows_core.runtime.pictures.options import READ, SAME, PictureOptions
+from nflows_core.runtime.pictures.options import LOSSLESS, READ, SAME, PictureOptions
 from nflows_core.runtime.pictures.report import PictureReport, report_pictures
 from nflows_core.runtime.pictures.work import PictureProcess, Work
 from nflows_core.runtime.terminal import echo
@@ -45,26 +47,43 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
     print_report(report_pictures(about, batch, process, result))
     exit_code = conclude(result, batch)
     if batch.folder is not None:
+        _tell_changed(pictures, result)
         echo(f"{batch.folder / 'report.html'} shows them", err=True)
     return exit_code
 
 
 def plan_pictures(pictures: PictureOptions) -> Batch:
-    """The jobs; tells which inputs become files of another format, because theirs is not written.
+    """The jobs; tells what is found besides.
 
     Raises:
         ValueError: As `nflows_core.runtime.jobs.plan_batch` does, or the name of the only result is not that of a
-            picture that is written.
+            picture that is written, or a quality is given and no result has one.
     """
     _check_name(pictures)
-    if pictures.quality is not None and pictures.format in ("png", "tiff"):
-        raise ValueError("`quality`: PNG and TIFF lose nothing; leave it out")
     batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix)
-    changed = [job for job in batch.jobs if job.source.suffix.lower() not in pictures.target_suffix]
-    if pictures.format == SAME and batch.folder is not None and changed:
-        suffixes = ", ".join(sorted({job.source.suffix.lower() or "no suffix" for job in changed}))
-        echo(f"{len(changed)} of {len(batch.jobs)} ({suffixes}) become PNG, since theirs is not written", err=True)
+    if pictures.quality is not None:
+        _check_quality(batch)
+    if batch.left_out:
+        advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
+        echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
     return batch
+
+
+def _check_quality(batch: Batch) -> None:
+    lossless = sum(job.target.suffix.lower() in LOSSLESS for job in batch.jobs)
+    if lossless == len(batch.jobs):
+        raise ValueError("`quality`: PNG and TIFF lose nothing; leave it out, or give another `format`")
+    if lossless:
+        echo(f"{lossless} of {len(batch.jobs)} become PNG or TIFF, which lose nothing and have no quality", err=True)
+
+
+def _tell_changed(pictures: PictureOptions, result: BatchResult) -> None:
+    """Which inputs became files of another format, because theirs is not written."""
+    jobs = [outcome.job for outcome in result.outcomes if outcome.status != Status.FAILED]
+    changed = [job for job in jobs if job.source.suffix.lower() not in pictures.target_suffix]
+    if pictures.format == SAME and changed:
+        suffixes = ", ".join(sorted({job.source.suffix.lower() or "no suffix" for job in changed}))
+        echo(f"{len(changed)} of {len(jobs)} ({suffixes}) became PNG, since theirs is not written", err=True)
 
 
 def _check_name(pictures: PictureOptions) -> None:
