@@ -67,6 +67,28 @@ def test_an_unfinished_run_gives_the_average_of_its_checkpoint(tmp_path: Path) -
     # Four updates of two epochs are all: the same average as of a run that went to its end.
     flow = trained(tmp_path / "whole")
     x = torch.rand(3, 2, 4, 4)
+    with pytest.warns(RuntimeWarning, match=r"has no model\.safetensors, as its training has not finished"):
+        loaded = load_run(tmp_path)
+    assert torch.equal(loaded.log_prob(x), flow.log_prob(x))
+
+
+def test_weights_that_were_changed_on_the_disk_are_refused(tmp_path: Path) -> None:
+    save_run(tmp_path / "run", RUN, trained(tmp_path / "run"))
+    weights = tmp_path / "run" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 0x10  # in the last number, which stays finite
+    weights.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged, or of another run: its SHA-256 is"):
+        load_run(tmp_path / "run")
+
+
+def test_a_run_of_before_there_were_digests_is_loaded(tmp_path: Path) -> None:
+    flow = trained(tmp_path)
+    save_run(tmp_path, RUN, flow)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["weights_sha256"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    x = torch.rand(3, 2, 4, 4)
     assert torch.equal(load_run(tmp_path).log_prob(x), flow.log_prob(x))
 
 

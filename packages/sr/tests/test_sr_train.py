@@ -18,6 +18,7 @@ from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr.cli import sr
 from nflows_sr.degradations import imresize
 from nflows_sr.engines import EngineSettings, load_engine, resolve
+from nflows_sr.evaluation.about import about
 from nflows_sr.training import RECIPES, is_run, load_model, read_run, resume, train
 from nflows_sr.training.recipes import find_recipe
 from nflows_sr.training.report import got_worse
@@ -112,8 +113,11 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(data: Path, tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         train(data, halved, "coupling", SETTINGS, SHORT, progress=interrupt)
     assert not (halved / "model.safetensors").exists()
-    load_model(halved, read_run(halved))  # by its checkpoint
+    with pytest.warns(RuntimeWarning, match="halved has no model.safetensors, as its training has not finished"):
+        told = about(str(halved))
+    assert (told["epochs"], told["epochs_planned"]) == (1, 2)
     resume(halved)
+    assert about(str(halved)).keys() & {"epochs", "epochs_planned"} == {"epochs"}
     for name in ("model.safetensors", TEST_METRICS_FILE):
         assert (halved / name).read_bytes() == (whole / name).read_bytes()
 
@@ -264,6 +268,18 @@ def test_a_broken_configuration_is_told(run: Path, tmp_path: Path, change: dict[
     (broken / "config.json").write_text(json.dumps(config | change))
     with pytest.raises((ValueError, CheckpointError), match=message):
         load_model(broken, read_run(broken))
+
+
+def test_weights_that_were_changed_on_the_disk_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    content = bytearray((damaged / "model.safetensors").read_bytes())
+    content[-1] ^= 0x10
+    (damaged / "model.safetensors").write_bytes(content)
+    assert call_command(sr, "info", damaged) == 2
+    assert "model.safetensors is damaged, or of another run: its SHA-256 is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES.keys() - {"stable-sr", "stable-sr-wrapping"}))

@@ -3,6 +3,7 @@ r"""What runs of every kind share: a folder that is free, a beginning in all pro
 from __future__ import annotations
 
 import errno
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.files import atomic_write, sha256
+from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES, versions
-from nflows_core.runtime.tensors import read_tensors, under_prefix, write_tensors
+from nflows_core.runtime.tensors import CheckpointError, read_tensors, under_prefix, write_tensors
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.processes import processes, raise_together
 from nflows_core.training.state import CHECKPOINT
@@ -23,7 +24,7 @@ from nflows_core.training.trainer import CHECKPOINT_FILE
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
-_WEIGHTS = "weights"
+_WEIGHTS, _DIGEST = "weights", "weights_sha256"
 
 
 class RunError(ValueError):
@@ -52,6 +53,8 @@ class RunKind:
     ) -> None:
         """Writes ``config.json`` and, with the trained model, ``model.safetensors``, by the main process.
 
+        The configuration has the SHA-256 of the weights, by which damaged ones are known.
+
         Arguments:
             folder: The folder of the run; made if it is missing.
             described: What its configuration says, in JSON's own types and tuples.
@@ -65,10 +68,11 @@ class RunKind:
             return
         refuse_foreign(folder, self.name, self.files)
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_write(folder / CONFIG_FILE, "w") as file:
-            file.write(to_json({"kind": self.name, **described, "versions": versions(packages)}, indent=2))
+        content = {"kind": self.name, **described, "versions": versions(packages)}
+        _write_config(folder, content)
         if model is not None:
             write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
+            _write_config(folder, {**content, _DIGEST: sha256(folder / WEIGHTS_FILE)})
 
     def refuse_taken(self, folder: Path, overwrite: bool = False) -> None:
         """Refuses to begin a run in a folder that has one, or that is not ours.
@@ -116,16 +120,47 @@ class RunKind:
         return None
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether the training of a run went to its end."""
+    return (folder / WEIGHTS_FILE).exists()
+
+
 def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """The averaged weights of a run, or of its last checkpoint if it has not finished, and the file that they are from.
+    """The averaged weights of a run, and the file that they are from.
+
+    A run that has not finished gives those of its last checkpoint, with a warning.
 
     Raises:
         RunError: Nothing was trained yet.
-        CheckpointError: They cannot be read.
+        CheckpointError: They cannot be read, or are not those that the run has saved.
     """
-    finished, unfinished = folder / WEIGHTS_FILE, folder / CHECKPOINT_FILE
-    if finished.exists():
-        return finished, read_tensors(finished, _WEIGHTS)[0]
+    config, finished, unfinished = (folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE))
+    if is_finished(folder):
+        weights, _ = read_tensors(finished, _WEIGHTS)
+        _check_digest(finished, config)
+        return finished, weights
     if unfinished.exists():
+        if config.exists():  # what a Trainer alone leaves in a folder is a checkpoint
+            warnings.warn(
+                f"{folder} has no {WEIGHTS_FILE}, as its training has not finished: what its checkpoint has is used",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
     raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
+
+
+def _write_config(folder: Path, content: Mapping[str, Any]) -> None:
+    with atomic_write(folder / CONFIG_FILE, "w") as file:
+        file.write(to_json(content, indent=2))
+
+
+def _check_digest(weights: Path, config: Path) -> None:
+    """Refuses weights that are not those of which a configuration has the digest; older ones have none."""
+    content = read_json(config) if config.is_file() else None
+    expected = content.get(_DIGEST) if isinstance(content, dict) else None
+    if expected is not None and (found := sha256(weights)) != expected:
+        raise CheckpointError(
+            f"{weights} is damaged, or of another run: its SHA-256 is {found[:8]}..., and {config.name} beside it says "
+            f"{str(expected)[:8]}...; take an intact copy of both"
+        )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nflows_core.runs.kind import is_finished
+from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
 from nflows_sr.autoencoders import SHAPES
 from nflows_sr.engines import EngineSettings, PictureEngine, load_engine, resolve
 from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 from nflows_sr.evaluation.costs import multiply_adds, parameters
-from nflows_sr.training import is_run, load_model, read_run
+from nflows_sr.training import Run, is_run, read_run
 
 
 def about(model: str, scale: int | None = None) -> dict[str, Any]:
@@ -45,6 +47,15 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}
 
 
+def _epochs(folder: Path, run: Run) -> dict[str, int]:
+    """How many epochs a run has done, and of one that has not finished how many it is to have."""
+    if is_finished(folder):
+        return {"epochs": run.training.epochs}
+    tests = folder / TEST_METRICS_FILE
+    done = int(read_curve(tests, "epoch")[-1][1]) if tests.is_file() else 0
+    return {"epochs": done, "epochs_planned": run.training.epochs}
+
+
 def _untrained(autoencoder: str, scale: int | None) -> dict[str, Any]:
     if scale is not None:
         raise ValueError(f"`scale`: {autoencoder} is counted untrained, and enlarges nothing yet; leave it out")
@@ -54,13 +65,13 @@ def _untrained(autoencoder: str, scale: int | None) -> dict[str, Any]:
 def _origin(folder: Path) -> dict[str, Any]:
     """What a run folder and its card say of how it was trained."""
     run, card = read_run(folder), folder / "README.md"
-    learned = (one.numel() for one in load_model(folder, run).parameters() if one.requires_grad)
+    learned = (one.numel() for one in run.build().parameters() if one.requires_grad)
     return {
         "learnable_parameters": sum(learned),
         "recipe": run.model,
         "trained": run.settings.get("trained"),
         "trained_on": f"{run.data}, {run.fingerprint['train'].images} pictures",
-        "epochs": run.training.epochs,
+        **_epochs(folder, run),
         "started_from": run.start,
         "card": str(card) if card.exists() else None,
     }
