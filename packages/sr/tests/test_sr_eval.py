@@ -156,6 +156,35 @@ def test_given_small_pictures_are_taken(evaluate: Run, folder: Path, layout: str
     assert [row["psnr_db"] for row in rows] == [row["psnr_db"] for row in plain]
 
 
+@pytest.mark.parametrize(
+    ("made", "unlike"),
+    [
+        (lambda small, generator: small[::-1], 3),
+        (lambda small, generator: generator.permuted(small.reshape(small.shape[0], -1)).reshape(small.shape), 3),
+        (lambda small, generator: noisy(small, generator), 0),
+        (lambda small, generator: small // 2 + small.dtype.type(20), 0),
+    ],
+)
+def test_small_pictures_of_others_are_told(
+    evaluate: Run, folder: Path, capsys: pytest.CaptureFixture[str], made: Any, unlike: int
+) -> None:
+    (folder / "small").mkdir()
+    originals = sorted((folder / "Set5" / "HR").iterdir())
+    for path in originals:
+        small = made(read_pair(path, 2).small, np.random.default_rng(0))
+        write_picture(folder / "small" / path.name, Picture(np.ascontiguousarray(small)))
+    report = evaluate("--small", folder / "small")
+    told = report["small_pictures_unlike_their_originals"]
+    assert told == [str(path.absolute()) for path in originals][:unlike]
+    rows = report["tables"]["Pictures"]
+    assert [row["likeness"] < 0.65 for row in rows] == [bool(unlike)] * 3
+
+
+def noisy(small: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
+    most = np.iinfo(small.dtype).max
+    return np.clip(small + generator.normal(0, most / 12, small.shape), 0, most).astype(small.dtype)
+
+
 def test_what_cannot_be_measured_stops_nothing(evaluate: Run, folder: Path) -> None:
     originals = folder / "Set5" / "HR"
     (originals / "d.png").write_bytes(b"")

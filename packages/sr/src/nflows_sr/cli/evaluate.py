@@ -102,6 +102,10 @@ def _tell(report: dict[str, Any]) -> None:
     echo(f"channel: {report['channel']}\nborder: {report['border']}")
     if cut := report["pictures_cut_to_multiples_of_the_scale"]:
         echo(f"{cut} pictures were cut to multiples of the scale")
+    if unlike := report["small_pictures_unlike_their_originals"]:
+        echo(
+            f"{len(unlike)} small pictures look like others than their originals, such as that of {unlike[0]}", err=True
+        )
     if exact := report["exactly_the_original"]:
         echo(f"{exact} results are the original exactly, and count as {MOST_DB:.0f} dB")
     for row in report["tables"].get(FAILURES, []):

@@ -72,6 +72,7 @@ class Measured:
         scale: The scale.
         model: The name of the model.
         cut_off: The rows and columns that were cut off first.
+        likeness: That of the `Pair`.
         score: How near the original it came.
     """
 
@@ -80,6 +81,7 @@ class Measured:
     scale: int
     model: str
     cut_off: tuple[int, int]
+    likeness: float | None
     score: Score
 
 
@@ -138,7 +140,7 @@ def _run(
             answer.failures[path, scale] = why
             yield f"{path.name}: {why}"
             continue
-        answer.measured.append(Measured(name, path, scale, model, pair.cut_off, result))
+        answer.measured.append(Measured(name, path, scale, model, pair.cut_off, pair.likeness, result))
         if question.is_shown(name, path):
             shown = answer.crops.setdefault((name, path.name, scale), {})
             shown |= _crops(pair, scale, model, pixels)

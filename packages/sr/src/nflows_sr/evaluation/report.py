@@ -12,6 +12,7 @@ from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_sr.evaluation.comparing import ORIGINAL, SMALL, Answer, Measured, Question
+from nflows_sr.evaluation.pairs import LEAST_LIKENESS
 from nflows_sr.evaluation.published import published
 from nflows_sr.metrics.fidelity import MOST_DB
 
@@ -29,6 +30,7 @@ BORDER = "as many pixels on each side as the scale"
 _READINGS = {
     "intervals": "95 %, by Student's t over the pictures",
     "psnr_db": f"{MOST_DB:.0f} at most, which a picture has that is the original exactly; every mean is of all",
+    "likeness": f"correlation of a small picture with the original made small; of others it is below {LEAST_LIKENESS}",
     "gain_db": "over the first model, picture by picture",
     "lpips": "of the colours within the border, by VGG16, version 0.1: less is nearer",
     "multiply_adds": "10⁹ for a result of 1280 x 720",
@@ -60,6 +62,7 @@ def write_evaluation(question: Question, answer: Answer, folder: Path) -> dict[s
             "border": BORDER,
             "small_pictures": "MATLAB's bicubic imresize" if question.small_folder is None else "given",
             "pictures_cut_to_multiples_of_the_scale": _cut(answer),
+            "small_pictures_unlike_their_originals": _unlike(answer),
             "exactly_the_original": sum(one.score.psnr_db == MOST_DB for one in answer.measured),
             "failed": len(answer.failures),
             "readings": _READINGS,
@@ -181,11 +184,18 @@ def _picture_row(one: Measured) -> dict[str, Any]:
         "seconds": one.score.seconds,
         "rows_cut_off": one.cut_off[0],
         "columns_cut_off": one.cut_off[1],
+        **({} if one.likeness is None else {"likeness": one.likeness}),
     }
 
 
 def _cut(answer: Answer) -> int:
     return len({one.picture for one in answer.measured if any(one.cut_off)})
+
+
+def _unlike(answer: Answer) -> list[str]:
+    """The pictures whose given small ones seem to be of others."""
+    alike = ((one.picture, 1.0 if one.likeness is None else one.likeness) for one in answer.measured)
+    return sorted({str(picture) for picture, likeness in alike if likeness < LEAST_LIKENESS})
 
 
 def _inputs(question: Question) -> dict[str, Path]:
