@@ -219,6 +219,7 @@ def test_a_run_is_not_begun_over_another(
         (("--model", "coupling:crop=90"), "no picture is as large as a crop of 90 pixels at scale 2"),
         (("--model", "coupling:crop=8", "--batch-size", 10_000), "do not fill one update of 10000"),
         (("--start", "nowhere"), "nowhere is no run folder"),
+        (("--model", "coupling:scale=3", "--scale", 4), "--scale is 4, and --model has scale=3; give one of them"),
         (("--test", "nowhere"), "nowhere"),
     ],
 )

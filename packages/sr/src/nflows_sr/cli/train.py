@@ -10,6 +10,7 @@ import click
 
 from nflows_core.cli.trainings import epochs_shown, is_main_process, refuse_changed
 from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
 
@@ -58,7 +59,8 @@ def train(data: Path, folder: Path, model: str, scale: int | None, **options: An
     from nflows_sr.training.runs import read_run
 
     name, settings = parse_choice(model)
-    settings |= {} if scale is None else {"scale": scale}
+    if scale is not None and settings.setdefault("scale", scale) != scale:
+        raise CommandError(f"--scale is {scale}, and --model has scale={settings['scale']}; give one of them")
     chosen = {option: value for option, value in options.items() if option not in _OWN and value is not None}
     if options["resume"]:
         run = read_run(folder)
