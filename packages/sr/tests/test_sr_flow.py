@@ -247,13 +247,13 @@ def test_tiles_of_a_drawn_picture_have_no_seam() -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flow")
     generator = np.random.default_rng(0)
-    (folder / "pictures").mkdir()
-    for number in range(12):
-        Image.fromarray(generator.integers(0, 256, (40, 40, 3), np.uint8)).resize((80, 80)).save(
-            folder / "pictures" / f"{number}.png"
-        )
+    for part, count in (("pictures", 12), ("test", 2)):
+        (folder / part).mkdir()
+        for number in range(count):
+            pixels = generator.integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(pixels).resize((80, 80)).save(folder / part / f"{number}.png")
     tiny = "flow:channels=4,width=4,blocks=1,depth=1,crop=8"
-    options = ["--epochs", 1, "--batch-size", 8, "--test", folder / "pictures"]
+    options = ["--epochs", 1, "--batch-size", 8, "--test", folder / "test"]
     assert call("sr", "train", folder / "pictures", "-o", folder / "run", "--model", tiny, *options) == 0
     Image.fromarray(generator.integers(0, 256, (30, 40, 3), np.uint8)).save(folder / "small.png")
     return folder

@@ -231,6 +231,18 @@ def test_a_wrong_option_is_told(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("test", ["pictures", "pictures/some", ".", "link", "copy"])
+def test_what_is_trained_on_is_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str], test: str) -> None:
+    save_pictures(tmp_path / "pictures", 2)
+    save_pictures(tmp_path / "pictures" / "some", 1, first_seed=9)
+    (tmp_path / "link").symlink_to(tmp_path / "pictures")
+    shutil.copytree(tmp_path / "pictures", tmp_path / "copy")
+    options = ("-o", tmp_path.parent / "run", "--test", tmp_path / test)
+    assert call_command(sr, "train", tmp_path / "pictures", *options) == 2
+    assert re.search(r"--test: .* has pictures of .*pictures, which it would be trained on", capsys.readouterr().err)
+    assert not (tmp_path.parent / "run").exists()
+
+
 def test_too_few_pictures_hold_none_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_pictures(tmp_path / "one", 1)
     assert call_command(sr, "train", tmp_path / "one", "-o", tmp_path / "run") == 2

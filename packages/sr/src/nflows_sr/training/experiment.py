@@ -177,7 +177,14 @@ def _place(path: str | Path | None) -> str | None:
 def _read(data: str | Path, test: str | Path | None) -> TrainingData:
     if test is None:
         return TrainingData(read_pictures(data, "train"), read_pictures(data, "test"))
-    return TrainingData(read_pictures(data), read_pictures(test))
+    pictures = TrainingData(read_pictures(data), read_pictures(test))
+    inner, outer = sorted((Path(folder).resolve() for folder in (data, test)), key=lambda path: -len(path.parts))
+    if inner.is_relative_to(outer) or pictures.train.content == pictures.test.content:
+        raise DataError(
+            f"`test`: {test} has pictures of {data}, which it would be trained on; give others, or leave it out, and a "
+            "tenth is held out"
+        )
+    return pictures
 
 
 def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
