@@ -71,6 +71,11 @@ def test_psnr_leaves_the_border_out() -> None:
     torch.testing.assert_close(psnr(restored, target, border=2), torch.tensor([20.0]))
 
 
+def test_a_border_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="`border`: 3 pixels on each side leave nothing of 6 x 9"):
+        psnr(torch.zeros(1, 1, 6, 9), torch.zeros(1, 1, 6, 9), border=3)
+
+
 def test_what_leaves_the_range_counts_as_its_end() -> None:
     assert psnr(torch.full((1, 1, 2, 2), 1.7), torch.ones(1, 1, 2, 2)).item() == pytest.approx(100)
 

@@ -243,6 +243,18 @@ def test_what_is_trained_on_is_no_test(tmp_path: Path, capsys: pytest.CaptureFix
     assert not (tmp_path.parent / "run").exists()
 
 
+@pytest.mark.parametrize("model", ["coupling", "flow"])
+def test_a_test_picture_with_nothing_within_its_border_is_told(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    save_pictures(tmp_path / "test", 1, height=7, width=60)
+    options = ("-o", tmp_path / "run", "--test", tmp_path / "test", "--scale", 3, "--model", f"{model}:crop=8")
+    assert call_command(sr, "train", data, *options) == 2
+    told = capsys.readouterr().err
+    assert "000.png: 60 x 6 pixels have none within a border of 3; take it out of the tested ones" in told
+    assert not (tmp_path / "run").exists()
+
+
 def test_too_few_pictures_hold_none_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_pictures(tmp_path / "one", 1)
     assert call_command(sr, "train", tmp_path / "one", "-o", tmp_path / "run") == 2

@@ -13,10 +13,10 @@ from nflows_core.training import EngineConfig, Objective, Task, TrainingItems, i
 from nflows_core.training.batches.items import Items
 from nflows_core.training.task import Place
 from nflows_core.training.tasks.restoration import Pair, psnr
-from nflows_sr.data.crops import CropPairs, WholePairs, luma_channel
+from nflows_sr.data.crops import CropPairs
 from nflows_sr.networks.flow import Encoded, UpscalingFlow, bits_per_pixel
 from nflows_sr.training.recipe import Recipe, TrainingData
-from nflows_sr.training.upscaler import ENGINE, CouplingSettings
+from nflows_sr.training.upscaler import ENGINE, CouplingSettings, luma_pairs
 
 _DIVERGED = 100.0
 """Bits per pixel above which a run is given up; a uniform guess needs 8."""
@@ -118,7 +118,7 @@ def build(settings: FlowSettings) -> UpscalingFlow:
 
 def task(flow: UpscalingFlow, settings: FlowSettings, data: TrainingData, config: EngineConfig) -> LargeGivenSmall:
     """Lowers the bits of the luma given the small one's."""
-    train, test = (WholePairs.of(part, settings.scale, luma_channel) for part in (data.train, data.test))
+    train, test = luma_pairs(data, settings.scale)
     return LargeGivenSmall(flow, CropPairs(train, settings.crop), config, test)
 
 

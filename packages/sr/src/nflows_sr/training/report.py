@@ -17,6 +17,10 @@ from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_cur
 from nflows_sr.training.runs import load_model, read_run
 
 _BEFORE = "_before_training"
+_READINGS = {
+    "test_psnr": "dB of the network's luma, not rounded, without a border as wide as the scale, grey pictures as RGB; "
+    "nflows sr eval measures what nflows sr upscale writes: rounded, and grey pictures as they are"
+}
 _NO_CURVE = {"step", "epoch", "learning_rate", "seconds"}
 
 
@@ -37,6 +41,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             "test_pictures": run.fingerprint["test"].images,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "seconds": read_curve(updates, "seconds")[-1][1],
+            "readings": _READINGS,
             "run": asdict(run),
         },
         seed=run.training.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from nflows_core.data import DataError
 from nflows_core.training import EngineConfig
 from nflows_core.training.tasks.restoration import Restoration
 from nflows_sr.data.crops import CropPairs, WholePairs, luma_channel
@@ -67,9 +68,25 @@ def restoration(
     network: Upscaler, settings: CouplingSettings, data: TrainingData, config: EngineConfig
 ) -> Restoration[Upscaler]:
     """Lowers the mean absolute error of the luma, and tests its PSNR without a border as wide as the scale."""
-    train, test = (WholePairs.of(part, settings.scale, luma_channel) for part in (data.train, data.test))
+    train, test = luma_pairs(data, settings.scale)
     crops = CropPairs(train, settings.crop)
     return Restoration(network, crops, config, test, border=settings.scale)
+
+
+def luma_pairs(data: TrainingData, scale: int) -> tuple[WholePairs, WholePairs]:
+    """The luma of the pictures that are trained and tested on, small and large.
+
+    Raises:
+        DataError: A picture has no pixels left, or one that is tested on none within its border.
+    """
+    train, test = (WholePairs.of(part, scale, luma_channel) for part in (data.train, data.test))
+    for name, large in zip(data.test.names, test.large, strict=True):
+        if min(large.shape[:2]) <= 2 * scale:
+            size = f"{large.shape[1]} x {large.shape[0]}"
+            raise DataError(
+                f"{name}: {size} pixels have none within a border of {scale}; take it out of the tested ones"
+            )
+    return train, test
 
 
 COUPLING = Recipe("a small network of coupling blocks", CouplingSettings, build_coupling, restoration, ENGINE)

@@ -30,7 +30,8 @@ class Restoration(Task[M, Pair]):
 
     .. math:: \mathrm{PSNR} = -10 \log_{10} \operatorname{mean} (\hat y - y)^2
 
-    of values in :math:`[0, 1]`, in decibels, the mean of all pictures; what is restored is clipped to that range.
+    of values in :math:`[0, 1]`, in decibels, the mean of all pictures; what is restored is clipped to that range,
+    and not rounded.
 
     Arguments:
         model: The network, from a batch of degraded pictures to one of restored ones.
@@ -99,8 +100,14 @@ def charbonnier(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def psnr(restored: Tensor, target: Tensor, border: int = 0) -> Tensor:
-    """The ratio of each picture of a batch in decibels, :math:`(B,)`, as `Restoration` says; 100 at most."""
+    """The ratio of each picture of a batch in decibels, :math:`(B,)`, as `Restoration` says; 100 at most.
+
+    Raises:
+        ValueError: Nothing is left within the border.
+    """
     height, width = target.shape[-2:]
+    if 2 * border >= min(height, width):
+        raise ValueError(f"`border`: {border} pixels on each side leave nothing of {height} x {width}")
     error = restored.clamp(0, 1) - target
     inner = error[..., border : height - border, border : width - border]
     return -10 * inner.square().mean((1, 2, 3)).clamp(min=_SMALLEST_ERROR).log10()
