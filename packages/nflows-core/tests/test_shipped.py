@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -35,6 +37,12 @@ def test_is_small_and_has_a_card(name: str) -> None:
     folder = shipped.find_run(name)
     assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
     assert f"nflows sample {name}" in (folder / "README.md").read_text()
+
+
+def test_its_weights_are_known_by_their_digest(name: str) -> None:
+    folder = shipped.find_run(name)
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert json.loads((folder / "config.json").read_text())["weights_sha256"] == digest
 
 
 def test_is_found_by_its_name_unless_a_folder_has_it(
