@@ -117,6 +117,24 @@ def test_poisson_noise_has_the_variance_of_the_light(is_grey: bool) -> None:
     assert torch.equal(noise[0], noise[1]) == is_grey
 
 
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.integers(1, 256), st.floats(0.05, 3), st.booleans())
+def test_few_levels_make_no_more_poisson_noise_than_many(seed: int, count: int, scale: float, is_grey: bool) -> None:
+    """The noise of an image depends on its light, and not on how few colours it has."""
+    levels = torch.randperm(256, generator=seeded(seed))[:count].sort().values
+    image = (levels / 255).repeat_interleave(8192 // count + 1).expand(3, 1, -1)
+    noise = poisson_noise(image, scale, seeded(seed), is_grey) - image
+    assert noise.square().mean() <= 1.2 * scale**2 * image.mean() / 128 + 1e-12
+
+
+@pytest.mark.parametrize("grey", [64, 128, 192])
+def test_a_flat_picture_stays_one_on_the_whole(grey: int) -> None:
+    flat = torch.full((3, 96, 96), grey / 255)
+    spreads = [float(degrade_real(flat, 2, seeded(seed)).std()) for seed in range(12)]
+    assert sorted(spreads)[len(spreads) // 2] < 24 / 255
+    assert max(spreads) < 48 / 255
+
+
 def test_jpeg_leaves_levels_of_eight_bits() -> None:
     levels = jpeg(picture(), 60) * 255
     torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
