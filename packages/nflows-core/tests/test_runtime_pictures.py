@@ -25,7 +25,7 @@ from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.ownership import MARK_FILE, STATUS_FILE
 from nflows_core.runtime.pictures.options import POLICY_NAMES, PictureOptions, picture_options
 from nflows_core.runtime.pictures.report import PictureReport
-from nflows_core.runtime.pictures.running import run_pictures
+from nflows_core.runtime.pictures.running import plan_pictures, run_pictures
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.runtime.pictures.work import Made, picture_seed
 from nflows_core.runtime.progress import progress, tell
@@ -108,7 +108,7 @@ def application(work: Negative, weights: Mapping[str, Path]) -> Application:
     @nflows.command()
     @picture_options("strip", is_random=True)
     def act(pictures: PictureOptions) -> int:
-        return run_pictures(pictures, work, PictureReport("Negatives", "sum", weights))
+        return run_pictures(pictures, plan_pictures(pictures), work, PictureReport("Negatives", "sum", weights))
 
     return nflows
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nflows_core.runtime.images import Picture, read_picture, write_picture
+from nflows_core.runtime.images import Picture, PictureFile, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_sr.cli import sr
 from nflows_sr.cli.degrade import KINDS
 from nflows_sr.degradations import imresize
-from nflows_sr.degradations.pictures import Kind
+from nflows_sr.degradations.pictures import Degrade, Kind
 
 
 def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) -> NDArray[Any]:
@@ -52,6 +52,26 @@ def test_what_was_cut_off_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (row["rows_cut_off"], row["columns_cut_off"], row["new_size"]) == (1, 2, "2 x 2")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_becomes_small_and_what_it_hides_does_not_count(tmp_path: Path, kind: Kind, dtype: Any) -> None:
+    source = pixels(24, 32, 4, dtype)
+    source[:, :20, 3] = np.iinfo(dtype).max
+    source[:, 20:, 3] = 0
+    results = []
+    for hidden in (0, 77):
+        source[:, 20:, :3] = hidden
+        write_picture(tmp_path / "a.png", Picture(source))
+        with PictureFile(tmp_path / "a.png") as picture:
+            results.append(Degrade(kind, 2)(picture, seed=1).picture.pixels)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0][..., 3:], imresize(np.ascontiguousarray(source[..., 3:]), 0.5))
+    if kind == "bicubic":
+        assert degraded(tmp_path).shape == (12, 16, 4)
+        seen = imresize(np.ascontiguousarray(source[..., :3]), 0.5)
+        np.testing.assert_array_equal(results[0][:, :8, :3], seen[:, :8])
+
+
 def test_the_command_names_every_kind() -> None:
     assert get_args(Kind) == KINDS
 
@@ -59,7 +79,6 @@ def test_the_command_names_every_kind() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (pixels(8, 8, 4), "a picture with alpha, which no degradation knows; flatten it first"),
         (pixels(8, 3), "a picture of 3 x 8 pixels is too small for the scale 4"),
     ],
 )

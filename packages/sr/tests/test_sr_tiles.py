@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from nflows_core.runtime.images import Picture, PictureFile, write_picture
 from nflows_core.runtime.pictures.samples import to_pixels
+from nflows_sr.degradations.transparency import filled
 from nflows_sr.engines import Bicubic, Engine, EngineSettings, NetworkEngine
 from nflows_sr.upscaling import enlarging, tiling_of
-from nflows_sr.upscaling.transparency import filled
 
 NETWORK = EngineSettings("network", device="cpu")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -142,13 +143,25 @@ def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path, monkeypatch:
         assert Path("out", f"{name}.png").read_bytes() == Path("whole", f"{name}.png").read_bytes()
 
 
-def test_a_tile_that_is_too_small_is_told_before_any_picture(
+def test_a_tile_that_is_too_small_is_told_before_any_picture_with_one_that_will_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_picture(tmp_path / "a.png", Picture(pixels(5, 6)))
-    assert call_command(sr, "upscale", tmp_path / "a.png", "-o", tmp_path / "out", *BICUBIC, "--tile", 9) == 2
-    assert "error: --tile 9: this model sees 2 pixels around; give more than" in capsys.readouterr().err
+    write_picture(tmp_path / "a.png", Picture(pixels(5, 6, 4)))
+    arguments = ("upscale", tmp_path / "a.png", "-o", tmp_path / "out", *BICUBIC, "--tile")
+    assert call_command(sr, *arguments, 9) == 2
+    told = re.search(r"error: --tile 9: this model sees 2 pixels around; give more than (\d+)", capsys.readouterr().err)
+    assert told is not None
     assert not (tmp_path / "out").exists()
+    assert call_command(sr, *arguments, int(told[1]) + 1) == 0
+
+
+def test_another_tile_makes_no_other_picture(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", Picture(pixels(60, 50)))
+    arguments = ("upscale", tmp_path / "a.png", "-o", tmp_path / "out", *BICUBIC, "--skip-existing", "--tile")
+    for tile, status in ((40, "done"), (48, "skipped")):
+        assert call_command(sr, *arguments, tile) == 0
+        assert json.loads((tmp_path / "out" / "status.jsonl").read_text().splitlines()[-1])["status"] == status
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["tile"] == 48
 
 
 @pytest.mark.parametrize(

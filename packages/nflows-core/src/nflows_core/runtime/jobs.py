@@ -103,8 +103,9 @@ def _is_one_result(inputs: Sequence[Path], output: Path, suffixes: Collection[st
     is_one = len(inputs) == 1 and (not inputs[0].is_dir() or takes_folder(inputs[0]))
     if is_one and output.suffix and output.suffix.lower() in suffixes and not output.is_dir():
         return True
-    if output.is_file():
-        raise NotADirectoryError(errno.ENOTDIR, "is a file; give a folder", str(output))
+    if output.exists() and not output.is_dir():
+        found = "a file" if output.is_file() else "a device or a pipe"
+        raise NotADirectoryError(errno.ENOTDIR, f"is {found}; give a folder", str(output))
     return False
 
 

@@ -17,7 +17,8 @@ from nflows_core.runtime.lock import locked
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
 from nflows_core.runtime.written import Mark, is_marked
 
-_KIND = "batch of results"
+BATCH = "batch of results"
+"""What its folder holds, as `claim_folder` is told."""
 IsCurrent = Callable[[Job, Any], bool]
 """Whether what a process has returned for a job in an earlier run is what it would return now."""
 _BEGINNING = b'{"input": '
@@ -80,7 +81,7 @@ class StatusLog:
 
     def __enter__(self) -> StatusLog:
         if self._folder is not None:
-            claim_folder(self._folder, _KIND, [STATUS_FILE])
+            claim_folder(self._folder, BATCH, [STATUS_FILE])
             with ExitStack() as stack:
                 stack.enter_context(locked(self._folder))
                 self._file, self._was_cut = _open(self._folder / STATUS_FILE)

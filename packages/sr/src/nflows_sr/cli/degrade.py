@@ -27,8 +27,11 @@ def degrade(pictures: PictureOptions, scale: int, kind: str) -> int:
     pixels.
     """
     from nflows_core.runtime.pictures.report import PictureReport
-    from nflows_core.runtime.pictures.running import run_pictures
+    from nflows_core.runtime.pictures.running import plan_pictures, run_pictures
+
+    batch = plan_pictures(pictures)  # before torch is there, which takes seconds
     from nflows_sr.degradations.pictures import Degrade
 
     work = Degrade(kind, scale)  # type: ignore[arg-type]  # one of KINDS
-    return run_pictures(pictures, work, PictureReport("Degraded pictures", "rows_cut_off", packages=["nflows-sr"]))
+    about = PictureReport("Degraded pictures", "rows_cut_off", packages=["nflows-sr"])
+    return run_pictures(pictures, batch, work, about)

@@ -47,7 +47,9 @@ def upscale(
 ) -> int:
     """Enlarge pictures: each INPUT, a file or a folder, becomes one of more pixels in the folder OUTPUT."""
     from nflows_core.runtime.pictures.report import PictureReport
-    from nflows_core.runtime.pictures.running import run_pictures
+    from nflows_core.runtime.pictures.running import plan_pictures, run_pictures
+
+    batch = plan_pictures(pictures)  # before torch is there, which takes seconds
     from nflows_sr.engines import EngineSettings, is_flow, resolve, weights_of
     from nflows_sr.upscaling import Upscale
     from nflows_sr.upscaling.upscale import loaded
@@ -63,4 +65,4 @@ def upscale(
     path = weights_of(work.engine)
     weights = {} if path is None else {"weights": path}
     notable = "spread" if samples > 1 else "lr_psnr_db"
-    return run_pictures(pictures, work, PictureReport("Enlarged pictures", notable, weights, ["nflows-sr"]))
+    return run_pictures(pictures, batch, work, PictureReport("Enlarged pictures", notable, weights, ["nflows-sr"]))

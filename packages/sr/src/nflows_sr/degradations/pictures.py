@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Generator
 
@@ -13,6 +14,7 @@ from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.runtime.pictures.work import Made
 from nflows_sr.degradations.bicubic import Pixels, imresize
 from nflows_sr.degradations.real import degrade_real
+from nflows_sr.degradations.transparency import filled
 
 Kind = Literal["bicubic", "real"]
 
@@ -22,7 +24,7 @@ class Degrade:
     """Makes pictures smaller, of 8 or 16 bits, grey or in colour.
 
     A picture whose sides are no multiples of the scale loses its last rows and columns first, as in every benchmark of
-    the field.
+    the field. Alpha becomes small bicubically, and of what is transparent no colour bleeds into what is seen.
 
     Arguments:
         kind: How: ``bicubic`` as MATLAB does it, or ``real`` as `degrade_real` does.
@@ -36,17 +38,22 @@ class Degrade:
         """The small picture, as large on paper as it was.
 
         Raises:
-            ValueError: The picture has alpha, or is smaller than the scale.
+            ValueError: The picture is smaller than the scale.
         """
         about, whole = source.about, source.rows(0, source.shape[0])
-        if about.has_alpha:
-            raise ValueError("a picture with alpha, which no degradation knows; flatten it first")
-        small = self._small(cropped(whole, self.scale), seed)
+        large = cropped(whole, self.scale)
+        small = self._around_alpha(large, seed) if about.has_alpha else self._small(large, seed)
         lost = {
             "rows_cut_off": whole.shape[0] % self.scale,
             "columns_cut_off": whole.shape[1] % self.scale,
         }
         return Made(_smaller(about, small, self.scale), numbers=lambda: lost)
+
+    def _around_alpha(self, pixels: Pixels, seed: int) -> Pixels:
+        samples = to_tensor(pixels)
+        colours = to_pixels(filled(samples[:-1], samples[-1:]), pixels.dtype)
+        alpha = imresize(np.ascontiguousarray(pixels[..., -1:]), 1 / self.scale)
+        return np.concatenate([self._small(colours, seed), alpha], axis=2)
 
     def _small(self, pixels: Pixels, seed: int) -> Pixels:
         if self.kind == "bicubic":

@@ -15,8 +15,8 @@ from torch import Tensor
 from nflows_core.runtime.images import Picture
 from nflows_core.runtime.pictures.samples import to_tensor
 from nflows_core.runtime.tiles import Rows, Tiling
+from nflows_sr.degradations.transparency import REACH, filled
 from nflows_sr.engines import Bicubic, Engine, PictureEngine
-from nflows_sr.upscaling.transparency import REACH, filled
 
 _BLEND = 8
 """Pixels over which tiles are blended beyond their margins."""
@@ -33,7 +33,8 @@ def enlarging(engine: Engine | PictureEngine, side: int | None = None) -> Enlarg
         ValueError: The side of a tile is too small, or given to an engine of whole pictures.
     """
     if not isinstance(engine, PictureEngine):
-        tilings = [tiling_of(engine, side, has_alpha) for has_alpha in (False, True)]
+        # Alpha first, which needs larger tiles: what is said of a side that is too small is right for every picture.
+        tilings = {has_alpha: tiling_of(engine, side, has_alpha) for has_alpha in (True, False)}
         return lambda source, seed: enlarged(source, engine, tilings[source.about.has_alpha], seed)
     if side is not None:
         raise ValueError(f"`tile` {side}: this model cuts its own tiles, and smaller ones where memory runs out")

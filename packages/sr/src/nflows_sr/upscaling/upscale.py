@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from nflows_core.runtime.images import Picture, PictureFile, blank_pixels
 from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.samples import to_pixels
-from nflows_core.runtime.pictures.work import Made
+from nflows_core.runtime.pictures.work import NO_MATTER, Made
 from nflows_sr.engines import EngineSettings, PictureEngine, load_engine
 from nflows_sr.upscaling.consistency import Consistency
 from nflows_sr.upscaling.samples import Panels
@@ -36,7 +36,7 @@ class Upscale:
     """
 
     engine: EngineSettings
-    tile: int | None = None
+    tile: int | None = field(default=None, metadata=NO_MATTER)
     samples: int = 1
 
     def __post_init__(self) -> None:

@@ -10,17 +10,20 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
 from nflows_core.runtime.jobs import Batch, plan_batch
 from nflows_core.runtime.memory import give_back_freed_memory
+from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.pictures.options import LOSSLESS, READ, SAME, PictureOptions
 from nflows_core.runtime.pictures.report import PictureReport, report_pictures
 from nflows_core.runtime.pictures.work import PictureProcess, Work
+from nflows_core.runtime.status import BATCH
 from nflows_core.runtime.terminal import echo
 
 
-def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> ExitCode:
+def run_pictures(pictures: PictureOptions, batch: Batch, work: Work, about: PictureReport) -> ExitCode:
     """Does the work on every picture, writes the report, and tells people how it ended.
 
     Arguments:
         pictures: What a person said of the pictures.
+        batch: The jobs that `plan_pictures` made of it.
         work: What is done with each.
         about: What the report says of it.
 
@@ -28,11 +31,9 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
         The exit code of the command.
 
     Raises:
-        ValueError: There is no picture, or results would replace each other or an input.
         CommandError: The run was interrupted.
-        OSError: A folder cannot be read, or the results cannot be written.
+        OSError: The results cannot be written.
     """
-    batch = plan_pictures(pictures)
     weights = {name: sha256(path) for name, path in about.weights.items()}
     process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality, weights)
     result = run_batch(
@@ -53,14 +54,17 @@ def run_pictures(pictures: PictureOptions, work: Work, about: PictureReport) -> 
 
 
 def plan_pictures(pictures: PictureOptions) -> Batch:
-    """The jobs; tells what is found besides.
+    """The jobs; tells what is found besides. What is wrong is known here, before a model is loaded.
 
     Raises:
         ValueError: As `nflows_core.runtime.jobs.plan_batch` does, or the name of the only result is not that of a
             picture that is written, or a quality is given and no result has one.
+        OSError: A folder cannot be read, or the folder of the results is not ours.
     """
     _check_name(pictures)
     batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix)
+    if batch.folder is not None:
+        refuse_foreign(batch.folder, BATCH)
     if pictures.quality is not None:
         _check_quality(batch)
     if batch.left_out:

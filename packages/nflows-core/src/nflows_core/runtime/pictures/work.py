@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -18,6 +19,8 @@ from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.progress import tell
 
 Pixels = NDArray[np.uint8 | np.uint16]
+NO_MATTER: Mapping[str, Any] = MappingProxyType({"decides": False})
+"""The metadata of a field of a work that says how it is computed, and by which no result is another one."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class PictureProcess:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that decides the bytes that are written, but for the files."""
+        """All that a person has set, but for the files."""
         writing = {"metadata": self.metadata, "quality": self.quality}
         return {"settings": asdict(self.work), "writing": writing}
 
@@ -106,7 +109,10 @@ class PictureProcess:
     def recipe(self) -> str:
         """By what a result of the same work, settings, weights and seed is known."""
         kind = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
-        text = to_json([kind, self.settings, self.weights, self.seed], sort_keys=True)
+        how = {one.name for one in fields(self.work) if not one.metadata.get("decides", True)}
+        settings = {name: value for name, value in asdict(self.work).items() if name not in how}
+        writing = [self.metadata, self.quality]
+        text = to_json([kind, settings, writing, self.weights, self.seed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
