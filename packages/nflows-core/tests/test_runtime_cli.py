@@ -99,6 +99,29 @@ def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureF
     assert "--help" in error.splitlines()[1]
 
 
+@pytest.mark.parametrize("name", ["-dash.png", "-order.png", "--json.png"])
+def test_a_file_that_looks_like_an_option_is_told_how_to_write(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nflows, taken = Application("nflows"), []
+
+    @nflows.command()
+    @click.argument("path")
+    @click.option("-o", "--output")
+    @json_option
+    def take(path: str, output: str | None) -> None:
+        taken.append((path, output))
+
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    Path("-o").touch()
+    assert run(nflows, ["take", name, "-o", "out"]) == 2
+    assert f"{name} is a file here, but would be taken for an option: write ./{name}\n" in capsys.readouterr().err
+    assert run(nflows, ["take", f"./{name}", "-o", "out"]) == 0
+    assert run(nflows, ["take", "-o", "out", "--", name]) == 0
+    assert taken == [(f"./{name}", "out"), (name, "out")]
+
+
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(raising(ValueError()), []) == 2
     assert "Usage: nflows" in capsys.readouterr().err

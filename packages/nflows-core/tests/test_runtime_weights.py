@@ -436,6 +436,9 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_file_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "words.pt").write_text("hello world, this is text")
+    with pytest.raises(ValueError, match=r"words\.pt is damaged or no file of torch\.save; take an intact copy$"):
+        load_state(tmp_path / "words.pt")
     torch.save([torch.ones(3)], tmp_path / "list.pt")
     with pytest.raises(ValueError, match=r"list\.pt holds a list instead of tensors by name"):
         load_state(tmp_path / "list.pt")

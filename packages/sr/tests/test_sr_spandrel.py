@@ -111,7 +111,7 @@ def test_what_does_not_enlarge_is_refused(tmp_path: Path) -> None:
 
 def test_weights_of_no_known_network_are_refused(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "linear.pth")
-    with pytest.raises(ValueError, match=r"linear\.pth is of no architecture that spandrel knows"):
+    with pytest.raises(ValueError, match=r"linear\.pth: spandrel .* no architecture with its tensors \(weight, bias\)"):
         load(tmp_path / "linear.pth")
 
 

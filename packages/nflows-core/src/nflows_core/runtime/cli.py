@@ -83,6 +83,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         _debug_option(self)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _refuse_files_like_options(ctx, self, args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         quiet = redirect_stdout(sys.stderr) if ctx.ensure_object(Invocation).json else nullcontext()
         with quiet:
@@ -110,6 +114,15 @@ class Command(click.Command):
         options = [text for name, text in helps.items() if name in names] or ["smaller images"]
         advice = f"give {' or '.join(options)}, or take a machine that has more"
         return said if said.startswith("out of memory at") else f"out of memory{f' ({said})' if said else ''}: {advice}"
+
+
+def _refuse_files_like_options(ctx: click.Context, command: click.Command, args: Sequence[str]) -> None:
+    """A file called ``-old.png`` would be taken for options, and ``-old`` even for an output."""
+    own = {option for one in command.get_params(ctx) for option in (*one.opts, *one.secondary_opts)}
+    words = args[: args.index("--")] if "--" in args else args
+    for word in words:
+        if word.startswith("-") and word != "-" and word not in own and os.path.lexists(word):
+            raise click.UsageError(f"{word} is a file here, but would be taken for an option: write ./{word}", ctx)
 
 
 class CommandGroup(click.Group):

@@ -208,7 +208,7 @@ def _load_pickle(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:
         # On damaged bytes torch's reader fails with nearly every error that there is.
-        raise ValueError(f"{path} is damaged or no file of torch.save: {error}; take an intact copy") from error
+        raise ValueError(f"{path} is damaged or no file of torch.save; take an intact copy") from error
     if not isinstance(state, dict):
         raise ValueError(  # noqa: TRY004 - the file does not fit, no caller is wrong
             f"{path} holds a {type(state).__name__} instead of tensors by name; save a state_dict"

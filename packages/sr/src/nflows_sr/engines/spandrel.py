@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -93,7 +94,11 @@ def _described(path: Path) -> ImageModelDescriptor[nn.Module]:
             warnings.filterwarnings("ignore", "torch.meshgrid", UserWarning)
             model = spandrel.ModelLoader().load_from_state_dict(state)
     except spandrel.UnsupportedModelError as error:
-        raise ValueError(f"{path} is of no architecture that spandrel knows; a newer spandrel may know it") from error
+        names = ", ".join(list(map(str, state))[:2]) or "none at all"
+        raise ValueError(
+            f"{path}: spandrel {version('spandrel')} knows no architecture with its tensors ({names}); is it a model"
+            " that enlarges? A newer spandrel may know more"
+        ) from error
     # There is no end to what architectures raise for weights that look like theirs and do not fit.
     except Exception as error:
         raise ValueError(f"{path} holds no whole model: {str(error).splitlines()[0]}; take an intact copy") from error
