@@ -36,7 +36,7 @@ class Coupling(ConditionalAffine):
 
     def _shift_and_log_scale(self, x1: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         shift, raw = self.network(x1, context).to(x1.dtype).chunk(2, dim=1)
-        # It is 2 tanh(r / 2), but torch's tanh takes six times as long on a CPU; so does its sigmoid of what lies apart.
+        # It is 2 tanh(r / 2), but torch's tanh takes six times as long on a CPU; so does sigmoid of what lies apart.
         return shift, 4 * raw.clone().sigmoid() - 2
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> Tensor:
