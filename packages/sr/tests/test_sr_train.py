@@ -283,6 +283,8 @@ def test_a_run_among_its_pictures_is_refused(data: Path, capsys: pytest.CaptureF
         ({"settings": {"blocks": 3}}, "holds the weights of another model"),
         ({"training": {"epochs": 0}}, "epochs must be at least 1"),
         ({"fingerprint": {"train": {}}}, "fingerprint must have"),
+        ({"training": {"batch_size": 2}}, "training settings without epochs"),
+        ({"fingerprint": {"train": {"images": 1}, "test": {}}}, "fingerprint must have images, names and content"),
         ({"kind": "another"}, "its kind is not 'super-resolution run'"),
     ],
 )
@@ -293,6 +295,27 @@ def test_a_broken_configuration_is_told(run: Path, tmp_path: Path, change: dict[
     (broken / "config.json").write_text(json.dumps(config | change))
     with pytest.raises((ValueError, CheckpointError), match=message):
         load_model(broken, read_run(broken))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"kind": "super-resolution run", "mod', "Unterminated string starting at: line 1 column 34"),
+        ("", "Expecting value"),
+        ('{"kind": "another"}', "its kind is not 'super-resolution run'"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    shutil.copytree(run, tmp_path / "broken")
+    (tmp_path / "broken" / "config.json").write_text(content)
+    save_pictures(tmp_path / "pictures", 1)
+    for command in (("info",), ("upscale", tmp_path / "pictures", "-o", tmp_path / "out", "--model")):
+        assert call_command(sr, *command, tmp_path / "broken") == 2
+        told = capsys.readouterr().err
+        assert "config.json does not describe a super-resolution run of this version: " in told
+        assert message in told
 
 
 def test_weights_that_were_changed_on_the_disk_are_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,18 @@ class Fingerprint:
         """The fingerprint of images."""
         names = digest(name.encode(errors="surrogateescape") for name in images.names)
         return cls(len(images), names, with_digest(images).digest)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Fingerprint:
+        """The fingerprint that ``dataclasses.asdict`` gave.
+
+        Raises:
+            TypeError: It gave none of these.
+        """
+        match values:
+            case {"images": int(images), "names": str(names), "content": str(content)}:
+                return cls(images, names, content)
+        raise TypeError("fingerprint must have images, names and content of each split")
 
     def difference(self, now: Fingerprint) -> str:
         """What differs in the images that are there now, in words; nothing if they are the same."""

@@ -206,10 +206,9 @@ def _check_side(run: Run) -> None:
 
 
 def _fingerprint(stored: Any) -> dict[str, Fingerprint] | None:
-    try:
-        return None if stored is None else {split: Fingerprint(**values) for split, values in stored.items()}
-    except (AttributeError, TypeError) as error:
-        raise TypeError("fingerprint must have images, names and content of each split, or be null") from error
+    if not isinstance(stored, dict | None):
+        raise TypeError("fingerprint must have images, names and content of each split, or be null")
+    return None if stored is None else {split: Fingerprint.from_dict(values) for split, values in stored.items()}
 
 
 def _count(settings: dict[str, Any], name: str) -> int | None:

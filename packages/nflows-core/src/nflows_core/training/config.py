@@ -79,6 +79,8 @@ class EngineConfig:
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise ValueError(f"unknown training settings {', '.join(unknown)}; known are {', '.join(known)}")
+        if "epochs" not in settings:
+            raise ValueError("training settings without epochs")
         return cls(**settings)
 
     def _check_integer(self, name: str, minimum: int) -> None:

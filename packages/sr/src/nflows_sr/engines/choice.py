@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nflows_core.runs.kind import CONFIG_FILE
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.weights import find_weights
@@ -23,6 +24,7 @@ from nflows_sr.engines.diffusion import is_diffusion, load_diffusion
 from nflows_sr.engines.flow import is_flow_run, load_flow_run, load_shipped_flow
 from nflows_sr.engines.published import PUBLISHED
 from nflows_sr.engines.spandrel import is_model_file, load_spandrel
+from nflows_sr.training.runs import read_run
 
 Load = Callable[[EngineSettings], Engine | PictureEngine]
 
@@ -105,5 +107,7 @@ def _loader(model: str) -> Load:
         return _NAMED[model]
     loaders = [load for fits, load in _READERS if fits(path)]
     if not loaders:
+        if (path / CONFIG_FILE).is_file():
+            read_run(path)  # which says what is wrong with it
         raise ValueError(f"{model} is no model that is read: give the folder of a training, or a file of weights")
     return loaders[0]

@@ -119,11 +119,9 @@ def _parse(content: Any) -> Run:
         raise TypeError(f"{wrong[0]} must have names with values")
     if wrong := [name for name in ("test", "start") if not isinstance(content.get(name), str | None)]:
         raise TypeError(f"{wrong[0]} must be a word or null")
-    if wrong := [part for part in ("train", "test") if not isinstance(content["fingerprint"].get(part), dict)]:
-        raise TypeError(f"fingerprint must have {wrong[0]}, with images, names and content")
     plain: dict[str, Any] = {name: content.get(name) for name in (*_TEXTS, "settings", "test", "start")}
     return Run(
         **plain,
         training=EngineConfig.from_dict(content["training"]),
-        fingerprint={part: Fingerprint(**one) for part, one in content["fingerprint"].items()},
+        fingerprint={part: Fingerprint.from_dict(content["fingerprint"].get(part)) for part in ("train", "test")},
     )
