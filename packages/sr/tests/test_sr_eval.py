@@ -195,7 +195,7 @@ def test_what_cannot_be_measured_stops_nothing(evaluate: Run, folder: Path) -> N
     reasons = {Path(row["picture"]).name: row["why"] for row in tables["Failures"]}
     assert reasons["d.png"].startswith("is empty")
     assert reasons["e.png"] == "has alpha, which no metric knows; flatten it first"
-    assert "SSIM needs 11 x 11 pixels within the border, got 8 x 32" in reasons["f.png"]
+    assert reasons["f.png"] == "36 x 12 pixels are too few: SSIM needs 11 x 11 within a border of 2"
 
 
 def test_means_gains_and_ssim_are_of_the_same_pictures_where_one_is_met_exactly(
@@ -227,6 +227,7 @@ def test_exact_results_are_told(folder: Path, capsys: pytest.CaptureFixture[str]
     [
         (("--scale", "2,x"), "'2,x' is no scale; give one such as 2, or several such as 2,3,4"),
         (("--model", "nowhere.pth"), "nowhere.pth: no such model"),
+        (("--model", "bicubic", "--model", "bicubic"), "a --model is given twice; give each once"),
         (("--model", "two.pth", "--scale", 3), "--scale 3: two.pth enlarges 2 times; give that"),
     ],
 )
@@ -243,12 +244,23 @@ def test_wrong_options_are_told(
     assert not (folder / "out").exists()
 
 
+def test_a_failure_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Set5" / "HR" / "d.png").write_bytes(b"")
+    options = ("-o", folder / "out", "--model", "bicubic", "--scale", 2)
+    assert call_command(sr, "eval", folder / "Set5", *options) == 1
+    told = capsys.readouterr().err
+    assert told.count("is empty") == 1
+    assert "bicubic x2, d.png: not measured" in told
+
+
 def test_a_set_is_called_by_its_folder(folder: Path) -> None:
     file = folder / "Set5" / "HR" / "a.png"
     assert list(find_sets([folder / "Set5" / "HR"])) == ["Set5"]
     assert dict(find_sets([file, folder / "Set5"])).keys() == {"Set5", "pictures"}
     with pytest.raises(ValueError, match="two folders are the set 'Set5'"):
         find_sets([folder / "Set5", folder / "Set5" / "HR"])
+    with pytest.raises(ValueError, match="a picture is given twice"):
+        find_sets([file, folder / "Set5" / ".." / "Set5" / "HR" / "a.png"])
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty has no picture"):
         find_sets([folder / "empty"])

@@ -197,6 +197,25 @@ def test_other_pictures_are_not_gone_on_with(data: Path, tmp_path: Path) -> None
     save_pictures(copied, 1, first_seed=77)
     with pytest.raises(ValueError, match=r"is not what .*run was trained on: its (train|test) pictures are"):
         resume(tmp_path / "run")
+    save_pictures(tmp_path / "few", 1)
+    with pytest.raises(ValueError, match=r"run was trained on other pictures than are there now: .*few: a hash"):
+        resume(tmp_path / "run", tmp_path / "few")
+
+
+def test_other_test_pictures_are_told_by_their_own_place(data: Path, tmp_path: Path) -> None:
+    save_pictures(tmp_path / "test", 1, first_seed=50)
+    train(data, tmp_path / "run", "coupling", SETTINGS, SHORT, test=tmp_path / "test")
+    save_pictures(tmp_path / "test", 1, first_seed=51)
+    with pytest.raises(ValueError, match=r"test is not what .*run was trained on: its test pictures are 1 then and 2"):
+        resume(tmp_path / "run")
+
+
+def test_the_defaults_of_the_help_are_those_of_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_command(sr, "train", "--help") == 0
+    options = " ".join(capsys.readouterr().out.split()).split(" --")
+    told = (re.match(r"([a-z-]+) .*\[default: the model's, ([\d.]+) of coupling\]", option) for option in options)
+    engine = RECIPES["coupling"].engine
+    assert {found[1].replace("-", "_"): float(found[2]) for found in told if found} == engine
 
 
 def test_a_run_is_not_begun_over_another(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.options import output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
@@ -82,6 +82,8 @@ def evaluate(
     from nflows_sr.evaluation.report import KIND, RESULTS
 
     refuse_foreign(folder, KIND, RESULTS)
+    if len(set(models)) < len(models):
+        raise CommandError("a --model is given twice; give each once")
     settings = {name: resolve(EngineSettings(name, None, device, fp32)) for name in models}
     question = Question(find_sets(inputs), settings, scale, small_folder, seed, lpips)
     with progress("pictures", question.steps) as advance:

@@ -138,7 +138,7 @@ def _run(
         except (ValueError, FloatingPointError, OSError) as error:
             why = str(error).removeprefix(str(path)).lstrip(": ")
             answer.failures[path, scale] = why
-            yield f"{path.name}: {why}"
+            yield f"{model} x{scale}, {path.name}: not measured"
             continue
         answer.measured.append(Measured(name, path, scale, model, pair.cut_off, pair.likeness, result))
         if question.is_shown(name, path):

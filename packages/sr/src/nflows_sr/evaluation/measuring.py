@@ -13,6 +13,7 @@ from nflows_sr.degradations import Pixels
 from nflows_sr.evaluation.pairs import Pair
 from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
+from nflows_sr.metrics.fidelity import WINDOW
 from nflows_sr.upscaling import Enlarge
 
 
@@ -74,6 +75,11 @@ def score(
     Raises:
         ValueError: Less is left of the picture than SSIM needs.
     """
+    height, width = pair.large.shape[:2]
+    if min(height, width) - 2 * scale < WINDOW:
+        raise ValueError(
+            f"{width} x {height} pixels are too few: SSIM needs {WINDOW} x {WINDOW} within a border of {scale}"
+        )
     start = time.perf_counter()
     pixels = enlarge(pair.small, way, seed)
     seconds = time.perf_counter() - start

@@ -50,7 +50,7 @@ def find_sets(inputs: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
     A folder called HR or GT has the name of the folder it lies in.
 
     Raises:
-        ValueError: There is no picture, or two sets have the same name.
+        ValueError: There is no picture, one is given twice, or two sets have the same name.
         OSError: A folder cannot be read.
     """
     sets: dict[str, list[Path]] = {}
@@ -62,6 +62,8 @@ def find_sets(inputs: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
         if not sets[name]:
             raise ValueError(f"{folder} has no picture: {', '.join(sorted(READ))}")
     if files := [path for path in inputs if not path.is_dir()]:
+        if len({path.resolve() for path in files}) < len(files):
+            raise ValueError("a picture is given twice, and would count twice; give each once")
         sets["pictures"] = files
     return sets
 

@@ -12,7 +12,8 @@ from torch import Tensor
 PEAK = 255.0
 MOST_DB = 100.0
 """The PSNR of pictures that are equal, as trainings and much code of the field have it: a mean stays a number."""
-_WINDOW = 11
+WINDOW = 11
+"""The side of SSIM's window."""
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
@@ -54,9 +55,9 @@ def ssim(image: NDArray[np.float64], reference: NDArray[np.float64], border: int
         ValueError: The pictures differ in size, or less than 11 x 11 pixels are left within the border.
     """
     inner, wanted = _within(image, reference, border)
-    if min(inner.shape) < _WINDOW:
+    if min(inner.shape) < WINDOW:
         size = f"{inner.shape[0]} x {inner.shape[1]}"
-        raise ValueError(f"`image`: SSIM needs {_WINDOW} x {_WINDOW} pixels within the border, got {size}")
+        raise ValueError(f"`image`: SSIM needs {WINDOW} x {WINDOW} pixels within the border, got {size}")
     x, y = torch.from_numpy(inner), torch.from_numpy(wanted)
     mean_x, mean_y, square_x, square_y, product = _windowed(torch.stack([x, y, x * x, y * y, x * y]))
     variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
@@ -81,7 +82,7 @@ def _within(
 
 def _windowed(maps: Tensor) -> Tensor:
     """The weighted means of maps (N, H, W) under the window, where it lies within them."""
-    position = torch.arange(_WINDOW, dtype=maps.dtype) - _WINDOW // 2
+    position = torch.arange(WINDOW, dtype=maps.dtype) - WINDOW // 2
     window = torch.exp(-(position**2) / (2 * _SIGMA**2))
     for axis in (1, 2):
         maps = _weighted(maps, window / window.sum(), axis)

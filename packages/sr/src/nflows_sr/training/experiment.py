@@ -103,7 +103,10 @@ def resume(
     folder = Path(folder)
     run = read_run(folder)
     run = replace(run, data=_place(data or run.data), test=_place(test or run.test))
-    pictures = _read(run.data, run.test)
+    try:
+        pictures = _read(run.data, run.test)
+    except DataError as error:
+        raise DataError(f"{folder} was trained on other pictures than are there now: {error}") from error
     _check_same(folder, run, pictures)
     torch.manual_seed(run.training.seed)
     recipe = find_recipe(run.model)
@@ -190,8 +193,9 @@ def _read(data: str | Path, test: str | Path | None) -> TrainingData:
 def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
     for part, now in (("train", pictures.train), ("test", pictures.test)):
         if part in run.fingerprint and (difference := run.fingerprint[part].difference(now.fingerprint)):
+            place = run.test if part == "test" and run.test else run.data
             raise DataError(
-                f"{run.data} is not what {folder} was trained on: its {part} pictures are {difference}. "
+                f"{place} is not what {folder} was trained on: its {part} pictures are {difference}. "
                 "Give the pictures that the run had, or train a new run on these."
             )
 
