@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nflows_sr.engines import EngineSettings, NetworkEngine, load_engine, resolve
+from nflows_sr.evaluation.about import about
 
 TINY = {
     "compact": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 4, "num_conv": 2, "upscale": 2}),
@@ -83,6 +84,12 @@ def test_the_margin_is_the_reach_of_the_convolutions(files: Path) -> None:
     assert load(files / "compact.pth").margin == 4  # four of 3 x 3
     assert load(files / "rrdb.pth").margin == 19  # 18 before the picture grows, three more on the larger one
     assert load(files / "swinir.pth").margin > 14  # two windows of 8, of which one is shifted by 4, and convolutions
+
+
+def test_a_margin_is_not_called_a_receptive_field(files: Path) -> None:
+    told = about(str(files / "rrdb.pth"))
+    assert told["margin_of_a_tile"] == 19
+    assert "receptive_field" not in told
 
 
 def test_a_transformer_gets_smaller_tiles(files: Path) -> None:

@@ -16,7 +16,7 @@ from nflows_core.runtime.terminal import echo
 @click.option("--scale", type=click.IntRange(1), help="How many times the sides grow; by default the model's, or 2.")
 @json_option
 def info(model: str, scale: int | None) -> None:
-    """Print the size of MODEL, a name or a path: parameters, operations, receptive field, and where it is from.
+    """Print the size of MODEL, a name or a path: parameters, operations, how far it sees, and where it is from.
 
     Of the autoencoders affine-ae, ae-kl, affine-vqgan, vqgan and vq-vae it is the full size, untrained, part by part.
     """

@@ -9,7 +9,7 @@ from nflows_core.runs.kind import is_finished
 from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
 from nflows_sr.autoencoders import SHAPES
-from nflows_sr.engines import EngineSettings, PictureEngine, load_engine, resolve
+from nflows_sr.engines import Engine, EngineSettings, NetworkEngine, PictureEngine, load_engine, resolve
 from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.training import Run, is_run, read_run
@@ -25,7 +25,7 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     Returns:
         Of an autoencoder, its `autoencoder_parts`. Of all others the scale, parameters, how many of them a training
         learns, the multiply-adds of a result of 1280 x 720, the side of the receptive field in pixels of the small
-        picture, and what it was trained on.
+        picture, or of large networks, whose field may be larger, the margin of a tile, and what it was trained on.
 
     Raises:
         CommandError: There is no such model.
@@ -41,10 +41,19 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
         "scale": engine.scale,
         "parameters": parameters(engine),
         "multiply_adds_for_1280_x_720": multiply_adds(engine),
-        "receptive_field": None if isinstance(engine, PictureEngine) else 2 * engine.margin + 1,
+        **_reach(engine),
         **(_origin(folder) if is_run(folder) else {}),
     }
     return {"model": model, **{name: value for name, value in numbers.items() if value is not None}}
+
+
+def _reach(engine: Engine | PictureEngine) -> dict[str, int]:
+    """How far an engine sees; of a `NetworkEngine` the margin that was measured as enough, and not all of its field."""
+    if isinstance(engine, PictureEngine):
+        return {}
+    if isinstance(engine, NetworkEngine):
+        return {"margin_of_a_tile": engine.margin}
+    return {"receptive_field": 2 * engine.margin + 1}
 
 
 def _epochs(folder: Path, run: Run) -> dict[str, int]:
