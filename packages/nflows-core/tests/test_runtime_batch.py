@@ -277,7 +277,7 @@ def test_a_damaged_line_costs_its_file_and_no_other(
     log.write_bytes(b"".join(written))
     result = run_batch(batch, shout, skip_existing=True)
     assert [outcome.status for outcome in result.outcomes] == ["done" if n == number else "skipped" for n in range(3)]
-    assert "a line of status.jsonl cannot be read: what it told of is done again" in capsys.readouterr().err
+    assert "a line of status.jsonl cannot be read: what only it tells of is done again" in capsys.readouterr().err
 
 
 # Two at once

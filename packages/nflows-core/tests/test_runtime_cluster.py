@@ -69,6 +69,16 @@ def test_a_cluster_goes_on(address: str, batch: Batch) -> None:
     assert again.counts() == {"done": 0, "skipped": 9, "failed": 3}
 
 
+def test_a_cluster_makes_again_what_was_cut_short_and_nothing_else(address: str, batch: Batch) -> None:
+    run_batch(batch, reverse)
+    Path("out/02.txt").write_text("cba")
+    Path("out/04.txt").write_text("mine")
+    again = run_batch(batch, reverse, skip_existing=True, dask=address)
+    assert again.counts() == {"done": 1, "skipped": 7, "failed": 4}
+    assert Path("out/02.txt").read_text() == "cbacba"
+    assert Path("out/04.txt").read_text() == "mine"
+
+
 def test_a_scheduler_that_is_gone(address: str, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     found = cluster._outcome
     monkeypatch.setattr(cluster, "_outcome", lambda status, result, job: found("cancelled", CancelledError(), job))

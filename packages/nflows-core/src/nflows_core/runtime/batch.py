@@ -128,8 +128,8 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
 
 def _tell_damage(earlier: Earlier) -> None:
     if earlier.damaged:
-        lines, they = ("a line", "it") if earlier.damaged == 1 else (f"{earlier.damaged} lines", "they")
-        echo(f"{lines} of {STATUS_FILE} cannot be read: what {they} told of is done again", err=True)
+        lines, tell = ("a line", "it tells") if earlier.damaged == 1 else (f"{earlier.damaged} lines", "they tell")
+        echo(f"{lines} of {STATUS_FILE} cannot be read: what only {tell} of is done again", err=True)
 
 
 def _tell_clashes(batch: Batch, what: str) -> None:

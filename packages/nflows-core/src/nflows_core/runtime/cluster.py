@@ -81,7 +81,7 @@ def connect(address: str) -> Client:
 
 
 def _absolute(job: Job) -> Job:
-    return Job(job.source.absolute(), job.target.absolute())
+    return replace(job, source=job.source.absolute(), target=job.target.absolute())
 
 
 def _outcome(status: str, result: Any, job: Job) -> Outcome:
