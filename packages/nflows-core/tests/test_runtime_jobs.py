@@ -68,7 +68,10 @@ def test_a_file_of_the_command_line_may_have_any_suffix(tmp_path: Path, output: 
 
 def test_an_input_given_twice_runs_once(tmp_path: Path, output: Path) -> None:
     make(tmp_path, "a.png")
-    assert len(plan_batch([tmp_path, tmp_path / "a.png"], output, PICTURES).jobs) == 1
+    again = tmp_path / "sub" / ".." / "a.png"
+    (tmp_path / "sub").mkdir()
+    batch = plan_batch([tmp_path, tmp_path / "a.png", again], output, PICTURES)
+    assert (batch.jobs, batch.clashes) == ([Job(tmp_path / "a.png", output / "a.png")], {})
 
 
 def test_several_folders_share_the_output(tmp_path: Path, output: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def plan_batch(
         return Batch(jobs, None)
     left_out: Counter[str] = Counter()
     named = find_inputs(paths, output, suffixes, takes_folder, left_out)
-    jobs = list(dict.fromkeys(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named))
+    jobs = _once(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named)
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
     _check(jobs)
@@ -117,6 +117,14 @@ def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) 
         return name
     stem = name.stem if name.suffix.lower() in suffixes else name.name
     return name.with_name(f"{stem}{target_suffix}")
+
+
+def _once(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs without those of files that were given twice, under whatever paths."""
+    first: dict[tuple[str, Path], Job] = {}
+    for job in jobs:
+        first.setdefault((os.path.realpath(job.source), job.target), job)
+    return list(first.values())
 
 
 def _no_input(inputs: Sequence[Path], output: Path, suffixes: Collection[str], left_out: Mapping[str, int]) -> str:
