@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nflows_core.runtime.images import Picture, read_picture, write_picture
@@ -263,6 +265,22 @@ def test_fidelity_of_a_run_without_wrapping_is_refused(
     command = ("upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", "--fidelity", 0.5, "--model", runs / "guide")
     assert call_command(sr, *command) == 2
     assert "--fidelity 0.5: this model has no feature wrapping" in capsys.readouterr().err
+
+
+def test_another_base_than_the_run_had_is_told(runs: Path, tmp_path: Path) -> None:
+    guide = tmp_path / "guide"
+    shutil.copytree(runs / "guide", guide)
+    assert read_run(guide).base == load_guided(guide).base.digest
+    stored = json.loads((guide / "config.json").read_text())
+    copied = shutil.copytree(stored["settings"]["base"], tmp_path / "base")
+    (weights,) = (copied / "unet").glob("*.safetensors")
+    state = load_file(weights)
+    state["conv_in.bias"] += 1
+    save_file(state, weights, {"format": "pt"})
+    stored["settings"]["base"] = str(copied)
+    (guide / "config.json").write_text(json.dumps(stored))
+    with pytest.warns(RuntimeWarning, match="guide was trained to guide another diffusion than the one that is at its"):
+        load_guided(guide)
 
 
 def test_missing_base_exits_3(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nflows_core.data.fingerprint import tensor_digest
 from nflows_core.runtime.foreign_text import read_json
 from nflows_sr.autoencoders.libraries import diffusers, transformers
 from nflows_sr.diffusion.conditioning import Modulation, modulated, tap_residual_blocks
@@ -47,6 +48,11 @@ class StableDiffusion:
     def widths(self) -> Sequence[int]:
         """The channels of each level of the autoencoder."""
         return tuple(self.autoencoder.config.block_out_channels)
+
+    @property
+    def digest(self) -> str:
+        """What its U-Net is known by: the SHA-256 of its biases and norms, which every fine-tuning changes."""
+        return tensor_digest(*(parameter for parameter in self.unet.parameters() if parameter.ndim == 1))
 
     def with_autoencoder(self, autoencoder: Any) -> StableDiffusion:
         """The same with another autoencoder, whose latents are alike.

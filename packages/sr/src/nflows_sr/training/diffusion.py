@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,6 +136,11 @@ class Guidance(Task[Conditioning, Noisy]):
         self.base, self.workers = base, workers
         self.pairs, self.test_pairs = NoisyPairs(pairs, base), NoisyPairs(test_pairs, base)
         base.unet.enable_gradient_checkpointing(checkpoint)
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """The digest of the diffusion."""
+        return {"base": self.base.digest}
 
     def objectives(self) -> Sequence[Objective[Noisy]]:
         """The mean squared error."""

@@ -19,7 +19,7 @@ from nflows_core.training.processes import processes
 from nflows_sr.data.pictures import read_pictures
 from nflows_sr.training.recipe import TrainingData
 from nflows_sr.training.recipes import find_recipe
-from nflows_sr.training.runs import KIND, Run, load_model, read_run, save_run
+from nflows_sr.training.runs import KIND, Run, load_model, read_run, save_run, warn_of_base
 
 
 def train(
@@ -72,6 +72,7 @@ def train(
     if start:
         begin_with(untrained, run, Path(start))
     task = recipe.task(untrained, configured, pictures, config)
+    run = replace(run, base=task.description.get("base"))
     _check_filled(task)
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
@@ -112,7 +113,9 @@ def resume(
     recipe = find_recipe(run.model)
     configured = recipe.configured(run.settings)
     untrained = recipe.build(configured)
-    trainer = Trainer(recipe.task(untrained, configured, pictures, run.training), folder, progress)
+    task = recipe.task(untrained, configured, pictures, run.training)
+    warn_of_base(folder, run, task.description.get("base"))
+    trainer = Trainer(task, folder, progress)
     if run.start and trainer.checkpoint and not trainer.checkpoint.exists():  # it was stopped before its first
         begin_with(untrained, run, Path(run.start))
     with trainer.holding_folder():

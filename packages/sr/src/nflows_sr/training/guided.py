@@ -9,7 +9,7 @@ from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.training.diffusion import GUIDANCE, GuidanceSettings, load_base
-from nflows_sr.training.runs import is_run, load_model, read_run
+from nflows_sr.training.runs import is_run, load_model, read_run, warn_of_base
 from nflows_sr.training.wrapping import WRAPPING
 
 _RECIPES = ("stable-sr", "stable-sr-wrapping")
@@ -41,4 +41,6 @@ def load_guided(folder: Path) -> StableSR:
     if isinstance(model, FeatureWrapping):
         return replace(load_guided(Path(WRAPPING.configured(run.settings).guide)), wrapping=model)
     assert isinstance(model, Conditioning)  # the recipes that `is_guided_run` knows build no other
-    return StableSR(load_base(GUIDANCE.configured(run.settings)), model)
+    base = load_base(GUIDANCE.configured(run.settings))
+    warn_of_base(folder, run, base.digest)
+    return StableSR(base, model)

@@ -7,6 +7,7 @@ r"""The run folder: what a training leaves behind, and all that is needed to use
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Run:
         start: The run whose weights it began with, if any.
         training: The settings of the engine.
         fingerprint: What the pictures of "train" and "test" are known by.
+        base: What the diffusion is known by that the model guides, if it does; see `StableDiffusion`.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Run:
     start: str | None
     training: EngineConfig
     fingerprint: Mapping[str, Fingerprint]
+    base: str | None = None
 
     def build(self) -> nn.Module:
         """The untrained model.
@@ -109,6 +112,16 @@ def load_model(folder: Path, run: Run) -> nn.Module:
     return model.eval()
 
 
+def warn_of_base(folder: Path, run: Run, base: str | None) -> None:
+    """Warns that a run guided another diffusion than the one that is there now, by their digests."""
+    if run.base is not None and run.base != base:
+        warnings.warn(
+            f"{folder} was trained to guide another diffusion than the one that is at its place now: see that it fits",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
 def _parse(content: Any) -> Run:
     """The run that a configuration describes; errors name the entry that is wrong."""
     if not isinstance(content, dict) or content.get("kind") != KIND.name:
@@ -117,9 +130,9 @@ def _parse(content: Any) -> Run:
         raise TypeError(f"{wrong[0]} must be a word")
     if wrong := [name for name in _MAPPINGS if not isinstance(content.get(name), dict)]:
         raise TypeError(f"{wrong[0]} must have names with values")
-    if wrong := [name for name in ("test", "start") if not isinstance(content.get(name), str | None)]:
+    if wrong := [name for name in ("test", "start", "base") if not isinstance(content.get(name), str | None)]:
         raise TypeError(f"{wrong[0]} must be a word or null")
-    plain: dict[str, Any] = {name: content.get(name) for name in (*_TEXTS, "settings", "test", "start")}
+    plain: dict[str, Any] = {name: content.get(name) for name in (*_TEXTS, "settings", "test", "start", "base")}
     return Run(
         **plain,
         training=EngineConfig.from_dict(content["training"]),
