@@ -53,4 +53,6 @@ def test_bicubic_has_a_field_and_no_parameters(capsys: pytest.CaptureFixture[str
 
 def test_a_missing_model_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert call_command(sr, "info", "nothing") == 3
-    assert "nothing: no such model" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nothing: no such model; give one of bicubic, coupling" in told
+    assert "affine-ae" in told

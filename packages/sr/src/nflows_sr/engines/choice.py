@@ -6,7 +6,7 @@ folder is a line of `_READERS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,10 +43,14 @@ _READERS: Sequence[tuple[Callable[[Path], bool], Load]] = (
 """What says whether a file or folder is of a kind, and what loads it; the first that fits is taken."""
 
 
-def resolve(settings: EngineSettings) -> EngineSettings:
+def resolve(settings: EngineSettings, others: Iterable[str] = ()) -> EngineSettings:
     """The same settings, once it is known that there is such a model; its path becomes absolute.
 
     A file or folder of that name goes before an engine of that name. Published weights are fetched if they are missing.
+
+    Arguments:
+        settings: The settings.
+        others: Names of no engine that are known where it is asked, for the error.
 
     Raises:
         CommandError: There is neither, or weights cannot be had; exit code 3.
@@ -59,7 +63,7 @@ def resolve(settings: EngineSettings) -> EngineSettings:
     if weights := next((one for one in PUBLISHED if one.name == settings.model), None):
         return replace(settings, model=str(find_weights(weights).absolute()))
     if settings.model not in _NAMED:
-        names = ", ".join([*_NAMED, *(weights.name for weights in PUBLISHED)])
+        names = ", ".join([*_NAMED, *(weights.name for weights in PUBLISHED), *others])
         raise CommandError(
             f"{settings.model}: no such model; give one of {names}, or the path of a model's file or folder",
             ExitCode.WEIGHTS,

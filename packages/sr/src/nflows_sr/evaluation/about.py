@@ -33,7 +33,7 @@ def about(model: str, scale: int | None = None) -> dict[str, Any]:
     """
     if model in SHAPES and not Path(model).exists():
         return _untrained(model, scale)
-    settings = resolve(EngineSettings(model, scale, device="cpu"))
+    settings = resolve(EngineSettings(model, scale, device="cpu"), SHAPES)
     engine = load_engine(settings)
     path = Path(settings.model)
     folder = path if path.is_absolute() else shipped.find(model, engine.scale)
