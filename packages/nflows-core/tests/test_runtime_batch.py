@@ -18,7 +18,7 @@ from nflows_core.runtime.batch import conclude, inputs_argument, output_option, 
 from nflows_core.runtime.cli import Application, run
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import atomic_write, sha256
-from nflows_core.runtime.jobs import Batch, plan_batch
+from nflows_core.runtime.jobs import Batch, further, plan_batch
 from nflows_core.runtime.lock import FolderInUseError
 from nflows_core.runtime.options import dask_option
 from nflows_core.runtime.ownership import MARK_FILE, STATUS_FILE
@@ -75,9 +75,11 @@ def test_the_log_says_what_became_of_each(tmp_path: Path) -> None:
         "error": None,
         "result": {"letters": 3},
         "written": {
-            "bytes": 3,
-            "changed_ns": (tmp_path / "out" / "a.txt").stat().st_mtime_ns,
-            "sha256": sha256(tmp_path / "out" / "a.txt"),
+            "a.txt": {
+                "bytes": 3,
+                "changed_ns": (tmp_path / "out" / "a.txt").stat().st_mtime_ns,
+                "sha256": sha256(tmp_path / "out" / "a.txt"),
+            }
         },
     }
     assert (second["status"], second["error"]) == ("failed", "the text is empty; write something\nin two lines")
@@ -280,6 +282,34 @@ def test_a_damaged_line_costs_its_file_and_no_other(
     assert "a line of status.jsonl cannot be read: what only it tells of is done again" in capsys.readouterr().err
 
 
+# Several files of one input
+
+
+def echoes(source: Path, target: Path) -> Mapping[str, Any]:
+    """Writes a text, and the same twice beside it."""
+    for times, path in enumerate([target, *further(target, ["-2"])], 1):
+        path.write_text(times * source.read_text())
+    return {}
+
+
+def test_all_files_of_a_result_are_made_again_where_one_is_cut_short_or_gone(tmp_path: Path) -> None:
+    batch_of(tmp_path, a="one", b="two", c="three")
+    batch = plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}, beside=("-2",))
+    run_batch(batch, echoes)
+    files = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.txt")}
+    assert sorted(path.name for path in files) == ["a-2.txt", "a.txt", "b-2.txt", "b.txt", "c-2.txt", "c.txt"]
+    assert run_batch(batch, echoes, skip_existing=True).counts()["skipped"] == 3
+    (tmp_path / "out" / "a-2.txt").write_text("oneo")
+    (tmp_path / "out" / "b.txt").unlink()
+    assert run_batch(batch, echoes, skip_existing=True).counts() == {"done": 2, "skipped": 1, "failed": 0}
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.txt")} == files
+    (tmp_path / "out" / "c-2.txt").write_text("mine")
+    (tmp_path / "out" / "c.txt").unlink()
+    assert run_batch(batch, echoes, skip_existing=True).counts() == {"done": 0, "skipped": 2, "failed": 1}
+    assert (tmp_path / "out" / "c-2.txt").read_text() == "mine"
+    assert not (tmp_path / "out" / "c.txt").exists()
+
+
 # Two at once
 
 
@@ -296,7 +326,7 @@ def test_a_second_run_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     assert run_batch(batch, shout).exit_code == 0
 
 
-LINE = b'{"input": "a", "output": "a", "status": "done", "seconds": 1, "error": "", "result": null, "written": null}\n'
+LINE = b'{"input": "a", "output": "a", "status": "done", "seconds": 1, "error": "", "result": null, "written": {}}\n'
 
 
 def enter(folder: Path) -> None:
@@ -354,7 +384,11 @@ TAMPERED: dict[str, Any] = {
     "error": st.text() | st.none(),
     "result": st.none() | st.integers() | st.dictionaries(st.text(), st.integers()),
     "written": st.none()
-    | st.fixed_dictionaries({"bytes": st.integers(), "changed_ns": st.integers(), "sha256": st.text()}),
+    | st.dictionaries(
+        st.sampled_from(["a.txt", "", "../b", "/"]),
+        st.fixed_dictionaries({"bytes": st.integers(), "changed_ns": st.integers(), "sha256": st.text()}),
+        max_size=2,
+    ),
 }
 
 

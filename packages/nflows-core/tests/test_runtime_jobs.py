@@ -208,6 +208,19 @@ def test_a_result_that_would_be_a_folder_of_others_is_no_job_to_run(tmp_path: Pa
     assert batch.clashes == {batch.jobs[0]: reason}
 
 
+def test_further_files_of_a_result_replace_nothing_either(tmp_path: Path, output: Path) -> None:
+    make(tmp_path / "in", "a.png", "a-2.png", "b.png")
+    batch = plan_batch([tmp_path / "in"], output, PICTURES, beside=("-2", "-spread"))
+    assert [job.source.name for job in batch.clashes] == ["a-2.png", "a.png"]
+    assert f"would become {output / 'a-2.png'}, and so would" in batch.clashes[batch.jobs[0]]
+    assert [path.name for path in batch.jobs[2].targets] == ["b.png", "b-2.png", "b-spread.png"]
+    make(tmp_path, "x/c.png", "y/c-2.png")
+    with pytest.raises(ValueError, match=r"c-2\.png would replace the input"):
+        plan_batch([tmp_path / "x" / "c.png", tmp_path / "y" / "c-2.png"], tmp_path / "y", PICTURES, beside=("-2",))
+    with pytest.raises(ValueError, match=r"`output` .*c\.png: there are several files of each input; give a folder"):
+        plan_batch([tmp_path / "in" / "a.png"], tmp_path / "c.png", PICTURES, beside=("-2",))
+
+
 @posix
 def test_a_link_is_no_name_of_a_result(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.png")

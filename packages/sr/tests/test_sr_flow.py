@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from nflows_core.cli import nflows
+from nflows_core.runtime.images import read_picture
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, Trainer
 from nflows_sr.degradations import resize_bicubic
@@ -276,27 +277,33 @@ def test_a_run_enlarges_and_every_seed_draws_another(run: Path, tmp_path: Path) 
     assert (pictures[1] != pictures[2]).mean() > 0.1
 
 
-def test_samples_stand_in_a_row_with_their_spread(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    target = tmp_path / "samples.png"
-    command = ["sr", "upscale", run / "small.png", "-o", target, "--model", run / "run", "--samples", 3, "--json"]
-    assert call(*command) == 0
+def test_every_sample_is_a_file_and_so_is_their_spread(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["sr", "upscale", run / "small.png", "--model", run / "run", "--json"]
+    assert call(*command, "-o", tmp_path / "out", "--samples", 3) == 0
     report = json.loads(capfd.readouterr().out)
-    with Image.open(target) as picture:
-        pixels = np.asarray(picture).astype(float)
-    assert pixels.shape == (60, 4 * 80, 3)
-    guesses, spread = np.stack(np.split(pixels[:, :240], 3, axis=1)), pixels[:, 240:]
-    one = ["sr", "upscale", run / "small.png", "-o", tmp_path / "one.png", "--model", run / "run", "--temperature", 1]
-    assert call(*one) == 0
-    with Image.open(tmp_path / "one.png") as picture:
-        assert np.array_equal(guesses[0], np.asarray(picture))
+    names = ["small.png", "small-2.png", "small-3.png", "small-spread.png"]
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(names)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert [name in page for name in names] == 4 * [True]
+    assert page.count("data:image/png;base64,") == 4 + 3
+    *guesses, spread = (read_picture(tmp_path / "out" / name).pixels.astype(float) for name in names)
+    assert call(*command, "-o", tmp_path / "one.png", "--temperature", 1) == 0
+    assert np.array_equal(guesses[0], read_picture(tmp_path / "one.png").pixels)
     row = report["tables"]["Pictures"][0]
-    expected = guesses.std(0, ddof=1).mean(2) / row["spread_white"]
-    assert np.abs(spread - expected[:, :, None].clip(max=255)).max() <= 4  # guesses were rounded
-    assert row["spread"] == pytest.approx(guesses.std(0, ddof=1).mean() / 255, abs=0.002)
+    deviation = np.stack(guesses).std(0, ddof=1).mean(2)
+    assert spread.shape == (60, 80, 3)
+    expected = (deviation / row["spread_white"])[:, :, None].clip(max=255)
+    assert np.abs(spread - expected).max() <= 4  # guesses were rounded
+    assert row["spread"] == pytest.approx(deviation.mean() / 255, abs=0.002)
+    capfd.readouterr()
+    assert call(*command, "-o", tmp_path / "out.png", "--samples", 3) == 2
+    assert "out.png: there are several files of each input; give a folder" in capfd.readouterr().err
 
 
 def test_what_draws_nothing_takes_no_temperature(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    picture = ["sr", "upscale", run / "small.png", "-o", tmp_path / "x.png"]
+    picture = ["sr", "upscale", run / "small.png", "-o", tmp_path / "x"]
     for options, message in [
         (["--model", "bicubic", "--temperature", "1"], "--temperature: bicubic is no flow; leave it out"),
         (["--model", "bicubic", "--samples", "3"], "--samples: all are the same; give a diffusion"),
@@ -308,7 +315,7 @@ def test_what_draws_nothing_takes_no_temperature(run: Path, tmp_path: Path, capf
         capfd.readouterr()
         assert call(*picture, *options) == 2
         assert message in capfd.readouterr().err
-    assert not (tmp_path / "x.png").exists()
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_scale_that_no_flow_is_shipped_for_says_how_to_train_one() -> None:

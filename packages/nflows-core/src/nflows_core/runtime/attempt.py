@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.jobs import Job
-from nflows_core.runtime.written import Mark, mark_of, restore
+from nflows_core.runtime.written import Mark, marks_of, restore
 
 Process = Callable[[Path, Path], Mapping[str, Any] | None]
 """Reads the first path and writes the second one, whole or not at all; its folder is there. Returns its result.
@@ -43,7 +43,7 @@ class Outcome:
         status: The way it ended.
         seconds: The time that it took; of a skipped job, in an earlier run, and so its result.
         result: The result of the process, as JSON's own types.
-        written: What the file of the result is known by.
+        written: What the files of the result are known by, by their names.
         error: The reason of a failure, in a line or two.
         traceback: The traceback of a failure, shown on request.
     """
@@ -52,7 +52,7 @@ class Outcome:
     status: Status
     seconds: float = 0.0
     result: Mapping[str, Any] | None = None
-    written: Mark | None = None
+    written: Mapping[str, Mark] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
 
@@ -66,7 +66,7 @@ def attempt(process: Process, job: Job) -> Outcome:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         # As it will be read again, and here so that a result of no JSON is this file's failure.
         result = json.loads(json.dumps(_run(process, job), allow_nan=False))
-        written = mark_of(job.target)
+        written = marks_of(job.targets)
     except Exception as error:
         return failure(job, error, time.perf_counter() - start)
     return Outcome(job, Status.DONE, time.perf_counter() - start, result, written)
@@ -74,7 +74,7 @@ def attempt(process: Process, job: Job) -> Outcome:
 
 def _run(process: Process, job: Job) -> Mapping[str, Any] | None:
     if job.was_changed:
-        return restore(partial(process, job.source), job.target)
+        return restore(partial(process, job.source), job.targets)
     return process(job.source, job.target)
 
 

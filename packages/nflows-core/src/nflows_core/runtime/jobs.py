@@ -22,13 +22,20 @@ class Job:
     Arguments:
         source: The input: a file, or a folder that is one input.
         target: The file or folder of its result.
-        was_changed: Whether the file of its result is no longer what was written there, so that only what is left of
+        was_changed: Whether the files of its result are no longer what was written there, so that only what is left of
             that may be replaced.
+        beside: What is added to the stem of ``target`` for each further file of the result, as ``-2``.
     """
 
     source: Path
     target: Path
     was_changed: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """All files of the result, ``target`` first."""
+        return (self.target, *further(self.target, self.beside))
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,16 @@ class Batch:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
+def further(target: Path, beside: Iterable[str]) -> list[Path]:
+    """The further files of a result.
+
+    Example:
+        >>> [path.name for path in further(Path("a.png"), ["-2", "-spread"])]
+        ['a-2.png', 'a-spread.png']
+    """
+    return [target.with_name(f"{target.stem}{word}{target.suffix}") for word in beside]
+
+
 def plan_batch(
     inputs: Sequence[str | Path],
     output: str | Path,
@@ -55,6 +72,7 @@ def plan_batch(
     *,
     target_suffix: TargetSuffix = None,
     takes_folder: TakesFolder = lambda folder: False,
+    beside: tuple[str, ...] = (),
 ) -> Batch:
     """Finds the inputs, and says where each result goes.
 
@@ -71,6 +89,7 @@ def plan_batch(
             its name; unchanged if not given. Empty where results are folders. Of several, by the input's suffix in
             small letters, that under ``""`` is for all others.
         takes_folder: The function that says whether a folder is one input as a whole.
+        beside: What is added to the stem of a result for each further file of it; then ``output`` must be a folder.
 
     Raises:
         OSError: An input is missing, or a folder cannot be read.
@@ -81,12 +100,14 @@ def plan_batch(
         raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(missing[0]))
     wanted = _wanted(suffixes, target_suffix)
     if _is_one_result(paths, output, wanted, takes_folder):
+        if beside:
+            raise ValueError(f"`output` {output}: there are several files of each input; give a folder")
         jobs = [Job(paths[0], output)]
         _check(jobs)
         return Batch(jobs, None)
     left_out: Counter[str] = Counter()
     named = find_inputs(paths, output, suffixes, takes_folder, left_out)
-    jobs = _once(Job(path, output / _rename(name, suffixes, target_suffix)) for path, name in named)
+    jobs = _once(Job(path, output / _rename(name, suffixes, target_suffix), beside=beside) for path, name in named)
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
     _check(jobs)
@@ -137,36 +158,31 @@ def _no_input(inputs: Sequence[Path], output: Path, suffixes: Collection[str], l
 
 def _clashes(jobs: Sequence[Job]) -> dict[Job, str]:
     """The jobs whose results would replace those of others, with the reasons."""
-    by_target: dict[str, list[Job]] = {}
+    claims: dict[str, list[Job]] = {}
     for job in jobs:
-        by_target.setdefault(os.path.normcase(job.target), []).append(job)
-    same = {job: others for others in by_target.values() if len(others) > 1 for job in others}
-    reasons = {job: _same(job, others) for job, others in same.items()}
+        for path in job.targets:
+            claims.setdefault(os.path.normcase(path), []).append(job)
+    reasons = {job: _same(path, job, owners) for path, owners in claims.items() if len(owners) > 1 for job in owners}
     folders = {job.target.parent for job in jobs}
     for folder in folders.union(*(folder.parents for folder in folders)):
-        for job in by_target.get(os.path.normcase(folder), ()):
+        for job in claims.get(os.path.normcase(folder), ()):
             reasons[job] = f"would become {folder}, which is a folder of other results; rename it"
     return reasons
 
 
-def _same(job: Job, others: Sequence[Job]) -> str:
-    other = next(one for one in others if one != job)
-    return f"would become {job.target}, and so would {other.source}; rename one, or give them folders of their own"
+def _same(path: str, job: Job, owners: Sequence[Job]) -> str:
+    other = next(one for one in owners if one != job)
+    return f"would become {path}, and so would {other.source}; rename one, or give them folders of their own"
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    _check_inputs(jobs)
-    if link := next((job.target for job in jobs if job.target.is_symlink()), None):
+    targets = [path for job in jobs for path in job.targets]
+    existing = {identity: path for path in targets if (identity := _identity(path))}
+    for job in jobs if existing else ():  # inputs are never changed, under whatever name
+        if (identity := _identity(job.source)) and (path := existing.get(identity)):
+            raise ValueError(f"{path} would replace the input {job.source}; choose another output")
+    if link := next((path for path in targets if path.is_symlink()), None):
         raise ValueError(f"{link} is a link, and what it leads to would be replaced; remove it")
-
-
-def _check_inputs(jobs: Sequence[Job]) -> None:
-    """Inputs are never changed, under whatever name."""
-    existing: dict[tuple[int, int] | None, Job] = {identity: job for job in jobs if (identity := _identity(job.target))}
-    for job in jobs if existing else ():
-        identity = _identity(job.source)
-        if identity in existing:
-            raise ValueError(f"{existing[identity].target} would replace the input {job.source}; choose another output")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -46,17 +46,23 @@ class _Done:
     Arguments:
         seconds: The time that it took.
         result: What the process returned.
-        written: What its file is known by.
+        written: What its files are known by, by their names.
         stands: Whether no later run has failed on it.
     """
 
     seconds: float
     result: Any
-    written: Mark | None
+    written: Mapping[str, Mark]
     stands: bool = True
 
-    def is_there(self, target: Path) -> bool:
-        return self.written is None or is_marked(target, self.written)
+    def is_changed(self, job: Job) -> bool:
+        """Whether a file is there, and not the one that was written."""
+        known = [(path, self.written[path.name]) for path in job.targets if path.name in self.written]
+        return any(path.exists() and not is_marked(path, mark) for path, mark in known)
+
+    def is_whole(self, job: Job) -> bool:
+        """Whether all files are there; of a folder nothing is known."""
+        return not self.written or all(path.name in self.written and path.exists() for path in job.targets)
 
 
 class StatusLog:
@@ -119,12 +125,12 @@ class StatusLog:
             there = (job for job in jobs if job.target.is_file() and job.target.stat().st_size)
             return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
         done, damaged = self._done()
-        left = {job: done[name] for job in jobs if (name := self._name(job)) in done and job.target.exists()}
-        changed = frozenset(job for job, line in left.items() if not line.is_there(job.target))
+        left = {job: done[name] for job in jobs if (name := self._name(job)) in done and _is_left(job)}
+        changed = frozenset(job for job, line in left.items() if line.is_changed(job))
         finished = {
             job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
             for job, line in left.items()
-            if line.stands and job not in changed and is_current(job, line.result)
+            if line.stands and job not in changed and line.is_whole(job) and is_current(job, line.result)
         }
         return Earlier(finished, changed, damaged)
 
@@ -175,10 +181,22 @@ def _parse(text: bytes) -> tuple[str, str, _Done]:
             "output": str(output),
             "seconds": int() | float() as seconds,
             "result": dict() | None as result,
-            "written": {"bytes": int(), "changed_ns": int(), "sha256": str()} | None as written,
-        } if math.isfinite(seconds):
+            "written": dict() as written,
+        } if math.isfinite(seconds) and all(map(_is_mark, written.values())):
             return status, output, _Done(seconds, result, written)
     raise ValueError("no line of ours")
+
+
+def _is_mark(value: Any) -> bool:
+    match value:
+        case {"bytes": int(), "changed_ns": int(), "sha256": str()}:
+            return True
+    return False
+
+
+def _is_left(job: Job) -> bool:
+    """Whether anything of a result is there."""
+    return any(path.exists() for path in job.targets)
 
 
 def _drop_half_line(file: BinaryIO) -> bool:

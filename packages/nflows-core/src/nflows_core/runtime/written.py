@@ -1,9 +1,10 @@
-"""By what the file of a result is known again, and what may take its place if it is another one."""
+"""By what the files of a result are known again, and what may take their place if they are others."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, TypeVar
@@ -18,47 +19,53 @@ Mark = Mapping[str, int | str]
 """What a file is known by: ``bytes``, its size, ``changed_ns``, its time, and ``sha256``."""
 
 
-def mark_of(path: Path) -> Mark | None:
-    """What a file is known by; nothing for a folder, and for what is not there."""
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return {"bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256(path)}
+def marks_of(paths: Iterable[Path]) -> dict[str, Mark]:
+    """What files are known by, by their names; without folders, and what is not there."""
+    return {path.name: _mark(path) for path in paths if path.is_file()}
 
 
 def is_marked(path: Path, mark: Mark) -> bool:
     """Whether a file is the one with the mark: by its size and time, and by its bytes if the time is another one."""
-    status = path.stat()
-    if status.st_size != mark["bytes"] or not path.is_file():
+    if not path.is_file() or (status := path.stat()).st_size != mark["bytes"]:
         return False
     return status.st_mtime_ns == mark["changed_ns"] or sha256(path) == mark["sha256"]
 
 
-def restore(write: Callable[[Path], R], target: Path) -> R:
-    """Writes a file again of which something is left: nothing, its beginning, or all.
+def restore(write: Callable[[Path], R], targets: Sequence[Path]) -> R:
+    """Writes files again of which something is left: nothing, its beginning, or all.
 
     Arguments:
-        write: The function that writes the file under the path that it is given.
-        target: The file that is there.
+        write: The function that writes the first file under the path that it is given, and the others beside it.
+        targets: The files of one folder, some of which are there.
 
     Returns:
         What the function returns.
 
     Raises:
-        FileExistsError: The file holds something else, which stays.
-        OSError: It cannot be read or written.
+        FileExistsError: A file holds something else; then all stay.
+        OSError: One cannot be read or written.
     """
-    require_regular(target)
-    with temporary_folder(target.parent) as folder:
-        new = folder / target.name
-        result = write(new)
-        with new.open("rb") as whole, target.open("rb") as part:
-            if not _begins_with(whole, part):
-                raise FileExistsError(
-                    errno.EEXIST, "is not what was written there, and stays; move it, and it is made again", str(target)
-                )
-        new.replace(target)
+    there = [require_regular(path) for path in targets if os.path.lexists(path)]
+    with temporary_folder(targets[0].parent) as folder:
+        result = write(folder / targets[0].name)
+        for path in there:
+            with (folder / path.name).open("rb") as whole, path.open("rb") as part:
+                _require_part(whole, part, path)
+        for path in targets:
+            (folder / path.name).replace(path)
     return result
+
+
+def _mark(path: Path) -> Mark:
+    status = path.stat()
+    return {"bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256(path)}
+
+
+def _require_part(whole: IO[bytes], part: IO[bytes], path: Path) -> None:
+    if not _begins_with(whole, part):
+        raise FileExistsError(
+            errno.EEXIST, "is not what was written there, and stays; move it, and it is made again", str(path)
+        )
 
 
 def _begins_with(whole: IO[bytes], part: IO[bytes]) -> bool:

@@ -39,8 +39,8 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Guesses of a flow or a diffusion beside each other, and last where they differ: white is a deviation of 32 of"
-    " 255 levels.",
+    help="Guesses of a flow or a diffusion, the further ones as NAME-2 and so on, and where they differ as NAME-spread:"
+    " white is a deviation of 32 of 255 levels.",
 )
 def upscale(
     pictures: PictureOptions, model: str, scale: int | None, tile: int | None, samples: int, **options: Any
@@ -49,7 +49,8 @@ def upscale(
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import plan_pictures, run_pictures
 
-    batch = plan_pictures(pictures)  # before torch is there, which takes seconds
+    beside = (*(f"-{number}" for number in range(2, samples + 1)), "-spread") if samples > 1 else ()
+    batch = plan_pictures(pictures, beside)  # before torch is there, which takes seconds
     from nflows_sr.engines import EngineSettings, is_flow, resolve, weights_of
     from nflows_sr.upscaling import Upscale
     from nflows_sr.upscaling.upscale import loaded

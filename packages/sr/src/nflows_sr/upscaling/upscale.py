@@ -17,7 +17,7 @@ from nflows_core.runtime.pictures.samples import to_pixels
 from nflows_core.runtime.pictures.work import NO_MATTER, Made
 from nflows_sr.engines import EngineSettings, PictureEngine, load_engine
 from nflows_sr.upscaling.consistency import Consistency
-from nflows_sr.upscaling.samples import Panels
+from nflows_sr.upscaling.samples import Guesses
 from nflows_sr.upscaling.tiles import Enlarge, enlarging
 
 
@@ -28,8 +28,8 @@ class Upscale:
     Arguments:
         engine: Which engine, and how it computes.
         tile: The side of a tile in pixels of the picture; by default what the engine needs about 1 GB for.
-        samples: How many guesses stand beside each other, with their spread, as `Panels` has them; the first is the one
-            picture that 1 gives.
+        samples: How many guesses there are, with a picture of their spread beside them, as `Guesses` has it; the first
+            is the one that 1 gives.
 
     Raises:
         ValueError: There is no sample.
@@ -51,16 +51,15 @@ class Upscale:
         """
         scale, enlarge = loaded(self)
         if self.samples > 1:
-            return self._panels(source, scale, enlarge, seed)
+            return self._guesses(source, scale, enlarge, seed)
         consistency = Consistency(source, scale)
         strips = consistency.watched(_pixels(enlarge(source, seed), source.dtype))
         return Made(enlarged_about(source.about, scale), strips, consistency.numbers)
 
-    def _panels(self, source: PictureFile, scale: int, enlarge: Enlarge, seed: int) -> Made:
+    def _guesses(self, source: PictureFile, scale: int, enlarge: Enlarge, seed: int) -> Made:
         further = np.random.default_rng(seed).integers(2**63, size=self.samples - 1).tolist()
-        panels = Panels([enlarge(source, each) for each in (seed, *further)], source.about.has_alpha)
-        about = enlarged_about(source.about, scale, self.samples + 1)
-        return Made(about, _pixels(panels.strips(), source.dtype), panels.numbers)
+        guesses = Guesses([enlarge(source, each) for each in (seed, *further)], source.about.has_alpha, source.dtype)
+        return Made(enlarged_about(source.about, scale), guesses.strips(), guesses.numbers, guesses.beside)
 
 
 @keeps_one
@@ -73,13 +72,11 @@ def loaded(work: Upscale) -> tuple[int, Enlarge]:
     return engine.scale, enlarging(engine, work.tile)
 
 
-def enlarged_about(about: Picture, scale: int, panels: int = 1) -> Picture:
-    """All that is said of a picture, of the size and resolution of so many enlarged ones in a row; pixels are blank."""
+def enlarged_about(about: Picture, scale: int) -> Picture:
+    """All that is said of a picture, of the size and resolution of the enlarged one; the pixels are blank."""
     height, width, channels = about.pixels.shape
     dpi = None if about.dpi is None else (about.dpi[0] * scale, about.dpi[1] * scale)
-    return replace(
-        about, pixels=blank_pixels(scale * height, panels * scale * width, channels, about.pixels.dtype), dpi=dpi
-    )
+    return replace(about, pixels=blank_pixels(scale * height, scale * width, channels, about.pixels.dtype), dpi=dpi)
 
 
 def _pixels(strips: Iterator[Tensor], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:

@@ -12,7 +12,7 @@ from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.batch import BatchResult
 from nflows_core.runtime.jobs import Batch
 from nflows_core.runtime.page import Sheet, Table
-from nflows_core.runtime.pictures.sheets import before_and_after, spread
+from nflows_core.runtime.pictures.sheets import before_and_after, contact_sheet, spread
 from nflows_core.runtime.pictures.work import PictureProcess
 from nflows_core.runtime.report import complete_report, write_report
 
@@ -118,4 +118,7 @@ def _sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
     pairs = [(str(outcome.job.source), outcome.job.source, outcome.job.target) for outcome in shown]
     extremes = f", those with the lowest and highest {about.notable.replace('_', ' ')} first"
     caption = f"{len(shown)} of {len(done)} pictures{extremes}" if len(shown) < len(done) else "Before and after"
-    return [before_and_after(caption, pairs)]
+    sheets = [before_and_after(caption, pairs)]
+    if beside := [path for outcome in shown for path in outcome.job.targets[1:]]:
+        sheets.append(contact_sheet("Made beside them", [(str(path), path) for path in beside[:_SHOWN]]))
+    return sheets

@@ -35,7 +35,7 @@ def run_pictures(pictures: PictureOptions, batch: Batch, work: Work, about: Pict
         OSError: The results cannot be written.
     """
     weights = {name: sha256(path) for name, path in about.weights.items()}
-    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality, weights)
+    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality, weights, batch.jobs[0].beside)
     result = run_batch(
         batch,
         process,
@@ -53,8 +53,12 @@ def run_pictures(pictures: PictureOptions, batch: Batch, work: Work, about: Pict
     return exit_code
 
 
-def plan_pictures(pictures: PictureOptions) -> Batch:
+def plan_pictures(pictures: PictureOptions, beside: tuple[str, ...] = ()) -> Batch:
     """The jobs; tells what is found besides. What is wrong is known here, before a model is loaded.
+
+    Arguments:
+        pictures: What a person said of the pictures.
+        beside: What the names of further pictures end in that the work makes of each, in the order of ``Made.beside``.
 
     Raises:
         ValueError: As `nflows_core.runtime.jobs.plan_batch` does, or the name of the only result is not that of a
@@ -62,7 +66,7 @@ def plan_pictures(pictures: PictureOptions) -> Batch:
         OSError: A folder cannot be read, or the folder of the results is not ours.
     """
     _check_name(pictures)
-    batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix)
+    batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix, beside=beside)
     if batch.folder is not None:
         refuse_foreign(batch.folder, BATCH)
     if pictures.quality is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.images import Picture, PictureFile, Policy, write_picture
-from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.jobs import Job, further
 from nflows_core.runtime.progress import tell
 
 Pixels = NDArray[np.uint8 | np.uint16]
@@ -33,11 +33,13 @@ class Made:
         strips: Its rows from top to bottom, :math:`(h, W, C)` each, made as they are written.
         numbers: What there is to tell of it, JSON's own types by plain words; called once all strips are through. Each
             number is a column of the report.
+        beside: The strips of further pictures, of which all else is as of the first; they are written after it.
     """
 
     picture: Picture
     strips: Iterable[Pixels] | None = None
     numbers: Callable[[], Mapping[str, Any]] = dict
+    beside: Sequence[Iterable[Pixels]] = ()
 
 
 class Work(Protocol):
@@ -70,6 +72,7 @@ class PictureProcess:
         metadata: What of the metadata goes into the new file.
         quality: The quality of JPEG and WebP, as `write_picture` takes it.
         weights: The SHA-256 of the weights that the work loads, by their names.
+        beside: What the names of the further pictures end in, as `further` says.
     """
 
     work: Work
@@ -77,6 +80,7 @@ class PictureProcess:
     metadata: Policy
     quality: int | None
     weights: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
         """Writes the new picture, and returns what is known of it.
@@ -89,7 +93,10 @@ class PictureProcess:
         with PictureFile(source) as picture:
             made = self.work(picture, picture_seed(self.seed, digest))
             strips = None if made.strips is None else _told(made.strips, source.name, len(made.picture.pixels))
-            left = write_picture(target, made.picture.under(self.metadata), self.quality, strips)
+            new = made.picture.under(self.metadata)
+            left = write_picture(target, new, self.quality, strips)
+            for path, others in zip(further(target, self.beside), made.beside, strict=True):
+                write_picture(path, new, self.quality, others)
         return {
             "recipe": self.recipe,
             "sha256": digest,
