@@ -79,6 +79,7 @@ def test_the_log_says_what_became_of_each(tmp_path: Path) -> None:
                 "bytes": 3,
                 "changed_ns": (tmp_path / "out" / "a.txt").stat().st_mtime_ns,
                 "sha256": sha256(tmp_path / "out" / "a.txt"),
+                "head": sha256(tmp_path / "out" / "a.txt"),
             }
         },
     }
@@ -241,6 +242,21 @@ def test_what_somebody_has_put_in_the_place_of_a_result_stays(tmp_path: Path, co
     assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == [MARK_FILE]
 
 
+def test_what_somebody_has_put_in_the_place_of_a_result_costs_no_work(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a=3000 * "a", b=3000 * "b", c=3000 * "c")
+    run_batch(batch, shout)
+    changed(tmp_path, a=4000 * b"A", b=2000 * b"b", c=2000 * b"C")
+    worked: list[str] = []
+
+    def shout_once(source: Path, target: Path) -> Mapping[str, Any]:
+        worked.append(source.stem)
+        return shout(source, target)
+
+    result = run_batch(batch, shout_once, skip_existing=True)
+    assert [outcome.status for outcome in result.outcomes] == ["failed", "failed", "done"]
+    assert worked == ["c"]
+
+
 def test_a_result_that_was_only_copied_counts(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, a="one")
     run_batch(batch, shout)
@@ -256,7 +272,7 @@ def test_a_pipe_in_the_place_of_a_result_fails_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out" / "a.txt")
     first, second = run_batch(batch, shout, skip_existing=True).outcomes
     assert (first.status, second.status) == ("failed", "skipped")
-    assert "is a folder, a device or a pipe" in str(first.error)
+    assert "a.txt: is not what was written there, and stays" in str(first.error)
 
 
 def test_a_result_with_a_name_of_its_own_that_is_empty_is_made_again(tmp_path: Path) -> None:
@@ -386,7 +402,9 @@ TAMPERED: dict[str, Any] = {
     "written": st.none()
     | st.dictionaries(
         st.sampled_from(["a.txt", "", "../b", "/"]),
-        st.fixed_dictionaries({"bytes": st.integers(), "changed_ns": st.integers(), "sha256": st.text()}),
+        st.fixed_dictionaries(
+            {"bytes": st.integers(), "changed_ns": st.integers(), "sha256": st.text(), "head": st.text()}
+        ),
         max_size=2,
     ),
 }

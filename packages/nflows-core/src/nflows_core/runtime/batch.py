@@ -34,6 +34,7 @@ from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.status import Earlier, IsCurrent, StatusLog
 from nflows_core.runtime.terminal import echo
+from nflows_core.runtime.written import foreign
 
 _SHOWN_FAILURES = 10
 
@@ -103,9 +104,8 @@ def run_batch(
         earlier = log.earlier(batch.jobs, is_current) if skip_existing else Earlier()
         _tell_damage(earlier)
         _tell_clashes(batch, what)
-        clashes = {job: failure(job, ValueError(reason)) for job, reason in batch.clashes.items()}
-        settled = {**earlier.finished, **clashes}
-        jobs = [replace(job, was_changed=job in earlier.changed.difference(clashes)) for job in batch.jobs]
+        settled = _settled(batch, earlier)
+        jobs = [replace(job, was_changed=job in earlier.changed) for job in batch.jobs]
         with progress(what, len(jobs)) as advance, _interrupted(outcomes, len(jobs)):
             for index, outcome in _outcomes(jobs, process, settled, dask):
                 outcomes[index] = outcome
@@ -124,6 +124,13 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
         echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
     return result.exit_code
+
+
+def _settled(batch: Batch, earlier: Earlier) -> dict[Job, Outcome]:
+    """What became of jobs that are not run."""
+    errors: dict[Job, Exception] = {job: foreign(path) for job, path in earlier.foreign.items()}
+    errors |= {job: ValueError(reason) for job, reason in batch.clashes.items()}
+    return {**earlier.finished, **{job: failure(job, error) for job, error in errors.items()}}
 
 
 def _tell_damage(earlier: Earlier) -> None:

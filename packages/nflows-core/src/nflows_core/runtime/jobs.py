@@ -29,7 +29,7 @@ class Job:
 
     source: Path
     target: Path
-    was_changed: bool = False
+    was_changed: bool = field(default=False, compare=False)
     beside: tuple[str, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_jso
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.lock import locked
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
-from nflows_core.runtime.written import Mark, is_marked
+from nflows_core.runtime.written import Mark, is_marked, may_be_part
 
 BATCH = "batch of results"
 """What its folder holds, as `claim_folder` is told."""
@@ -30,12 +30,14 @@ class Earlier:
 
     Arguments:
         finished: The outcomes of the jobs whose result is there.
-        changed: The jobs whose file is there and is not what was written: cut short, empty, or of somebody else.
+        changed: The jobs whose file is there and is not what was written: it may be cut short or empty.
+        foreign: The jobs in whose place there is a file of somebody else, and that file.
         damaged: How many lines of the log cannot be read; what they told of counts as not done.
     """
 
     finished: Mapping[Job, Outcome] = field(default_factory=dict)
     changed: frozenset[Job] = frozenset()
+    foreign: Mapping[Job, Path] = field(default_factory=dict)
     damaged: int = 0
 
 
@@ -55,10 +57,10 @@ class _Done:
     written: Mapping[str, Mark]
     stands: bool = True
 
-    def is_changed(self, job: Job) -> bool:
-        """Whether a file is there, and not the one that was written."""
-        known = [(path, self.written[path.name]) for path in job.targets if path.name in self.written]
-        return any(path.exists() and not is_marked(path, mark) for path, mark in known)
+    def changed(self, job: Job) -> dict[Path, Mark]:
+        """The files that are there and not those that were written, and what those are known by."""
+        known = {path: self.written[path.name] for path in job.targets if path.name in self.written}
+        return {path: mark for path, mark in known.items() if path.exists() and not is_marked(path, mark)}
 
     def is_whole(self, job: Job) -> bool:
         """Whether all files are there; of a folder nothing is known."""
@@ -126,13 +128,16 @@ class StatusLog:
             return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
         done, damaged = self._done()
         left = {job: done[name] for job in jobs if (name := self._name(job)) in done and _is_left(job)}
-        changed = frozenset(job for job, line in left.items() if line.is_changed(job))
+        changed = {job: files for job, line in left.items() if (files := line.changed(job))}
+        foreign = {
+            job: path for job, files in changed.items() for path, mark in files.items() if not may_be_part(path, mark)
+        }
         finished = {
             job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
             for job, line in left.items()
             if line.stands and job not in changed and line.is_whole(job) and is_current(job, line.result)
         }
-        return Earlier(finished, changed, damaged)
+        return Earlier(finished, frozenset(changed), foreign, damaged)
 
     def _done(self) -> tuple[dict[str, _Done], int]:
         """The finished jobs of earlier runs, by the names of their outputs, and how many lines are damaged."""
@@ -189,7 +194,7 @@ def _parse(text: bytes) -> tuple[str, str, _Done]:
 
 def _is_mark(value: Any) -> bool:
     match value:
-        case {"bytes": int(), "changed_ns": int(), "sha256": str()}:
+        case {"bytes": int(), "changed_ns": int(), "sha256": str(), "head": str()}:
             return True
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -14,9 +15,10 @@ from nflows_core.runtime.temporary import temporary_folder
 
 R = TypeVar("R")
 _BLOCK = 2**20
+_HEAD = 2**10
 
 Mark = Mapping[str, int | str]
-"""What a file is known by: ``bytes``, its size, ``changed_ns``, its time, and ``sha256``."""
+"""What a file is known by: ``bytes``, its size, ``changed_ns``, its time, ``sha256``, and that of its ``head``."""
 
 
 def marks_of(paths: Iterable[Path]) -> dict[str, Mark]:
@@ -29,6 +31,21 @@ def is_marked(path: Path, mark: Mark) -> bool:
     if not path.is_file() or (status := path.stat()).st_size != mark["bytes"]:
         return False
     return status.st_mtime_ns == mark["changed_ns"] or sha256(path) == mark["sha256"]
+
+
+def may_be_part(path: Path, mark: Mark) -> bool:
+    """Whether a file that is another one may be what is left of the one with the mark, as far as little work tells."""
+    if not path.is_file():
+        return False
+    size = path.stat().st_size
+    return size < int(mark["bytes"]) and (size < _HEAD or _head(path) == mark["head"])
+
+
+def foreign(path: Path) -> FileExistsError:
+    """The error for a file that somebody else has put in the place of a result."""
+    return FileExistsError(
+        errno.EEXIST, "is not what was written there, and stays; move it, and it is made again", str(path)
+    )
 
 
 def restore(write: Callable[[Path], R], targets: Sequence[Path]) -> R:
@@ -50,7 +67,8 @@ def restore(write: Callable[[Path], R], targets: Sequence[Path]) -> R:
         result = write(folder / targets[0].name)
         for path in there:
             with (folder / path.name).open("rb") as whole, path.open("rb") as part:
-                _require_part(whole, part, path)
+                if not _begins_with(whole, part):
+                    raise foreign(path)
         for path in targets:
             (folder / path.name).replace(path)
     return result
@@ -58,14 +76,12 @@ def restore(write: Callable[[Path], R], targets: Sequence[Path]) -> R:
 
 def _mark(path: Path) -> Mark:
     status = path.stat()
-    return {"bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256(path)}
+    return {"bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256(path), "head": _head(path)}
 
 
-def _require_part(whole: IO[bytes], part: IO[bytes], path: Path) -> None:
-    if not _begins_with(whole, part):
-        raise FileExistsError(
-            errno.EEXIST, "is not what was written there, and stays; move it, and it is made again", str(path)
-        )
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(_HEAD)).hexdigest()
 
 
 def _begins_with(whole: IO[bytes], part: IO[bytes]) -> bool:
