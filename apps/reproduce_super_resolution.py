@@ -96,25 +96,38 @@ def run(pictures: Path, folder: Path, name: str, settings: Mapping[str, Any], co
 
 
 def _rows(output: Path, models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each autoencoder of which two runs or more are finished: an interval needs as many."""
-    rows = []
-    for name in models:
-        folders = [output / f"{name}-{seed}" for seed in SEEDS]
-        folders = [folder for folder in folders if (folder / WEIGHTS_FILE).exists()]
-        if len(folders) > 1:
-            rows.append(_row(name, folders))
-    return rows
+    """A row for each of two autoencoders, and one for their differences seed by seed; an interval needs two seeds."""
+    folders = {name: [output / f"{name}-{seed}" for seed in SEEDS] for name in models}
+    finished = {name: [one for one in runs if (one / WEIGHTS_FILE).exists()] for name, runs in folders.items()}
+    rows = [_row(name, runs) for name, runs in finished.items() if len(runs) > 1]
+    pairs = [pair for pair in zip(*folders.values(), strict=True) if all((one / WEIGHTS_FILE).exists() for one in pair)]
+    return [*rows, _difference(pairs)] if len(pairs) > 1 else rows
 
 
 def _row(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     row: dict[str, Any] = {"model": name, "seeds": len(folders)}
     for measure, published in zip(MEASURES, THESIS[name], strict=True):
-        values = [read_curve(folder / TEST_METRICS_FILE, measure)[-1][1] for folder in folders]
-        mean, low, high = student(values)
-        row |= {measure: mean, f"{measure}_interval_95": [low, high], f"{measure}_thesis": published}
+        row |= _interval(measure, [_last(folder, measure) for folder in folders]) | {f"{measure}_thesis": published}
     seconds = [read_curve(folder / METRICS_FILE, "seconds")[-1][1] for folder in folders]
     parameters = read_json(folders[0] / "report.json")["parameters"]
     return row | {"parameters": parameters, "seconds": sum(seconds) / len(seconds)}
+
+
+def _difference(pairs: Sequence[Sequence[Path]]) -> dict[str, Any]:
+    """What the first of two has more than the second, which saw the same crops with the same seed."""
+    row: dict[str, Any] = {"model": "difference", "seeds": len(pairs)}
+    for measure in MEASURES:
+        row |= _interval(measure, [_last(first, measure) - _last(second, measure) for first, second in pairs])
+    return row
+
+
+def _last(folder: Path, measure: str) -> float:
+    return read_curve(folder / TEST_METRICS_FILE, measure)[-1][1]
+
+
+def _interval(measure: str, values: Sequence[float]) -> dict[str, Any]:
+    mean, low, high = student(values)
+    return {measure: mean, f"{measure}_interval_95": [low, high]}
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,9 +136,9 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         low, high = row[f"{measure}_interval_95"]
         cells |= {
             measure: f"{row[measure]:.4f} ± {(high - low) / 2:.4f}",
-            f"{measure}, thesis": row[f"{measure}_thesis"],
+            f"{measure}, thesis": row.get(f"{measure}_thesis"),
         }
-    return cells | {"parameters": row["parameters"], "seconds": row["seconds"]}
+    return cells | {"parameters": row.get("parameters"), "seconds": row.get("seconds")}
 
 
 def _write(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
