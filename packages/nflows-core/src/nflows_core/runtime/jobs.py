@@ -55,14 +55,15 @@ class Batch:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def further(target: Path, beside: Iterable[str]) -> list[Path]:
+def further(target: str | Path, beside: Iterable[str]) -> list[Path]:
     """The further files of a result.
 
     Example:
-        >>> [path.name for path in further(Path("a.png"), ["-2", "-spread"])]
+        >>> [path.name for path in further("a.png", ["-2", "-spread"])]
         ['a-2.png', 'a-spread.png']
     """
-    return [target.with_name(f"{target.stem}{word}{target.suffix}") for word in beside]
+    path = Path(target)
+    return [path.with_name(f"{path.stem}{word}{path.suffix}") for word in beside]
 
 
 def plan_batch(
