@@ -11,26 +11,23 @@ holds out, never those of --on.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from upscaler_shipping import ship
 
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
-from nflows_core.runtime.files import atomic_write
 from nflows_core.training import EngineConfig, StepMetrics
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
-from nflows_sr import shipped
+from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.coupling import load_run
 from nflows_sr.evaluation import Question, compare, find_sets
-from nflows_sr.evaluation.costs import multiply_adds, parameters
+from nflows_sr.evaluation.costs import multiply_adds
 from nflows_sr.evaluation.report import MEANS, tables
-from nflows_sr.training import RECIPES, load_model, read_run, resume, train
+from nflows_sr.training import RECIPES, read_run, resume, train
 from nflows_sr.training.report import report_run
-from nflows_sr.training.runs import save_run
 
 NAME = "coupling"
 CROPS = {2: 32, 3: 24, 4: 24}
@@ -54,7 +51,10 @@ def main() -> None:
         epochs = arguments.epochs if scale == 2 else max(arguments.epochs // FURTHER, 1)
         config = EngineConfig(epochs=epochs, mixed_precision=arguments.mixed_precision, **RECIPES[NAME].engine)
         trained(arguments.data, run, scale, config)
-        print(f"shipped in {ship(run, scale, arguments.on)}", flush=True)
+        folder = ship(run, NAME, "upscaler_card.md", figures(run, scale, arguments.on), start=f"{NAME}-x2")
+        if (size := (folder / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
+            raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")
+        print(f"shipped in {folder}", flush=True)
 
 
 def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
@@ -77,44 +77,19 @@ def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
     report_run(run, f"Upscaler x{scale}")
 
 
-def ship(run: Path, scale: int, sets: Sequence[Path]) -> Path:
-    """Copies a finished run into the package, with a card of its figures."""
-    folder = shipped.find(NAME, scale)
-    stored = read_run(run)
-    # A user's pictures lie elsewhere: the name says what they were.
-    start = None if stored.start is None else f"{NAME}-x2"
-    save_run(folder, replace(stored, data="T91 and CBSD40", start=start), load_model(run, stored))
-    size = (folder / WEIGHTS_FILE).stat().st_size
-    if size > MOST_BYTES:
-        raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")
-    card = (Path(__file__).parent / "upscaler_card.md").read_text(encoding="utf-8")
-    with atomic_write(folder / "README.md", "w") as file:
-        file.write(card.format(**figures(run, scale, sets), bytes=size))
-    return folder
-
-
 def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]:
-    """What the card says of a run."""
-    stored = read_run(run)
+    """What the card says of a run besides its training."""
     engine = load_run(EngineSettings(str(run.absolute()), device="cpu"))
-    held_out = read_curve(run / TEST_METRICS_FILE, "psnr")
-    operations = multiply_adds(engine)
+    operations, held_out = multiply_adds(engine), read_curve(run / TEST_METRICS_FILE, "psnr")
     assert operations is not None  # it is a network
     return {
-        "scale": scale,
         "rows": "\n".join(measured(run, scale, sets)),
         "held_out": f"{held_out[-1][1]:.2f} dB, bicubic {held_out[0][1]:.2f}",
         "curve": curve(held_out),
-        "parameters": f"{parameters(engine):,}",
         "operations": f"{operations / 1e9:.1f}",
         "field": 2 * engine.margin + 1,
-        "train": stored.fingerprint["train"].images,
-        "test": stored.fingerprint["test"].images,
-        "minutes": f"{read_curve(run / METRICS_FILE, 'seconds')[-1][1] / 60:.0f}",
-        "epochs": stored.training.epochs,
-        "settings": json.dumps(stored.settings),
-        "training": json.dumps(vars(stored.training)),
-        "start": "" if stored.start is None else " from the weights of x2",
+        "start": "" if scale == 2 else " from the weights of x2",
+        "command_epochs": read_run(run).training.epochs * (1 if scale == 2 else FURTHER),
     }
 
 

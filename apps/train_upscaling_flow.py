@@ -10,26 +10,24 @@ where it was, and a finished one is not done again. All figures are of pictures 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from upscaler_shipping import ship
 
 from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
-from nflows_core.runtime.files import atomic_write
 from nflows_core.training import EngineConfig, StepMetrics
-from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
 from nflows_sr.data import read_pictures
 from nflows_sr.degradations.pictures import cropped
 from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.flow import NAME, load_flow_run
 from nflows_sr.evaluation.certainty import certainty, summary
-from nflows_sr.training import RECIPES, load_model, read_run, resume, train
+from nflows_sr.training import RECIPES, read_run, resume, train
 from nflows_sr.training.report import report_run
-from nflows_sr.training.runs import save_run
 from nflows_sr.upscaling import enlarging
 
 SAMPLES = 16
@@ -39,12 +37,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder of the training pictures")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/flow"), help="the runs (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=60, help="passes over the pictures (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the pictures (%(default)s)")
     parser.add_argument("--scale", type=int, default=2, help="how many times the sides grow (%(default)s)")
     arguments = parser.parse_args()
     run = arguments.output / f"x{arguments.scale}"
     trained(arguments.data, run, arguments.scale, EngineConfig(epochs=arguments.epochs, **RECIPES[NAME].engine))
-    print(f"shipped in {ship(run, arguments.data, arguments.scale)}", flush=True)
+    values = figures(run, arguments.data, arguments.scale)
+    print(f"shipped in {ship(run, NAME, 'flow_card.md', values, start=f'coupling-x{arguments.scale}')}", flush=True)
 
 
 def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
@@ -65,39 +64,18 @@ def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
     report_run(run, f"Flow x{scale}")
 
 
-def ship(run: Path, data: Path, scale: int) -> Path:
-    """Copies a finished run into the package, with a card of its figures."""
-    folder, stored = shipped.find(NAME, scale), read_run(run)
-    # A user's pictures lie elsewhere: the name says what they were.
-    start = None if stored.start is None else f"coupling-x{scale}"
-    save_run(folder, replace(stored, data="T91 and CBSD40", start=start), load_model(run, stored))
-    card = (Path(__file__).parent / "flow_card.md").read_text(encoding="utf-8")
-    with atomic_write(folder / "README.md", "w") as file:
-        file.write(card.format(**figures(run, data, scale), bytes=(folder / WEIGHTS_FILE).stat().st_size))
-    return folder
-
-
 def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:
-    """What the card says of a run."""
-    stored, path = read_run(run), str(run.absolute())
-    draw = enlarging(load_flow_run(EngineSettings(path, device="cpu", temperature=1.0)))
+    """What the card says of a run besides its training."""
+    draw = enlarging(load_flow_run(EngineSettings(str(run.absolute()), device="cpu", temperature=1.0)))
     held_out = [cropped(pixels, scale) for pixels in read_pictures(data, "test").pixels]
     curves = {name: read_curve(run / TEST_METRICS_FILE, name) for name in ("bits_per_pixel", "psnr")}
     return {
         **summary(certainty(original, scale, draw, SAMPLES) for original in held_out),
-        "scale": scale,
         "samples": SAMPLES,
         "bits": curves["bits_per_pixel"][-1][1],
         "still": curves["psnr"][-1][1],
         "bicubic": curves["psnr"][0][1],
-        "parameters": f"{sum(parameter.numel() for parameter in load_model(run, stored).parameters()):,}",
-        "train": stored.fingerprint["train"].images,
-        "test": stored.fingerprint["test"].images,
-        "minutes": f"{read_curve(run / METRICS_FILE, 'seconds')[-1][1] / 60:.0f}",
-        "epochs": stored.training.epochs,
-        "settings": json.dumps(stored.settings),
-        "training": json.dumps(vars(stored.training)),
-        "begun": "" if stored.start is None else f" It began with the weights of coupling, x{scale}.",
+        "begun": "" if read_run(run).start is None else f" It began with the weights of coupling, x{scale}.",
     }
 
 

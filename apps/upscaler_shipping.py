@@ -1,0 +1,57 @@
+"""How a finished run becomes a model that comes with nflows-sr, with a card of its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import read_json
+from nflows_sr import shipped
+from nflows_sr.training import load_model, read_run
+from nflows_sr.training.runs import save_run
+
+_DATA = "T91 and CBSD40"
+"""A user's pictures lie elsewhere: the name says what they were."""
+
+
+def ship(run: Path, name: str, card: str, figures: Mapping[str, object], *, start: str) -> Path:
+    """Copies a run into the package.
+
+    Arguments:
+        run: The run, finished and reported.
+        name: Of the model.
+        card: The file beside this one that is its card, but for the figures.
+        figures: Those of the card that its training does not tell.
+        start: What it began with, if it began with weights.
+
+    Returns:
+        The folder in the package.
+    """
+    stored = read_run(run)
+    folder = shipped.find(name, int(stored.settings["scale"]))
+    began_with = None if stored.start is None else start
+    save_run(folder, replace(stored, data=_DATA, start=began_with), load_model(run, stored))
+    text = (Path(__file__).parent / card).read_text(encoding="utf-8")
+    values = {**_training(run), **figures, "bytes": (folder / WEIGHTS_FILE).stat().st_size}
+    with atomic_write(folder / "README.md", "w") as file:
+        file.write(text.format(**values))
+    return folder
+
+
+def _training(run: Path) -> dict[str, object]:
+    """What a card says of every training."""
+    stored, report = read_run(run), read_json(run / "report.json")
+    return {
+        "scale": stored.settings["scale"],
+        "parameters": f"{report['parameters']:,}",
+        "train": report["train_pictures"],
+        "test": report["test_pictures"],
+        "minutes": f"{report['seconds'] / 60:.0f}",
+        "epochs": stored.training.epochs,
+        "settings": json.dumps(stored.settings),
+        "training": json.dumps(vars(stored.training)),
+    }
