@@ -74,7 +74,7 @@ def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:
         "samples": SAMPLES,
         "bits": curves["bits_per_pixel"][-1][1],
         "still": curves["psnr"][-1][1],
-        "bicubic": curves["psnr"][0][1],
+        "before": curves["psnr"][0][1],
         "begun": "" if read_run(run).start is None else f" It began with the weights of coupling, x{scale}.",
     }
 

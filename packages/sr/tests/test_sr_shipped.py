@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from made_up_pictures import made_up_picture
@@ -19,18 +20,20 @@ from nflows_sr.cli import sr
 from nflows_sr.degradations import imresize
 from nflows_sr.engines import EngineSettings
 from nflows_sr.evaluation import Question, compare, find_sets
+from nflows_sr.evaluation.certainty import lr_psnr
 from nflows_sr.metrics import luma, psnr
 
 SCALES = (2, 3, 4)
-FOLDERS = [shipped.find("coupling", scale) for scale in SCALES]
+COUPLINGS = [shipped.find("coupling", scale) for scale in SCALES]
+FLOW = shipped.find("flow", 2)
 
 
 def test_all_together_are_small() -> None:
-    weights = [folder / "model.safetensors" for folder in FOLDERS]
+    weights = [folder / "model.safetensors" for folder in COUPLINGS]
     assert sum(path.stat().st_size for path in weights) < 2_000_000
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", [*COUPLINGS, FLOW])
 def test_its_weights_are_known_by_their_digest(folder: Path) -> None:
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert json.loads((folder / "config.json").read_text())["weights_sha256"] == digest
@@ -78,3 +81,31 @@ def test_it_is_as_good_as_its_card_says(scale: int, data_folder: Path) -> None:
     for name, value in zip(models, stated.groups(), strict=True):
         ratios = [one.score.psnr_db for one in answer.measured if one.model == name]
         assert statistics.mean(ratios) == pytest.approx(float(value), abs=0.02)
+
+
+def test_the_flow_guesses_what_the_small_picture_may_be_of(tmp_path: Path) -> None:
+    large = made_up_picture(7, 96, 108)
+    Image.fromarray(imresize(large, 1 / 2)).save(tmp_path / "small.png")
+    result = tmp_path / "guesses"
+    options = ("-o", result, "--model", "flow", "--samples", 2, "--device", "cpu")
+    assert call_command(sr, "upscale", tmp_path / "small.png", *options) == 0
+    guesses = [_pixels(result / name) for name in ("small.png", "small-2.png")]
+    assert not np.array_equal(*guesses)
+    assert _pixels(result / "small-spread.png").max() > 0
+    for guess in guesses:
+        assert lr_psnr(guess, imresize(large, 1 / 2)) > 45
+
+
+@pytest.mark.real_data
+def test_the_flow_is_as_near_as_the_network_that_it_began_with(data_folder: Path) -> None:
+    models = {name: EngineSettings(name, 2, device="cpu") for name in ("coupling", "flow")}
+    answer = compare(Question(find_sets([data_folder / "sr" / "Set5" / "HR"]), models, (2,)), lambda message: None)
+    means = {
+        name: statistics.mean(one.score.psnr_db for one in answer.measured if one.model == name) for name in models
+    }
+    assert means["flow"] > means["coupling"] - 0.3
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
