@@ -232,6 +232,18 @@ def test_a_link_is_no_name_of_a_result(tmp_path: Path) -> None:
         link.unlink()
 
 
+@posix
+def test_no_folder_of_results_is_a_link(tmp_path: Path, output: Path) -> None:
+    make(tmp_path, "in/sub/deep/a.png", "elsewhere/deep/a.png")
+    output.mkdir()
+    (output / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"sub is a link, and what it leads to would be replaced; remove it"):
+        plan_batch([tmp_path / "in"], output, PICTURES)
+    (tmp_path / "link").symlink_to(output)
+    (output / "sub").unlink()
+    assert len(plan_batch([tmp_path / "in"], tmp_path / "link", PICTURES).jobs) == 1  # the output itself may be one
+
+
 def test_a_result_that_replaces_an_input(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.jpg")
     for inputs, output in (([tmp_path / "a.png"], tmp_path / "a.png"), ([tmp_path / "a.png"], tmp_path)):

@@ -104,14 +104,14 @@ def plan_batch(
         if beside:
             raise ValueError(f"`output` {output}: there are several files of each input; give a folder")
         jobs = [Job(paths[0], output)]
-        _check(jobs)
+        _check(jobs, output.parent)
         return Batch(jobs, None)
     left_out: Counter[str] = Counter()
     named = find_inputs(paths, output, suffixes, takes_folder, left_out)
     jobs = _once(Job(path, output / _rename(name, suffixes, target_suffix), beside=beside) for path, name in named)
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
-    _check(jobs)
+    _check(jobs, output)
     return Batch(jobs, output, _clashes(jobs), dict(sorted(left_out.items())))
 
 
@@ -176,14 +176,20 @@ def _same(path: str, job: Job, owners: Sequence[Job]) -> str:
     return f"would become {path}, and so would {other.source}; rename one, or give them folders of their own"
 
 
-def _check(jobs: Sequence[Job]) -> None:
+def _check(jobs: Sequence[Job], output: Path) -> None:
     targets = [path for job in jobs for path in job.targets]
     existing = {identity: path for path in targets if (identity := _identity(path))}
     for job in jobs if existing else ():  # inputs are never changed, under whatever name
         if (identity := _identity(job.source)) and (path := existing.get(identity)):
             raise ValueError(f"{path} would replace the input {job.source}; choose another output")
-    if link := next((path for path in targets if path.is_symlink()), None):
+    if link := next((path for path in (*targets, *_folders(jobs, output)) if path.is_symlink()), None):
         raise ValueError(f"{link} is a link, and what it leads to would be replaced; remove it")
+
+
+def _folders(jobs: Sequence[Job], output: Path) -> set[Path]:
+    """The folders below the output that results are written into."""
+    inner = {job.target.parent for job in jobs}
+    return {folder for path in inner for folder in (path, *path.parents) if folder.is_relative_to(output)} - {output}
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
