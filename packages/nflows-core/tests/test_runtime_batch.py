@@ -257,6 +257,22 @@ def test_what_somebody_has_put_in_the_place_of_a_result_costs_no_work(tmp_path: 
     assert worked == ["c"]
 
 
+def test_a_file_that_the_log_does_not_know_stays_unless_it_is_the_result(tmp_path: Path) -> None:
+    run_batch(batch_of(tmp_path, a="one"), shout)
+    batch = batch_of(tmp_path, b="two", c="three", d="four", e="five")
+    changed(tmp_path, b=b"mine", c=b"THREE", d=b"", e=b"FI")
+    for done in (3, 0):
+        counts = run_batch(batch, shout, skip_existing=True).counts()
+        assert counts == {"done": done, "skipped": 4 - done, "failed": 1}
+    assert [(tmp_path / "out" / f"{name}.txt").read_text() for name in "abcde"] == [
+        "ONE",
+        "mine",
+        "THREE",
+        "FOUR",
+        "FIVE",
+    ]
+
+
 def test_a_result_that_was_only_copied_counts(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, a="one")
     run_batch(batch, shout)
@@ -324,6 +340,18 @@ def test_all_files_of_a_result_are_made_again_where_one_is_cut_short_or_gone(tmp
     assert run_batch(batch, echoes, skip_existing=True).counts() == {"done": 0, "skipped": 2, "failed": 1}
     assert (tmp_path / "out" / "c-2.txt").read_text() == "mine"
     assert not (tmp_path / "out" / "c.txt").exists()
+
+
+def test_a_further_file_that_the_log_does_not_know_stays(tmp_path: Path) -> None:
+    run_batch(batch_of(tmp_path, a="one"), echoes)
+    (tmp_path / "out" / "a-2.txt").write_text("mine")
+    log = tmp_path / "out" / STATUS_FILE
+    log.write_text(
+        "".join(f"{json.dumps({**line, 'written': {'a.txt': line['written']['a.txt']}})}\n" for line in lines(tmp_path))
+    )
+    batch = plan_batch([tmp_path / "in"], tmp_path / "out", {".txt"}, beside=("-2",))
+    assert run_batch(batch, echoes, skip_existing=True).counts()["failed"] == 1
+    assert (tmp_path / "out" / "a-2.txt").read_text() == "mine"
 
 
 # Two at once

@@ -30,7 +30,8 @@ class Earlier:
 
     Arguments:
         finished: The outcomes of the jobs whose result is there.
-        changed: The jobs whose file is there and is not what was written: it may be cut short or empty.
+        changed: The jobs whose file is there and is not what was written, or not known to the log: it may be cut short,
+            empty or somebody else's.
         foreign: The jobs in whose place there is a file of somebody else, and that file.
         damaged: How many lines of the log cannot be read; what they told of counts as not done.
     """
@@ -57,14 +58,22 @@ class _Done:
     written: Mapping[str, Mark]
     stands: bool = True
 
-    def changed(self, job: Job) -> dict[Path, Mark]:
-        """The files that are there and not those that were written, and what those are known by."""
-        known = {path: self.written[path.name] for path in job.targets if path.name in self.written}
-        return {path: mark for path, mark in known.items() if path.exists() and not is_marked(path, mark)}
+    def changed(self, job: Job) -> dict[Path, Mark | None]:
+        """The files that are there and not those that were written, and what those are known by, if any was."""
+        known = {path: self.written.get(path.name) for path in job.targets if path.exists()}
+        return {
+            path: mark
+            for path, mark in known.items()
+            if (path.is_file() if mark is None else not is_marked(path, mark))
+        }
 
     def is_whole(self, job: Job) -> bool:
         """Whether all files are there; of a folder nothing is known."""
         return not self.written or all(path.name in self.written and path.exists() for path in job.targets)
+
+
+_NOTHING = _Done(0.0, None, {}, stands=False)
+"""What the log says of a result that it does not know: a kill came before its line, or it is somebody else's."""
 
 
 class StatusLog:
@@ -127,10 +136,13 @@ class StatusLog:
             there = (job for job in jobs if job.target.is_file() and job.target.stat().st_size)
             return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
         done, damaged = self._done()
-        left = {job: done[name] for job in jobs if (name := self._name(job)) in done and _is_left(job)}
+        left = {job: done.get(self._name(job), _NOTHING) for job in jobs if _is_left(job)}
         changed = {job: files for job, line in left.items() if (files := line.changed(job))}
         foreign = {
-            job: path for job, files in changed.items() for path, mark in files.items() if not may_be_part(path, mark)
+            job: path
+            for job, files in changed.items()
+            for path, mark in files.items()
+            if mark is not None and not may_be_part(path, mark)
         }
         finished = {
             job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
