@@ -330,6 +330,30 @@ def test_a_source_that_has_changed_is_done_again_and_one_that_is_only_newer_is_n
     assert (read_picture(target / "e.png").pixels == (254, 253, 252)).all()
 
 
+@pytest.mark.parametrize("has_its_time", [False, True])
+def test_an_older_picture_in_the_place_of_a_source_is_done_again(folder: Path, has_its_time: bool) -> None:
+    source, target = folder / "in" / "e.bmp", folder / "out"
+    call(source, "-o", target)
+    time = source.stat().st_mtime_ns if has_its_time else 10**18
+    Image.new("RGB", (30, 40), (1, 2, 3)).save(source)
+    os.utime(source, ns=(time, time))
+    call(source, "-o", target, "--skip-existing")
+    assert read_picture(target / "e.png").pixels.shape == (40, 30, 3)
+
+
+@pytest.mark.parametrize("name", ["recipe", "sha256", "size", "new_size", "left_out", "numbers"])
+def test_a_line_that_lacks_a_part_of_its_result_is_not_believed(folder: Path, name: str) -> None:
+    source, target = folder / "in" / "e.bmp", folder / "out"
+    call(source, "-o", target)
+    whole = without_times(report(target))
+    line = json.loads((target / STATUS_FILE).read_text(encoding="utf-8"))
+    line["result"][f"{name}s"] = line["result"].pop(name)
+    (target / STATUS_FILE).write_text(f"{json.dumps(line)}\n", encoding="utf-8")
+    assert call(source, "-o", target, "--skip-existing") == 0
+    assert last_status(target) == "done"
+    assert without_times(report(target)) == whole
+
+
 def test_a_picture_cut_short_is_made_again_and_one_that_somebody_has_edited_stays(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,9 +86,10 @@ class PictureProcess:
         """Writes the new picture, and returns what is known of it.
 
         Returns:
-            The recipe, the SHA-256 of the source, the sides of both, what the new file has no place for, and the
-            numbers of the work.
+            The recipe, the SHA-256 of the source, its size and time, the sides of both, what the new file has no place
+            for, and the numbers of the work.
         """
+        found = source.stat()
         digest = sha256(source)
         with PictureFile(source) as picture:
             made = self.work(picture, picture_seed(self.seed, digest))
@@ -100,6 +101,8 @@ class PictureProcess:
         return {
             "recipe": self.recipe,
             "sha256": digest,
+            "bytes": found.st_size,
+            "changed_ns": found.st_mtime_ns,
             "size": _sides(picture.about),
             "new_size": _sides(made.picture),
             "left_out": left,
@@ -123,11 +126,20 @@ class PictureProcess:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
-        """Whether a result is of this recipe, and of what the source holds now, which is read if it is newer."""
-        if result is None or result.get("recipe") != self.recipe:
-            return False
-        is_newer = job.source.stat().st_mtime_ns > job.target.stat().st_mtime_ns
-        return not is_newer or sha256(job.source) == result["sha256"]
+        """Whether a result is of this recipe, and of what the source holds now: read if its size or time is another."""
+        match result:
+            case {
+                "recipe": self.recipe,
+                "sha256": str(digest),
+                "size": str(),
+                "new_size": str(),
+                "left_out": list(),
+                "numbers": dict(),
+            }:
+                found = job.source.stat()
+                known = (result.get("bytes"), result.get("changed_ns"))
+                return known == (found.st_size, found.st_mtime_ns) or sha256(job.source) == digest
+        return False
 
 
 def picture_seed(seed: int, digest: str) -> int:
