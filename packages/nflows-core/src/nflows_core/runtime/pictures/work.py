@@ -135,9 +135,10 @@ class PictureProcess:
                 "new_size": str(),
                 "left_out": list(),
                 "numbers": dict(),
+                **rest,
             }:
                 found = job.source.stat()
-                known = (result.get("bytes"), result.get("changed_ns"))
+                known = (rest.get("bytes"), rest.get("changed_ns"))
                 return known == (found.st_size, found.st_mtime_ns) or sha256(job.source) == digest
         return False
 
