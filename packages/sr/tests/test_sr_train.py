@@ -193,12 +193,14 @@ def test_a_wrong_option_is_told(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("test", ["pictures", "pictures/some", ".", "link", "copy"])
+@pytest.mark.parametrize("test", ["pictures", "pictures/some", ".", "link", "copy", "other"])
 def test_what_is_trained_on_is_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str], test: str) -> None:
     save_pictures(tmp_path / "pictures", 2)
     save_pictures(tmp_path / "pictures" / "some", 1, first_seed=9)
     (tmp_path / "link").symlink_to(tmp_path / "pictures")
     shutil.copytree(tmp_path / "pictures", tmp_path / "copy")
+    save_pictures(tmp_path / "other", 2, first_seed=20)
+    shutil.copy(next((tmp_path / "pictures" / "some").glob("*.png")), tmp_path / "other" / "renamed.png")
     options = ("-o", tmp_path.parent / "run", "--test", tmp_path / test)
     assert call_command(sr, "train", tmp_path / "pictures", *options) == 2
     assert re.search(r"--test: .* has pictures of .*pictures, which it would be trained on", capsys.readouterr().err)

@@ -7,16 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nflows_core.data import DataError
+from nflows_core.data.fingerprint import digest
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runtime.terminal import echo
 from nflows_core.training import EngineConfig, Place, Task, Trainer
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
-from nflows_sr.data.pictures import read_pictures
+from nflows_sr.data.pictures import Pictures, read_pictures
 from nflows_sr.training.recipe import TrainingData
 from nflows_sr.training.recipes import find_recipe
 from nflows_sr.training.runs import KIND, Run, load_model, read_run, save_run, warn_of_base
@@ -185,12 +187,17 @@ def _read(data: str | Path, test: str | Path | None) -> TrainingData:
         return TrainingData(read_pictures(data, "train"), read_pictures(data, "test"))
     pictures = TrainingData(read_pictures(data), read_pictures(test))
     inner, outer = sorted((Path(folder).resolve() for folder in (data, test)), key=lambda path: -len(path.parts))
-    if inner.is_relative_to(outer) or pictures.train.content == pictures.test.content:
+    if inner.is_relative_to(outer) or _digests(pictures.train) & _digests(pictures.test):
         raise DataError(
             f"`test`: {test} has pictures of {data}, which it would be trained on; give others, or leave it out, and a "
             "tenth is held out"
         )
     return pictures
+
+
+def _digests(pictures: Pictures) -> set[tuple[tuple[int, ...], str]]:
+    """By what pictures are known, whatever the names and formats of their files."""
+    return {(pixels.shape, digest([np.ascontiguousarray(pixels).data])) for pixels in pictures.pixels}
 
 
 def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
