@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -18,9 +19,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Cases and samples that test files share lie beside them, and tools are scripts: both are imported by their names.
 ROOT = Path(__file__).parent
-sys.path += [
-    str(folder) for folder in (*sorted(ROOT.glob("packages/*/tests")), ROOT / "tools", ROOT / "tools" / "tests")
-]
+SCRIPTS = (ROOT / "apps", ROOT / "tools", ROOT / "tools" / "tests")
+sys.path += [str(folder) for folder in (*sorted(ROOT.glob("packages/*/tests")), *SCRIPTS)]
+
+# What runs under nohup ignores it, as do its children: those that tests hang up would run on.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

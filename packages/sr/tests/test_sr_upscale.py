@@ -129,7 +129,9 @@ def test_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path, monkeypatch:
         values = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
         write_picture(Path("in", f"{name}.png"), Picture(values))
     # When the second picture is written, and its line of the log is not.
-    kill_at_call("nflows_core.runtime.status.to_json", 2, "nflows_core.cli", "sr", "upscale", "in", "-o", "out")
+    kill_at_call(
+        "nflows_core.runtime.status.to_json", 2, "nflows_core.cli", "sr", "upscale", "in", "-o", "out", *BICUBIC
+    )
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["a.png", "b.png"]
     assert call_command(sr, "upscale", "in", "-o", "out", *BICUBIC, "--skip-existing") == 0
     assert call_command(sr, "upscale", "in", "-o", "whole", *BICUBIC) == 0

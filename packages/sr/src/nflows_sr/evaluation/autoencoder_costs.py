@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ STAGES = ("encode", "latent", "decode")
 which is drawn from a Gaussian or is the nearest codes; from the latent to a picture."""
 Progress = Callable[[str], None]
 Work = Callable[[], Tensor]
+_FORGET_PEAK = Path("/proc/self/clear_refs")
 Turn = Mapping[str, Mapping[str, float]]
 """Seconds of each stage of each autoencoder."""
 
@@ -71,8 +72,8 @@ def count_flops(shape: Shape, size: int) -> dict[str, int]:
 
 
 def peak_megabytes(shape: Shape, size: int, device: torch.device) -> float | None:
-    """The most megabytes that a picture takes on its way beside the weights, in a new process; nothing on Windows."""
-    if device.type == "cpu" and sys.platform == "win32":
+    """The most megabytes that a picture takes beside what is held before, in a new process; of a CPU only on Linux."""
+    if device.type == "cpu" and not _FORGET_PEAK.exists():
         return None
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_peak, shape, size, device, torch.get_num_threads()).result() / 1e6
@@ -80,22 +81,31 @@ def peak_megabytes(shape: Shape, size: int, device: torch.device) -> float | Non
 
 def _peak(shape: Shape, size: int, device: torch.device, threads: int) -> int:
     torch.set_num_threads(threads)
-    keep_freed_memory()
     network, picture = _network(shape).to(device), _picture(size).to(device)
-    before = _most_memory(device)
+    before = _forget_peak(device)  # initial weights take more for a moment than a small picture does
     for work in _works(network, picture).values():
         _seconds(work)
     return _most_memory(device) - before
 
 
-def _most_memory(device: torch.device) -> int:
-    """The most bytes that this process has had so far."""
+def _forget_peak(device: torch.device) -> int:
+    """Has the most memory counted from now on, and returns the bytes that are held now."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    import resource  # Windows has none
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    _FORGET_PEAK.write_text("5")
+    return _bytes_of_process("VmRSS")
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+
+def _most_memory(device: torch.device) -> int:
+    """The most bytes that were held since then."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _bytes_of_process("VmHWM")
+
+
+def _bytes_of_process(name: str) -> int:
+    """What Linux tells of this process, see proc(5)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def _turns(
