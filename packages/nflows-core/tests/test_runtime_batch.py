@@ -342,6 +342,15 @@ def test_all_files_of_a_result_are_made_again_where_one_is_cut_short_or_gone(tmp
     assert not (tmp_path / "out" / "c.txt").exists()
 
 
+def test_an_input_that_is_gone_fails_alone_when_a_run_goes_on(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one", b="two")
+    run_batch(batch, shout)
+    (tmp_path / "in" / "a.txt").unlink()
+    result = run_batch(batch, shout, skip_existing=True, is_current=lambda job, _: job.source.stat().st_size > 0)
+    assert [outcome.status for outcome in result.outcomes] == ["failed", "skipped"]
+    assert (tmp_path / "out" / "a.txt").read_text() == "ONE"
+
+
 def test_a_further_file_that_the_log_does_not_know_stays(tmp_path: Path) -> None:
     run_batch(batch_of(tmp_path, a="one"), echoes)
     (tmp_path / "out" / "a-2.txt").write_text("mine")

@@ -147,7 +147,7 @@ class StatusLog:
         finished = {
             job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
             for job, line in left.items()
-            if line.stands and job not in changed and line.is_whole(job) and is_current(job, line.result)
+            if line.stands and job not in changed and line.is_whole(job) and _counts(is_current, job, line.result)
         }
         return Earlier(finished, frozenset(changed), foreign, damaged)
 
@@ -209,6 +209,14 @@ def _is_mark(value: Any) -> bool:
         case {"bytes": int(), "changed_ns": int(), "sha256": str(), "head": str()}:
             return True
     return False
+
+
+def _counts(is_current: IsCurrent, job: Job, result: Any) -> bool:
+    """Whether a result is current; not where its input cannot be read, which the job itself will say."""
+    try:
+        return is_current(job, result)
+    except OSError:
+        return False
 
 
 def _is_left(job: Job) -> bool:
