@@ -108,7 +108,7 @@ def plan_batch(
         return Batch(jobs, None)
     left_out: Counter[str] = Counter()
     named = find_inputs(paths, output, suffixes, takes_folder, left_out)
-    jobs = _once(Job(path, output / _rename(name, suffixes, target_suffix), beside=beside) for path, name in named)
+    jobs = _once([Job(path, output / _rename(name, suffixes, target_suffix), beside=beside) for path, name in named])
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
     _check(jobs, output)
@@ -141,11 +141,14 @@ def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) 
     return name.with_name(f"{stem}{target_suffix}")
 
 
-def _once(jobs: Iterable[Job]) -> list[Job]:
+def _once(jobs: Sequence[Job]) -> list[Job]:
     """The jobs without those of files that were given twice, under whatever paths."""
-    first: dict[tuple[str, Path], Job] = {}
+    claims = Counter(job.target for job in jobs)
+    first: dict[tuple[Path, str], Job] = {}
     for job in jobs:
-        first.setdefault((os.path.realpath(job.source), job.target), job)
+        # One file has one result: where no other job has the same, nothing need be asked of the disk.
+        source = os.path.realpath(job.source) if claims[job.target] > 1 else ""
+        first.setdefault((job.target, source), job)
     return list(first.values())
 
 
