@@ -298,8 +298,14 @@ def test_a_result_with_a_name_of_its_own_that_is_empty_is_made_again(tmp_path: P
     assert run_batch(batch, shout, skip_existing=True).counts()["done"] == 1
 
 
+ENDLESS = (
+    b'{"input": "", "status": "done", "output": "", "seconds": %d, "error": null, "result": null, "written": {}}\n'
+    % 10**400
+)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
-@pytest.mark.parametrize("damage", [b"[]\n", b"\0\0\0\n", b'{"input": "in/\n', b"\xff\n", b"\n"])
+@pytest.mark.parametrize("damage", [b"[]\n", b"\0\0\0\n", b'{"input": "in/\n', b"\xff\n", b"\n", ENDLESS])
 def test_a_damaged_line_costs_its_file_and_no_other(
     tmp_path: Path, number: int, damage: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:

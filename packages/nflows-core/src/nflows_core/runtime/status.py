@@ -196,7 +196,7 @@ def _parse(text: bytes) -> tuple[str, str, _Done]:
         case {
             "status": str(status),
             "output": str(output),
-            "seconds": int() | float() as seconds,
+            "seconds": float() as seconds,
             "result": dict() | None as result,
             "written": dict() as written,
         } if math.isfinite(seconds) and all(map(_is_mark, written.values())):
