@@ -20,6 +20,9 @@ from nflows_core.runtime.written import Mark, marks_of, restore
 Process = Callable[[Path, Path], Mapping[str, Any] | None]
 """Reads the first path and writes the second one, whole or not at all; its folder is there. Returns its result.
 
+The same input must give the same bytes: a file that a kill has left without its line in the log is known by them, and
+others count as somebody else's and stay.
+
 For Dask it must be importable by the workers, which call it in threads, and small: let it load a model when it is
 called first.
 """
