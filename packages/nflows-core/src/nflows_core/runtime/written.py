@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -85,8 +84,4 @@ def _head(path: Path) -> str:
 
 
 def _begins_with(whole: IO[bytes], part: IO[bytes]) -> bool:
-    return all(one.startswith(other) for one, other in zip_longest(_blocks(whole), _blocks(part), fillvalue=b""))
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: file.read(_BLOCK), b"")
+    return all(whole.read(len(block)) == block for block in iter(lambda: part.read(_BLOCK), b""))
