@@ -44,7 +44,7 @@ class EnlargingAutoencoder(nn.Module):
 
 def is_autoencoder_run(path: Path) -> bool:
     """Whether a folder is that of a training of an autoencoder."""
-    return is_run(path) and read_run(path).model in _RECIPES
+    return is_run(path, *_RECIPES)
 
 
 def load_autoencoder(settings: EngineSettings) -> NetworkEngine:

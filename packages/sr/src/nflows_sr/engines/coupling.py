@@ -63,7 +63,7 @@ def load_shipped(settings: EngineSettings) -> LumaEngine:
 
 def is_luma_run(path: Path) -> bool:
     """Whether a folder is that of a training of such a network."""
-    return is_run(path) and read_run(path).model in _RECIPES
+    return is_run(path, *_RECIPES)
 
 
 def load_run(settings: EngineSettings) -> LumaEngine:

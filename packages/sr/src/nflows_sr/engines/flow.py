@@ -58,11 +58,12 @@ def load_shipped_flow(settings: EngineSettings) -> FlowEngine:
     Raises:
         CommandError: None comes of this scale; exit code 3.
     """
-    folder = shipped.find(NAME, settings.scale or 2)
+    scale = settings.scale or 2
+    folder = shipped.find(NAME, scale)
     if not folder.exists():
         raise CommandError(
-            f"no flow of scale {settings.scale or 2} comes with the package; train one by nflows sr train PICTURES -o "
-            f"RUN --model flow --scale {settings.scale or 2}, and give its folder as --model",
+            f"no flow of scale {scale} comes with the package; train one by nflows sr train PICTURES -o "
+            f"RUN --model flow --scale {scale}, and give its folder as --model",
             ExitCode.WEIGHTS,
         )
     return _load(folder, settings)
@@ -70,7 +71,7 @@ def load_shipped_flow(settings: EngineSettings) -> FlowEngine:
 
 def is_flow_run(path: Path) -> bool:
     """Whether a folder is that of a training of such a flow."""
-    return is_run(path) and read_run(path).model == NAME
+    return is_run(path, NAME)
 
 
 def load_flow_run(settings: EngineSettings) -> FlowEngine:

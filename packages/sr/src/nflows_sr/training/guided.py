@@ -12,18 +12,18 @@ from nflows_sr.training.diffusion import GUIDANCE, GuidanceSettings, load_base
 from nflows_sr.training.runs import is_run, load_model, read_run, warn_of_base
 from nflows_sr.training.wrapping import WRAPPING
 
-_RECIPES = ("stable-sr", "stable-sr-wrapping")
+_GUIDANCE, _WRAPPING = "stable-sr", "stable-sr-wrapping"
 
 
 def is_guided_run(path: Path) -> bool:
     """Whether a folder is that of a training of what guides a diffusion, or wraps its autoencoder."""
-    return is_run(path) and read_run(path).model in _RECIPES
+    return is_run(path, _GUIDANCE, _WRAPPING)
 
 
 def guidance_of(folder: Path) -> GuidanceSettings:
     """The settings of the guidance that a run is of, or that the one has on which it builds."""
     run = read_run(folder)
-    if run.model == _RECIPES[1]:
+    if run.model == _WRAPPING:
         return guidance_of(Path(WRAPPING.configured(run.settings).guide))
     return GUIDANCE.configured(run.settings)
 

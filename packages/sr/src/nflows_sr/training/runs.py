@@ -70,13 +70,20 @@ def save_run(folder: Path, run: Run, model: nn.Module | None = None) -> None:
     KIND.save(folder, asdict(run), model, ["nflows-sr"])
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a super-resolution run; what else is wrong with it, `read_run` says."""
+def is_run(folder: Path, *models: str) -> bool:
+    """Whether a folder is that of a super-resolution run, of one of these recipes if any are named.
+
+    What else is wrong with it, `read_run` says.
+
+    Raises:
+        RunError: Recipes are named, and the run's ``config.json`` is not one of ours.
+    """
     try:
         content = read_json(folder / CONFIG_FILE)
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and content.get("kind") == KIND.name
+    is_ours = isinstance(content, dict) and content.get("kind") == KIND.name
+    return is_ours and (not models or read_run(folder).model in models)
 
 
 def read_run(folder: Path) -> Run:
