@@ -15,19 +15,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from upscaler_shipping import ship
+from upscaler_shipping import ship, trained
 
-from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
-from nflows_core.training import EngineConfig, StepMetrics
+from nflows_core.training import EngineConfig
 from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.coupling import load_run
 from nflows_sr.evaluation import Question, compare, find_sets
 from nflows_sr.evaluation.costs import multiply_adds
 from nflows_sr.evaluation.report import MEANS, tables
-from nflows_sr.training import RECIPES, read_run, resume, train
-from nflows_sr.training.report import report_run
+from nflows_sr.training import RECIPES, read_run
 
 NAME = "coupling"
 CROPS = {2: 32, 3: 24, 4: 24}
@@ -50,31 +49,12 @@ def main() -> None:
         run = arguments.output / f"x{scale}"
         epochs = arguments.epochs if scale == 2 else max(arguments.epochs // FURTHER, 1)
         config = EngineConfig(epochs=epochs, mixed_precision=arguments.mixed_precision, **RECIPES[NAME].engine)
-        trained(arguments.data, run, scale, config)
+        start = None if scale == 2 else arguments.output / "x2"
+        trained(arguments.data, run, NAME, {"scale": scale, "crop": CROPS[scale]}, config, start)
         folder = ship(run, NAME, "upscaler_card.md", figures(run, scale, arguments.on), start=f"{NAME}-x2")
         if (size := (folder / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
             raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")
         print(f"shipped in {folder}", flush=True)
-
-
-def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
-    """Trains a run to its end, if it is not there."""
-
-    def progress(metrics: StepMetrics, total: int) -> None:
-        if metrics.step * config.epochs % total == 0:
-            print(f"x{scale} epoch {metrics.epoch}  {metrics.loss:.5f}  {metrics.seconds:.0f} s", flush=True)
-
-    if (run / CONFIG_FILE).exists() and (stored := read_run(run).training) != config:
-        raise ValueError(f"{run} is of {stored.epochs} epochs and other settings; give these, or another --output")
-    if (run / WEIGHTS_FILE).exists():
-        return
-    if (run / CONFIG_FILE).exists():
-        resume(run, data, progress=progress)
-    else:
-        start = None if scale == 2 else run.parent / "x2"
-        settings = {"scale": scale, "crop": CROPS[scale]}
-        train(data, run, NAME, settings, config, start=start, progress=progress)
-    report_run(run, f"Upscaler x{scale}")
 
 
 def figures(run: Path, scale: int, sets: Sequence[Path]) -> Mapping[str, object]:

@@ -14,11 +14,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from upscaler_shipping import ship
+from upscaler_shipping import ship, trained
 
-from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.errors import explain
-from nflows_core.training import EngineConfig, StepMetrics
+from nflows_core.training import EngineConfig
 from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
 from nflows_sr.data import read_pictures
@@ -26,8 +25,7 @@ from nflows_sr.degradations.pictures import cropped
 from nflows_sr.engines import EngineSettings
 from nflows_sr.engines.flow import NAME, load_flow_run
 from nflows_sr.evaluation.certainty import certainty, summary
-from nflows_sr.training import RECIPES, read_run, resume, train
-from nflows_sr.training.report import report_run
+from nflows_sr.training import RECIPES, read_run
 from nflows_sr.upscaling import enlarging
 
 SAMPLES = 16
@@ -40,28 +38,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="passes over the pictures (%(default)s)")
     parser.add_argument("--scale", type=int, default=2, help="how many times the sides grow (%(default)s)")
     arguments = parser.parse_args()
-    run = arguments.output / f"x{arguments.scale}"
-    trained(arguments.data, run, arguments.scale, EngineConfig(epochs=arguments.epochs, **RECIPES[NAME].engine))
-    values = figures(run, arguments.data, arguments.scale)
-    print(f"shipped in {ship(run, NAME, 'flow_card.md', values, start=f'coupling-x{arguments.scale}')}", flush=True)
-
-
-def trained(data: Path, run: Path, scale: int, config: EngineConfig) -> None:
-    """Trains a run to its end, if it is not there."""
-
-    def progress(metrics: StepMetrics, total: int) -> None:
-        if metrics.step * config.epochs % total == 0:
-            print(f"epoch {metrics.epoch}  {metrics.loss:.3f} bits  {metrics.seconds:.0f} s", flush=True)
-
-    if (run / WEIGHTS_FILE).exists():
-        return
-    if (run / "config.json").exists():
-        resume(run, data, progress=progress)
-    else:
-        start = shipped.find("coupling", scale)
-        settings = {"scale": scale} | ({} if scale == 2 else {"crop": 24})
-        train(data, run, NAME, settings, config, start=start if start.exists() else None, progress=progress)
-    report_run(run, f"Flow x{scale}")
+    scale = arguments.scale
+    run, start = arguments.output / f"x{scale}", shipped.find("coupling", scale)
+    settings = {"scale": scale} | ({} if scale == 2 else {"crop": 24})
+    config = EngineConfig(epochs=arguments.epochs, **RECIPES[NAME].engine)
+    trained(arguments.data, run, NAME, settings, config, start if start.exists() else None)
+    folder = ship(run, NAME, "flow_card.md", figures(run, arguments.data, scale), start=start.name)
+    print(f"shipped in {folder}", flush=True)
 
 
 def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:

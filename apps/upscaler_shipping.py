@@ -1,4 +1,4 @@
-"""How a finished run becomes a model that comes with nflows-sr, with a card of its figures."""
+"""How a model that comes with nflows-sr is trained, and put there with a card of its figures."""
 
 from __future__ import annotations
 
@@ -7,15 +7,42 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json
+from nflows_core.training import EngineConfig, StepMetrics
 from nflows_sr import shipped
-from nflows_sr.training import load_model, read_run
+from nflows_sr.training import load_model, read_run, resume, train
+from nflows_sr.training.report import report_run
 from nflows_sr.training.runs import save_run
 
 _DATA = "T91 and CBSD40"
 """A user's pictures lie elsewhere: the name says what they were."""
+
+
+def trained(
+    data: Path, run: Path, name: str, settings: Mapping[str, int], config: EngineConfig, start: Path | None
+) -> None:
+    """Trains a run to its end, if it is not there.
+
+    Raises:
+        ValueError: The run that is there has other settings of the engine.
+    """
+
+    def progress(metrics: StepMetrics, total: int) -> None:
+        if metrics.step * config.epochs % total == 0:
+            print(f"{run.name} epoch {metrics.epoch}  {metrics.loss:.5f}  {metrics.seconds:.0f} s", flush=True)
+
+    begun = (run / CONFIG_FILE).exists()
+    if begun and (stored := read_run(run).training) != config:
+        raise ValueError(f"{run} is of {stored.epochs} epochs and other settings; give these, or another --output")
+    if (run / WEIGHTS_FILE).exists():
+        return
+    if begun:
+        resume(run, data, progress=progress)
+    else:
+        train(data, run, name, settings, config, start=start, progress=progress)
+    report_run(run, f"{name.capitalize()} x{settings['scale']}")
 
 
 def ship(run: Path, name: str, card: str, figures: Mapping[str, object], *, start: str) -> Path:
