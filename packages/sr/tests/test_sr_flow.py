@@ -25,7 +25,7 @@ from nflows_sr.engines import EngineSettings, load_engine, resolve
 from nflows_sr.engines.flow import FlowEngine
 from nflows_sr.networks.flow import Encoded, UpscalingFlow, bits_per_pixel
 from nflows_sr.networks.upscaler import coupling_upscaler
-from nflows_sr.training.flow import Dequantized, LargeGivenSmall
+from nflows_sr.training.flow import Dequantized, FlowSettings, LargeGivenSmall
 from nflows_sr.upscaling import enlarged, tiling_of
 
 call = partial(call_command, nflows)
@@ -323,3 +323,8 @@ def test_a_scale_that_no_flow_is_shipped_for_says_how_to_train_one() -> None:
 
     with pytest.raises(CommandError, match=r"no flow of scale 4 comes with the package; train one by nflows sr train"):
         load_engine(resolve(EngineSettings("flow", 4)))
+
+
+def test_steps_that_would_take_all_of_the_memory_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`channels` x `width` x `depth` is 20,480,000; it may be 10,000,000 at most"):
+        FlowSettings(channels=100, width=50, depth=4096)

@@ -32,6 +32,10 @@ class FlowSettings(CouplingSettings):
 
     depth: int = 4
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_size("depth", self.depth)
+
 
 class Dequantized:
     r"""Pairs whose large pictures are rounded to whole grey levels, and uniform noise as wide as one added.

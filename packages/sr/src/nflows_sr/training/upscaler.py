@@ -43,8 +43,11 @@ class CouplingSettings:
         for name, value in asdict(self).items():
             if not 1 <= value <= _MOST:
                 raise ValueError(f"`{name}`: expected a number from 1 to {_MOST}, got {value}")
-        if (size := self.channels * self.width * self.blocks) > _LARGEST:
-            raise ValueError(f"`channels` x `width` x `blocks` is {size:,}; it may be {_LARGEST:,}")
+        self._check_size("blocks", self.blocks)
+
+    def _check_size(self, repeated: str, count: int) -> None:
+        if (size := self.channels * self.width * count) > _LARGEST:
+            raise ValueError(f"`channels` x `width` x `{repeated}` is {size:,}; it may be {_LARGEST:,} at most")
 
 
 @dataclass(frozen=True)
