@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -115,3 +116,9 @@ class EngineSettings:
     def autocast(self) -> torch.autocast:
         """The precision of a network; see ``dtype``."""
         return torch.autocast(self.place.type, torch.float16, enabled=self.dtype == torch.float16)
+
+
+def enlarged_as_rgb(picture: Tensor, enlarge: Callable[[Tensor], Tensor]) -> Tensor:
+    """A picture enlarged by what takes RGB alone: grey goes in as three equal channels, and their mean comes out."""
+    enlarged = enlarge(picture.expand(3, -1, -1))
+    return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged

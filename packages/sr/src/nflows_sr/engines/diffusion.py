@@ -16,7 +16,7 @@ from nflows_sr.diffusion.folder import load_stable_diffusion, read_index
 from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipeline
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
-from nflows_sr.engines.base import EngineSettings, PictureEngine
+from nflows_sr.engines.base import EngineSettings, PictureEngine, enlarged_as_rgb
 from nflows_sr.training.guided import guidance_of, is_guided_run, load_guided
 
 CONDITIONING_FILE, WRAPPING_FILE = "conditioning.safetensors", "wrapping.safetensors"
@@ -40,12 +40,11 @@ class StableSREngine(PictureEngine):
 
     def enlarge(self, picture: Tensor, seed: int) -> Tensor:
         try:
-            enlarged = self._model.enlarge(picture.expand(3, -1, -1), self.scale, self._sampling, seed)
+            return enlarged_as_rgb(picture, lambda rgb: self._model.enlarge(rgb, self.scale, self._sampling, seed))
         except FloatingPointError as error:
             if self._model.dtype == torch.float32:
                 raise
             raise FloatingPointError(f"{error}: float16 is too small for this picture, give `fp32`") from error
-        return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged
 
 
 class PipelineEngine(PictureEngine):
@@ -62,8 +61,7 @@ class PipelineEngine(PictureEngine):
         upscaler.check(self._sampling)
 
     def enlarge(self, picture: Tensor, seed: int) -> Tensor:
-        enlarged = self._upscaler.enlarge(picture.expand(3, -1, -1), self._sampling, seed)
-        return enlarged.mean(0, keepdim=True) if len(picture) == 1 else enlarged
+        return enlarged_as_rgb(picture, lambda rgb: self._upscaler.enlarge(rgb, self._sampling, seed))
 
 
 def is_diffusion(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nflows_sr.engines.base import Engine, EngineSettings
+from nflows_sr.engines.base import Engine, EngineSettings, enlarged_as_rgb
 
 
 class NetworkEngine(Engine):
@@ -34,11 +34,9 @@ class NetworkEngine(Engine):
         self._channels, self._settings = channels, settings
 
     def __call__(self, tile: Tensor) -> Tensor:
-        is_grey = len(tile) == 1
         if self._channels == 1:
             return self._enlarged(tile[:, None])[:, 0]
-        enlarged = self._enlarged(tile.expand(3, -1, -1)[None])[0]
-        return enlarged.mean(0, keepdim=True) if is_grey else enlarged
+        return enlarged_as_rgb(tile, lambda colours: self._enlarged(colours[None])[0])
 
     def _enlarged(self, batch: Tensor) -> Tensor:
         with torch.no_grad(), self._settings.autocast:
