@@ -105,7 +105,6 @@ class StageOne(Task[Adversaries, Batch]):
         weights: How much each part of the objective counts.
         perceptual: The judge d of how different pictures look; without one, :math:`w_p` is 0.
         pretrained: The file of an autoencoder's weights with which the training begins, as far as this one has them.
-        workers: Processes that read crops; 0 reads in this one.
     """
 
     measures = ("rec", "ae", "nll", "total")
@@ -120,12 +119,10 @@ class StageOne(Task[Adversaries, Batch]):
         weights: LossWeights,
         perceptual: PerceptualDistance | None,
         pretrained: Path | None = None,
-        workers: int = 0,
     ) -> None:
         super().__init__(model, config)
         self.pairs, self.test_pairs = pairs, test_pairs
-        self.weights, self.perceptual = weights, perceptual
-        self.pretrained, self.workers = pretrained, workers
+        self.weights, self.perceptual, self.pretrained = weights, perceptual, pretrained
 
     def initialize(self, place: Place) -> None:
         if self.pretrained is not None:
@@ -146,7 +143,7 @@ class StageOne(Task[Adversaries, Batch]):
         ]
 
     def training_batches(self, place: Place) -> _Numbered:
-        return _Numbered(TrainingItems(self.pairs, self.config, place, self.workers))
+        return _Numbered(TrainingItems(self.pairs, self.config, place))
 
     def test_batches(self, place: Place) -> Iterable[Batch]:
         return (_batch(0, pair) for pair in items_for_test(self.test_pairs, self.config, place))

@@ -118,7 +118,6 @@ class Guidance(Task[Conditioning, Noisy]):
         pairs: The crops that it is trained on.
         config: The settings.
         test_pairs: The crops that it is tested on, at the same times with the same noise in each test.
-        workers: Processes that read crops; 0 reads in this one.
     """
 
     measures = ("denoising_error",)
@@ -130,10 +129,9 @@ class Guidance(Task[Conditioning, Noisy]):
         pairs: Items[Pair],
         config: EngineConfig,
         test_pairs: Items[Pair],
-        workers: int = 0,
     ) -> None:
         super().__init__(model, config)
-        self.base, self.workers = base, workers
+        self.base = base
         self.pairs, self.test_pairs = NoisyPairs(pairs, base), NoisyPairs(test_pairs, base)
         base.unet.enable_gradient_checkpointing(checkpoint)
 
@@ -149,7 +147,7 @@ class Guidance(Task[Conditioning, Noisy]):
         return [Objective("denoising_error", self.model, adam, lambda model, batch: self._errors(model, batch).mean())]
 
     def training_batches(self, place: Place) -> TrainingItems[Noisy]:
-        return TrainingItems(self.pairs, self.config, place, self.workers)
+        return TrainingItems(self.pairs, self.config, place)
 
     def test_batches(self, place: Place) -> Iterable[Noisy]:
         return items_for_test(self.test_pairs, self.config, place)

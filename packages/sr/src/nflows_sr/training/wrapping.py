@@ -64,7 +64,6 @@ class Wrapping(Task[FeatureWrapping, Noisy]):
         test_pairs: The crops that it is tested on.
         steps: The steps of the diffusion.
         perceptual: The judge of how different pictures look, if any.
-        workers: Processes that read crops; 0 reads in this one.
     """
 
     measures = ("absolute_error",)
@@ -79,11 +78,10 @@ class Wrapping(Task[FeatureWrapping, Noisy]):
         *,
         steps: int = 20,
         perceptual: PerceptualDistance | None = None,
-        workers: int = 0,
     ) -> None:
         super().__init__(model, config)
         guided.base.schedule.check_steps(steps)
-        self.guided, self.steps, self.perceptual, self.workers = guided, steps, perceptual, workers
+        self.guided, self.steps, self.perceptual = guided, steps, perceptual
         self.pairs, self.test_pairs = NoisyPairs(pairs, guided.base), NoisyPairs(test_pairs, guided.base)
 
     def objectives(self) -> Sequence[Objective[Noisy]]:
@@ -96,7 +94,7 @@ class Wrapping(Task[FeatureWrapping, Noisy]):
         return [Objective("distance", self.model, adam, self._loss)]
 
     def training_batches(self, place: Place) -> TrainingItems[Noisy]:
-        return TrainingItems(self.pairs, self.config, place, self.workers)
+        return TrainingItems(self.pairs, self.config, place)
 
     def test_batches(self, place: Place) -> Iterable[Noisy]:
         return items_for_test(self.test_pairs, self.config, place)
