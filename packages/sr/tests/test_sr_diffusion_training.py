@@ -19,6 +19,7 @@ from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, Place, StepMetrics, Trainer
 from nflows_sr.autoencoders import couple
 from nflows_sr.cli import sr
+from nflows_sr.data.crops import enlarged
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion
 from nflows_sr.diffusion.latents import encoded
@@ -27,7 +28,7 @@ from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.training import load_model, read_run
 from nflows_sr.training.autoencoder import Adversaries
-from nflows_sr.training.diffusion import Guidance, GuidanceSettings, NoisyPairs, enlarged
+from nflows_sr.training.diffusion import Guidance, GuidanceSettings, NoisyPairs
 from nflows_sr.training.guided import load_guided
 from nflows_sr.training.wrapping import Wrapping, WrappingSettings
 from tiny_diffusion import autoencoder, write_stable_diffusion

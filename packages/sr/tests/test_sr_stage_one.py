@@ -20,8 +20,9 @@ from nflows_core.testing import one_thread
 from nflows_core.training import EngineConfig, Place, StepMetrics, Trainer
 from nflows_core.training.curve import read_curve
 from nflows_sr.autoencoders import Reconstructor, Shape, build_autoencoder, choose_trained
+from nflows_sr.data.crops import Pair
 from nflows_sr.losses import PatchDiscriminator
-from nflows_sr.training.autoencoder import Adversaries, Batch, LossWeights, Pair, StageOne
+from nflows_sr.training.autoencoder import Adversaries, Batch, LossWeights, StageOne
 
 SHAPE = Shape(coupled=True, widths=(8, 16), layers=1, groups=4, latent_channels=2)
 MEASURES = ("rec", "ae", "nll", "total")

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from nflows_core.data import DataError
 from nflows_sr.data.pictures import Pictures, Pixels, stored
-from nflows_sr.degradations import imresize
+from nflows_sr.degradations import imresize, resize_bicubic
 from nflows_sr.degradations.pictures import cropped
 from nflows_sr.metrics import luma
+
+Pair = tuple[Tensor, Tensor]
+"""A small picture and its large one, :math:`(C, h, w)` and :math:`(C, H, W)` in [0, 1]; in a batch, with B before."""
 
 Channels = Callable[[Pixels], Tensor]
 """From pixels in RGB to what a network takes, :math:`(C, H, W)` in [0, 1]."""
@@ -62,7 +65,7 @@ class WholePairs:
     def __len__(self) -> int:
         return len(self.large)
 
-    def read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int, seed: int) -> Pair:
         """A small picture and its large one, :math:`(C, h, w)` and :math:`(C, sh, sw)`."""
         return self.channels(self.small[index]), self.channels(self.large[index])
 
@@ -96,7 +99,7 @@ class CropPairs:
     def __len__(self) -> int:
         return len(self._picture)
 
-    def read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int, seed: int) -> Pair:
         """A small crop and its large one, :math:`(C, k, k)` and :math:`(C, sk, sk)`."""
         picture, scale, generator = self._picture[index], self.pairs.scale, np.random.default_rng(seed)
         small, large = self.pairs.small[picture], self.pairs.large[picture]
@@ -105,6 +108,11 @@ class CropPairs:
         crops = _crop(small, top, left, self.size), _crop(large, scale * top, scale * left, scale * self.size)
         small_crop, large_crop = (self.pairs.channels(turned(crop, turn)) for crop in crops)
         return small_crop, large_crop
+
+
+def enlarged(small: Tensor, large: Tensor) -> Tensor:
+    """Small pictures at the size of their large ones, bicubically, in [0, 1]: what an autoencoder takes."""
+    return resize_bicubic(small, (large.shape[-2], large.shape[-1])).clamp(0, 1)
 
 
 def turned(pixels: Pixels, turn: int) -> Pixels:

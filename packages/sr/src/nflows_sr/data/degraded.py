@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from nflows_core.training import Items
+from nflows_sr.data.crops import Pair
 from nflows_sr.degradations import degrade_real
 
 
@@ -17,13 +17,13 @@ class RealPairs:
         scale: How many times their sides are longer.
     """
 
-    def __init__(self, pairs: Items[tuple[Tensor, Tensor]], scale: int) -> None:
+    def __init__(self, pairs: Items[Pair], scale: int) -> None:
         self.pairs, self.scale = pairs, scale
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int, seed: int) -> Pair:
         """A degraded picture and its large one, :math:`(3, H // s, W // s)` and :math:`(3, H, W)`."""
         _, large = self.pairs.read(index, seed)
         return degrade_real(large, self.scale, torch.Generator().manual_seed(seed)), large

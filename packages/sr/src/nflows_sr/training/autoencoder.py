@@ -14,11 +14,8 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.weights import load_state
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
 from nflows_sr.autoencoders import Reconstructor, take_over
-from nflows_sr.degradations import resize_bicubic
+from nflows_sr.data.crops import Pair, enlarged
 from nflows_sr.losses import PatchDiscriminator, PerceptualDistance, adaptive_weight, hinge_loss
-
-Pair = tuple[Tensor, Tensor]
-"""A small picture and its large one, :math:`(3, h, w)` and :math:`(3, H, W)` in [0, 1]; in a batch, with B before."""
 
 _BETAS = (0.5, 0.9)  # of Adam, as in Esser et al. 2021
 
@@ -212,5 +209,4 @@ class _Numbered:
 
 def _batch(step: int, pair: Pair) -> Batch:
     small, large = pair
-    blurred = resize_bicubic(small, (large.shape[-2], large.shape[-1])).clamp(0, 1)
-    return Batch(step, 2 * blurred - 1, 2 * large - 1)
+    return Batch(step, 2 * enlarged(small, large) - 1, 2 * large - 1)

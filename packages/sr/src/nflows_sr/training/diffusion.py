@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
-from nflows_sr.data.crops import CropPairs, WholePairs
+from nflows_sr.data.crops import CropPairs, Pair, WholePairs, enlarged
 from nflows_sr.data.degraded import RealPairs
 from nflows_sr.data.pictures import Pictures
-from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.finding import find_folder
 from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion, unet_of_shape
@@ -23,8 +22,6 @@ from nflows_sr.diffusion.taps import checkpoint
 from nflows_sr.training.autoencoder import Adversaries
 from nflows_sr.training.recipe import Recipe, TrainingData
 
-Pair = tuple[Tensor, Tensor]
-"""A small picture and its large one, :math:`(3, h, w)` and :math:`(3, H, W)` in [0, 1]; in a batch, with B before."""
 Noisy = tuple[Tensor, Tensor, Tensor, Tensor]
 """A pair, noise of the shape of its latent, and a time."""
 
@@ -162,11 +159,6 @@ class Guidance(Task[Conditioning, Noisy]):
         schedule = self.base.schedule
         predicted = self.base.predict(schedule.noised(latent, noise, times), times, model(low, times))
         return (predicted - schedule.target(latent, noise, times)).square().mean((1, 2, 3))
-
-
-def enlarged(small: Tensor, large: Tensor) -> Tensor:
-    """Small pictures at the size of their large ones, as the encoder gets them."""
-    return resize_bicubic(small, (large.shape[-2], large.shape[-1])).clamp(0, 1)
 
 
 def crops(pictures: Pictures, degradation: str, scale: int, crop: int) -> Items[Pair]:

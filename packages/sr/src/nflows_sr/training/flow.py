@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nflows_core.training import EngineConfig, Objective, Task, TrainingItems, items_for_test
 from nflows_core.training.batches.items import Items
 from nflows_core.training.task import Place
-from nflows_core.training.tasks.restoration import Pair, psnr
-from nflows_sr.data.crops import CropPairs
+from nflows_core.training.tasks.restoration import psnr
+from nflows_sr.data.crops import CropPairs, Pair
 from nflows_sr.networks.flow import Encoded, UpscalingFlow, bits_per_pixel
 from nflows_sr.training.recipe import Recipe, TrainingData
 from nflows_sr.training.upscaler import ENGINE, CouplingSettings, luma_pairs
