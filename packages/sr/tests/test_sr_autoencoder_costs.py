@@ -13,6 +13,8 @@ from nflows_core.cli import nflows
 from nflows_core.runtime.cli import run
 from nflows_core.runtime.errors import ExitCode
 from nflows_sr.autoencoders import SHAPES, Shape, build_autoencoder
+from nflows_sr.cli.bench import MODELS
+from nflows_sr.cli.info import info
 from nflows_sr.evaluation.autoencoder_costs import STAGES, compare_costs, count_flops
 from nflows_sr.evaluation.autoencoder_parts import autoencoder_parts
 
@@ -79,3 +81,9 @@ def test_a_picture_that_does_not_divide_is_refused(capsys: pytest.CaptureFixture
 def test_an_unknown_autoencoder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(nflows, ["sr", "bench", "--model", "glow"]) == ExitCode.USAGE
     assert "'glow' is not one of 'affine-ae', 'ae-kl'" in capsys.readouterr().err
+
+
+def test_the_commands_name_every_autoencoder_that_there_is() -> None:
+    assert set(MODELS) == set(SHAPES)
+    assert info.help is not None
+    assert all(name in info.help for name in SHAPES)
