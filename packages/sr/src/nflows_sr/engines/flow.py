@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_sr import shipped
-from nflows_sr.degradations.projection import REACH, project_within
-from nflows_sr.engines.base import Engine, EngineSettings
-from nflows_sr.engines.coupling import details_of_colours, luma_of
+from nflows_sr.engines.base import EngineSettings
+from nflows_sr.engines.coupling import LumaEngine
 from nflows_sr.networks.flow import UpscalingFlow
-from nflows_sr.networks.upscaler import bicubic
 from nflows_sr.training.runs import is_run, load_model, read_run
 
 NAME = "flow"
 
 
-class FlowEngine(Engine):
-    r"""Draws the luma, enlarges the colours, and makes both agree with the small picture, as `LumaEngine` does.
+class FlowEngine(LumaEngine):
+    r"""Draws the luma, :math:`\hat Y = Y(z), \; z \sim N(0, \tau^2 I)`; all else is as in `LumaEngine`.
 
-    .. math:: \widehat{RGB} = P\left(\mathrm{bicubic}(RGB) + \tfrac{255}{219} \, (\hat Y - \mathrm{bicubic}(Y))\right),
-        \qquad \hat Y = Y(z), \quad z \sim N(0, \tau^2 I)
-
-    P is `project_within`, channel by channel. Temperature :math:`\tau = 0` is one picture, the same for every seed; at
-    1 pictures are as different from each other as the flow has learned that originals are.
+    Temperature :math:`\tau = 0` is one picture, the same for every seed; at 1 pictures are as different from each other
+    as the flow has learned that originals are.
 
     Arguments:
         flow: The flow, which becomes one that is not trained.
@@ -37,19 +31,12 @@ class FlowEngine(Engine):
     tile = 384
 
     def __init__(self, flow: UpscalingFlow, settings: EngineSettings) -> None:
-        self.scale, self.margin = flow.scale, flow.reach + REACH
-        self.network = flow.eval().requires_grad_(False).to(settings.place)
-        self._settings, self._temperature = settings, settings.temperature or 0.0
+        super().__init__(flow, settings)
+        self._temperature = settings.temperature or 0.0
         self.noise = flow.noise_channels if self._temperature else 0
 
-    def __call__(self, tile: Tensor) -> Tensor:
-        colours = len(tile) - self.noise
-        pixels = tile[None, :colours].to(self._settings.place)
-        z = self._temperature * tile[None, colours:].to(pixels) if self.noise else None
-        with torch.no_grad():
-            with self._settings.autocast:
-                details = self.network.details(luma_of(pixels), z)
-            return project_within(bicubic(pixels, self.scale) + details_of_colours(details.float()), pixels)[0]
+    def _details(self, luma: Tensor, noise: Tensor) -> Tensor:
+        return self.network.details(luma, self._temperature * noise if self.noise else None)
 
 
 def load_shipped_flow(settings: EngineSettings) -> FlowEngine:
