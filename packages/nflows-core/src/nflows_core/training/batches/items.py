@@ -122,6 +122,8 @@ def _load(
         batch_sampler=keys,
         num_workers=workers,
         collate_fn=collate,
+        # A fork beside the threads by which processes talk can hang for ever: they may hold a lock of the interpreter.
+        multiprocessing_context="forkserver" if workers and place.processes > 1 else None,
         pin_memory=place.device.type == "cuda",
         # Its seeds reach no item, and must not be drawn from the generator of whoever trains.
         generator=torch.Generator(),
