@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.intervals import student
@@ -157,4 +158,4 @@ def _write(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Non
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -9,12 +9,11 @@ The same in three lines of the command line: nflows train, nflows sample, nflows
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from nflows_core.runs import experiment
 from nflows_core.runs.report import headlines, report_run
-from nflows_core.runtime.errors import explain
+from nflows_core.runtime.errors import run_script
 from nflows_core.training import StepMetrics, TrainingConfig
 
 
@@ -56,9 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        message, code = explain(error)
-        print(message, file=sys.stderr)
-        sys.exit(code)
+    run_script(main)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from nflows_core.latents import save_directions
 from nflows_core.latents.strips import TRAINING_IMAGES
 from nflows_core.runs import experiment, load_run, read_run, save_run
 from nflows_core.runs.report import headlines, report_run
-from nflows_core.runtime.errors import explain
+from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.files import atomic_write
 from nflows_core.training import StepMetrics, TrainingConfig
 
@@ -84,9 +83,4 @@ def figures(report: dict[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        message, code = explain(error)
-        print(message, file=sys.stderr)
-        sys.exit(code)
+    run_script(main)

@@ -11,14 +11,13 @@ holds out, never those of --on.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from upscaler_shipping import ship, trained
 
 from nflows_core.runs.kind import WEIGHTS_FILE
-from nflows_core.runtime.errors import explain
+from nflows_core.runtime.errors import run_script
 from nflows_core.training import EngineConfig
 from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr.engines import EngineSettings
@@ -91,9 +90,4 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        message, code = explain(error)
-        print(message, file=sys.stderr)
-        sys.exit(code)
+    run_script(main)

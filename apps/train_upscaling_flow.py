@@ -10,13 +10,12 @@ where it was, and a finished one is not done again. All figures are of pictures 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from upscaler_shipping import ship, trained
 
-from nflows_core.runtime.errors import explain
+from nflows_core.runtime.errors import run_script
 from nflows_core.training import EngineConfig
 from nflows_core.training.curve import TEST_METRICS_FILE, read_curve
 from nflows_sr import shipped
@@ -63,9 +62,4 @@ def figures(run: Path, data: Path, scale: int) -> Mapping[str, object]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        message, code = explain(error)
-        print(message, file=sys.stderr)
-        sys.exit(code)
+    run_script(main)

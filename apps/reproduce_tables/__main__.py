@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from nflows_core.evaluation import parameters
 from nflows_core.flow import Flow
 from nflows_core.models import ModelChoice, build
 from nflows_core.runs.comparison import arguments_of, compare, rows_of, time_flows
-from nflows_core.runtime.errors import explain
+from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
@@ -196,9 +195,4 @@ def conditions(report: Mapping[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        message, code = explain(error)
-        print(message, file=sys.stderr)
-        sys.exit(code)
+    run_script(main)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import signal
+import sys
+from collections.abc import Callable
 from enum import IntEnum
 
 import click
@@ -67,6 +69,16 @@ def explain(error: BaseException) -> tuple[str, int]:
         error = error.__cause__
     message, exit_code = _explain(error)
     return "\n".join(message.strip().splitlines()[:2]), exit_code
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Runs the main function of a script; of what a person can mend, the message alone is told, with its exit code."""
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

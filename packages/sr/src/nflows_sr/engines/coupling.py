@@ -26,8 +26,8 @@ class LumaEngine(Engine):
     .. math:: \widehat{RGB} = P\left(\mathrm{bicubic}(RGB) + \tfrac{255}{219} \, (\hat Y - \mathrm{bicubic}(Y))\right)
 
     A change of the luma Y at the same Cb and Cr changes R, G and B alike, so there is no way through YCbCr and back.
-    P is `project_within`, channel by channel: made smaller again, the result is the picture that was given. It takes a
-    tenth of the time, and is some .03 dB nearer to photographs.
+    P is `project_within`, channel by channel: made smaller again, the result is the picture that was given, to 53 dB
+    and better for photographs. It takes a tenth of the time, and is some .03 dB nearer to photographs.
 
     Arguments:
         network: The network, which becomes one that is not trained.
