@@ -1,0 +1,1 @@
+"""Faces and licence plates out of street scenes, provably."""

@@ -1,0 +1,1 @@
+"""Boxes from files and into files: those of this package, and those of others."""

@@ -1,0 +1,1 @@
+"""Detectors, each chosen by its name."""

@@ -1,0 +1,40 @@
+"""What a detector is: pixels in, regions out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_privacy.regions import Region
+
+
+class Look(StrEnum):
+    """How hard a detector looks."""
+
+    QUICK = "quick"
+    """Once, at the size of the picture or below: for frames of a video between those that are looked at thoroughly."""
+    THOROUGH = "thorough"
+    """At all sizes of things that count."""
+    CHECK = "check"
+    """As thoroughly, at other sizes of the picture: whether anything is left. What THOROUGH cannot find, this may."""
+
+
+class Detector(Protocol):
+    """Finds regions in a picture; a frozen set of settings makes one (`nflows_privacy.detection.load_detector`).
+
+    The same pixels give the same regions. It is not called by two threads at once.
+    """
+
+    kinds: frozenset[str]
+    """The kinds of regions that it can find."""
+
+    def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
+        """The regions in a picture, the surest first, none twice.
+
+        Arguments:
+            pixels: The picture, :math:`(H, W, 3)`, RGB as a screen shows it.
+            look: How hard it looks.
+        """

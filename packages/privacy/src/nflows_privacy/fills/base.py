@@ -1,0 +1,27 @@
+"""What a fill is: what is put in the place of a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nflows_privacy.masks import Rectangle
+
+
+class Fill(Protocol):
+    """Makes pixels that show no more what was there; settings make one (`nflows_privacy.fills.load_fill`)."""
+
+    def __call__(self, pixels: NDArray[Any], rectangles: Sequence[Rectangle], seed: int) -> NDArray[Any]:
+        """The picture with its rectangles filled; outside of them it is bit-identical, whatever the method does.
+
+        Rectangles that overlap are filled as one thing: nothing of what is below either shows. What is in one does not
+        depend on where else in the picture there are others.
+
+        Arguments:
+            pixels: The picture, :math:`(H, W, C)`, uint8 or uint16: grey, RGB, and alpha last where there is some. It
+                is not changed.
+            rectangles: The parts to fill, inside of the picture.
+            seed: The seed of what is random, the same for all frames of a video.
+        """

@@ -1,0 +1,58 @@
+"""Where a picture may change: regions, grown outwards to whole pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_privacy.regions import Box, Region
+
+
+class Rectangle(NamedTuple):
+    """A part of a picture in whole pixels: rows from ``top`` to before ``bottom``, columns likewise."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def cover(box: Box, height: int, width: int, block: int = 1) -> Rectangle | None:
+    """The smallest rectangle of whole blocks that holds a box, cut off at the picture's edges; none outside of it.
+
+    Arguments:
+        box: The box.
+        height: The height of the picture in pixels.
+        width: The width.
+        block: The side of a block: 2 where two by two pixels share their colour, as in 4:2:0 video.
+
+    Example:
+        >>> cover(Box(1.2, 2.0, 3.1, 4.0), 10, 10)
+        Rectangle(top=2, left=1, bottom=4, right=4)
+    """
+    top, left = (max(0, math.floor(low / block) * block) for low in (box.top, box.left))
+    bottom = min(height, math.ceil(box.bottom / block) * block)
+    right = min(width, math.ceil(box.right / block) * block)
+    return Rectangle(top, left, bottom, right) if top < bottom and left < right else None
+
+
+def covers(regions: Iterable[Region], height: int, width: int, block: int = 1) -> list[Rectangle]:
+    """The rectangles of regions that reach into a picture."""
+    found = (cover(region.box, height, width, block) for region in regions)
+    return [rectangle for rectangle in found if rectangle is not None]
+
+
+def mask_of(rectangles: Sequence[Rectangle], height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels :math:`(H, W)` in any of the rectangles."""
+    mask = np.zeros((height, width), np.bool_)
+    for rectangle in rectangles:
+        mask[rectangle.slices] = True
+    return mask

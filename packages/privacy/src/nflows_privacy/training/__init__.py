@@ -1,0 +1,1 @@
+"""A detector of boxes, trained on a table of them."""

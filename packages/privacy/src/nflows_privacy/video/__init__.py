@@ -1,0 +1,1 @@
+"""Video files in and out, and regions linked over time."""
