@@ -14,7 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nflows_core.runtime.batch import conclude, inputs_argument, output_option, run_batch, skip_existing_option
+from nflows_core.runtime.batch import (
+    BatchResult,
+    conclude,
+    inputs_argument,
+    output_option,
+    run_batch,
+    skip_existing_option,
+)
 from nflows_core.runtime.cli import Application, run
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import atomic_write, sha256
@@ -96,9 +103,33 @@ def test_the_log_is_written_as_it_goes(tmp_path: Path) -> None:
     assert seen == [0, 1, 2]
 
 
+def test_a_process_that_writes_nothing_fails(tmp_path: Path) -> None:
+    (outcome,) = run_batch(batch_of(tmp_path, a="1"), lambda source, target: {}).outcomes
+    assert outcome.status == "failed"
+    assert "a.txt" in str(outcome.error)
+    assert "was not written" in str(outcome.error)
+
+
+def test_the_folder_stays_locked_until_the_report_is_written(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="1")
+
+    def report(result: BatchResult) -> None:
+        assert result.counts()["done"] == 1
+        with pytest.raises(FolderInUseError):
+            run_batch(batch, shout)
+
+    run_batch(batch, shout, report=report)
+    run_batch(batch, shout, skip_existing=True)
+
+
 def test_a_result_without_json_is_an_error_of_its_file(tmp_path: Path) -> None:
     values = {"a": object(), "b": float("nan"), "c": (1, 2)}
-    result = run_batch(batch_of(tmp_path, a="1", b="1", c="1"), lambda source, _: {"value": values[source.stem]})
+
+    def write(source: Path, target: Path) -> dict[str, object]:
+        target.touch()
+        return {"value": values[source.stem]}
+
+    result = run_batch(batch_of(tmp_path, a="1", b="1", c="1"), write)
     assert [outcome.status for outcome in result.outcomes] == ["failed", "failed", "done"]
     assert result.outcomes[2].result == {"value": [1, 2]}
 

@@ -70,6 +70,7 @@ def attempt(process: Process, job: Job) -> Outcome:
         # As it will be read again, and here so that a result of no JSON is this file's failure.
         result = json.loads(json.dumps(_run(process, job), allow_nan=False))
         written = marks_of(job.targets)
+        _check_written(job)
     except Exception as error:
         return failure(job, error, time.perf_counter() - start)
     return Outcome(job, Status.DONE, time.perf_counter() - start, result, written)
@@ -79,6 +80,11 @@ def _run(process: Process, job: Job) -> Mapping[str, Any] | None:
     if job.was_changed:
         return restore(partial(process, job.source), job.targets)
     return process(job.source, job.target)
+
+
+def _check_written(job: Job) -> None:
+    if missing := [path for path in job.targets if not path.exists()]:
+        raise RuntimeError(f"{missing[0].name} was not written")
 
 
 def failure(job: Job, error: BaseException, seconds: float = 0.0) -> Outcome:

@@ -18,7 +18,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +80,7 @@ def run_batch(
     skip_existing: bool = False,
     is_current: IsCurrent = lambda job, result: True,
     dask: str | None = None,
+    report: Callable[[BatchResult], None] = lambda result: None,
 ) -> BatchResult:
     """Runs a function over every job; shows progress and writes ``status.jsonl`` as it goes.
 
@@ -91,6 +92,7 @@ def run_batch(
             that was cut short is made again; what somebody else has put in its place stays, and the job fails.
         is_current: Whether what such a job has returned would be the same now; else it is done again.
         dask: The address of a scheduler whose workers run the function, else this process.
+        report: What is written of all into the same folder, before another run may write there.
 
     Raises:
         CommandError: The run was interrupted, or the cluster does not answer.
@@ -112,7 +114,9 @@ def run_batch(
                 log.write(outcome)
                 _show_traceback(outcome)
                 advance(_told(outcome))
-    return BatchResult([outcomes[index] for index in range(len(batch.jobs))])
+        result = BatchResult([outcomes[index] for index in range(len(batch.jobs))])
+        report(result)
+    return result
 
 
 def conclude(result: BatchResult, batch: Batch) -> ExitCode:

@@ -14,7 +14,8 @@ from nflows_core.runtime.images import Picture, PictureFile, blank_pixels
 from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.samples import to_pixels
-from nflows_core.runtime.pictures.work import NO_MATTER, Made
+from nflows_core.runtime.pictures.work import Made
+from nflows_core.runtime.recipe import NO_MATTER
 from nflows_sr.engines import EngineSettings, PictureEngine, load_engine
 from nflows_sr.upscaling.consistency import Consistency
 from nflows_sr.upscaling.samples import Guesses

@@ -16,10 +16,14 @@ from nflows_core.runtime.options import dask_option, seed_option
 
 if TYPE_CHECKING:
     from nflows_core.runtime.images import Policy
+    from nflows_core.runtime.jobs import Batch
+    from nflows_core.runtime.pictures.work import Writing
 
 POLICY_NAMES = ("keep", "strip-gps", "strip-private", "strip")
 """Named here too, so that help need not load what they are of; a test compares them."""
 SAME = "same"
+EXACT = "exact"
+"""The format of the input where it loses nothing, else PNG."""
 FORMATS = {
     "png": (".png",),
     "tiff": (".tif", ".tiff"),
@@ -44,7 +48,7 @@ class PictureOptions:
         skip_existing: Whether what an earlier run has done is left out.
         dask: The address of a Dask scheduler.
         metadata: What of the metadata goes into the new files.
-        format: A key of `FORMATS`, or `SAME`.
+        format: A key of `FORMATS`, `SAME` or `EXACT`.
         quality: The quality of JPEG and WebP.
         seed: The seed of everything random.
     """
@@ -58,23 +62,32 @@ class PictureOptions:
     quality: int | None
     seed: int = 0
 
+    def writing(self, batch: Batch) -> Writing:
+        """How the pictures are written."""
+        from nflows_core.runtime.pictures.work import Writing
+
+        return Writing(self.seed, self.metadata, self.quality, batch.jobs[0].beside)
+
     @property
     def target_suffix(self) -> Mapping[str, str]:
         """The suffixes of the results by those of the inputs, as `nflows_core.runtime.jobs.plan_batch` takes them."""
-        kept = _WRITTEN if self.format == SAME else FORMATS[self.format]
-        default = FORMATS["png" if self.format == SAME else self.format][0]
+        kept = {SAME: _WRITTEN, EXACT: tuple(LOSSLESS)}.get(self.format) or FORMATS[self.format]
+        default = FORMATS.get(self.format, FORMATS["png"])[0]
         return {"": default, **{suffix: suffix for suffix in kept}}
 
 
-def picture_options(metadata: Policy, *, is_random: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def picture_options(
+    metadata: Policy, *, is_random: bool = False, format: str = SAME
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command the options of pictures, and its function one argument more: ``pictures``, `PictureOptions`.
 
     Arguments:
         metadata: The policy if a person names none.
         is_random: Whether the work draws anything, so that there is a ``--seed``.
+        format: The format if a person names none.
     """
     policies = click.Choice(POLICY_NAMES)
-    formats = click.Choice([SAME, *FORMATS])
+    formats = click.Choice([SAME, EXACT, *FORMATS])
     options = [
         inputs_argument,
         output_option,
@@ -85,10 +98,10 @@ def picture_options(metadata: Policy, *, is_random: bool = False) -> Callable[[C
         click.option(
             "--format",
             type=formats,
-            default=SAME,
+            default=format,
             show_default=True,
-            help="That of the input where it is written, else PNG. Only PNG and TIFF need never be in memory as a"
-            " whole.",
+            help="same: that of the input where it is written, else PNG; exact: that of the input if it is PNG or TIFF,"
+            " else PNG. Only these two need never be in memory as a whole.",
         ),
         click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, 95 by default; of WebP, exact without."),
         *([seed_option] if is_random else []),

@@ -6,13 +6,12 @@ from nflows_core.runtime.attempt import Status
 from nflows_core.runtime.batch import BatchResult, conclude, run_batch
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.runtime.files import sha256
 from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
 from nflows_core.runtime.jobs import Batch, plan_batch
 from nflows_core.runtime.memory import give_back_freed_memory
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.pictures.options import LOSSLESS, READ, SAME, PictureOptions
-from nflows_core.runtime.pictures.report import PictureReport, report_pictures
+from nflows_core.runtime.pictures.report import FileProcess, PictureReport, report_files
 from nflows_core.runtime.pictures.work import PictureProcess, Work
 from nflows_core.runtime.status import BATCH
 from nflows_core.runtime.terminal import echo
@@ -34,18 +33,25 @@ def run_pictures(pictures: PictureOptions, batch: Batch, work: Work, about: Pict
         CommandError: The run was interrupted.
         OSError: The results cannot be written.
     """
-    weights = {name: sha256(path) for name, path in about.weights.items()}
-    process = PictureProcess(work, pictures.seed, pictures.metadata, pictures.quality, weights, batch.jobs[0].beside)
+    return run_files(pictures, batch, PictureProcess(work, pictures.writing(batch), about.digests()), about)
+
+
+def run_files(pictures: PictureOptions, batch: Batch, process: FileProcess, about: PictureReport) -> ExitCode:
+    """As `run_pictures`, for a process that takes other files besides."""
+
+    def report(result: BatchResult) -> None:
+        give_back_freed_memory()  # the report reads whole files
+        print_report(report_files(about, batch, process, result))
+
     result = run_batch(
         batch,
         process,
-        what="pictures",
+        what=about.what,
         skip_existing=pictures.skip_existing,
         is_current=process.is_current,
         dask=pictures.dask,
+        report=report,
     )
-    give_back_freed_memory()  # the report reads whole files
-    print_report(report_pictures(about, batch, process, result))
     exit_code = conclude(result, batch)
     if batch.folder is not None:
         _tell_changed(pictures, result)

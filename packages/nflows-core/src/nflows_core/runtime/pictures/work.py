@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_core.runtime.files import sha256
-from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.images import Picture, PictureFile, Policy, write_picture
 from nflows_core.runtime.jobs import Job, further
 from nflows_core.runtime.progress import tell
+from nflows_core.runtime.recipe import is_result_of, recipe_of, source_facts
 
 Pixels = NDArray[np.uint8 | np.uint16]
-NO_MATTER: Mapping[str, Any] = MappingProxyType({"decides": False})
-"""The metadata of a field of a work that says how it is computed, and by which no result is another one."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +36,10 @@ class Made:
     strips: Iterable[Pixels] | None = None
     numbers: Callable[[], Mapping[str, Any]] = dict
     beside: Sequence[Iterable[Pixels]] = ()
+
+
+Make = Callable[[PictureFile, int], Made]
+"""What becomes of an open picture, with a seed."""
 
 
 class Work(Protocol):
@@ -63,84 +63,84 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
-class PictureProcess:
-    """A work from file to file, as `nflows_core.runtime.batch.run_batch` takes it.
+class Writing:
+    """How the pictures of a batch are written.
 
     Arguments:
-        work: The work.
         seed: The seed of the run.
         metadata: What of the metadata goes into the new file.
         quality: The quality of JPEG and WebP, as `write_picture` takes it.
-        weights: The SHA-256 of the weights that the work loads, by their names.
         beside: What the names of the further pictures end in, as `further` says.
     """
 
-    work: Work
     seed: int
     metadata: Policy
     quality: int | None
-    weights: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
-    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
-        """Writes the new picture, and returns what is known of it.
+    def __call__(self, make: Make, source: Path, target: Path) -> dict[str, Any]:
+        """Writes what is made of a picture, and returns what is known of it.
 
         Returns:
-            The recipe, the SHA-256 of the source, its size and time, the sides of both, what the new file has no place
-            for, and the numbers of the work.
+            The facts of the source (`source_facts`), the sides of both, what the new file has no place for, and the
+            numbers.
         """
-        found = source.stat()
-        digest = sha256(source)
+        facts = source_facts(source)
         with PictureFile(source) as picture:
-            made = self.work(picture, picture_seed(self.seed, digest))
+            made = make(picture, picture_seed(self.seed, facts["sha256"]))
             strips = None if made.strips is None else _told(made.strips, source.name, len(made.picture.pixels))
             new = made.picture.under(self.metadata)
             left = write_picture(target, new, self.quality, strips)
             for path, others in zip(further(target, self.beside), made.beside, strict=True):
                 write_picture(path, new, self.quality, others)
-        return {
-            "recipe": self.recipe,
-            "sha256": digest,
-            "bytes": found.st_size,
-            "changed_ns": found.st_mtime_ns,
-            "size": _sides(picture.about),
-            "new_size": _sides(made.picture),
-            "left_out": left,
-            "numbers": dict(made.numbers()),
-        }
+        sides = {"size": _sides(picture.about), "new_size": _sides(made.picture)}
+        return {**facts, **sides, "left_out": left, "numbers": dict(made.numbers())}
+
+
+@dataclass(frozen=True)
+class PictureProcess:
+    """A work from file to file, as `nflows_core.runtime.batch.run_batch` takes it.
+
+    Arguments:
+        work: The work.
+        writing: How its pictures are written.
+        weights: The SHA-256 of the weights that the work loads, by their names.
+    """
+
+    work: Work
+    writing: Writing
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
+        """Writes the new picture, and returns its recipe and what `Writing` knows of it."""
+        return {"recipe": self.recipe, **self.writing(self.work, source, target)}
+
+    @property
+    def seed(self) -> int:
+        return self.writing.seed
 
     @property
     def settings(self) -> dict[str, Any]:
         """All that a person has set, but for the files."""
-        writing = {"metadata": self.metadata, "quality": self.quality}
+        writing = {"metadata": self.writing.metadata, "quality": self.writing.quality}
         return {"settings": asdict(self.work), "writing": writing}
 
     @property
     def recipe(self) -> str:
         """By what a result of the same work, settings, weights and seed is known."""
-        kind = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
-        how = {one.name for one in fields(self.work) if not one.metadata.get("decides", True)}
-        settings = {name: value for name, value in asdict(self.work).items() if name not in how}
-        writing = [self.metadata, self.quality]
-        text = to_json([kind, settings, writing, self.weights, self.seed], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return recipe_of(self.work, [self.writing.metadata, self.writing.quality], self.weights, self.seed)
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
-        """Whether a result is of this recipe, and of what the source holds now: read if its size or time is another."""
-        match result:
-            case {
-                "recipe": self.recipe,
-                "sha256": str(digest),
-                "size": str(),
-                "new_size": str(),
-                "left_out": list(),
-                "numbers": dict(),
-                **rest,
-            }:
-                found = job.source.stat()
-                known = (rest.get("bytes"), rest.get("changed_ns"))
-                return known == (found.st_size, found.st_mtime_ns) or sha256(job.source) == digest
-        return False
+        """Whether a result is what the process would return now."""
+        return is_told(result) and is_result_of(self.recipe, job.source, result)
+
+
+def is_told(result: Mapping[str, Any] | None) -> bool:
+    """Whether a result, which a log may hold that somebody has edited, says what the report of a batch shows."""
+    match result:
+        case {"sha256": str(), "size": str(), "new_size": str(), "left_out": list(), "numbers": dict()}:
+            return True
+    return False
 
 
 def picture_seed(seed: int, digest: str) -> int:
