@@ -70,8 +70,8 @@ class Region:
 
     def to_json(self) -> dict[str, Any]:
         """JSON's own types; coordinates to a hundredth of a pixel, outwards, so that nothing shrinks."""
-        left, top, right, bottom = (100 * value for value in self.box)
-        box = [math.floor(left) / 100, math.floor(top) / 100, math.ceil(right) / 100, math.ceil(bottom) / 100]
+        left, top, right, bottom = self.box
+        box = [_below(left), _below(top), -_below(-right), -_below(-bottom)]
         return {"kind": self.kind, "box": box, "score": round(self.score, 4)}
 
     @classmethod
@@ -120,3 +120,9 @@ def areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The areas of boxes :math:`(N, 4)`."""
     found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1)
     return found
+
+
+def _below(value: float) -> float:
+    """The largest hundredth that is not above the value: itself if it is one, although 100 * 0.29 is below 29."""
+    near = math.floor(100 * value)
+    return next(number / 100 for number in (near + 1, near, near - 1) if number / 100 <= value)

@@ -1,1 +1,1 @@
-"""Boxes from files and into files: those of this package, and those of others."""
+"""What people and detectors have marked, in files: our own, and those of data sets."""
