@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.weights import Weights
+from nflows_privacy.detection.settings import DetectorSettings
 from nflows_privacy.regions import Region
 
 
@@ -38,3 +43,19 @@ class Detector(Protocol):
             pixels: The picture, :math:`(H, W, 3)`, RGB as a screen shows it.
             look: How hard it looks.
         """
+
+
+@dataclass(frozen=True)
+class NamedDetector:
+    """A detector that a person can name: how it is loaded, and from what.
+
+    Packages of others add theirs as entry points of the group ``nflows_privacy.detectors``: the name of the entry point
+    is that of the detector, and its object is one of these.
+
+    Arguments:
+        load: Makes the detector; of the settings, ``threshold`` and ``device`` concern it.
+        weights: Its weights: published ones, or a file or folder; none if it has none.
+    """
+
+    load: Callable[[DetectorSettings], Detector]
+    weights: Weights | Path | None = None

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from nflows_core.runtime.devices import find_device
 from nflows_sr.diffusion.settings import Sampling
 
 
@@ -96,16 +97,7 @@ class EngineSettings:
         Raises:
             ValueError: It has no such device.
         """
-        gpu = torch.accelerator.current_accelerator(check_available=True)
-        if self.device == "auto":
-            return gpu or torch.device("cpu")
-        try:
-            device = torch.device(self.device)
-        except RuntimeError as error:
-            raise ValueError(f"`device`: torch knows none called {self.device!r}; give auto, cpu or cuda") from error
-        if device.type != "cpu" and (gpu is None or gpu.type != device.type):
-            raise ValueError(f"`device`: this machine has no {self.device}; give auto or cpu")
-        return device
+        return find_device(self.device)
 
     @property
     def dtype(self) -> torch.dtype:

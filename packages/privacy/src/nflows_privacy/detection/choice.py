@@ -1,0 +1,111 @@
+"""From names to a detector. A new one is a file here and a line of `_OWN`, or an entry point of another package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.weights import find_weights
+from nflows_privacy.detection.base import Detector, NamedDetector
+from nflows_privacy.detection.joined import Joined
+from nflows_privacy.detection.settings import DetectorSettings
+from nflows_privacy.regions import FACE, PLATE
+
+ENTRY_POINTS = "nflows_privacy.detectors"
+
+_OWN: Mapping[str, str] = {
+    "yunet": "nflows_privacy.detection.yunet:YUNET",
+}
+"""Where the detectors of this package are; each is imported when it is asked for."""
+
+_DEFAULTS: Mapping[str, str] = {FACE: "yunet", PLATE: "plates"}
+
+
+def names() -> list[str]:
+    """The names of all detectors, those of this package first."""
+    return [*_OWN, *sorted(entry_points(group=ENTRY_POINTS).names - _OWN.keys())]
+
+
+def names_for(kinds: Iterable[str]) -> tuple[str, ...]:
+    """The names of the detectors that find kinds of things by default.
+
+    Raises:
+        ValueError: There is none for one of the kinds.
+    """
+    wanted = list(kinds)
+    if unknown := [kind for kind in wanted if kind not in _DEFAULTS]:
+        raise ValueError(f"`kinds`: no detector finds {unknown[0]!r} by default; give one of {', '.join(_DEFAULTS)}")
+    return tuple(dict.fromkeys(_DEFAULTS[kind] for kind in wanted))
+
+
+def resolve(settings: DetectorSettings) -> DetectorSettings:
+    """The same settings, once it is known that there are such detectors; paths become absolute.
+
+    Published weights are fetched if they are missing, so that a batch ends before its first picture and not in it.
+
+    Raises:
+        ValueError: There is no such detector.
+        CommandError: Weights cannot be had; exit code 3.
+    """
+    found = replace(settings, names=tuple(_absolute(name) for name in settings.names))
+    weights_of(found)
+    return found
+
+
+def weights_of(settings: DetectorSettings) -> dict[str, Path]:
+    """The file or folder of the weights of each detector that has some, by the detector's name.
+
+    Raises:
+        ValueError: There is no such detector.
+        CommandError: Weights cannot be had; exit code 3.
+    """
+    weights = {name: _find(name).weights for name in settings.names}
+    return {name: find_weights(one) for name, one in weights.items() if one is not None}
+
+
+@keeps_one
+def load_detector(settings: DetectorSettings) -> Detector:
+    """The detector of settings; of several names one that asks all of them. The last one is kept in memory.
+
+    Raises:
+        ValueError: There is no such detector or device, or its weights are damaged.
+        CommandError: Weights cannot be had; exit code 3.
+        ModuleNotFoundError: A library is not installed that such a detector needs.
+    """
+    detectors = [_find(name).load(replace(settings, names=(name,))) for name in settings.names]
+    return detectors[0] if len(detectors) == 1 else Joined(detectors)
+
+
+def _absolute(name: str) -> str:
+    """A name goes before a folder of that name: ``plates`` may well be a folder of somebody's pictures."""
+    return name if name in names() or not Path(name).exists() else str(Path(name).absolute())
+
+
+def _find(name: str) -> NamedDetector:
+    if name in names():
+        return _load(_entry_point(name))
+    known = ", ".join(names())
+    raise ValueError(f"`detector`: there is none called {name!r}; give one of {known}")
+
+
+def _entry_point(name: str) -> EntryPoint:
+    if name in _OWN:
+        return EntryPoint(name, _OWN[name], ENTRY_POINTS)
+    return next(iter(entry_points(group=ENTRY_POINTS, name=name)))
+
+
+def _load(entry_point: EntryPoint) -> NamedDetector:
+    try:
+        found = entry_point.load()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"`detector` {entry_point.name}: {entry_point.value} cannot be imported: {error}; install its package again"
+        ) from error
+    if not isinstance(found, NamedDetector):
+        raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed
+            f"`detector` {entry_point.name}: {entry_point.value} is a {type(found).__name__}, not a NamedDetector"
+        )
+    return found
