@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ LOSSLESS = frozenset((*FORMATS["png"], *FORMATS["tiff"]))
 """The suffixes of formats that have no quality."""
 _WRITTEN = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 READ = frozenset((*_WRITTEN, ".bmp", ".gif"))
-"""The suffixes of the files that folders are searched for."""
+"""The suffixes of the pictures that folders are searched for."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class PictureOptions:
         format: A key of `FORMATS`, `SAME` or `EXACT`.
         quality: The quality of JPEG and WebP.
         seed: The seed of everything random.
+        others: The suffixes of files that are taken besides, with those of their results.
     """
 
     inputs: tuple[Path, ...]
@@ -61,6 +62,12 @@ class PictureOptions:
     format: str
     quality: int | None
     seed: int = 0
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes of the pictures that folders are searched for."""
+        return READ | self.others.keys()
 
     def writing(self, batch: Batch) -> Writing:
         """How the pictures are written."""
@@ -73,11 +80,11 @@ class PictureOptions:
         """The suffixes of the results by those of the inputs, as `nflows_core.runtime.jobs.plan_batch` takes them."""
         kept = {SAME: _WRITTEN, EXACT: tuple(LOSSLESS)}.get(self.format) or FORMATS[self.format]
         default = FORMATS.get(self.format, FORMATS["png"])[0]
-        return {"": default, **{suffix: suffix for suffix in kept}}
+        return {"": default, **{suffix: suffix for suffix in kept}, **self.others}
 
 
 def picture_options(
-    metadata: Policy, *, is_random: bool = False, format: str = SAME
+    metadata: Policy, *, is_random: bool = False, format: str = SAME, others: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command the options of pictures, and its function one argument more: ``pictures``, `PictureOptions`.
 
@@ -85,6 +92,7 @@ def picture_options(
         metadata: The policy if a person names none.
         is_random: Whether the work draws anything, so that there is a ``--seed``.
         format: The format if a person names none.
+        others: The suffixes of files that are no pictures and are taken too, with those of their results.
     """
     policies = click.Choice(POLICY_NAMES)
     formats = click.Choice([SAME, EXACT, *FORMATS])
@@ -115,7 +123,7 @@ def picture_options(
         @wraps(function)
         def command(**values: Any) -> Any:
             shared = {name: values.pop(name) for name in names if name in values}
-            return function(pictures=PictureOptions(**shared), **values)
+            return function(pictures=PictureOptions(**shared, others=others or {}), **values)
 
         for option in reversed(options):
             command = option(command)

@@ -72,7 +72,8 @@ def plan_pictures(pictures: PictureOptions, beside: tuple[str, ...] = ()) -> Bat
         OSError: A folder cannot be read, or the folder of the results is not ours.
     """
     _check_name(pictures)
-    batch = plan_batch(pictures.inputs, pictures.output, READ, target_suffix=pictures.target_suffix, beside=beside)
+    suffixes, renamed = pictures.suffixes, pictures.target_suffix
+    batch = plan_batch(pictures.inputs, pictures.output, suffixes, target_suffix=renamed, beside=beside)
     if batch.folder is not None:
         refuse_foreign(batch.folder, BATCH)
     if pictures.quality is not None:

@@ -1,0 +1,79 @@
+"""A folder of what was found in many files, asked by the files' own bytes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from threading import Lock
+
+from nflows_core.runtime.folders import walk
+from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.report import REPORT_FILES
+from nflows_privacy.annotations.found import Found, read_found
+
+
+class FoundFolder:
+    """What `nflows privacy detect` wrote below a folder, by the SHA-256 of what was searched.
+
+    Names do not count, so that a picture may be renamed or moved, and never gets the regions of another one. The folder is
+    read when it is asked first, and again for a file that is not known.
+
+    Arguments:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._paths: dict[str, list[Path]] = {}
+
+    def paths(self, digest: str) -> list[Path]:
+        """The files about what has this SHA-256.
+
+        Raises:
+            ValueError: There is none, or one of the folder cannot be understood.
+            OSError: The folder cannot be read.
+        """
+        with self._lock:
+            if digest not in self._paths:
+                self._paths = self._read()
+            if digest not in self._paths:
+                raise ValueError(f"{self._folder} tells nothing of a file with these bytes; detect again")
+            return self._paths[digest]
+
+    def found(self, digest: str) -> Found:
+        """What was found in what has this SHA-256; of several files about it all regions.
+
+        Raises:
+            ValueError: As `paths`, or the files tell of pictures of different sizes.
+            OSError: A file cannot be read.
+        """
+        first, *others = [read_found(path) for path in self.paths(digest)]
+        for other in others:
+            first = _joined(first, other)
+        return first
+
+    def _read(self) -> dict[str, list[Path]]:
+        paths = defaultdict(list)
+        for _, files in walk(self._folder):
+            for path in files:
+                if path.suffix.lower() == ".json" and path.name not in REPORT_FILES:
+                    paths[read_found(path).sha256].append(path)
+        return dict(paths)
+
+
+@keeps_one
+def found_folder(folder: Path) -> FoundFolder:
+    """The folder, kept by each process of a cluster."""
+    return FoundFolder(folder)
+
+
+def _joined(one: Found, other: Found) -> Found:
+    if (one.width, one.height, one.frames is None) != (other.width, other.height, other.frames is None):
+        sizes = f"{one.width} x {one.height} and {other.width} x {other.height}"
+        raise ValueError(f"two files tell of the same picture, of {sizes} pixels; remove the wrong one")
+    frames = None
+    if one.frames is not None and other.frames is not None:
+        frames = tuple(tuple(dict.fromkeys((*a, *b))) for a, b in zip(one.frames, other.frames, strict=True))
+    regions = tuple(dict.fromkeys((*one.regions, *other.regions)))
+    return Found(one.sha256, one.width, one.height, regions, frames)

@@ -1,0 +1,79 @@
+"""``nflows privacy redact``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nflows_core.runtime.cli import Command
+from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
+from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
+from nflows_privacy.fills.settings import HOW
+from nflows_privacy.video.formats import RESULTS
+
+MASK_SCALE = 1.3
+"""Named here too, so that help need not load what it is of; a test compares them."""
+
+
+@click.command(cls=Command)
+@picture_options(metadata="strip-private", is_random=True, format=EXACT, others=RESULTS)
+@what_option
+@detector_option
+@threshold_option
+@click.option("--how", type=click.Choice(HOW), default=HOW[0], show_default=True, help="What is put in their place.")
+@click.option("--strength", type=click.FloatRange(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]")
+@click.option("--model", help="The weights of lama or diffusion: a name or a path.")
+@click.option(
+    "--mask-scale",
+    type=click.FloatRange(1, 10),
+    default=MASK_SCALE,
+    show_default=True,
+    help="How many times as wide and high what is filled is as what was found.",
+)
+@click.option(
+    "--found",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of detect or review: what it says is redacted, and nothing else.",
+)
+@device_option
+def redact(
+    pictures: PictureOptions,
+    kinds: tuple[str, ...],
+    detectors: tuple[str, ...],
+    threshold: float | None,
+    how: str,
+    strength: float | None,
+    model: str | None,
+    mask_scale: float,
+    found: Path | None,
+    device: str,
+) -> int:
+    """Fill faces and licence plates: each INPUT, a file or a folder of pictures and videos, becomes one in OUTPUT.
+
+    All else stays as it is, to the bit, unless a --quality is given or a --format that loses something. What was filled
+    is looked at again, and filled more until nothing is found; where anything fails, nothing of that file is written.
+    """
+    from nflows_core.runtime.pictures.report import PictureReport
+    from nflows_core.runtime.pictures.running import plan_pictures, run_files
+
+    batch = plan_pictures(pictures)  # before OpenCV is there
+    from nflows_privacy.detection import load_detector
+    from nflows_privacy.detection import weights_of as weights_of_detectors
+    from nflows_privacy.fills import FillSettings, load_fill
+    from nflows_privacy.fills import weights_of as weights_of_fill
+    from nflows_privacy.redaction import RedactFiles, Redaction, redacted_sheets
+
+    detector = detector_settings(kinds, detectors, threshold, device)
+    fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
+    if pictures.dask is None:  # what is wrong with them is wrong for all files
+        load_detector(detector)
+        load_fill(fill)
+    weights = {**weights_of_detectors(detector), **weights_of_fill(fill)}
+    about = PictureReport(
+        "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
+    )
+    where = None if found is None else found.absolute()
+    redaction = Redaction(detector, fill, mask_scale)
+    process = RedactFiles(redaction, kinds, pictures.writing(batch), about.digests(), where)
+    return run_files(pictures, batch, process, about)

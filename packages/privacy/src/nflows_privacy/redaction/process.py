@@ -1,0 +1,109 @@
+"""The process of ``nflows privacy redact``: from file to file, a picture or a video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import PictureFile
+from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.pictures.work import Made, Writing, is_told
+from nflows_core.runtime.recipe import is_result_of, recipe_of
+from nflows_privacy.annotations.found import Found
+from nflows_privacy.annotations.folder import found_folder
+from nflows_privacy.detection import load_detector
+from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.settings import Redaction
+from nflows_privacy.redaction.still import Redacted, redact_still
+from nflows_privacy.regions import Region
+from nflows_privacy.video.formats import is_video
+
+
+@dataclass(frozen=True)
+class RedactFiles:
+    """A redaction from file to file, as `nflows_core.runtime.batch.run_batch` takes it.
+
+    Arguments:
+        redaction: How things are found and filled.
+        kinds: The kinds of things that are looked for.
+        writing: How pictures are written.
+        weights: The SHA-256 of the weights of detectors and fills, by their names.
+        found: The folder of what was found and reviewed before, if that decides.
+    """
+
+    redaction: Redaction
+    kinds: tuple[str, ...]
+    writing: Writing
+    weights: Mapping[str, str] = field(default_factory=dict)
+    found: Path | None = None
+
+    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
+        """Writes a redacted file, and returns what is known of it.
+
+        Raises:
+            ValueError: Nothing is known of the file where what was found decides; or something is left in it after all.
+        """
+        digest = sha256(source)
+        found = None if self.found is None else found_folder(self.found).found(digest)
+        redact = self._video if is_video(source) else self._picture
+        return {"recipe": self.recipe, **redact(source, target, found), "found_sha256": self._found_digest(digest)}
+
+    @property
+    def seed(self) -> int:
+        return self.writing.seed
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that a person has set, but for the files."""
+        writing = {"metadata": self.writing.metadata, "quality": self.writing.quality}
+        return {"what": list(self.kinds), "settings": asdict(self.redaction), "writing": writing}
+
+    @property
+    def recipe(self) -> str:
+        """By what a result of the same settings, weights and seed is known."""
+        writing = [self.writing.metadata, self.writing.quality]
+        return recipe_of(self.redaction, self.kinds, writing, self.weights, self.seed)
+
+    def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
+        """Whether a result is what the process would return now."""
+        if result is None or not is_told(result) or not is_result_of(self.recipe, job.source, result):
+            return False
+        return bool(result.get("found_sha256") == self._found_digest(result["sha256"]))
+
+    def _picture(self, source: Path, target: Path, found: Found | None) -> dict[str, Any]:
+        regions: list[Region] = []
+
+        def make(picture: PictureFile, seed: int) -> Made:
+            redacted = self._redacted(picture, seed, found)
+            regions.extend(redacted.rungs)
+            new = replace(picture.about, pixels=redacted.pixels)
+            return Made(new, numbers=lambda: redacted.numbers(self.kinds))
+
+        told = self.writing(make, source, target)
+        return {**told, "regions": [region.to_json() for region in regions]}
+
+    def _redacted(self, picture: PictureFile, seed: int, found: Found | None) -> Redacted:
+        height, width, _ = picture.shape
+        pixels = picture.rows(0, height)
+        detector = load_detector(self.redaction.detector)
+        if found is None:
+            regions = detector(as_rgb(pixels))
+        else:
+            _check_found(found, width, height)
+            regions = list(found.regions)
+        return redact_still(pixels, regions, detector, self.redaction, seed, is_final=found is not None)
+
+    def _found_digest(self, digest: str) -> str | None:
+        """By what is known what was found in a file of this SHA-256."""
+        if self.found is None:
+            return None
+        return " ".join(map(sha256, found_folder(self.found).paths(digest)))
+
+
+def _check_found(found: Found, width: int, height: int) -> None:
+    if found.frames is not None or (found.width, found.height) != (width, height):
+        what = "a video" if found.frames is not None else f"a picture of {found.width} x {found.height} pixels"
+        raise ValueError(f"what was found tells of {what}, and this is a picture of {width} x {height}; detect again")

@@ -1,0 +1,130 @@
+"""A picture redacted: filled, looked at again, and filled more until nothing is found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_privacy.detection import Detector, Look
+from nflows_privacy.fills import load_fill
+from nflows_privacy.masks import cover, covers, mask_of
+from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.settings import Redaction
+from nflows_privacy.regions import Region
+
+Pixels = NDArray[np.uint8 | np.uint16]
+_MOST_ROUNDS = 12
+"""Rounds of looking and filling: each climbs a rung or adds a region, and a picture needs two as a rule."""
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """A picture in which nothing is found any more.
+
+    Arguments:
+        pixels: The picture, bit-identical outside of the masks.
+        rungs: The rung of the ladder by which each region is filled.
+        seen_again: How many regions were found only in the filled picture.
+        masked: The share of the picture that is filled.
+    """
+
+    pixels: Pixels
+    rungs: Mapping[Region, int]
+    seen_again: int
+    masked: float
+
+    def numbers(self, kinds: Iterable[str]) -> dict[str, Any]:
+        """The numbers of a report."""
+        counts = Counter(region.kind for region in self.rungs)
+        return {
+            **{f"{kind}s": counts[kind] for kind in sorted({*kinds, *counts})},
+            "masked_percent": round(100 * self.masked, 3),
+            "filled_more": sum(rung > 0 for rung in self.rungs.values()),
+            "seen_again": self.seen_again,
+        }
+
+
+def redact_still(
+    pixels: Pixels, regions: Sequence[Region], detector: Detector, settings: Redaction, seed: int, *, is_final: bool
+) -> Redacted:
+    """Fills regions, looks at the result (`Look.CHECK`), and goes on until nothing is found.
+
+    What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before, and is
+    a region from then on.
+
+    Arguments:
+        pixels: The picture, :math:`(H, W, C)`.
+        regions: What is to be redacted.
+        detector: What looks at the result.
+        settings: The fill, its ladder, and how far masks grow.
+        seed: The seed of the fill.
+        is_final: Whether a person has decided on the regions, so that what is found elsewhere stays.
+
+    Raises:
+        ValueError: Something is still found after all that can be done.
+    """
+    marks = Marks(pixels.shape[:2], settings, regions)
+    seen_again = 0
+    for _ in range(_MOST_ROUNDS):
+        filled = marks.filled(pixels, seed)
+        found = [region for region in detector(as_rgb(filled), Look.CHECK) if region.score >= settings.left_score]
+        left = [region for region in found if not is_final or marks.touched(region)]
+        if not left:
+            return Redacted(filled, dict(marks.rungs), seen_again, marks.share())
+        seen_again += marks.raise_to(left)
+    raise ValueError(f"a {left[0].kind} is still found after {_MOST_ROUNDS} fills, at {tuple(map(round, left[0].box))}")
+
+
+class Marks:
+    """The regions of a picture, each with its rung of the ladder.
+
+    Arguments:
+        sides: The height and width of the picture.
+        settings: The ladder, and how far masks grow.
+        regions: The regions.
+    """
+
+    def __init__(self, sides: tuple[int, int], settings: Redaction, regions: Iterable[Region]) -> None:
+        self._sides, self._settings = sides, settings
+        self.rungs = dict.fromkeys(regions, 0)
+
+    def filled(self, pixels: Pixels, seed: int) -> Pixels:
+        """The picture with all regions filled, the strongest fill first, so that weaker ones see nothing below it."""
+        for rung in sorted(set(self.rungs.values()), reverse=True):
+            fill = load_fill(self._settings.ladder[rung])
+            chosen = [region for region, its in self.rungs.items() if its == rung]
+            pixels = fill(pixels, covers(map(self._grown, chosen), *self._sides), seed)
+        return pixels
+
+    def touched(self, region: Region) -> list[Region]:
+        """The regions whose masks a region reaches into."""
+        own = cover(region.box, *self._sides)
+        masks = ((one, cover(self._grown(one).box, *self._sides)) for one in self.rungs)
+        return [one for one, mask in masks if own and mask and _overlap(own, mask)]
+
+    def raise_to(self, left: Iterable[Region]) -> int:
+        """Lets what was found again be filled more; returns how many regions that adds."""
+        last, before = len(self._settings.ladder) - 1, len(self.rungs)
+        for region in left:
+            touched = self.touched(region)
+            if below := [one for one in touched if self.rungs[one] < last]:
+                self.rungs.update({one: self.rungs[one] + 1 for one in below})
+            else:  # nothing can be filled more: what is seen there is larger than the mask, or was never in one
+                self.rungs[region] = last if touched else 0
+        return len(self.rungs) - before
+
+    def share(self) -> float:
+        """The share of the picture that is in a mask."""
+        return float(mask_of(covers(map(self._grown, self.rungs), *self._sides), *self._sides).mean())
+
+    def _grown(self, region: Region) -> Region:
+        return Region(region.box.grown(self._settings.mask_scale), region.kind, region.score)
+
+
+def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
