@@ -13,7 +13,9 @@ from nflows_privacy.masks import Rectangle
 class Fill(Protocol):
     """Makes pixels that show no more what was there; settings make one (`nflows_privacy.fills.load_fill`)."""
 
-    def __call__(self, pixels: NDArray[Any], rectangles: Sequence[Rectangle], seed: int) -> NDArray[Any]:
+    def __call__(
+        self, pixels: NDArray[Any], rectangles: Sequence[Rectangle], seed: int, kinds: Sequence[str] | None = None
+    ) -> NDArray[Any]:
         """The picture with its rectangles filled; outside of them it is bit-identical, whatever the method does.
 
         Rectangles that overlap are filled as one thing: nothing of what is below either shows. What is in one does not
@@ -24,4 +26,8 @@ class Fill(Protocol):
                 is not changed.
             rectangles: The parts to fill, inside of the picture.
             seed: The seed of what is random, the same for all frames of a video.
+            kinds: The kind of region that each rectangle is of, such as ``face``, for a way that asks a network for it.
+
+        Raises:
+            ValueError: The pixels are of another shape or type, or a rectangle is empty or not inside of them.
         """
