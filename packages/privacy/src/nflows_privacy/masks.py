@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from nflows_privacy.regions import Box, Region
 
+MASK_SCALE = 1.3
+"""How many times as wide and high what is filled is as what was found, unless a person says otherwise."""
+
 
 class Rectangle(NamedTuple):
     """A part of a picture in whole pixels: rows from ``top`` to before ``bottom``, columns likewise."""

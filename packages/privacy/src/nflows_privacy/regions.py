@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 FACE = "face"
 PLATE = "plate"
+LEFT_SCORE = 0.5
+"""The score from which on what is found in a redacted picture counts as left, unless a person says otherwise."""
 
 
 class Box(NamedTuple):

@@ -21,7 +21,11 @@ _SHOWN = 8
 
 
 def find_inputs(
-    inputs: Sequence[Path], output: Path, suffixes: Collection[str], takes_folder: TakesFolder, left_out: Counter[str]
+    inputs: Sequence[Path],
+    output: Path | None,
+    suffixes: Collection[str],
+    takes_folder: TakesFolder,
+    left_out: Counter[str],
 ) -> Iterator[tuple[Path, Path]]:
     """Every input and its path below the folder that was given.
 
@@ -30,7 +34,7 @@ def find_inputs(
 
     Arguments:
         inputs: The files and folders that a person gave.
-        output: The folder of the results.
+        output: The folder of the results, if there are any.
         suffixes: The suffixes of the files that folders are searched for, in small letters.
         takes_folder: The function that says whether a folder is one input as a whole.
         left_out: The counts of what folders hold besides, by its kind: a suffix, or a few words. They are added to.
@@ -38,7 +42,7 @@ def find_inputs(
     Raises:
         OSError: A folder cannot be read.
     """
-    closed = os.path.realpath(output)
+    closed = None if output is None else os.path.realpath(output)
     for path in inputs:
         # A shell's * finds what systems leave behind; it does not find hidden files, which a person must mean.
         if path.name.lower() in LEFT_BEHIND or os.path.realpath(path) == closed:
@@ -64,7 +68,7 @@ def listed(left_out: Mapping[str, int]) -> str:
 
 
 def _below(
-    root: Path, closed: str, suffixes: Collection[str], takes_folder: TakesFolder, left_out: Counter[str]
+    root: Path, closed: str | None, suffixes: Collection[str], takes_folder: TakesFolder, left_out: Counter[str]
 ) -> Iterator[Path]:
     """Every input below a folder but those in the folder ``closed``."""
     junk: list[Path] = []

@@ -15,8 +15,8 @@ from nflows_privacy.annotations.found import Found, read_found
 class FoundFolder:
     """What `nflows privacy detect` wrote below a folder, by the SHA-256 of what was searched.
 
-    Names do not count, so that a picture may be renamed or moved, and never gets the regions of another one. The folder is
-    read when it is asked first, and again for a file that is not known.
+    Names do not count, so that a picture may be renamed or moved, and never gets the regions of another one. The folder
+    is read when it is asked first, and again for a file that is not known.
 
     Arguments:
         folder: The folder.

@@ -5,8 +5,14 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_privacy.cli.redact import redact
+from nflows_privacy.cli.verify import verify
 
 
 @click.group(cls=CommandGroup)
 def privacy() -> None:
     """Faces and licence plates out of street scenes, provably."""
+
+
+for command in (redact, verify):
+    privacy.add_command(command)

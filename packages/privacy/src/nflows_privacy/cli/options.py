@@ -41,7 +41,9 @@ detector_option = click.option(
     help="A detector by its name, or a folder that train has left; several find together.  [default: by --what]",
 )
 threshold_option = click.option(
-    "--threshold", type=click.FloatRange(0, 1), help="The score from which on a thing counts.  [default: the detector's]"
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="The score from which on a thing counts.  [default: the detector's]",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, help="As torch names it; auto is the GPU if there is one."

@@ -10,10 +10,8 @@ from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
 from nflows_privacy.fills.settings import HOW
+from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.video.formats import RESULTS
-
-MASK_SCALE = 1.3
-"""Named here too, so that help need not load what it is of; a test compares them."""
 
 
 @click.command(cls=Command)
@@ -22,7 +20,9 @@ MASK_SCALE = 1.3
 @detector_option
 @threshold_option
 @click.option("--how", type=click.Choice(HOW), default=HOW[0], show_default=True, help="What is put in their place.")
-@click.option("--strength", type=click.FloatRange(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]")
+@click.option(
+    "--strength", type=click.FloatRange(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]"
+)
 @click.option("--model", help="The weights of lama or diffusion: a name or a path.")
 @click.option(
     "--mask-scale",
@@ -58,22 +58,22 @@ def redact(
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
     batch = plan_pictures(pictures)  # before OpenCV is there
-    from nflows_privacy.detection import load_detector
     from nflows_privacy.detection import weights_of as weights_of_detectors
     from nflows_privacy.fills import FillSettings, load_fill
     from nflows_privacy.fills import weights_of as weights_of_fill
     from nflows_privacy.redaction import RedactFiles, Redaction, redacted_sheets
+    from nflows_privacy.redaction.settings import loaded
 
     detector = detector_settings(kinds, detectors, threshold, device)
     fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
+    redaction = Redaction(detector, fill, mask_scale)
     if pictures.dask is None:  # what is wrong with them is wrong for all files
-        load_detector(detector)
+        loaded(redaction)
         load_fill(fill)
     weights = {**weights_of_detectors(detector), **weights_of_fill(fill)}
     about = PictureReport(
         "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
     )
     where = None if found is None else found.absolute()
-    redaction = Redaction(detector, fill, mask_scale)
     process = RedactFiles(redaction, kinds, pictures.writing(batch), about.digests(), where)
     return run_files(pictures, batch, process, about)

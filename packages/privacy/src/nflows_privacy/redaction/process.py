@@ -12,14 +12,12 @@ from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.pictures.work import Made, Writing, is_told
 from nflows_core.runtime.recipe import is_result_of, recipe_of
-from nflows_privacy.annotations.found import Found
 from nflows_privacy.annotations.folder import found_folder
-from nflows_privacy.detection import load_detector
+from nflows_privacy.annotations.found import Found
 from nflows_privacy.redaction.pixels import as_rgb
-from nflows_privacy.redaction.settings import Redaction
+from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
-from nflows_privacy.video.formats import is_video
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,11 @@ class RedactFiles:
         """
         digest = sha256(source)
         found = None if self.found is None else found_folder(self.found).found(digest)
-        redact = self._video if is_video(source) else self._picture
-        return {"recipe": self.recipe, **redact(source, target, found), "found_sha256": self._found_digest(digest)}
+        return {
+            "recipe": self.recipe,
+            **self._picture(source, target, found),
+            "found_sha256": self._found_digest(digest),
+        }
 
     @property
     def seed(self) -> int:
@@ -88,13 +89,13 @@ class RedactFiles:
     def _redacted(self, picture: PictureFile, seed: int, found: Found | None) -> Redacted:
         height, width, _ = picture.shape
         pixels = picture.rows(0, height)
-        detector = load_detector(self.redaction.detector)
+        detector, check = loaded(self.redaction)
         if found is None:
             regions = detector(as_rgb(pixels))
         else:
             _check_found(found, width, height)
             regions = list(found.regions)
-        return redact_still(pixels, regions, detector, self.redaction, seed, is_final=found is not None)
+        return redact_still(pixels, regions, check, self.redaction, seed, is_final=found is not None)
 
     def _found_digest(self, digest: str) -> str | None:
         """By what is known what was found in a file of this SHA-256."""

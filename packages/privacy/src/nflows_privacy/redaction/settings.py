@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from nflows_privacy.detection import DetectorSettings
+from nflows_core.runtime.models import keeps_one
+from nflows_privacy.detection import Detector, DetectorSettings, load_detector
 from nflows_privacy.fills import FillSettings, stronger
-
-MASK_SCALE = 1.3
-LEFT_SCORE = 0.5
+from nflows_privacy.masks import MASK_SCALE
+from nflows_privacy.regions import LEFT_SCORE
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,11 @@ class Redaction:
         while (following := stronger(rungs[-1])) is not None:
             rungs.append(following)
         return tuple(rungs)
+
+
+@keeps_one
+def loaded(redaction: Redaction) -> tuple[Detector, Detector]:
+    """The detector that finds what is redacted, and the one that says what is left, at its own score."""
+    detector = redaction.detector
+    score = redaction.left_score if detector.threshold is None else min(redaction.left_score, detector.threshold)
+    return load_detector(detector), load_detector(replace(detector, threshold=score))

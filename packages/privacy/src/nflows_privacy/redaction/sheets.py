@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from nflows_privacy.video.formats import is_video
 
 _SIDE = 320
 _OUTLINE = (255, 210, 0)
+_MOST = 24
 _AROUND = 3
 """How many times as large as a region the part is that is shown of it."""
 
@@ -29,11 +31,23 @@ def redacted_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet
     if not shown:
         return []
     caption = f"Redacted: {len(shown)} of {len(done)}, what was filled outlined"
-    rows = {str(outcome.job.source): _row(outcome) for outcome in shown}
+    rows = {
+        str(outcome.job.source): _shown(outcome.job.target, _regions((outcome.result or {}).get("regions")))
+        for outcome in shown
+    }
     return [Sheet(caption, ("redacted", "the largest region"), rows)]
 
 
-def outlined(pixels: NDArray[np.uint8], boxes: Sequence[Box], colour: tuple[int, int, int] = _OUTLINE) -> NDArray[np.uint8]:
+def left_sheet(left: Mapping[Path, Sequence[Region]]) -> list[Sheet]:
+    """The pictures in which something is left, outlined, and the largest of it from near; at most so many."""
+    shown = {path: regions for path, regions in left.items() if not is_video(path)}
+    rows = {str(path): _shown(path, regions) for path, regions in list(shown.items())[:_MOST]}
+    return [Sheet("Left", ("the picture", "the largest region"), rows)] if rows else []
+
+
+def outlined(
+    pixels: NDArray[np.uint8], boxes: Sequence[Box], colour: tuple[int, int, int] = _OUTLINE
+) -> NDArray[np.uint8]:
     """A picture :math:`(H, W, 3)` with the outline of each box, one pixel wide, around what is in it."""
     drawn = pixels.copy()
     height, width = pixels.shape[:2]
@@ -49,10 +63,9 @@ def _outline(drawn: NDArray[np.uint8], place: Rectangle, colour: tuple[int, int,
     drawn[top:bottom, left] = drawn[top:bottom, right - 1] = colour
 
 
-def _row(outcome: Outcome) -> list[bytes | str]:
-    regions = _regions((outcome.result or {}).get("regions"))
+def _shown(path: Path, regions: Sequence[Region]) -> list[bytes | str]:
     try:
-        with PictureFile(outcome.job.target) as picture:
+        with PictureFile(path) as picture:
             return [_whole(picture, regions), _near(picture, regions)]
     except (PictureError, OSError) as error:
         return [f"cannot be shown: {error}", ""]

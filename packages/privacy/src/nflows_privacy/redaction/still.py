@@ -50,17 +50,17 @@ class Redacted:
 
 
 def redact_still(
-    pixels: Pixels, regions: Sequence[Region], detector: Detector, settings: Redaction, seed: int, *, is_final: bool
+    pixels: Pixels, regions: Sequence[Region], check: Detector, settings: Redaction, seed: int, *, is_final: bool
 ) -> Redacted:
     """Fills regions, looks at the result (`Look.CHECK`), and goes on until nothing is found.
 
-    What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before, and is
-    a region from then on.
+    What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
+    and is a region from then on.
 
     Arguments:
         pixels: The picture, :math:`(H, W, C)`.
         regions: What is to be redacted.
-        detector: What looks at the result.
+        check: What looks at the result; what it finds counts as left.
         settings: The fill, its ladder, and how far masks grow.
         seed: The seed of the fill.
         is_final: Whether a person has decided on the regions, so that what is found elsewhere stays.
@@ -72,7 +72,7 @@ def redact_still(
     seen_again = 0
     for _ in range(_MOST_ROUNDS):
         filled = marks.filled(pixels, seed)
-        found = [region for region in detector(as_rgb(filled), Look.CHECK) if region.score >= settings.left_score]
+        found = check(as_rgb(filled), Look.CHECK)
         left = [region for region in found if not is_final or marks.touched(region)]
         if not left:
             return Redacted(filled, dict(marks.rungs), seen_again, marks.share())

@@ -1,0 +1,123 @@
+"""Whether anything is left in files that are said to be redacted, by sizes at which it was not searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.errors import explain
+from nflows_core.runtime.images import PictureFile
+from nflows_core.runtime.intervals import wilson
+from nflows_core.runtime.page import Table
+from nflows_privacy.detection import Detector, Look
+from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.regions import Region
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that is left in a file.
+
+    Arguments:
+        region: The place.
+        seconds: The time of the frame; nothing in a picture.
+    """
+
+    region: Region
+    seconds: float | None = None
+
+
+def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
+    """What a detector finds by `Look.CHECK`.
+
+    Arguments:
+        path: The file.
+        detector: The detector.
+        score: The score from which on something counts.
+
+    Raises:
+        ValueError: The file is damaged, or holds no picture.
+        OSError: It cannot be read.
+    """
+    with PictureFile(path) as picture:
+        pixels = as_rgb(picture.rows(0, picture.shape[0]))
+    yield from (Left(region) for region in detector(pixels, Look.CHECK) if region.score >= score)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is left in files.
+
+    Arguments:
+        files: How many files were looked at, those that failed among them.
+        left: What is left, by the files that have something.
+        failures: Why the others could not be looked at.
+    """
+
+    files: int
+    left: Mapping[Path, Sequence[Left]]
+    failures: Mapping[Path, str]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every file was looked at, and nothing was found."""
+        return not self.left and not self.failures
+
+    def report(self) -> dict[str, Any]:
+        """The numbers, the rate of files with something left with its 95 % interval."""
+        looked_at = self.files - len(self.failures)
+        low, high = wilson(len(self.left), looked_at) if looked_at else (0.0, 1.0)
+        return {
+            "files": self.files,
+            "failed": len(self.failures),
+            "files_with_something_left": len(self.left),
+            "left": sum(map(len, self.left.values())),
+            "rate_of_files_with_something_left": len(self.left) / looked_at if looked_at else None,
+            "rate_interval_95": [low, high],
+        }
+
+    def tables(self) -> list[Table]:
+        """What is left and where, and what failed."""
+        rows = [_row(path, one) for path, found in self.left.items() for one in found]
+        failed = [{"file": str(path), "reason": reason} for path, reason in self.failures.items()]
+        captions = {"Left": rows, "Failures": failed}
+        return [Table(caption, content) for caption, content in captions.items() if content]
+
+
+def verify_files(
+    paths: Sequence[Path], detector: Detector, score: float, advance: Callable[[str], None]
+) -> Verification:
+    """Looks at every file; one that cannot be read is a failure, and the next one follows.
+
+    Arguments:
+        paths: The files.
+        detector: The detector.
+        score: The score from which on something counts.
+        advance: The function that is told of each file.
+    """
+    left: dict[Path, list[Left]] = {}
+    failures: dict[Path, str] = {}
+    for path in paths:
+        try:
+            if found := list(left_in(path, detector, score)):
+                left[path] = found
+        except (ValueError, OSError) as error:
+            failures[path] = explain(error)[0].removeprefix(f"{path}: ")
+        advance(f"{path}, {failures.get(path) or f'{len(left.get(path, []))} left'}")
+    return Verification(len(paths), left, failures)
+
+
+def _row(path: Path, left: Left) -> dict[str, Any]:
+    box = left.region.box
+    return {
+        "file": str(path),
+        "kind": left.region.kind,
+        "seconds": left.seconds,
+        "left": round(box.left),
+        "top": round(box.top),
+        "width": round(box.width),
+        "height": round(box.height),
+        "score": round(left.region.score, 3),
+    }

@@ -1,0 +1,211 @@
+"""``nflows privacy redact`` and ``verify`` on files: what is written, what is not, and what is told."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import read_picture
+from nflows_core.testing import call_command
+from nflows_privacy.annotations.found import Found, write_found
+from nflows_privacy.cli import privacy
+from nflows_privacy.detection import choice
+from nflows_privacy.regions import Box, Region
+from square_detector import RED, Squares
+
+
+@pytest.fixture(autouse=True)
+def _squares_are_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_OWN", {"squares": "square_detector:SQUARES"})
+    monkeypatch.setattr(choice, "_DEFAULTS", {"face": "squares"})
+
+
+def scene(*places: tuple[int, int, int], width: int = 80) -> NDArray[np.uint8]:
+    pixels = np.random.default_rng(0).integers(1, 250, (60, width, 3)).astype(np.uint8)
+    for top, left, side in places:
+        pixels[top : top + side, left : left + side] = RED
+    return pixels
+
+
+def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def redact(*arguments: object) -> int:
+    return call_command(privacy, "redact", "--what", "face", *arguments)
+
+
+def verify(*arguments: object) -> int:
+    return call_command(privacy, "verify", "--what", "face", *arguments)
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return report
+
+
+def test_a_folder_is_redacted_and_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, places in (("a.png", [(5, 5, 8)]), ("b/c.tif", [(30, 30, 9), (5, 60, 4)]), ("b/none.bmp", [])):
+        save(tmp_path / "in" / name, scene(*places))
+    assert verify(tmp_path / "in") == 1
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert verify(tmp_path / "out") == 0
+    for name, places in (("a.png", [(5, 5, 8)]), ("b/c.tif", [(30, 30, 9), (5, 60, 4)]), ("b/none.png", [])):
+        after = read_picture(tmp_path / "out" / name).pixels
+        changed = (after != scene(*places)).any(axis=2)
+        allowed = np.zeros_like(changed)
+        for top, left, side in places:
+            allowed[top - 2 : top + side + 2, left - 2 : left + side + 2] = True
+        assert not changed[~allowed].any()
+        assert Squares()(after) == []
+    rows = {Path(row["file"]).name: row for row in report_of(tmp_path / "out")["tables"]["Files"]}
+    assert [rows[name]["faces"] for name in ("a.png", "c.tif", "none.bmp")] == [1, 2, 0]
+
+
+def test_the_report_shows_no_picture_before(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", scene((5, 5, 20)))
+    assert redact(tmp_path / "a.png", "-o", tmp_path / "out") == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    shown = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert len(shown) == 2
+    for text in shown:
+        with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
+            assert Squares()(np.asarray(picture.convert("RGB"))) == []
+
+
+def test_a_jpeg_becomes_png_since_all_else_stays_to_the_bit(tmp_path: Path) -> None:
+    source = save(tmp_path / "a.jpg", scene((5, 5, 20)), quality=95)
+    before = read_picture(source).pixels
+    assert redact(source, "-o", tmp_path / "out") == 0
+    after = read_picture(tmp_path / "out" / "a.png").pixels
+    assert np.array_equal(after[30:, 30:], before[30:, 30:])
+
+
+def test_place_serial_number_and_thumbnail_are_gone_and_the_picture_is_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: to be turned by 90 degrees
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8769)[0xA431] = "SERIAL-4711"
+    exif.get_ifd(0x8769)[0x927C] = b"MAKERNOTE-4711"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 15.0), 3: "E", 4: (11.0, 34.0, 55.0)})
+    source = save(tmp_path / "a.jpg", scene((5, 5, 20)), exif=exif)
+    assert b"SERIAL-4711" in source.read_bytes()
+    assert redact(source, "-o", tmp_path / "out") == 0
+    written = (tmp_path / "out" / "a.png").read_bytes()
+    with Image.open(tmp_path / "out" / "a.png") as again:
+        assert again.size == (60, 80)
+        assert not again.getexif().get_ifd(0x8825)
+        assert again.getexif().get(0x0112, 1) == 1
+    for secret in (b"SERIAL-4711", b"MAKERNOTE-4711"):
+        assert secret not in written
+
+
+def test_one_bad_file_leaves_nothing_of_itself_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Squares, "fails_on", 77)
+    for name, width in (("a", 80), ("b", 77), ("d", 80)):
+        save(tmp_path / "in" / f"{name}.png", scene((5, 5, 8), width=width))
+    whole = save(tmp_path / "in" / "c.jpg", scene((5, 5, 8))).read_bytes()
+    (tmp_path / "in" / "c.jpg").write_bytes(whole[: len(whole) // 2])
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 1
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.png", "d.png"]
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix == ".tmp"]
+    told = capsys.readouterr().err
+    assert "b.png: RuntimeError: the network cannot be run" in told
+    assert "c.jpg: " in told
+
+
+def test_what_was_found_and_reviewed_decides_whatever_the_file_is_called(tmp_path: Path) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8), (40, 40, 6)))
+    chosen = Found(sha256(source), 80, 60, (Region(Box(5, 5, 13, 13), "face"),))
+    (tmp_path / "found").mkdir()
+    write_found(tmp_path / "found" / "other.json", chosen)
+    source.rename(tmp_path / "in" / "renamed.png")
+    assert redact(tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found") == 0
+    after = read_picture(tmp_path / "out" / "renamed.png").pixels
+    assert [tuple(map(int, region.box)) for region in Squares()(after)] == [(40, 40, 46, 46)]
+
+
+def test_what_was_found_in_another_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8)))
+    (tmp_path / "found").mkdir()
+    write_found(tmp_path / "found" / "a.json", Found(sha256(source), 80, 60))
+    save(source, scene((5, 5, 9)))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found") == 1
+    assert "tells nothing of a file with these bytes" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "a.png").exists()
+
+
+def test_a_review_of_what_is_done_already_makes_it_be_done_again(tmp_path: Path) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8), (40, 40, 6)))
+    (tmp_path / "found").mkdir()
+    arguments = [tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found", "--skip-existing"]
+    write_found(tmp_path / "found" / "a.json", Found(sha256(source), 80, 60, (Region(Box(5, 5, 13, 13), "face"),)))
+    assert redact(*arguments) == 0
+    first = (tmp_path / "out" / "a.png").stat().st_mtime_ns
+    assert redact(*arguments) == 0
+    assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == first
+    write_found(tmp_path / "found" / "a.json", Found(sha256(source), 80, 60, (Region(Box(40, 40, 46, 46), "face"),)))
+    assert redact(*arguments) == 0
+    after = read_picture(tmp_path / "out" / "a.png").pixels
+    assert [tuple(map(int, region.box)) for region in Squares()(after)] == [(5, 5, 13, 13)]
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.png", scene((5, 5, 8)))
+    for out in ("one", "two"):
+        assert redact(tmp_path / "in", "-o", tmp_path / out, "--seed", 3) == 0
+    assert (tmp_path / "one" / "a.png").read_bytes() == (tmp_path / "two" / "a.png").read_bytes()
+
+
+def test_inputs_are_never_changed(tmp_path: Path) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8)))
+    before, time = source.read_bytes(), source.stat().st_mtime_ns
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert redact(tmp_path / "in", "-o", tmp_path / "in") == 2
+    assert (source.read_bytes(), source.stat().st_mtime_ns) == (before, time)
+
+
+def test_verify_names_what_is_left_and_what_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "in" / "a.png", scene((5, 7, 8)))
+    save(tmp_path / "in" / "clean.png", scene())
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    assert verify(tmp_path / "in", "-o", tmp_path / "report") == 1
+    report = report_of(tmp_path / "report")
+    (left,), (failed,) = report["tables"]["Left"], report["tables"]["Failures"]
+    assert (Path(left["file"]).name, left["left"], left["top"], left["width"]) == ("a.png", 7, 5, 8)
+    assert Path(failed["file"]).name == "broken.png"
+    assert (report["files"], report["failed"], report["files_with_something_left"]) == (3, 1, 1)
+    assert "1 faces left in 1 of 3 files, 1 failed" in capsys.readouterr().err
+
+
+def test_verify_refuses_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert verify(tmp_path) == 2
+    assert "no picture and no video" in capsys.readouterr().err
+
+
+def test_verify_prints_its_report_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "a.png", scene())
+    assert verify(tmp_path / "a.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files_with_something_left"] == 0
+
+
+def test_a_kind_that_no_detector_finds_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "a.png", scene())
+    assert call_command(privacy, "redact", tmp_path / "a.png", "-o", tmp_path / "out", "--what", "tattoo") == 2
+    assert "tattoo" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
