@@ -6,9 +6,10 @@ import math
 import random
 import statistics
 
+import numpy as np
 import pytest
 
-from nflows_core.runtime.intervals import Z95, normal, student, t_quantile, wilson
+from nflows_core.runtime.intervals import Z95, bootstrap, normal, student, t_quantile, wilson
 
 
 def test_z_is_the_quantile_of_the_normal_distribution() -> None:
@@ -79,3 +80,22 @@ def test_wilson_is_the_set_of_rates_that_are_not_rejected() -> None:
 def test_what_is_no_rate_is_refused(successes: float, n: int) -> None:
     with pytest.raises(ValueError, match=f"got {successes} of {n}"):
         wilson(successes, n)
+
+
+def test_the_bootstrap_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    interval = bootstrap(lambda chosen: values[chosen].mean(), 400, resamples=4000)
+    assert interval is not None
+    margin = Z95 * values.std() / 400**0.5
+    assert interval == pytest.approx((values.mean() - margin, values.mean() + margin), abs=0.1 * margin)
+
+
+def test_a_paired_difference_is_narrower_than_its_parts() -> None:
+    values = np.random.default_rng(1).normal(size=50)
+    assert bootstrap(lambda chosen: (values + 1)[chosen].mean() - values[chosen].mean(), 50) == pytest.approx((1, 1))
+
+
+def test_resamples_without_a_value_do_not_count_and_too_many_of_them_leave_no_interval() -> None:
+    assert bootstrap(lambda chosen: float("nan") if chosen[0] == 0 else 1.0, 100) == (1.0, 1.0)
+    assert bootstrap(lambda chosen: float("nan"), 100) is None
+    assert bootstrap(lambda chosen: 1.0, 1) is None
