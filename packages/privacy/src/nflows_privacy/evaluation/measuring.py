@@ -1,0 +1,145 @@
+"""One picture after beside the one before: all that is measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.images import Picture, read_picture
+from nflows_core.runtime.pictures.thumbnails import on_screen
+from nflows_privacy.detection.base import Detector, Look
+from nflows_privacy.evaluation.change import Change, change_of
+from nflows_privacy.evaluation.embedding import Embedder
+from nflows_privacy.evaluation.leaks import Leak, find_leak
+from nflows_privacy.evaluation.metadata import leaking
+from nflows_privacy.evaluation.pairs import Pair
+from nflows_privacy.evaluation.reading import Reader
+from nflows_privacy.evaluation.residual import Residual, residual
+from nflows_privacy.masks import covers
+from nflows_privacy.regions import FACE, PLATE, Region
+
+LOOKS = (Look.THOROUGH, Look.CHECK)
+"""How it is looked for what is left."""
+
+Seen = NDArray[np.uint8]
+Places = Callable[[Pair, Seen], Sequence[Region]]
+"""The regions of a picture before, whose pixels are :math:`(H, W, 3)`: found by a detector, or read from a file."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of each pair.
+
+    Arguments:
+        places: What should be gone.
+        detector: Looks for what is left.
+        mask_scale: How many times as large as a region's box the place is that may change.
+        reader: Reads plates; without one, text is not compared.
+        embedder: Tells faces apart; without one, identities are not compared.
+    """
+
+    places: Places
+    detector: Detector
+    mask_scale: float
+    reader: Reader | None = None
+    embedder: Embedder | None = None
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The embeddings of the faces of a picture, :math:`(n, d)` each."""
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a pair.
+
+    Arguments:
+        pair: The pictures.
+        regions: What should be gone.
+        residual: What is found in the picture after, by how it was looked for.
+        change: How the pictures differ.
+        metadata: The names of what may tell who, where or which device.
+        leaks: What is read of each plate, by its place in ``regions``; nothing of one that was not legible before.
+        faces: The faces as vectors, if there was an embedder.
+    """
+
+    pair: Pair
+    regions: tuple[Region, ...]
+    residual: Mapping[Look, Residual]
+    change: Change
+    metadata: tuple[str, ...]
+    leaks: Mapping[int, Leak | None] = field(default_factory=dict)
+    faces: Faces | None = None
+
+    @property
+    def again(self) -> tuple[bool, ...]:
+        """Whether each region was found again, in any way of looking."""
+        return tuple(map(any, zip(*(one.again for one in self.residual.values()), strict=True)))
+
+    @property
+    def read_again(self) -> int:
+        """How many plates leak."""
+        return sum(leak is not None and leak.is_leak for leak in self.leaks.values())
+
+    @property
+    def badness(self) -> tuple[float, ...]:
+        """By which the worst come first: what is found again, read again, found elsewhere, and changed outside."""
+        elsewhere = max(one.elsewhere for one in self.residual.values())
+        return (sum(self.again), self.read_again, elsewhere, self.change.outside, self.change.step or 0.0)
+
+
+def measure(pair: Pair, question: Question) -> Measured:
+    """Measures a pair.
+
+    Raises:
+        ValueError: A picture cannot be read, or they differ in size.
+        OSError: A file cannot be read.
+    """
+    before, after = read_picture(pair.before), read_picture(pair.after)
+    pixels, new = _comparable(before, after)
+    seen, seen_after = as_seen(before), as_seen(after)
+    regions = tuple(question.places(pair, seen))
+    grown = [Region(region.box.grown(question.mask_scale), region.kind, region.score) for region in regions]
+    change = change_of(pixels, new, covers(grown, *pixels.shape[:2]))
+    found = {look: residual(regions, question.detector(seen_after, look)) for look in LOOKS}
+    leaks = {} if question.reader is None else _leaks(question.reader, seen, seen_after, regions)
+    faces = None if question.embedder is None else _faces(question.embedder, seen, seen_after, regions)
+    return Measured(pair, regions, found, change, tuple(leaking(pair.after)), leaks, faces)
+
+
+def as_seen(picture: Picture) -> Seen:
+    """The pixels as a screen shows them, 8-bit RGB, :math:`(H, W, 3)`."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8 and picture.channels == 3 and picture.icc is None:
+        return pixels.astype(np.uint8, copy=False)
+    samples = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+    if picture.has_alpha:
+        samples[..., :-1] *= samples[..., -1:]
+    return on_screen(samples, picture.icc)
+
+
+def _comparable(before: Picture, after: Picture) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The samples as they are where both files are of a kind; else as a screen shows them, which a tool may have
+    saved."""
+    one, other = before.pixels, after.pixels
+    if one.shape[:2] == other.shape[:2] and (one.shape != other.shape or one.dtype != other.dtype):
+        return as_seen(before), as_seen(after)
+    return one, other
+
+
+def _leaks(reader: Reader, before: Seen, after: Seen, regions: Sequence[Region]) -> dict[int, Leak | None]:
+    plates = ((place, region.box) for place, region in enumerate(regions) if region.kind == PLATE)
+    return {place: find_leak(reader(before, box), reader(after, box)) for place, box in plates}
+
+
+def _faces(embedder: Embedder, before: Seen, after: Seen, regions: Sequence[Region]) -> Faces:
+    boxes = [region.box for region in regions if region.kind == FACE]
+    return Faces(embedder(before, boxes), embedder(after, boxes))
