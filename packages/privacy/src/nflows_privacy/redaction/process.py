@@ -89,13 +89,12 @@ class RedactFiles:
     def _redacted(self, picture: PictureFile, seed: int, found: Found | None) -> Redacted:
         height, width, _ = picture.shape
         pixels = picture.rows(0, height)
-        detector, check = loaded(self.redaction)
-        if found is None:
-            regions = detector(as_rgb(pixels))
-        else:
+        looks = loaded(self.redaction)
+        if found is not None:
             _check_found(found, width, height)
-            regions = list(found.regions)
-        return redact_still(pixels, regions, check, self.redaction, seed, is_final=found is not None)
+        with looks.alone:
+            regions = looks.find(as_rgb(pixels)) if found is None else found.regions
+            return redact_still(pixels, regions, looks.check, self.redaction, seed, is_final=found is not None)
 
     def _found_digest(self, digest: str) -> str | None:
         """By what is known what was found in a file of this SHA-256."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 
 from nflows_core.runtime.models import keeps_one
 from nflows_privacy.detection import Detector, DetectorSettings, load_detector
@@ -47,9 +48,24 @@ class Redaction:
         return tuple(rungs)
 
 
+@dataclass(frozen=True)
+class Looks:
+    """The detectors of a redaction in memory.
+
+    Arguments:
+        find: What finds what is redacted.
+        check: What says what is left, from the score on that counts as left.
+        alone: The lock under which they are called: the workers of a cluster are threads of one process.
+    """
+
+    find: Detector
+    check: Detector
+    alone: Lock
+
+
 @keeps_one
-def loaded(redaction: Redaction) -> tuple[Detector, Detector]:
-    """The detector that finds what is redacted, and the one that says what is left, at its own score."""
+def loaded(redaction: Redaction) -> Looks:
+    """The detectors of a redaction, kept until those of another one are wanted."""
     detector = redaction.detector
     score = redaction.left_score if detector.threshold is None else min(redaction.left_score, detector.threshold)
-    return load_detector(detector), load_detector(replace(detector, threshold=score))
+    return Looks(load_detector(detector), load_detector(replace(detector, threshold=score)), Lock())
