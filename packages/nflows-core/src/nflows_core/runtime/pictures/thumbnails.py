@@ -49,7 +49,16 @@ def detail(picture: PictureFile, place: tuple[float, float], sides: tuple[int, i
         min(max(0, round(share * length - side / 2)), length - side)
         for share, length, side in zip(place, whole, sides, strict=True)
     )
-    return on_screen(_premultiplied(picture.region(top, left, *sides)), picture.about.icc)
+    return part(picture, top, left, *sides)
+
+
+def part(picture: PictureFile, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    r"""A part of the picture, :math:`(h, w, 3)` in sRGB, as `thumbnail` shows it.
+
+    Raises:
+        ValueError: It is empty or reaches out of the picture.
+    """
+    return on_screen(_premultiplied(picture.region(top, left, height, width)), picture.about.icc)
 
 
 def on_screen(samples: NDArray[np.float32], icc: bytes | None) -> NDArray[np.uint8]:
