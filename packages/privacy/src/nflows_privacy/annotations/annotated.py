@@ -1,0 +1,182 @@
+"""Boxes of many pictures, whatever file they are from, and which picture is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath, PurePosixPath
+
+from nflows_core.runtime.pictures.options import READ
+from nflows_privacy.regions import FACE, PLATE, Region
+
+SHARES = (1, 1)
+"""The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
+
+_SUFFIXES = READ | {".avif", ".heic", ".jp2", ".jxl", ".ppm", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
+_ENDS = ("_leftImg8bit", "_gtFine_polygons", "_gtCoarse_polygons")
+_FOLDERS = frozenset(("images", "labels", "leftImg8bit", "gtFine", "gtCoarse", "annotations", "obj_train_data"))
+_KINDS = {
+    FACE: ("face", "faces", "human face"),
+    PLATE: (
+        "plate",
+        "plates",
+        "license plate",
+        "licence plate",
+        "number plate",
+        "numberplate",
+        "licenseplate",
+        "vehicle registration plate",
+        "lp",
+    ),
+}
+_ALIASES = {alias: kind for kind, aliases in _KINDS.items() for alias in aliases}
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What is marked in one picture.
+
+    Arguments:
+        regions: The regions.
+        size: The width and height in which their boxes are counted, if that is known.
+    """
+
+    regions: tuple[Region, ...]
+    size: tuple[int, int] | None = None
+
+    def within(self, width: int, height: int) -> list[Region]:
+        """The regions in a picture of so many pixels.
+
+        Raises:
+            ValueError: The boxes are counted in a picture of another size.
+        """
+        if self.size == SHARES:
+            return [Region(one.box.scaled(width, height), one.kind, one.score) for one in self.regions]
+        if self.size is not None and self.size != (width, height):
+            across, down = self.size
+            raise ValueError(f"its boxes are counted in {across} x {down} pixels, and it has {width} x {height}")
+        return list(self.regions)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The boxes of pictures that a file or a folder names.
+
+    Arguments:
+        source: The file or folder, for messages.
+        pictures: What is marked in each picture by its name there, as ``train/0001.jpg``; the suffix may be missing.
+        classes: The names of the classes in their order.
+        empty: How many boxes had no area and are left out, since they mark no pixel.
+    """
+
+    source: str
+    pictures: Mapping[str, Marked]
+    classes: tuple[str, ...] = ()
+    empty: int = 0
+
+    def find(self, picture: str | PurePath) -> str | None:
+        """The name by which a picture of this path is meant; nothing if there is none.
+
+        The names of the folders must agree, as far as both have some, and of several names the one that agrees most is
+        meant. Folders that data sets put pictures and labels into (``images``, ``labels``, ``leftImg8bit``, ``gtFine``)
+        do not count, and suffixes only where names differ by nothing else.
+
+        Raises:
+            ValueError: Several names may mean it.
+        """
+        path = PurePosixPath(PurePath(picture).as_posix())
+        candidates = self._by_stem.get(_parts(path)[-1], ())
+        found = {name: one for name in candidates if (one := _agreement(PurePosixPath(name), path)) is not None}
+        names = [name for name, one in found.items() if one == max(found.values())]
+        if len(names) > 1:
+            raise ValueError(
+                f"{self.source}: both {names[0]} and {names[1]} may be {picture}; give the folder that both are in"
+            )
+        return next(iter(names), None)
+
+    def check(self, pictures: Iterable[str | PurePath]) -> None:
+        """Refuses pictures of which nothing is said, or several that one name may mean.
+
+        Raises:
+            ValueError: There are such.
+        """
+        owners: dict[str, str | PurePath] = {}
+        for picture in pictures:
+            name = self.find(picture)
+            if name is None:
+                raise ValueError(
+                    f"{self.source}: says nothing of {picture}; add it there, without boxes if it has none,"
+                    " or leave it out"
+                )
+            if name in owners:
+                raise ValueError(
+                    f"{self.source}: {name} may be {owners[name]} and {picture}; write the folders into the names"
+                )
+            owners[name] = picture
+
+    def regions(self, picture: str | PurePath, width: int, height: int) -> list[Region]:
+        """The regions of a picture of so many pixels.
+
+        Raises:
+            ValueError: Nothing is said of it, or several names may mean it, or its boxes are counted in another size.
+        """
+        self.check([picture])
+        try:
+            return self.pictures[self.find(picture) or ""].within(width, height)
+        except ValueError as error:
+            raise ValueError(f"{self.source}: {picture}: {error}; give the boxes of this picture") from error
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        stems: dict[str, list[str]] = {}
+        for name in self.pictures:
+            stems.setdefault(_parts(PurePosixPath(name))[-1], []).append(name)
+        return stems
+
+
+@dataclass
+class Gathering:
+    """Boxes of pictures while a file is read: what has no area is counted and left out."""
+
+    pictures: dict[str, list[Region]] = field(default_factory=dict)
+    empty: int = 0
+
+    def add(self, name: str, region: Region | None = None) -> None:
+        """One more region of a picture; without one, there is such a picture."""
+        regions = self.pictures.setdefault(name, [])
+        if region is not None:
+            regions.append(region)
+
+    def done(
+        self, source: str, classes: Iterable[str], sizes: Mapping[str, tuple[int, int]] | None = None
+    ) -> Annotations:
+        marked = {name: Marked(tuple(found), (sizes or {}).get(name)) for name, found in self.pictures.items()}
+        return Annotations(source, marked, tuple(classes), self.empty)
+
+
+def kind_of(label: str) -> str:
+    """The kind that a class is: ``face`` or ``plate`` where its name says so in words that data sets use, else itself.
+
+    Example:
+        >>> kind_of("License_Plate"), kind_of("Human face"), kind_of("no entry")
+        ('plate', 'face', 'no entry')
+    """
+    return _ALIASES.get(label.lower().replace("_", " ").replace("-", " ").strip(), label)
+
+
+def _parts(path: PurePosixPath) -> tuple[str, ...]:
+    """The folders and the stem by which a picture is known."""
+    stem = path.stem if path.suffix.lower() in _SUFFIXES else path.name  # a frame may be called drive.0001
+    for end in _ENDS:
+        stem = stem.removesuffix(end)
+    return (*(part for part in path.parts[:-1] if part not in _FOLDERS), stem)
+
+
+def _agreement(name: PurePosixPath, path: PurePosixPath) -> tuple[int, bool, bool] | None:
+    """How well a name and a path agree: by more folders, by all of them, by the suffix; nothing if they do not."""
+    ours, others = _parts(name), _parts(path)
+    shared = min(len(ours), len(others))
+    if ours[-shared:] != others[-shared:]:
+        return None
+    return shared, len(ours) == len(others), name.suffix.lower() == path.suffix.lower()

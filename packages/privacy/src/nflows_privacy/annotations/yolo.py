@@ -1,0 +1,199 @@
+"""Annotations as YOLO has them: a text file for each picture, a line for each box.
+
+A line is ``class x y width height``, the middle and the sides in shares of the picture's, and behind them a score where
+a detector wrote it: https://docs.ultralytics.com/datasets/detect. The names of the classes stand in ``data.yaml``, or
+one a line in ``classes.txt`` or ``obj.names``. PP4AV (Trinh et al., WACV 2023) is such a folder without names, with a
+folder for each place: 0 is a face, 1 a plate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.folders import walk
+from nflows_core.runtime.ownership import claim_folder
+from nflows_privacy.annotations.annotated import SHARES, Annotations, Gathering, Marked, kind_of
+from nflows_privacy.regions import FACE, PLATE, Box, Region
+
+KIND = "annotations in the format of YOLO"
+DATA = "data.yaml"
+
+_NAMES = ("classes.txt", "obj.names")
+_PLACES = frozenset(
+    ("fisheye", "zurich", "strasbourg", "stuttgart", "switzerland", "netherlands_day", "netherlands_night", "paris")
+)
+"""The folders of PP4AV."""
+_NO_LABELS = ("classes", "train", "val", "test", "readme", "license")
+_SLACK = 1e-3
+"""How far shares may be out of [0, 1] by rounding."""
+
+
+def yolo_annotations(path: Path, classes: Sequence[str] = ()) -> Annotations:
+    """The boxes of such a folder, of its ``data.yaml``, or of one label file.
+
+    Arguments:
+        path: The folder or file.
+        classes: The names of the classes; by default those that stand in a file there.
+
+    Raises:
+        ValueError: There are no names, or a line is no box; the file and the line are named.
+        OSError: A file cannot be read.
+    """
+    root = _root(path) if path.suffix in (".yaml", ".yml") else path
+    files = list(_label_files(root)) if root.is_dir() else [root]
+    names = tuple(classes) or _class_names(path, root)
+    folder = root if root.is_dir() else root.parent
+    gathering = Gathering()
+    for file in files:
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        gathering.add(name)
+        for place, line in _lines(file):
+            _add(gathering, name, line, place, names)
+    return gathering.done(str(path), map(kind_of, names), dict.fromkeys(gathering.pictures, SHARES))
+
+
+def write_yolo(folder: str | Path, annotations: Annotations) -> None:
+    """Writes annotations as ``labels/NAME.txt`` and ``data.yaml``; the pictures belong into ``images`` beside them.
+
+    Raises:
+        ValueError: The size of a picture is not known, or two pictures would have one file.
+        FileExistsError: The folder is not ours.
+        OSError: A file cannot be written.
+    """
+    import yaml
+
+    kinds = list(dict.fromkeys(map(kind_of, annotations.classes)))
+    kinds += sorted({one.kind for marked in annotations.pictures.values() for one in marked.regions} - set(kinds))
+    files: dict[Path, str] = {}
+    for name, marked in annotations.pictures.items():
+        file = Path(folder, "labels", name).with_suffix(".txt")
+        if file in files:
+            raise ValueError(f"`annotations`: two pictures would be {file.name}, one of them {name}; rename one")
+        files[file] = "".join(_line(region, kinds, name, marked) for region in marked.regions)
+    claim_folder(Path(folder), KIND, [DATA])
+    data = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(kinds))}
+    for file, text in {Path(folder, DATA): yaml.safe_dump(data, sort_keys=False, allow_unicode=True), **files}.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "w") as opened:
+            opened.write(text)
+
+
+def is_labels(text: str) -> bool:
+    """Whether a text may be a label file: no line is anything but numbers of a box."""
+    try:
+        return all(len(_numbers(line)) in (5, 6) for line in text.splitlines() if line.strip())
+    except ValueError:
+        return False
+
+
+def _root(data: Path) -> Path:
+    """The folder that holds the labels of ``data.yaml``."""
+    root = data.parent / str(_content(data).get("path", "."))
+    if not root.is_dir():
+        raise ValueError(f"{data}: `path` leads to {root}, and there is no such folder; correct it")
+    return root
+
+
+def _label_files(root: Path) -> Iterator[Path]:
+    for _, files in walk(root):
+        yield from (
+            file for file in files if file.suffix.lower() == ".txt" and not file.name.lower().startswith(_NO_LABELS)
+        )
+
+
+def _class_names(path: Path, root: Path) -> tuple[str, ...]:
+    if path.suffix in (".yaml", ".yml"):
+        return _yaml_names(path)
+    folders = [root, root.parent, root.parent.parent] if root.is_dir() else [root.parent, root.parent.parent]
+    for folder in folders:
+        if (data := folder / DATA).is_file():
+            return _yaml_names(data)
+        for file in (folder / name for name in _NAMES):
+            if file.is_file():
+                return _listed(file)
+    if root.is_dir() and _is_pp4av(root):
+        return FACE, PLATE
+    raise ValueError(f"{path}: no names of the classes; put them beside the labels, one a line, into {_NAMES[0]}")
+
+
+def _listed(file: Path) -> tuple[str, ...]:
+    return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
+
+
+def _is_pp4av(root: Path) -> bool:
+    folders = {path.name for path in root.iterdir() if path.is_dir()}
+    return bool(folders) and folders <= _PLACES
+
+
+def _yaml_names(data: Path) -> tuple[str, ...]:
+    match _content(data).get("names"):
+        case list(names):
+            return tuple(map(str, names))
+        case dict(names) if sorted(names) == list(range(len(names))):
+            return tuple(str(names[number]) for number in range(len(names)))
+    raise ValueError(f"{data}: `names` is no list of classes, nor numbers from 0 with their names; correct it")
+
+
+def _content(data: Path) -> dict[Any, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(_text(data))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{data}: is no YAML: {' '.join(str(error).split())}; correct it") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{data}: says nothing of a data set; give one with `names`")  # noqa: TRY004
+    return content
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(_text(file).splitlines(), 1):
+        if line.strip():
+            yield f"{file}, line {number}", line
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: is no text in UTF-8; correct it, or remove it from the labels") from error
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(word) for word in line.split()]
+
+
+def _add(gathering: Gathering, name: str, line: str, place: str, names: Sequence[str]) -> None:
+    region = _region(line, place, names)
+    if region is None:
+        gathering.empty += 1
+    else:
+        gathering.add(name, region)
+
+
+def _region(line: str, place: str, names: Sequence[str]) -> Region | None:
+    """The region of a line; nothing if it has no area."""
+    try:
+        number, x, y, width, height, *score = _numbers(line)
+    except ValueError as error:
+        raise ValueError(f"{place}: expected a class and four shares of the sides, got {line[:80]!r}") from error
+    if number not in range(len(names)):
+        raise ValueError(f"{place}: class {number:g} has no name among {len(names)}; correct it or the names")
+    if len(score) > 1 or not all(-_SLACK <= value <= 1 + _SLACK for value in (x, y, width, height, *score)):
+        raise ValueError(f"{place}: expected four shares of the sides from 0 to 1, got {line[:80]!r}")
+    if width <= 0 or height <= 0:
+        return None
+    box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return Region(box, kind_of(names[int(number)]), min(1.0, max(0.0, *score)) if score else 1.0)
+
+
+def _line(region: Region, kinds: Sequence[str], name: str, marked: Marked) -> str:
+    if marked.size is None:
+        raise ValueError(f"`annotations`: the size of {name} is not known, in whose shares YOLO's boxes are")
+    box = region.box.scaled(1 / marked.size[0], 1 / marked.size[1])
+    middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    numbers = (*middle, box.width, box.height, *([] if region.score == 1 else [region.score]))
+    return " ".join([str(kinds.index(region.kind)), *(f"{value:.8g}" for value in numbers)]) + "\n"
