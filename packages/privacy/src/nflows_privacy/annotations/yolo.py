@@ -21,7 +21,7 @@ from nflows_privacy.regions import FACE, PLATE, Box, Region
 KIND = "annotations in the format of YOLO"
 DATA = "data.yaml"
 
-_NAMES = ("classes.txt", "obj.names")
+NAME_FILES = ("classes.txt", "obj.names")
 _PLACES = frozenset(
     ("fisheye", "zurich", "strasbourg", "stuttgart", "switzerland", "netherlands_day", "netherlands_night", "paris")
 )
@@ -111,12 +111,12 @@ def _class_names(path: Path, root: Path) -> tuple[str, ...]:
     for folder in folders:
         if (data := folder / DATA).is_file():
             return _yaml_names(data)
-        for file in (folder / name for name in _NAMES):
+        for file in (folder / name for name in NAME_FILES):
             if file.is_file():
                 return _listed(file)
     if root.is_dir() and _is_pp4av(root):
         return FACE, PLATE
-    raise ValueError(f"{path}: no names of the classes; put them beside the labels, one a line, into {_NAMES[0]}")
+    raise ValueError(f"{path}: no names of the classes; put them beside the labels, one a line, into {NAME_FILES[0]}")
 
 
 def _listed(file: Path) -> tuple[str, ...]:

@@ -1,0 +1,133 @@
+"""Annotations that travel along with the pictures: byte for byte, but for the names of pictures that got another."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import to_json
+from nflows_core.runtime.inputs import find_inputs
+from nflows_core.runtime.report import REPORT_FILES
+from nflows_privacy.annotations.cityscapes import is_polygons
+from nflows_privacy.annotations.coco import is_coco
+from nflows_privacy.annotations.reading import read_large_json
+from nflows_privacy.annotations.yolo import DATA, NAME_FILES, is_labels
+
+_Suffixes = dict[str, list[tuple[tuple[str, ...], str]]]
+"""The path and the new suffix of the pictures of a name."""
+
+_CANDIDATES = frozenset((".txt", ".json", ".xml", ".names", ".yaml"))
+_FILE_NAME = re.compile(rb'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
+_VOC = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<annotation[\s>]")
+
+
+def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed: Mapping[str, str]) -> dict[str, int]:
+    """Copies the annotations below folders to the same places below the folder of the results.
+
+    Labels of YOLO and the names of their classes, files of COCO, polygons of Cityscapes and IDD, and XML of Pascal VOC
+    travel, as they are known by their content: other files beside pictures may say who is in them, or where. A file of
+    COCO says of its pictures only what it said, but ``file_name`` has the new name where the suffix is another one.
+
+    Arguments:
+        inputs: The files and folders of the batch.
+        output: The folder of the results, which is ours.
+        renamed: The new names of pictures by their old ones, both below the folders, with ``/`` between.
+
+    Returns:
+        How many files were copied, and how many of the same suffixes were not, as ``{"copied": 2, "not copied": 1}``.
+
+    Raises:
+        ValueError: It is not clear which picture a name in a file of COCO means.
+        FileExistsError: There is another file where one belongs, or a link.
+        OSError: A file cannot be read or written.
+    """
+    suffixes = _new_suffixes(renamed)
+    counts = {"copied": 0, "not copied": 0}
+    for source, name in _candidates(inputs, Path(output)):
+        content = _carried(source, suffixes)
+        counts["not copied" if content is None else "copied"] += 1
+        if content is not None:
+            _put(Path(output, name), content)
+    return counts
+
+
+def _new_suffixes(renamed: Mapping[str, str]) -> _Suffixes:
+    found: _Suffixes = {}
+    for old, new in renamed.items():
+        path = PurePosixPath(old)
+        found.setdefault(path.name, []).append((path.parts, PurePosixPath(new).suffix))
+    return found
+
+
+def _candidates(inputs: Sequence[str | Path], output: Path) -> Iterator[tuple[Path, Path]]:
+    folders = [path for path in map(Path, inputs) if path.is_dir()]
+    for source, name in find_inputs(folders, output, _CANDIDATES, lambda folder: False, Counter()):
+        if name.as_posix() not in REPORT_FILES:
+            yield source, name
+
+
+def _carried(source: Path, suffixes: _Suffixes) -> bytes | None:
+    """The content that travels; nothing if a file is no annotation."""
+    if source.suffix.lower() == ".json":
+        return _carried_json(source, suffixes)
+    content = source.read_bytes()
+    if source.name in (*NAME_FILES, DATA) or (source.suffix.lower() == ".xml" and _VOC.match(content)):
+        return content
+    is_text = source.suffix.lower() == ".txt" and is_labels(content.decode(errors="replace"))
+    return content if is_text else None
+
+
+def _carried_json(source: Path, suffixes: _Suffixes) -> bytes | None:
+    try:
+        value = read_large_json(source)
+    except ValueError:
+        return None  # no annotation, and it is counted
+    if is_polygons(value):
+        return source.read_bytes()
+    return _with_new_names(source, suffixes) if is_coco(value) else None
+
+
+def _with_new_names(source: Path, suffixes: _Suffixes) -> bytes:
+    """The bytes of a file of COCO with another word where a picture has another name."""
+
+    def word(found: re.Match[bytes]) -> bytes:
+        name = json.loads(found[2])
+        new = _new_name(name, suffixes, source)
+        return found[0] if new == name else found[1] + to_json(new).encode()
+
+    return _FILE_NAME.sub(word, source.read_bytes())
+
+
+def _new_name(name: str, suffixes: _Suffixes, source: Path) -> str:
+    """The name with the suffix that the picture has now."""
+    path = PurePosixPath(name)
+    found = {suffix for parts, suffix in suffixes.get(path.name, ()) if _is_end(path.parts, parts)}
+    if len(found) > 1:
+        raise ValueError(f"{source}: {name} may be pictures that became {' and '.join(sorted(found))}; write folders")
+    return name.removesuffix(path.suffix) + found.pop() if found else name
+
+
+def _is_end(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    shared = min(len(one), len(other))
+    return one[-shared:] == other[-shared:]
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Writes a file that is not there yet.
+
+    Raises:
+        FileExistsError: Another one is.
+    """
+    if target.is_symlink() or (target.exists() and (not target.is_file() or target.read_bytes() != content)):
+        raise FileExistsError(
+            errno.EEXIST, "is not the annotation that belongs there, and is not replaced; remove it", str(target)
+        )
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(target) as file:
+            file.write(content)
