@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_privacy.cli.evaluate import evaluate
 from nflows_privacy.cli.redact import redact
 from nflows_privacy.cli.verify import verify
 
@@ -14,5 +15,5 @@ def privacy() -> None:
     """Faces and licence plates out of street scenes, provably."""
 
 
-for command in (redact, verify):
+for command in (evaluate, redact, verify):
     privacy.add_command(command)

@@ -1,1 +1,22 @@
-"""What is left of people in redacted pictures, and what the redaction cost."""
+"""What redacted pictures still tell, and what was lost: measured beside the pictures before, whatever made them."""
+
+from nflows_privacy.evaluation.comparing import Answer, compare
+from nflows_privacy.evaluation.measuring import Measured, Places, Question, measure
+from nflows_privacy.evaluation.pairs import Pair, Pairs, find_pairs
+from nflows_privacy.evaluation.places import by_detector, by_found
+from nflows_privacy.evaluation.report import write_evaluation
+
+__all__ = [
+    "Answer",
+    "Measured",
+    "Pair",
+    "Pairs",
+    "Places",
+    "Question",
+    "by_detector",
+    "by_found",
+    "compare",
+    "find_pairs",
+    "measure",
+    "write_evaluation",
+]

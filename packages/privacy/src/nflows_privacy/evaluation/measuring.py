@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.images import Picture, read_picture
-from nflows_core.runtime.pictures.thumbnails import on_screen
-from nflows_privacy.detection.base import Detector, Look
+from nflows_privacy.detection import Detector, Look
 from nflows_privacy.evaluation.change import Change, change_of
 from nflows_privacy.evaluation.embedding import Embedder
 from nflows_privacy.evaluation.leaks import Leak, find_leak
@@ -20,6 +19,7 @@ from nflows_privacy.evaluation.pairs import Pair
 from nflows_privacy.evaluation.reading import Reader
 from nflows_privacy.evaluation.residual import Residual, residual
 from nflows_privacy.masks import covers
+from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.regions import FACE, PLATE, Region
 
 LOOKS = (Look.THOROUGH, Look.CHECK)
@@ -36,6 +36,7 @@ class Question:
 
     Arguments:
         places: What should be gone.
+        kinds: The kinds of regions that count.
         detector: Looks for what is left.
         mask_scale: How many times as large as a region's box the place is that may change.
         reader: Reads plates; without one, text is not compared.
@@ -43,6 +44,7 @@ class Question:
     """
 
     places: Places
+    kinds: frozenset[str]
     detector: Detector
     mask_scale: float
     reader: Reader | None = None
@@ -105,33 +107,25 @@ def measure(pair: Pair, question: Question) -> Measured:
     """
     before, after = read_picture(pair.before), read_picture(pair.after)
     pixels, new = _comparable(before, after)
-    seen, seen_after = as_seen(before), as_seen(after)
-    regions = tuple(question.places(pair, seen))
+    seen, seen_after = as_rgb(before.pixels), as_rgb(after.pixels)
+    regions = tuple(region for region in question.places(pair, seen) if region.kind in question.kinds)
     grown = [Region(region.box.grown(question.mask_scale), region.kind, region.score) for region in regions]
     change = change_of(pixels, new, covers(grown, *pixels.shape[:2]))
-    found = {look: residual(regions, question.detector(seen_after, look)) for look in LOOKS}
+    found = {look: residual(regions, _found(question, seen_after, look)) for look in LOOKS}
     leaks = {} if question.reader is None else _leaks(question.reader, seen, seen_after, regions)
     faces = None if question.embedder is None else _faces(question.embedder, seen, seen_after, regions)
     return Measured(pair, regions, found, change, tuple(leaking(pair.after)), leaks, faces)
 
 
-def as_seen(picture: Picture) -> Seen:
-    """The pixels as a screen shows them, 8-bit RGB, :math:`(H, W, 3)`."""
-    pixels = picture.pixels
-    if pixels.dtype == np.uint8 and picture.channels == 3 and picture.icc is None:
-        return pixels.astype(np.uint8, copy=False)
-    samples = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-    if picture.has_alpha:
-        samples[..., :-1] *= samples[..., -1:]
-    return on_screen(samples, picture.icc)
+def _found(question: Question, pixels: Seen, look: Look) -> list[Region]:
+    return [region for region in question.detector(pixels, look) if region.kind in question.kinds]
 
 
 def _comparable(before: Picture, after: Picture) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The samples as they are where both files are of a kind; else as a screen shows them, which a tool may have
-    saved."""
+    """The samples as they are; of files that differ in depth or channels, as 8-bit RGB, which a tool may have saved."""
     one, other = before.pixels, after.pixels
     if one.shape[:2] == other.shape[:2] and (one.shape != other.shape or one.dtype != other.dtype):
-        return as_seen(before), as_seen(after)
+        return as_rgb(one), as_rgb(other)
     return one, other
 
 

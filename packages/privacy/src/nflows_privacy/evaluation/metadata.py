@@ -22,7 +22,7 @@ _HARMLESS = frozenset(("icc", "second icc", "aspect ratio", "exif resolution"))
 
 
 def leaking(path: Path) -> list[str]:
-    """The names of what is in a file and would not go through `POLICY`, such as ``GPSLatitude``, ``preview`` or ``XMP``.
+    """The names of what is in a file and would not go through `POLICY`, such as ``GPSLatitude`` or ``preview``.
 
     Raises:
         OSError: The file cannot be read.

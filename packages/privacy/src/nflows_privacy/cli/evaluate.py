@@ -1,0 +1,137 @@
+"""``nflows privacy evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.options import output_folder_option, seed_option
+from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
+from nflows_core.runtime.text_table import table
+from nflows_privacy.cli.options import detector_option, detector_settings, device_option, what_option
+from nflows_privacy.regions import FACE, PLATE
+
+if TYPE_CHECKING:
+    from nflows_privacy.evaluation.embedding import Embedder
+    from nflows_privacy.evaluation.reading import Reader
+
+LEFT_SCORE, MASK_SCALE = 0.5, 1.3
+"""Named here too, so that help need not load what they are of; a test compares them."""
+
+
+@click.command(cls=Command)
+@click.argument("before", type=click.Path(exists=True, path_type=Path))
+@click.argument("after", type=click.Path(exists=True, path_type=Path))
+@output_folder_option
+@what_option
+@detector_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=LEFT_SCORE,
+    show_default=True,
+    help="The score from which on a thing counts, before and after.",
+)
+@click.option(
+    "--found",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of detect or review, which says what should be gone; else the detector does.",
+)
+@click.option(
+    "--mask-scale",
+    type=click.FloatRange(1, 10),
+    default=MASK_SCALE,
+    show_default=True,
+    help="How many times as wide and high as a thing the place is that may change.",
+)
+@device_option
+@seed_option
+@json_option
+def evaluate(
+    before: Path,
+    after: Path,
+    folder: Path,
+    kinds: tuple[str, ...],
+    detectors: tuple[str, ...],
+    threshold: float,
+    found: Path | None,
+    mask_scale: float,
+    device: str,
+    seed: int,
+) -> ExitCode:
+    """Measure what the pictures AFTER still tell of those BEFORE, whatever program made them.
+
+    What is found and read again, faces that point to themselves, pixels and metadata that should not be there: for each
+    picture, and for all with intervals. report.html shows the pictures before: keep it as private as they are.
+    """
+    from nflows_core.runtime.ownership import refuse_foreign
+    from nflows_privacy.detection import load_detector, weights_of
+    from nflows_privacy.evaluation import Question, by_detector, by_found, compare, find_pairs, write_evaluation
+    from nflows_privacy.evaluation.report import KIND, RESULTS
+
+    refuse_foreign(folder, KIND, RESULTS)
+    pairs = find_pairs(before, after)
+    settings = detector_settings(kinds, detectors, threshold, device)
+    detector = load_detector(settings)
+    places = by_detector(detector) if found is None else by_found(found)
+    skipped: dict[str, str] = {}
+    reader = _reader(skipped) if PLATE in kinds else None
+    embedder = _embedder(skipped) if FACE in kinds else None
+    question = Question(places, frozenset(kinds), detector, mask_scale, reader, embedder)
+    with progress("pictures", len(pairs.pairs)) as advance:
+        answer = compare(pairs, question, advance)
+    about = {
+        "what": list(kinds),
+        "detectors": list(settings.names),
+        "threshold": threshold,
+        "mask_scale": mask_scale,
+        "places": "detected" if found is None else str(found),
+        "not_measured": skipped,
+    }
+    findable = sorted(detector.kinds & set(kinds))
+    report = write_evaluation(
+        pairs, answer, folder, settings=about, kinds=findable, weights=weights_of(settings), seed=seed
+    )
+    _tell(report)
+    print_report(report)
+    return ExitCode.FAILED if answer.failures or pairs.missing or pairs.extra else ExitCode.DONE
+
+
+def _reader(skipped: dict[str, str]) -> Reader | None:
+    from nflows_privacy.evaluation.reading import Reader
+
+    try:
+        return Reader()
+    except ModuleNotFoundError as error:
+        skipped["text"] = str(error)
+    return None
+
+
+def _embedder(skipped: dict[str, str]) -> Embedder | None:
+    from nflows_core.runtime.weights import find_weights
+    from nflows_privacy.evaluation.embedding import SFACE, Embedder
+
+    try:
+        return Embedder(find_weights(SFACE))
+    except CommandError as error:
+        skipped["identity"] = str(error)
+    return None
+
+
+def _tell(report: dict[str, Any]) -> None:
+    from nflows_privacy.evaluation.report import ALONE, FAILURES, MEASURES
+
+    tables = report["tables"]
+    if rows := tables.get(MEASURES):
+        echo(table(rows))
+    for name, why in report["not_measured"].items():
+        echo(f"{name} not measured: {why}", err=True)
+    for row in tables.get(ALONE, []):
+        echo(f"{row['picture']}: there is none {row['there_is_none']}", err=True)
+    for row in tables.get(FAILURES, []):
+        echo(f"{row['picture']}: {row['why']}", err=True)

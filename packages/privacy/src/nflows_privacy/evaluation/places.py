@@ -1,0 +1,31 @@
+"""What should be gone from a picture: found by a detector, or said by a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nflows_core.runtime.files import sha256
+from nflows_privacy.annotations.folder import FoundFolder
+from nflows_privacy.detection import Detector, distinct
+from nflows_privacy.evaluation.measuring import LOOKS, Places, Seen
+from nflows_privacy.evaluation.pairs import Pair
+from nflows_privacy.regions import Region
+
+
+def by_detector(detector: Detector) -> Places:
+    """The regions that a detector finds in the picture before, looking thoroughly or to check."""
+
+    def places(pair: Pair, pixels: Seen) -> list[Region]:
+        return distinct(region for look in LOOKS for region in detector(pixels, look))
+
+    return places
+
+
+def by_found(folder: Path) -> Places:
+    """The regions that ``nflows privacy detect`` or ``review`` wrote of the picture, known by its SHA-256."""
+    found = FoundFolder(folder)
+
+    def places(pair: Pair, pixels: Seen) -> list[Region]:
+        return list(found.found(sha256(pair.before)).regions)
+
+    return places
