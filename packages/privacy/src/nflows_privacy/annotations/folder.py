@@ -36,7 +36,7 @@ class FoundFolder:
         """
         with self._lock:
             if digest not in self._paths:
-                self._paths = self._read()
+                self._paths = paths_by_source(self._folder)
             if digest not in self._paths:
                 raise ValueError(f"{self._folder} tells nothing of a file with these bytes; detect again")
             return self._paths[digest]
@@ -53,13 +53,20 @@ class FoundFolder:
             first = _joined(first, other)
         return first
 
-    def _read(self) -> dict[str, list[Path]]:
-        paths = defaultdict(list)
-        for _, files in walk(self._folder):
-            for path in files:
-                if path.suffix.lower() == ".json" and path.name not in REPORT_FILES:
-                    paths[read_found(path).sha256].append(path)
-        return dict(paths)
+
+def paths_by_source(folder: Path) -> dict[str, list[Path]]:
+    """The files below a folder about each source, which is known by its SHA-256.
+
+    Raises:
+        ValueError: A JSON file in it cannot be understood.
+        OSError: The folder cannot be read.
+    """
+    paths = defaultdict(list)
+    for _, files in walk(folder):
+        for path in files:
+            if path.suffix.lower() == ".json" and path.name not in REPORT_FILES:
+                paths[read_found(path).sha256].append(path)
+    return dict(paths)
 
 
 @keeps_one

@@ -7,6 +7,7 @@ import click
 from nflows_core.runtime.cli import CommandGroup
 from nflows_privacy.cli.evaluate import evaluate
 from nflows_privacy.cli.redact import redact
+from nflows_privacy.cli.review import review
 from nflows_privacy.cli.verify import verify
 
 
@@ -15,5 +16,11 @@ def privacy() -> None:
     """Faces and licence plates out of street scenes, provably."""
 
 
-for command in (evaluate, redact, verify):
+COMMANDS = (
+    evaluate,
+    redact,
+    review,
+    verify,
+)
+for command in COMMANDS:
     privacy.add_command(command)

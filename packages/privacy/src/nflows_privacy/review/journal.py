@@ -34,8 +34,13 @@ class Journal:
     def __post_init__(self) -> None:
         for line in _lines(self.path):
             match line:
-                case {"event": "seen" | "changed" as event, "picture": str(name), "bytes": int(size), **rest}:
-                    self._events[event].add((name, size, int(rest.get("changed_ns", 0))))
+                case {
+                    "event": "seen" | "changed" as event,
+                    "picture": str(name),
+                    "bytes": int(size),
+                    "changed_ns": int(changed),
+                }:
+                    self._events[event].add((name, size, changed))
 
     def has(self, event: str, name: str, source: Path) -> bool:
         """Whether it happened to the picture that there is now, which is told by its size and time."""

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.files import sha256
-from nflows_core.runtime.folders import walk
 from nflows_core.runtime.foreign_text import to_json, visible
 from nflows_core.runtime.jobs import Job
-from nflows_core.runtime.report import REPORT_FILES
+from nflows_privacy.annotations.folder import paths_by_source
 from nflows_privacy.annotations.found import Found, read_found, require_source, write_found
 from nflows_privacy.masks import cover
 from nflows_privacy.regions import Region
@@ -41,7 +40,7 @@ class Pictures:
         self._folder = folder
         self._roots = [Path(os.path.realpath(root)) for root in roots]
         self._journal = Journal(folder / JOURNAL)
-        self._files = _by_source(folder)
+        self._files = paths_by_source(folder)
 
     def listed(self) -> list[dict[str, Any]]:
         """The name of each picture, and whether it was seen and changed as it is now."""
@@ -123,6 +122,9 @@ class Pictures:
             if found is not None:
                 yield self._name(number), found
 
+    def close(self) -> None:
+        self.views.close()
+
     def _name(self, number: int) -> str:
         """The path of a picture below what the person gave."""
         job = self.jobs[number]
@@ -158,16 +160,6 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
     """
     real = Path(os.path.realpath(path))
     return any(real.is_relative_to(root) for root in roots)
-
-
-def _by_source(folder: Path) -> dict[str, list[Path]]:
-    """The files of a folder about each source, which is named by its SHA-256."""
-    files: dict[str, list[Path]] = {}
-    for _, paths in walk(folder):
-        for path in paths:
-            if path.suffix.lower() == ".json" and path.name not in REPORT_FILES:
-                files.setdefault(read_found(path).sha256, []).append(path)
-    return files
 
 
 def _version(found: Found | None) -> str:

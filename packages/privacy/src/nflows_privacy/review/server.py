@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.local_page import Reply
 from nflows_privacy.review.pictures import Pictures
 from nflows_privacy.review.redacting import Redacting
+from nflows_privacy.review.views import Views
 
 _PACKAGE = "nflows_privacy.review"
-_FILES = {"/": "index.html", "/style.css": "style.css"} | {
-    f"/{name}.js": f"{name}.js" for name in ("main", "boxes", "keys", "lists", "redaction", "saving", "stage")
-}
+_SCRIPTS = ("boxes.js", "keys.js", "lists.js", "main.js", "redaction.js", "saving.js", "stage.js")
+_FILES = {"": "index.html", **{name: name for name in ("icon.svg", "style.css", *_SCRIPTS)}}
 MOST_BYTES = 2**22
 """Of one picture's boxes: some forty thousand."""
 
@@ -36,13 +37,10 @@ def review_routes(
         return Reply.json({})
 
     routes: dict[str, Callable[..., Reply]] = {
-        **{f"GET {path}": _resource(name) for path, name in _FILES.items()},
+        **{f"GET /{path}": _resource(name) for path, name in _FILES.items()},
         "GET /pictures": listed,
         "GET /pictures/#": lambda number: Reply.json(pictures.marked(number)),
-        "GET /pictures/#/preview": lambda number: _jpeg(pictures.views.preview(pictures.source(number))),
-        "GET /pictures/#/part/#/#/#/#": lambda number, *part: _jpeg(
-            pictures.views.part(pictures.source(number), *part)
-        ),
+        **_views("original", pictures.views, pictures.source),
         "POST /pictures/#": lambda number, value: Reply.json(pictures.save(number, value)),
         "POST /pictures/#/seen": see,
     }
@@ -54,13 +52,10 @@ def _redaction_routes(pictures: Pictures, redacting: Redacting) -> dict[str, Cal
         redacting.start()
         return Reply.json(redacting.state())
 
-    def redacted(number: int) -> Reply:
-        return _jpeg(pictures.views.preview(redacting.result(pictures.source(number))))
-
     return {
         "GET /redaction": lambda: Reply.json(redacting.state()),
         "POST /redaction": start,
-        "GET /pictures/#/redacted": redacted,
+        **_views("redacted", pictures.views, lambda number: redacting.result(pictures.source(number))),
     }
 
 
@@ -68,5 +63,9 @@ def _resource(name: str) -> Callable[[], Reply]:
     return lambda: Reply.resource(_PACKAGE, f"page/{name}")
 
 
-def _jpeg(content: bytes) -> Reply:
-    return Reply(content, "image/jpeg")
+def _views(name: str, views: Views, path: Callable[[int], Path]) -> dict[str, Callable[..., Reply]]:
+    """A picture as a whole, and its part with left, top, width and height behind it."""
+    return {
+        f"GET /pictures/#/{name}": lambda number: Reply(views.preview(path(number)), "image/jpeg"),
+        f"GET /pictures/#/{name}/#/#/#/#": lambda number, *part: Reply(views.part(path(number), *part), "image/jpeg"),
+    }

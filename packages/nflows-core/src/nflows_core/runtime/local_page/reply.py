@@ -22,7 +22,12 @@ HEADERS = {
 }
 """Behind every reply: nothing of others is loaded, nothing is kept, and no other page shows it or reads it."""
 HTML = "text/html; charset=utf-8"
-_TYPES = {".css": "text/css; charset=utf-8", ".html": HTML, ".js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": HTML,
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Reply:
 
     @classmethod
     def resource(cls, package: str, name: str) -> Reply:
-        """A file ``.html``, ``.css`` or ``.js`` that comes with a package."""
+        """A file ``.html``, ``.css``, ``.js`` or ``.svg`` that comes with a package."""
         return cls(files(package).joinpath(name).read_bytes(), _TYPES[PurePath(name).suffix])
 
 

@@ -1,7 +1,7 @@
 // What keys do: the same as the mouse does.
 
 const KEYS = {
-  n: "next", p: "previous", u: "unseen", a: "add", h: "boxes-shown", v: "after", "+": "in", "=": "in", "-": "out", 0: "fit", "?": "help",
+  n: "next", p: "previous", u: "unseen", a: "add", h: "boxes-shown", v: "after", "+": "in", "=": "in", "-": "out", 0: "fit", "?": "help", z: "closer",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 

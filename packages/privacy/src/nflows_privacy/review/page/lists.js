@@ -57,8 +57,8 @@ export class BoxList {
     const remove = made("button", { "aria-label": `Delete box ${number + 1}` }, "Delete");
     remove.addEventListener("click", () => this.events.remove(number));
     const [width, height] = [box[2] - box[0], box[3] - box[1]].map(Math.round);
-    const by = score < 1 ? `, found with score ${score.toFixed(2)}` : ", by hand or certain";
-    const about = made("span", { class: "about" }, `${width} × ${height} pixels${by}`);
+    const by = score < 1 ? `score ${score.toFixed(2)}` : "by hand";
+    const about = made("span", { class: "about" }, `${width} × ${height} pixels, ${by}`);
     const state = number === boxes.chosen ? "chosen" : "";
     return made("li", { class: `kind-${Math.max(0, kinds.indexOf(kind)) % 6} ${state}` }, show, select, remove, about);
   }

@@ -4,7 +4,7 @@ import { Boxes } from "/boxes.js";
 import { watchKeys } from "/keys.js";
 import { BoxList, PictureList, options } from "/lists.js";
 import { Redaction } from "/redaction.js";
-import { ask, Saver } from "/saving.js";
+import { ask, download, Saver } from "/saving.js";
 import { Stage } from "/stage.js";
 
 const element = (id) => document.getElementById(id);
@@ -23,7 +23,7 @@ const saver = new Saver((state) => {
 });
 const pictures = new PictureList(element("pictures"), element("progress"), open);
 const list = new BoxList(element("boxes"), {
-  choose: (number) => choose(number),
+  choose: (number) => { choose(number); stage.reveal(false); },
   name: (number, kind) => boxes.replace(number, { kind }) && changed(),
   remove: (number) => { boxes.chosen = number; remove(); },
 });
@@ -34,7 +34,7 @@ const stage = new Stage(element("stage"), () => kinds, {
   moved: (number, box) => boxes.replace(number, { box }) && changed(),
   zoomed: (scale) => { element("zoom").textContent = `${Math.round(scale * 100)} %`; },
 });
-const redaction = new Redaction(element, saver, () => marks, stage);
+const redaction = new Redaction(element, saver, () => marks, stage, complain);
 
 function changed() {
   draw();
@@ -88,10 +88,15 @@ async function show(number, found) {
   element("untouched").hidden = found.version !== "0";
   element("saved").textContent = found.version === "0" ? "Nothing to save" : "Saved";
   history.replaceState(null, "", `#${number + 1}`);
-  stage.open(number, boxes, redaction.source(number));
+  stage.open(boxes, redaction.source(number));
   draw();
   await ask(`/pictures/${number}/seen`, {});
   pictures.mark(number, { seen: true });
+}
+
+function complain(error) {
+  element("problem").textContent = error.message;
+  element("problem").hidden = false;
 }
 
 function fail(number, error) {
@@ -100,8 +105,7 @@ function fail(number, error) {
   element("size").textContent = "";
   for (const id of ["boxes", "marks", "parts"]) element(id).replaceChildren();
   element("preview").removeAttribute("href");
-  element("problem").textContent = error.message;
-  element("problem").hidden = false;
+  complain(error);
 }
 
 const current = () => pictures.list.querySelector("[aria-current]");
@@ -117,6 +121,7 @@ const actions = {
   in: () => stage.zoom(1.5),
   out: () => stage.zoom(1 / 1.5),
   fit: () => stage.fit(),
+  closer: () => stage.reveal(true),
   "boxes-shown": whenOpen(() => {
     stage.isShown = !stage.isShown;
     element("boxes-shown").setAttribute("aria-pressed", stage.isShown);
@@ -125,11 +130,12 @@ const actions = {
   nothing: whenOpen(() => marks.version === "0" && saver.save(marks, boxes.regions)),
   after: whenOpen(() => redaction.toggle()),
   redact: () => redaction.start(),
+  coco: () => download("/coco", "boxes.json").catch(complain),
   help: () => element("keys").showModal(),
   again: () => saver.again(),
   discard: () => { saver.discard(); open(marks.number); },
 };
-for (const [id, action] of Object.entries(actions)) element(id).addEventListener("click", action);
+for (const [id, action] of Object.entries(actions)) element(id)?.addEventListener("click", action);
 watchKeys(actions, {
   boxes: () => boxes,
   changed,

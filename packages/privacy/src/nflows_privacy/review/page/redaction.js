@@ -5,11 +5,11 @@ import { ask } from "/saving.js";
 const PAUSE = 500; // milliseconds between two looks
 
 export class Redaction {
-  constructor(element, saver, marks, stage) {
-    Object.assign(this, { element, saver, marks, stage, isAfter: false });
+  constructor(element, saver, marks, stage, complain) {
+    Object.assign(this, { element, saver, marks, stage, complain, isAfter: false });
   }
 
-  async offer(isOffered) {
+  offer(isOffered) {
     this.element("redact").hidden = this.element("after").hidden = !isOffered;
   }
 
@@ -32,7 +32,7 @@ export class Redaction {
   }
 
   source(number) {
-    return `/pictures/${number}/${this.isAfter ? "redacted" : "preview"}`;
+    return `/pictures/${number}/${this.isAfter ? "redacted" : "original"}`;
   }
 
   toggle() {
@@ -41,22 +41,16 @@ export class Redaction {
     this._show();
   }
 
-  // Why the redacted picture is not shown.
-  async explain() {
+  // Why the picture is not shown.
+  explain() {
     const marks = this.marks();
-    if (!marks) return;
-    try {
-      await ask(this.source(marks.number));
-    } catch (error) {
-      this.element("problem").textContent = error.message;
-      this.element("problem").hidden = false;
-    }
+    if (marks) ask(this.source(marks.number)).catch(this.complain);
   }
 
   _show() {
     const marks = this.marks();
     this.element("problem").hidden = true;
-    if (marks) this.stage.show(this.source(marks.number), !this.isAfter);
+    if (marks) this.stage.show(this.source(marks.number));
   }
 
   _tell({ command, is_running: isRunning, exit_code: code, told }) {

@@ -4,15 +4,26 @@ export async function ask(path, value) {
   const sent = value === undefined ? {} : {
     method: "POST", body: JSON.stringify(value), headers: { "Content-Type": "application/json" },
   };
+  return (await fetched(path, sent)).json();
+}
+
+export async function download(path, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await (await fetched(path)).blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+async function fetched(path, sent) {
   let answer;
   try {
     answer = await fetch(path, sent);
   } catch {
     throw new Error("the program does not answer; start it again by the same command, and open the new address");
   }
-  const found = await answer.json();
-  if (!answer.ok) throw new Error(found.error);
-  return found;
+  if (!answer.ok) throw new Error((await answer.json()).error);
+  return answer;
 }
 
 export class Saver {

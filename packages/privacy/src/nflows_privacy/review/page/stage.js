@@ -5,6 +5,7 @@ import { between } from "/boxes.js";
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLES = { nw: [0, 0], n: [0.5, 0], ne: [1, 0], e: [1, 0.5], se: [1, 1], s: [0.5, 1], sw: [0, 1], w: [0, 0.5] };
 const CLICK = 4; // pixels of the screen within which a drag is a click
+const PREVIEW_SIDE = 2048; // pixels of the longer side of what is shown of a whole picture
 const CLOSEST = 40; // pixels of the screen for one of the picture
 
 export class Stage {
@@ -27,17 +28,18 @@ export class Stage {
     new ResizeObserver(() => this._resized()).observe(svg);
   }
 
-  open(number, boxes, source) {
-    Object.assign(this, { number, boxes, drag: null });
+  open(boxes, source) {
+    Object.assign(this, { boxes, drag: null });
     for (const [name, value] of [["width", boxes.width], ["height", boxes.height]]) this.preview.setAttribute(name, value);
     this.show(source);
     this.fit();
   }
 
-  show(source, hasParts = true) {
+  // Parts of a picture have the address of the whole and their place.
+  show(source) {
+    this.source = source;
     this.preview.setAttribute("href", source);
     this.parts.replaceChildren();
-    this.hasParts = hasParts;
     this._sharpen();
   }
 
@@ -56,6 +58,20 @@ export class Stage {
     const [x, y] = this._place(at);
     this.isFit = false;
     this._look(x - (x - this.view.x) * (this.view.scale / scale), y - (y - this.view.y) * (this.view.scale / scale), scale);
+  }
+
+  // Moves the view so that the chosen box is seen, and if it is to be close, a quarter of the view.
+  reveal(isClose) {
+    const box = this.boxes?.one?.box;
+    if (!box) return;
+    const { width, height } = this.svg.getBoundingClientRect();
+    const close = between(this.least, Math.min(width / (box[2] - box[0]), height / (box[3] - box[1])) / 4, CLOSEST);
+    const { x, y, scale } = this.view;
+    const isSeen = box[0] >= x && box[1] >= y && box[2] <= x + width / scale && box[3] <= y + height / scale;
+    if (isSeen && !isClose) return;
+    const next = isClose ? close : scale;
+    this.isFit = false;
+    this._look((box[0] + box[2] - width / next) / 2, (box[1] + box[3] - height / next) / 2, next);
   }
 
   middle() {
@@ -167,6 +183,7 @@ export class Stage {
   }
 
   _resized() {
+    if (!this.boxes) return;
     if (this.isFit) this.fit();
     else this._look(this.view.x, this.view.y, this.view.scale);
   }
@@ -185,13 +202,14 @@ export class Stage {
   _sharpen() {
     clearTimeout(this.timer);
     const { width, height } = this.boxes;
-    if (!this.hasParts || this.view.scale * Math.max(width, height) <= 2048) return;
+    const longer = Math.max(width, height);
+    if (longer <= PREVIEW_SIDE || this.view.scale * longer <= PREVIEW_SIDE) return;
     this.timer = setTimeout(() => {
       const shown = this.svg.viewBox.baseVal;
       const [left, top] = [Math.floor(between(0, shown.x, width - 1)), Math.floor(between(0, shown.y, height - 1))];
       const right = Math.ceil(between(left + 1, shown.x + shown.width, width));
       const bottom = Math.ceil(between(top + 1, shown.y + shown.height, height));
-      const href = `/pictures/${this.number}/part/${left}/${top}/${right - left}/${bottom - top}`;
+      const href = `${this.source}/${left}/${top}/${right - left}/${bottom - top}`;
       const part = made("image", { ...sides([left, top, right, bottom]), href, preserveAspectRatio: "none" });
       part.addEventListener("load", () => this.parts.replaceChildren(part), { once: true });
       this.parts.append(part); // over the last one, which goes when this one is there
