@@ -13,7 +13,21 @@ from nflows_privacy.regions import FACE, PLATE, Region
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
 
-_SUFFIXES = READ | {".avif", ".heic", ".jp2", ".jxl", ".ppm", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
+_SUFFIXES = READ | {
+    ".txt",
+    ".json",
+    ".avif",
+    ".heic",
+    ".jp2",
+    ".jxl",
+    ".ppm",
+    ".avi",
+    ".m4v",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".webm",
+}
 _ENDS = ("_leftImg8bit", "_gtFine_polygons", "_gtCoarse_polygons")
 _FOLDERS = frozenset(("images", "labels", "leftImg8bit", "gtFine", "gtCoarse", "annotations", "obj_train_data"))
 _KINDS = {
@@ -65,7 +79,8 @@ class Annotations:
 
     Arguments:
         source: The file or folder, for messages.
-        pictures: What is marked in each picture by its name there, as ``train/0001.jpg``; the suffix may be missing.
+        pictures: What is marked in each picture by its name there, as ``train/0001.jpg``, or that of its own file, as
+            ``train/0001.txt``.
         classes: The names of the classes in their order.
         empty: How many boxes had no area and are left out, since they mark no pixel.
     """

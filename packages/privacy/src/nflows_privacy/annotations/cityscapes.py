@@ -30,7 +30,7 @@ def polygon_annotations(path: Path) -> Annotations:
     """
     folder = path if path.is_dir() else path.parent
     files = polygon_files(path) if path.is_dir() else [path]
-    pictures = {file.relative_to(folder).with_suffix("").as_posix(): _marked(file) for file in files}
+    pictures = {file.relative_to(folder).as_posix(): _marked(file) for file in files}
     kinds = {region.kind for one in pictures.values() for region in one.regions}
     return Annotations(str(path), pictures, tuple(sorted(kinds)))
 

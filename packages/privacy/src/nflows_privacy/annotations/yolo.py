@@ -48,7 +48,7 @@ def yolo_annotations(path: Path, classes: Sequence[str] = ()) -> Annotations:
     folder = root if root.is_dir() else root.parent
     gathering = Gathering()
     for file in files:
-        name = file.relative_to(folder).with_suffix("").as_posix()
+        name = file.relative_to(folder).as_posix()
         gathering.add(name)
         for place, line in _lines(file):
             _add(gathering, name, line, place, names)

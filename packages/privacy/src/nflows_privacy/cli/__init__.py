@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_privacy.cli.detect import detect
 from nflows_privacy.cli.evaluate import evaluate
 from nflows_privacy.cli.redact import redact
 from nflows_privacy.cli.review import review
@@ -17,6 +18,7 @@ def privacy() -> None:
 
 
 COMMANDS = (
+    detect,
     evaluate,
     redact,
     review,

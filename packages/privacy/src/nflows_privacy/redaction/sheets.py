@@ -32,7 +32,7 @@ def redacted_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet
         return []
     caption = f"Redacted: {len(shown)} of {len(done)}, what was filled outlined"
     rows = {
-        str(outcome.job.source): _shown(outcome.job.target, _regions((outcome.result or {}).get("regions")))
+        str(outcome.job.source): shown_regions(outcome.job.target, _regions((outcome.result or {}).get("regions")))
         for outcome in shown
     }
     return [Sheet(caption, ("redacted", "the largest region"), rows)]
@@ -41,7 +41,7 @@ def redacted_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet
 def left_sheet(left: Mapping[Path, Sequence[Region]]) -> list[Sheet]:
     """The pictures in which something is left, outlined, and the largest of it from near; at most so many."""
     shown = {path: regions for path, regions in left.items() if not is_video(path)}
-    rows = {str(path): _shown(path, regions) for path, regions in list(shown.items())[:_MOST]}
+    rows = {str(path): shown_regions(path, regions) for path, regions in list(shown.items())[:_MOST]}
     return [Sheet("Left", ("the picture", "the largest region"), rows)] if rows else []
 
 
@@ -63,7 +63,8 @@ def _outline(drawn: NDArray[np.uint8], place: Rectangle, colour: tuple[int, int,
     drawn[top:bottom, left] = drawn[top:bottom, right - 1] = colour
 
 
-def _shown(path: Path, regions: Sequence[Region]) -> list[bytes | str]:
+def shown_regions(path: Path, regions: Sequence[Region]) -> list[bytes | str]:
+    """A picture with outlines about regions, and the largest of them from near; or why it cannot be shown."""
     try:
         with PictureFile(path) as picture:
             return [_whole(picture, regions), _near(picture, regions)]

@@ -1,0 +1,148 @@
+"""``nflows privacy detect``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nflows_core.runtime.batch import inputs_argument, output_option, skip_existing_option
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.options import OutputFile, dask_option
+from nflows_core.runtime.pictures.options import READ
+from nflows_core.runtime.terminal import echo
+from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
+
+if TYPE_CHECKING:
+    from nflows_core.runtime.attempt import Outcome
+    from nflows_core.runtime.batch import BatchResult
+    from nflows_core.runtime.jobs import Batch
+    from nflows_privacy.detection import DetectorSettings
+    from nflows_privacy.redaction.detecting import Detection
+
+_TABLE = "boxes.csv"
+
+
+@click.command(cls=Command)
+@inputs_argument
+@output_option
+@skip_existing_option
+@what_option
+@detector_option
+@threshold_option
+@click.option(
+    "--boxes",
+    type=click.Path(exists=True, path_type=Path),
+    help="Boxes of anyone: COCO, YOLO, polygons of Cityscapes or IDD, or CSV. With them, only a --detector looks too.",
+)
+@click.option("--coco", type=OutputFile(".json"), help="A file of all boxes in the format of COCO besides.")
+@device_option
+@dask_option
+@json_option
+def detect(
+    inputs: tuple[Path, ...],
+    output: Path,
+    skip_existing: bool,
+    kinds: tuple[str, ...],
+    detectors: tuple[str, ...],
+    threshold: float | None,
+    boxes: Path | None,
+    coco: Path | None,
+    device: str,
+    dask: str | None,
+) -> ExitCode:
+    """Find faces and licence plates: each INPUT, a picture or a folder of some, gets a file of regions in OUTPUT.
+
+    The file of a.jpg is a.jpg.json; it knows the picture by its SHA-256. `review` changes what was found, and
+    `redact --found` obeys it. The report shows the pictures as they are, so it is not for publication.
+    """
+    batch = _planned(inputs, output, coco)  # before OpenCV is there
+    from nflows_core.runtime.batch import conclude, run_batch
+    from nflows_core.runtime.files import sha256
+    from nflows_core.runtime.pictures.report import PictureReport, report_files
+    from nflows_privacy.detection import load_detector, weights_of
+    from nflows_privacy.redaction.detecting import DetectFiles, Detection, found_sheets
+
+    looks = boxes is None or bool(detectors)
+    detector = detector_settings(kinds, detectors, threshold, device) if looks else None
+    marked = (None, None) if boxes is None else (boxes.absolute(), sha256(boxes))
+    detection = Detection(kinds, detector, *marked)
+    _check(detection, batch)
+    if detector is not None and dask is None:
+        _tell_kinds(kinds, load_detector(detector).kinds, detector)
+    weights = {} if detector is None else weights_of(detector)
+    about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], sheets=found_sheets)
+    process = DetectFiles(detection, about.digests())
+
+    def report(result: BatchResult) -> None:
+        _export(result, batch, coco, kinds)
+        print_report(report_files(about, batch, process, result))
+
+    result = run_batch(
+        batch,
+        process,
+        what="pictures",
+        skip_existing=skip_existing,
+        is_current=process.is_current,
+        dask=dask,
+        report=report,
+    )
+    exit_code = conclude(result, batch)
+    if batch.folder is not None:
+        echo(f"{batch.folder / 'report.html'} shows them", err=True)
+    return exit_code
+
+
+def _planned(inputs: Sequence[Path], output: Path, coco: Path | None) -> Batch:
+    from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
+    from nflows_core.runtime.jobs import plan_batch
+    from nflows_core.runtime.ownership import refuse_foreign
+    from nflows_core.runtime.status import BATCH
+
+    suffixes = {"": ".json", **{suffix: f"{suffix}.json" for suffix in READ}}
+    batch = plan_batch(inputs, output, READ, target_suffix=suffixes)
+    if batch.folder is not None:
+        refuse_foreign(batch.folder, BATCH, [_TABLE])
+    if coco is not None and (batch.folder is None or coco.absolute().is_relative_to(batch.folder.absolute())):
+        raise ValueError("`coco`: give a file elsewhere, and a folder as `output`, where all files tell of one picture")
+    if batch.left_out:
+        advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
+        echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
+    return batch
+
+
+def _check(detection: Detection, batch: Batch) -> None:
+    """Refuses boxes that tell nothing of a picture, or of no kind that counts, before a picture is read."""
+    if (annotations := detection.marked) is None:
+        return
+    annotations.check(job.source for job in batch.jobs)
+    if not set(annotations.classes) & set(detection.kinds):
+        classes = ", ".join(annotations.classes[:8]) or "no classes"
+        raise ValueError(f"`kinds`: {annotations.source} has {classes}, and none of {', '.join(detection.kinds)}")
+    if annotations.empty:
+        echo(f"{annotations.source}: {annotations.empty} boxes without an area are left out", err=True)
+
+
+def _tell_kinds(kinds: Sequence[str], found: frozenset[str], detector: DetectorSettings) -> None:
+    names = ", ".join(detector.names)
+    if not found & set(kinds):
+        raise ValueError(f"`kinds`: {names} finds {', '.join(sorted(found))}, and none of {', '.join(kinds)}")
+    if missing := [kind for kind in kinds if kind not in found]:
+        echo(f"nothing looks for {', '.join(missing)}: {names} finds {', '.join(sorted(found))}", err=True)
+
+
+def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequence[str]) -> None:
+    """Writes the tables of all boxes, for programs of others."""
+    from nflows_core.runtime.report import write_csv
+    from nflows_privacy.annotations.coco import write_coco
+    from nflows_privacy.redaction.detecting import annotations_found, rows_found
+
+    done: list[Outcome] = [outcome for outcome in result.outcomes if outcome.result is not None]
+    if batch.folder is None or not done:
+        return
+    write_csv(batch.folder / _TABLE, rows_found(done, batch.folder))
+    if coco is not None:
+        write_coco(coco, annotations_found(done, batch.folder, kinds))

@@ -1,0 +1,161 @@
+"""The process of ``nflows privacy detect``: from a file to what is found in it, and what is told of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from nflows_core.runtime.attempt import Outcome
+from nflows_core.runtime.images import PictureFile
+from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.page import Sheet
+from nflows_core.runtime.pictures.report import PictureReport
+from nflows_core.runtime.pictures.work import is_told
+from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
+from nflows_privacy.annotations.annotated import Annotations, Marked
+from nflows_privacy.annotations.found import Found, read_found, write_found
+from nflows_privacy.annotations.reading import read_boxes
+from nflows_privacy.annotations.table import rows_of
+from nflows_privacy.detection import DetectorSettings, distinct, load_detector
+from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.sheets import shown_regions
+from nflows_privacy.regions import Region
+
+_alone = Lock()
+"""Held while a detector looks: the workers of a cluster are threads of one process."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How regions are found.
+
+    Arguments:
+        kinds: The kinds of things that count; all else is left out.
+        detector: The detectors that look; none where what people have marked is all.
+        boxes: The file or folder of boxes that count besides, as `read_boxes` reads it.
+        boxes_sha256: The SHA-256 of the boxes.
+
+    Raises:
+        ValueError: There is neither.
+    """
+
+    kinds: tuple[str, ...]
+    detector: DetectorSettings | None
+    boxes: Path | None = field(default=None, metadata=NO_MATTER)
+    boxes_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.detector is None and self.boxes is None:
+            raise ValueError("`detector`: give a detector, or `boxes`")
+
+    @property
+    def marked(self) -> Annotations | None:
+        """The boxes that count besides.
+
+        Raises:
+            ValueError: As `read_boxes`.
+            OSError: They cannot be read.
+        """
+        return None if self.boxes is None else _kept((self.boxes, self.boxes_sha256))
+
+    def find(self, source: Path) -> tuple[list[Region], int, int]:
+        """The regions of a picture, and its width and height.
+
+        All boxes of the file are among them, however they overlap, and what detectors find besides.
+
+        Raises:
+            ValueError: The file is no picture, or the boxes do not tell of it, or of another size.
+            OSError: A file cannot be read.
+        """
+        with PictureFile(source) as picture:
+            height, width, _ = picture.shape
+            pixels = None if self.detector is None else as_rgb(picture.rows(0, height))
+        found = [] if (marked := self.marked) is None else marked.regions(source, width, height)
+        if pixels is not None and self.detector is not None:
+            with _alone:
+                seen = load_detector(self.detector)(pixels)
+            found += [region for region in distinct((*found, *seen)) if region not in found]
+        return [region for region in found if region.kind in self.kinds], width, height
+
+
+@dataclass(frozen=True)
+class DetectFiles:
+    """A detection from a picture to a file of what was found, as `nflows_core.runtime.batch.run_batch` takes it.
+
+    Arguments:
+        detection: How regions are found.
+        weights: The SHA-256 of weights, by their names.
+    """
+
+    detection: Detection
+    weights: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
+        """Writes what is found in a picture, and returns what is known of it.
+
+        Raises:
+            ValueError: As `Detection.find`.
+            OSError: A file cannot be read or written.
+        """
+        facts = source_facts(source)
+        regions, width, height = self.detection.find(source)
+        write_found(target, Found(facts["sha256"], width, height, tuple(regions)))
+        size, counts = f"{width} x {height}", Counter(region.kind for region in regions)
+        numbers = {"boxes": len(regions), **{kind: counts[kind] for kind in self.detection.kinds}}
+        return {"recipe": self.recipe, **facts, "size": size, "new_size": size, "left_out": [], "numbers": numbers}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that a person has set, but for the files."""
+        settings = asdict(self.detection)
+        return {"settings": {**settings, "boxes": None if settings["boxes"] is None else str(settings["boxes"])}}
+
+    @property
+    def recipe(self) -> str:
+        """By what a result of the same detectors, weights and boxes is known."""
+        return recipe_of(self.detection, dict(self.weights))
+
+    def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
+        """Whether a result is what the process would return now."""
+        return is_told(result) and is_result_of(self.recipe, job.source, result)
+
+
+@keeps_one
+def _kept(source: tuple[Path, str | None]) -> Annotations:
+    """The boxes of a file with this SHA-256, kept by each process of a cluster."""
+    return read_boxes(source[0])
+
+
+def found_in(done: Sequence[Outcome], folder: Path) -> Iterator[tuple[str, Found]]:
+    """The name of each picture below the folder of the results, and what was found in it."""
+    for outcome in done:
+        name = outcome.job.target.relative_to(folder).with_suffix("")
+        yield name.as_posix(), read_found(outcome.job.target)
+
+
+def rows_found(done: Sequence[Outcome], folder: Path) -> list[dict[str, Any]]:
+    """The rows of a table of all boxes, which `read_boxes` reads again."""
+    return [row for name, found in found_in(done, folder) for row in rows_of(name, list(found.regions))]
+
+
+def annotations_found(done: Sequence[Outcome], folder: Path, kinds: Sequence[str]) -> Annotations:
+    """All boxes, to be written in a format of others."""
+    marked = {name: Marked(found.regions, (found.width, found.height)) for name, found in found_in(done, folder)}
+    return Annotations(str(folder), marked, tuple(kinds))
+
+
+def found_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
+    """The pictures with outlines about what was found, and the largest of it from near."""
+    shown = about.shown(done) if done else []
+    rows = {
+        str(outcome.job.source): shown_regions(outcome.job.source, read_found(outcome.job.target).regions)
+        for outcome in shown
+    }
+    caption = f"Found: {len(shown)} of {len(done)} pictures, what was found outlined"
+    return [Sheet(caption, ("the picture", "the largest region"), rows)] if rows else []

@@ -1,0 +1,148 @@
+"""``nflows privacy detect``: files of regions, tables and a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import distributed
+import numpy as np
+import pytest
+
+from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.testing import call_command
+from nflows_privacy.annotations.found import read_found, require_source
+from nflows_privacy.annotations.reading import read_boxes
+from nflows_privacy.cli import privacy
+from nflows_privacy.detection import choice
+from nflows_privacy.regions import Box, Region
+
+SQUARE = Region(Box(7, 5, 17, 15), "face", 0.9)
+
+
+@pytest.fixture(autouse=True)
+def _squares_are_faces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(choice, "_OWN", {"squares": "square_detector:SQUARES"})
+    monkeypatch.setattr(choice, "_DEFAULTS", {"face": "squares", "plate": "squares"})
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.png", "in/deep/a.jpg.png", "in/deep/b.png"):
+        picture(Path(name))
+
+
+def picture(path: Path, squares: int = 1) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((40, 50, 3), 99, np.uint8)
+    for number in range(squares):
+        pixels[5:15, 7 + 20 * number : 17 + 20 * number] = (255, 0, 0)
+    write_picture(path, Picture(pixels))
+
+
+def detect(*arguments: object) -> int:
+    return call_command(privacy, "detect", "in", *arguments)
+
+
+def test_each_picture_gets_a_file_of_its_regions_that_knows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    picture(Path("in/deep/b.png"), squares=2)
+    picture(Path("in/none.png"), squares=0)
+    assert detect("-o", "out", "--coco", "all.json", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["boxes"] for row in report["tables"]["Pictures"]] == [1, 0, 1, 2]
+    assert "b.png" in Path("out/report.html").read_text()
+    for name in ("a.png", "deep/a.jpg.png", "deep/b.png"):
+        found = read_found(f"out/{name}.json")
+        require_source(found, f"in/{name}")
+        assert (found.width, found.height, found.regions[0]) == (50, 40, SQUARE)
+    for exported in ("all.json", "out/boxes.csv"):
+        read = read_boxes(exported)
+        assert len(read.pictures) == 4
+        assert read.regions("in/deep/b.png", 50, 40) == [SQUARE, Region(Box(27, 5, 37, 15), "face", 0.9)]
+        assert read.regions("in/none.png", 50, 40) == []
+
+
+def test_a_run_goes_on_and_does_again_only_what_changed() -> None:
+    assert detect("-o", "out") == 0
+    first = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*.png.json")}
+    picture(Path("in/deep/b.png"), squares=2)
+    assert detect("-o", "out", "--skip-existing") == 0
+    changed = {path.name for path, time in first.items() if path.stat().st_mtime_ns != time}
+    assert changed == {"b.png.json"}
+    assert len(read_found("out/deep/b.png.json").regions) == 2
+    assert detect("-o", "out", "--skip-existing", "--threshold", ".3") == 0
+    assert all(path.stat().st_mtime_ns != time for path, time in first.items())
+
+
+def labels(folder: str, lines: str) -> None:
+    for name in ("a", "deep/a.jpg", "deep/b"):
+        path = Path(folder, "labels", f"{name}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(lines)
+    Path(folder, "classes.txt").write_text("license plate\nface\nperson\n")
+
+
+def test_boxes_of_people_are_all_kept_and_detectors_add_to_them_if_asked() -> None:
+    labels("marked", "1 0.24 0.25 0.2 0.25\n1 0.24 0.25 0.2 0.3\n0 0.8 0.8 0.1 0.1\n2 0.5 0.5 1 1\n")
+    assert detect("-o", "out", "--boxes", "marked") == 0
+    marked = read_found("out/a.png.json").regions
+    assert [(one.kind, one.score) for one in marked] == [("face", 1), ("face", 1), ("plate", 1)]
+    assert marked[0].box == pytest.approx(SQUARE.box, abs=0.011)
+    assert detect("-o", "both", "--boxes", "marked", "--detector", "squares") == 0
+    assert read_found("both/a.png.json").regions == marked
+    labels("empty", "")
+    assert detect("-o", "seen", "--boxes", "empty", "--detector", "squares") == 0
+    assert read_found("seen/a.png.json").regions == (SQUARE,)
+
+
+def test_boxes_that_say_nothing_of_a_picture_end_it_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    labels("marked", "2 0.5 0.5 0.1 0.1\n")
+    Path("marked/labels/deep/b.txt").unlink()
+    assert detect("-o", "out", "--boxes", "marked") == 2
+    assert "says nothing of in/deep/b.png" in capsys.readouterr().err
+    labels("marked", "")
+    Path("marked/classes.txt").write_text("person\n")
+    assert detect("-o", "out", "--boxes", "marked") == 2
+    assert "--what: " in (told := capsys.readouterr().err)
+    assert "has person, and none of face, plate" in told
+    assert detect("-o", "out", "--what", "sign", "--detector", "squares") == 2
+    assert "squares finds face, and none of sign" in capsys.readouterr().err
+    assert detect("-o", "out", "--coco", "out/all.json") == 2
+    assert "--coco: give a file elsewhere" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_what_fails_is_named_and_has_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in/bad.jpg").write_bytes(b"\xff\xd8\xff")
+    assert detect("-o", "out") == 1
+    assert "in/bad.jpg: " in capsys.readouterr().err
+    assert sorted(path.name for path in Path("out").rglob("*.json")) == sorted(
+        [".nflows.json", "a.jpg.png.json", "a.png.json", "b.png.json", "report.json"]
+    )
+
+
+def test_one_picture_has_one_file_by_any_name() -> None:
+    assert call_command(privacy, "detect", "in/a.png", "-o", "one.json", "--what", "face") == 0
+    assert read_found("one.json").regions == (SQUARE,)
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as local:
+        yield local.scheduler_address
+
+
+def test_two_workers_give_the_bytes_of_one_process(address: str) -> None:
+    assert detect("-o", "here") == 0
+    assert detect("-o", "there", "--dask", address) == 0
+    here = {path.name: path.read_bytes() for path in Path("here").rglob("*.png.json")}
+    assert here == {path.name: path.read_bytes() for path in Path("there").rglob("*.png.json")}
+
+
+def test_what_was_found_is_what_is_redacted() -> None:
+    assert detect("-o", "out") == 0
+    assert call_command(privacy, "redact", "in", "-o", "redacted", "--found", "out", "--what", "face") == 0
+    assert call_command(privacy, "verify", "redacted", "--what", "face") == 0
