@@ -13,9 +13,10 @@ from torch import Tensor
 
 from nflows_core.data.fingerprint import tensor_digest
 from nflows_core.runtime.foreign_text import read_json
+from nflows_core.runtime.model_folders import INDEX_FILE, quiet_libraries
 from nflows_sr.autoencoders.libraries import diffusers, transformers
 from nflows_sr.diffusion.conditioning import Modulation, modulated, tap_residual_blocks
-from nflows_sr.diffusion.finding import INDEX_FILE, PUBLISHED
+from nflows_sr.diffusion.finding import PUBLISHED
 from nflows_sr.diffusion.sampling import NoiseSchedule
 from nflows_sr.diffusion.wrapping import tap_levels
 
@@ -163,8 +164,9 @@ def load_tokenizer(path: Path) -> Any:
 @contextmanager
 def damaged(path: Path) -> Iterator[None]:
     """Says of what a library cannot read where it is, and what to do; on damaged files it fails with any error."""
+    diffusers("diffusers.utils.logging"), transformers()
     try:
-        with quiet():
+        with quiet_libraries():
             yield
     except (ModuleNotFoundError, MemoryError):
         raise
@@ -173,23 +175,6 @@ def damaged(path: Path) -> Iterator[None]:
         raise ValueError(
             f"{path} is damaged or not complete: {said or type(error).__name__}; take an intact copy"
         ) from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps the libraries from drawing bars and from advice for their own users."""
-    loggers = [diffusers("diffusers.utils.logging"), transformers().utils.logging]
-    before = [(logger.get_verbosity(), logger.is_progress_bar_enabled()) for logger in loggers]
-    for logger in loggers:
-        logger.set_verbosity_error()
-        logger.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for logger, (verbosity, has_bar) in zip(loggers, before, strict=True):
-            logger.set_verbosity(verbosity)
-            if has_bar:
-                logger.enable_progress_bar()
 
 
 def _variant(path: Path) -> dict[str, str]:

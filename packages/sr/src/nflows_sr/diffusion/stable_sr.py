@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nflows_core.runtime.model_folders import quiet_libraries
 from nflows_core.runtime.tiles import Tiling
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.colour import corrected
 from nflows_sr.diffusion.conditioning import Conditioning
-from nflows_sr.diffusion.folder import StableDiffusion, quiet
+from nflows_sr.diffusion.folder import StableDiffusion
 from nflows_sr.diffusion.latents import decoded, encoded, factor
 from nflows_sr.diffusion.settings import STEPS, Sampler, Sampling
 from nflows_sr.diffusion.wrapping import FeatureWrapping
@@ -62,7 +63,7 @@ class StableSR:
         The weights of the U-Net, most of all, are kept in that type; all others are cast as they are used.
         """
         base, wrapping = self.base.to(device), self.wrapping
-        with quiet():
+        with quiet_libraries():
             base.unet.to(dtype)
         return StableSR(base, self.conditioning.to(device), None if wrapping is None else wrapping.to(device), dtype)
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from nflows_core.runs.kind import CONFIG_FILE
 from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.model_folders import is_repository
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.weights import find_weights
 from nflows_sr import shipped
-from nflows_sr.diffusion.finding import find_folder, is_repository
+from nflows_sr.diffusion.finding import find_folder
 from nflows_sr.engines.autoencoder import is_autoencoder_run, load_autoencoder
 from nflows_sr.engines.base import Engine, EngineSettings, PictureEngine
 from nflows_sr.engines.bicubic import load_bicubic

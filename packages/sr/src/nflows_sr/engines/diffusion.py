@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.model_folders import INDEX_FILE
 from nflows_core.runtime.tensors import load_tensors
 from nflows_core.runtime.weights import load_state
 from nflows_sr.diffusion.conditioning import Conditioning
-from nflows_sr.diffusion.finding import INDEX_FILE
 from nflows_sr.diffusion.folder import load_stable_diffusion, read_index
 from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipeline
 from nflows_sr.diffusion.stable_sr import StableSR
