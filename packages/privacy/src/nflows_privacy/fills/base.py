@@ -18,8 +18,8 @@ class Fill(Protocol):
     ) -> NDArray[Any]:
         """The picture with its rectangles filled; outside of them it is bit-identical, whatever the method does.
 
-        Rectangles that overlap are filled as one thing: nothing of what is below either shows. What is in one does not
-        depend on where else in the picture there are others.
+        Rectangles that overlap are filled as one thing: nothing of what is below either shows. What is in one depends
+        on the picture around it at most, and on others only where these hide that.
 
         Arguments:
             pixels: The picture, :math:`(H, W, C)`, uint8 or uint16: grey, RGB, and alpha last where there is some. It

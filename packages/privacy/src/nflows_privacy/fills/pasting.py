@@ -6,7 +6,7 @@ A way makes pixels; it never writes into a picture, so that none can touch what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,19 +23,36 @@ class Hole:
     Arguments:
         pixels: The window, :math:`(h, w, C)`, C = 1 or 3, of the picture's type.
         hidden: The pixels :math:`(h, w)` of all rectangles in the window, those of other groups too.
-        side: The longer side of the group's largest rectangle, in pixels.
-        kind: The kind of region that this rectangle is of; nothing if it is not known.
+        side: The longest side of the group's rectangles, in pixels.
+        kind: The kind of region that the largest of them is of; nothing if it is not known.
+        corner: The row and column of the first pixel of the largest in the picture.
     """
 
     pixels: NDArray[Any]
     hidden: NDArray[np.bool_]
     side: int
     kind: str
+    corner: tuple[int, int]
 
     @property
     def top(self) -> int:
         """The highest level of a sample."""
         return int(np.iinfo(self.pixels.dtype).max)
+
+    @property
+    def mean(self) -> NDArray[Any]:
+        """The mean colour of what is not hidden, in whole levels; the middle of the levels where all is."""
+        import cv2
+
+        channels = self.pixels.shape[2]
+        if self.hidden.all():
+            return np.full(channels, self.top // 2, self.pixels.dtype)
+        mean = cv2.mean(self.pixels, (~self.hidden).view(np.uint8))
+        return np.rint(mean[:channels]).astype(self.pixels.dtype)
+
+    def blinded(self) -> Hole:
+        """The same with the mean colour in the place of all that is hidden."""
+        return replace(self, pixels=np.where(self.hidden[..., None], self.mean, self.pixels))
 
 
 class Way(Protocol):
@@ -73,20 +90,15 @@ class PastedFill(Fill):
         colours = slice(0, 3 if pixels.shape[2] >= 3 else 1)  # what comes after them is alpha
         for group in groups(rectangles):
             window = _window([rectangles[one] for one in group], self.way.context, pixels.shape)
-            largest = max(group, key=lambda one: _area(rectangles[one]))
-            kind = kinds[largest] if kinds else ""
-            hole = self._hole(pixels[window.slices][..., colours], _mask(window, rectangles), rectangles[largest], kind)
-            made = self.way(hole, seed)
+            index = max(group, key=lambda one: (_area(rectangles[one]), rectangles[one]))
+            side, kind = max(_side(rectangles[one]) for one in group), kinds[index] if kinds else ""
+            shown, hidden = pixels[window.slices][..., colours], _mask(window, rectangles)
+            hole = Hole(shown, hidden, side, kind, rectangles[index][:2])
+            made = self.way(hole.blinded() if self.way.blind else hole, seed)
             for one in group:
-                place = rectangles[one]
-                part = _levels(made[_within(place, window)], hole.top)
-                filled[place.slices][..., colours] = part
+                part = made[_within(rectangles[one], window)]
+                filled[rectangles[one].slices][..., colours] = _levels(part, hole.top)
         return filled
-
-    def _hole(self, shown: NDArray[Any], hidden: NDArray[np.bool_], largest: Rectangle, kind: str) -> Hole:
-        if self.way.blind:
-            shown = np.where(hidden[..., None], _mean_outside(shown, hidden), shown)
-        return Hole(shown, hidden, max(_height(largest), _width(largest)), kind)
 
 
 def groups(rectangles: Sequence[Rectangle]) -> Iterator[list[int]]:
@@ -121,7 +133,7 @@ def _check(pixels: NDArray[Any], rectangles: Sequence[Rectangle], kinds: Sequenc
 def _window(group: Sequence[Rectangle], context: float, shape: tuple[int, ...]) -> Rectangle:
     """The part of the picture around a group, cut off at the picture's edges."""
     tops, lefts, bottoms, rights = zip(*group, strict=True)
-    margin = round(context * max(max(_height(one), _width(one)) for one in group))
+    margin = round(context * max(map(_side, group)))
     top, left = max(0, min(tops) - margin), max(0, min(lefts) - margin)
     return Rectangle(top, left, min(shape[0], max(bottoms) + margin), min(shape[1], max(rights) + margin))
 
@@ -141,14 +153,6 @@ def _within(rectangle: Rectangle, window: Rectangle) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _mean_outside(shown: NDArray[Any], hidden: NDArray[np.bool_]) -> NDArray[Any]:
-    """The mean colour of what is not hidden; the middle of the levels where all is."""
-    if hidden.all():
-        return np.full(shown.shape[2], np.iinfo(shown.dtype).max // 2, shown.dtype)
-    mean: NDArray[Any] = shown[~hidden].mean(axis=0).round().astype(shown.dtype)
-    return mean
-
-
 def _levels(made: NDArray[Any], top: int) -> NDArray[Any]:
     """Whole levels within the range."""
     return made if made.dtype.kind == "u" else np.rint(made).clip(0, top)
@@ -160,6 +164,11 @@ def _height(rectangle: Rectangle) -> int:
 
 def _width(rectangle: Rectangle) -> int:
     return rectangle.right - rectangle.left
+
+
+def _side(rectangle: Rectangle) -> int:
+    """The longer side."""
+    return max(_height(rectangle), _width(rectangle))
 
 
 def _area(rectangle: Rectangle) -> int:

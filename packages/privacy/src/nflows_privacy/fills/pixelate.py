@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
 
-_BLOCKS = 4
+BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Pixelate(Way):
     def __call__(self, hole: Hole, seed: int) -> NDArray[Any]:
         import cv2
 
-        means = block_means(hole, _BLOCKS / self.strength)
+        means = block_means(hole, BLOCKS / self.strength)
         height, width = hole.pixels.shape[:2]
         return cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST).reshape(hole.pixels.shape)
 
