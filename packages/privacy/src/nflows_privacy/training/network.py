@@ -1,0 +1,107 @@
+r"""A fully convolutional detector of boxes: a few dense convolutions, and a map of predictions for each size of thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+STRIDES = (4, 8, 16, 32)
+"""Pixels between two cells of a level, along each axis."""
+
+_PRIOR = 0.01
+"""The score of everything at first, so that the many cells of the background do not drown the rest (Lin et al. 2017)."""
+
+
+class BoxNetwork(nn.Module):
+    r"""Scores and boxes of every cell of four levels, whose cells are 4, 8, 16 and 32 pixels apart.
+
+    The backbone is of residual blocks (He et al. 2016), a pyramid takes what lower levels know up to the higher ones
+    (Lin et al. 2017, "Feature pyramid networks"), and each level has outputs of its own, without anchors (Tian et al.
+    2019). All convolutions are dense: a CPU computes those faster than depth-wise ones of equal quality.
+
+    Arguments:
+        classes: The number of classes.
+        widths: The number of features of a cell of each level.
+        blocks: The number of residual blocks of each level.
+    """
+
+    def __init__(self, classes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.stem = _convolution(3, widths[0] // 2, 2)
+        inputs = (widths[0] // 2, *widths[:-1])
+        self.stages = nn.ModuleList(map(_stage, inputs, widths, blocks))
+        self.above = nn.ModuleList(
+            nn.Conv2d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.merge = nn.ModuleList(_convolution(width, width) for width in widths)
+        self.outputs = nn.ModuleList(_output(width, classes) for width in widths)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        r"""Logits and codes of boxes of each level, :math:`(B, K + 4, \lceil H / s \rceil, \lceil W / s \rceil)`.
+
+        Arguments:
+            pictures: The pictures in [0, 1], :math:`(B, 3, H, W)`.
+        """
+        features, found = [], self.stem(pictures - 0.5)
+        for stage in self.stages:
+            found = stage(found)
+            features.append(found)
+        merged = self.merge[-1](features[-1])
+        maps = [self.outputs[-1](merged)]
+        for level in reversed(range(len(features) - 1)):
+            merged = self.merge[level](features[level] + _enlarged(self.above[level](merged), features[level]))
+            maps.append(self.outputs[level](merged))
+        return maps[::-1]
+
+
+def fused(network: BoxNetwork) -> BoxNetwork:
+    """The network with its normalizations made a part of the convolutions before them, in place, for predictions."""
+    for part in list(network.modules()):
+        if isinstance(part, nn.Sequential):
+            for index in range(len(part) - 1):
+                convolution, normalization = part[index], part[index + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):
+                    part[index] = fuse_conv_bn_eval(convolution, normalization)
+                    part[index + 1] = nn.Identity()
+    return network
+
+
+class _Residual(nn.Module):
+    """A residual block."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.path = nn.Sequential(*_convolution(width, width), *_convolution(width, width)[:-1])
+
+    def forward(self, features: Tensor) -> Tensor:
+        result: Tensor = torch.relu(features + self.path(features))
+        return result
+
+
+def _stage(inputs: int, width: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(_convolution(inputs, width, 2), *(_Residual(width) for _ in range(blocks)))
+
+
+def _convolution(inputs: int, width: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+def _output(width: int, classes: int) -> nn.Conv2d:
+    output = nn.Conv2d(width, classes + 4, 1)
+    nn.init.normal_(output.weight, std=0.01)
+    nn.init.zeros_(output.bias)
+    nn.init.constant_(output.bias[:classes], -math.log(1 / _PRIOR - 1))
+    return output
+
+
+def _enlarged(features: Tensor, like: Tensor) -> Tensor:
+    """Features of a level at the size of the level above."""
+    double = interpolate(features, scale_factor=2.0, mode="nearest")
+    return double[..., : like.shape[-2], : like.shape[-1]]

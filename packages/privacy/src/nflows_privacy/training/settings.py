@@ -1,0 +1,56 @@
+"""What a person chooses of a detector, and what its network is built by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nflows_privacy.training.network import STRIDES, BoxNetwork
+
+# A configuration may come from anywhere, and ask for all of the memory before its weights are found to be others.
+_MOST_CLASSES = 1000
+_MOST_WIDTH = 512
+_MOST_BLOCKS = 16
+_CROPS = 64, 2048
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The settings of a `BoxNetwork` and of the crops that it is trained on.
+
+    Arguments:
+        classes: The names of what is found, in the order of the network's outputs.
+        mirrors: The class that each of them is in a mirror, maybe itself; an empty one if it is none, so that pictures
+            with it are not flipped, and no names at all if this holds for all.
+        widths: The number of features of each level.
+        blocks: The number of residual blocks of each level.
+        crop: The side of the crops that it is trained on.
+
+    Raises:
+        ValueError: A setting is out of its range.
+    """
+
+    classes: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    widths: tuple[int, ...] = (24, 48, 96, 96)
+    blocks: tuple[int, ...] = (1, 2, 2, 1)
+    crop: int = 320
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= _MOST_CLASSES or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"`classes`: expected 1 to {_MOST_CLASSES} different names")
+        if self.mirrors and (len(self.mirrors) != len(self.classes) or set(self.mirrors) - {*self.classes, ""}):
+            raise ValueError("`mirrors`: expected one of `classes` or an empty name for each of them")
+        self._check_levels("widths", self.widths, 2, _MOST_WIDTH)
+        self._check_levels("blocks", self.blocks, 0, _MOST_BLOCKS)
+        if not _CROPS[0] <= self.crop <= _CROPS[1] or self.crop % STRIDES[-1]:
+            raise ValueError(
+                f"`crop`: expected a multiple of {STRIDES[-1]} from {_CROPS[0]} to {_CROPS[1]}, got {self.crop}"
+            )
+
+    def build(self) -> BoxNetwork:
+        """The untrained network."""
+        return BoxNetwork(len(self.classes), self.widths, self.blocks)
+
+    def _check_levels(self, name: str, values: tuple[int, ...], least: int, most: int) -> None:
+        if len(values) != len(STRIDES) or not all(least <= value <= most for value in values):
+            raise ValueError(f"`{name}`: expected {len(STRIDES)} numbers from {least} to {most}, got {values}")
