@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,12 +99,22 @@ def bootstrap(
     """
     if n < 2:
         return None
+    return percentiles(np.array([statistic(chosen) for chosen in drawn_again(n, seed, resamples)]))
+
+
+def drawn_again(n: int, seed: int = 0, resamples: int = 1000) -> Iterator[NDArray[np.intp]]:
+    """The resamples of `bootstrap`: the indices of n things drawn from them with replacement, :math:`(n,)` each."""
     generator = np.random.default_rng(seed)
-    values = np.array([statistic(generator.integers(n, size=n)) for _ in range(resamples)])
-    values = values[~np.isnan(values)]
-    if len(values) < 0.9 * resamples:
+    for _ in range(resamples):
+        yield generator.integers(n, size=n)
+
+
+def percentiles(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The interval of `bootstrap` from the values of a statistic on its resamples, :math:`(R,)`."""
+    known = values[~np.isnan(values)]
+    if len(known) < 0.9 * len(values):
         return None
-    low, high = np.quantile(values, (0.025, 0.975))
+    low, high = np.quantile(known, (0.025, 0.975))
     return float(low), float(high)
 
 
