@@ -154,6 +154,22 @@ def test_the_same_seed_gives_the_same_intervals(tmp_path: Path, evaluate: Run) -
     assert first["tables"]["Measures"] != other["tables"]["Measures"]
 
 
+def test_what_should_be_gone_may_stand_in_anyones_file(
+    tmp_path: Path, evaluate: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "before" / "1.png", street())
+    save(tmp_path / "after" / "1.png", filled(street(), FACES[0]))
+    (tmp_path / "boxes.csv").write_text("image,class,left,top,right,bottom\n1.png,face,4,4,14,14\n")
+    report = evaluate("--boxes", tmp_path / "boxes.csv")
+    assert (of(report, "faces found again")["value"], of(report, "faces found again")["n"]) == (0, 1)
+    assert of(report, "found where nothing was, check, a picture")["value"] == 1
+    capsys.readouterr()
+    both = ("--boxes", tmp_path / "boxes.csv", "--found", tmp_path / "before")
+    folders = (tmp_path / "before", tmp_path / "after", "-o", tmp_path / "out")
+    assert call_command(privacy, "evaluate", *folders, "--detector", "reds", *both) == 2
+    assert "--found and --boxes both say what should be gone" in capsys.readouterr().err
+
+
 def test_regions_that_are_not_asked_for_do_not_count(tmp_path: Path) -> None:
     save(tmp_path / "1.png", street())
     car = Region(Box(0, 0, 40, 40), "car")

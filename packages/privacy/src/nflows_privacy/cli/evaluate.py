@@ -17,6 +17,8 @@ from nflows_privacy.cli.options import detector_option, detector_settings, devic
 from nflows_privacy.regions import FACE, PLATE
 
 if TYPE_CHECKING:
+    from nflows_privacy.detection import Detector
+    from nflows_privacy.evaluation import Places
     from nflows_privacy.evaluation.embedding import Embedder
     from nflows_privacy.evaluation.reading import Reader
 
@@ -43,6 +45,11 @@ LEFT_SCORE, MASK_SCALE = 0.5, 1.3
     help="A folder of detect or review, which says what should be gone; else the detector does.",
 )
 @click.option(
+    "--boxes",
+    type=click.Path(exists=True, path_type=Path),
+    help="Boxes of COCO, YOLO, Cityscapes or a table, which say it.",
+)
+@click.option(
     "--mask-scale",
     type=click.FloatRange(1, 10),
     default=MASK_SCALE,
@@ -60,6 +67,7 @@ def evaluate(
     detectors: tuple[str, ...],
     threshold: float,
     found: Path | None,
+    boxes: Path | None,
     mask_scale: float,
     device: str,
     seed: int,
@@ -71,14 +79,14 @@ def evaluate(
     """
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_privacy.detection import load_detector, weights_of
-    from nflows_privacy.evaluation import Question, by_detector, by_found, compare, find_pairs, write_evaluation
+    from nflows_privacy.evaluation import Question, compare, find_pairs, write_evaluation
     from nflows_privacy.evaluation.report import KIND, RESULTS
 
     refuse_foreign(folder, KIND, RESULTS)
     pairs = find_pairs(before, after)
     settings = detector_settings(kinds, detectors, threshold, device)
     detector = load_detector(settings)
-    places = by_detector(detector) if found is None else by_found(found)
+    places = _places(detector, found, boxes)
     skipped: dict[str, str] = {}
     reader = _reader(skipped) if PLATE in kinds else None
     embedder = _embedder(skipped) if FACE in kinds else None
@@ -90,7 +98,7 @@ def evaluate(
         "detectors": list(settings.names),
         "threshold": threshold,
         "mask_scale": mask_scale,
-        "places": "detected" if found is None else str(found),
+        "places": str(found or boxes or "detected"),
         "not_measured": skipped,
     }
     findable = sorted(detector.kinds & set(kinds))
@@ -100,6 +108,17 @@ def evaluate(
     _tell(report)
     print_report(report)
     return ExitCode.FAILED if answer.failures or pairs.missing or pairs.extra else ExitCode.DONE
+
+
+def _places(detector: Detector, found: Path | None, boxes: Path | None) -> Places:
+    from nflows_privacy.annotations.reading import read_boxes
+    from nflows_privacy.evaluation import by_boxes, by_detector, by_found
+
+    if found is not None and boxes is not None:
+        raise ValueError("`found` and `boxes` both say what should be gone; give one of them")
+    if found is not None:
+        return by_found(found)
+    return by_detector(detector) if boxes is None else by_boxes(read_boxes(boxes))
 
 
 def _reader(skipped: dict[str, str]) -> Reader | None:

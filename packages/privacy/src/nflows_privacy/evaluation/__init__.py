@@ -3,7 +3,7 @@
 from nflows_privacy.evaluation.comparing import Answer, compare
 from nflows_privacy.evaluation.measuring import Measured, Places, Question, measure
 from nflows_privacy.evaluation.pairs import Pair, Pairs, find_pairs
-from nflows_privacy.evaluation.places import by_detector, by_found
+from nflows_privacy.evaluation.places import by_boxes, by_detector, by_found
 from nflows_privacy.evaluation.report import write_evaluation
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Pairs",
     "Places",
     "Question",
+    "by_boxes",
     "by_detector",
     "by_found",
     "compare",

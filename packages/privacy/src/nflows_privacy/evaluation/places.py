@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nflows_core.runtime.files import sha256
+from nflows_privacy.annotations.annotated import Annotations
 from nflows_privacy.annotations.folder import FoundFolder
 from nflows_privacy.detection import Detector, distinct
 from nflows_privacy.evaluation.measuring import LOOKS, Places, Seen
@@ -27,5 +28,14 @@ def by_found(folder: Path) -> Places:
 
     def places(pair: Pair, pixels: Seen) -> list[Region]:
         return list(found.found(sha256(pair.before)).regions)
+
+    return places
+
+
+def by_boxes(annotations: Annotations) -> Places:
+    """The regions that anyone's file has for the picture; see `read_boxes` of the annotations."""
+
+    def places(pair: Pair, pixels: Seen) -> list[Region]:
+        return annotations.regions(pair.name, pixels.shape[1], pixels.shape[0])
 
     return places
