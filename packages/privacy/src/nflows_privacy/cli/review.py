@@ -69,8 +69,8 @@ def review(
     with locked(found), closing(Pictures(jobs, found, inputs)) as pictures:
         routes = review_routes(pictures, kinds, redacting)
         with LocalPage(routes, port or 0, MOST_BYTES) as page:
-            echo(f"{len(jobs)} pictures at {page.address}\nCtrl-C ends it; every change is written at once")
             try:
+                echo(f"{len(jobs)} pictures at {page.address}\nCtrl-C ends it; every change is written at once")
                 page.serve_forever()
             except KeyboardInterrupt:
                 echo(f"\nended; next: {_command(inputs, found, output or Path('OUTPUT'))}")

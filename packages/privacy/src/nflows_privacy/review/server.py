@@ -13,7 +13,7 @@ from nflows_privacy.review.views import Views
 
 _PACKAGE = "nflows_privacy.review"
 _SCRIPTS = ("boxes.js", "keys.js", "lists.js", "main.js", "redaction.js", "saving.js", "stage.js")
-_FILES = {"": "index.html", **{name: name for name in ("icon.svg", "style.css", *_SCRIPTS)}}
+_FILES = {"": "index.html", "favicon.ico": "icon.svg", **{name: name for name in ("style.css", *_SCRIPTS)}}
 MOST_BYTES = 2**22
 """Of one picture's boxes: some forty thousand."""
 
