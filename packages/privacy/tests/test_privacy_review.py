@@ -306,6 +306,19 @@ def test_nothing_is_shown_without_the_key_or_to_another_site(review: Review, fol
     assert not (folder / "found" / "review.jsonl").exists()
 
 
+def test_all_that_is_marked_goes_out_as_coco(review: Review) -> None:
+    assert b"nothing is known" in review.ask("GET", "/coco")[1]
+    review.save(0, [FACE, {**FACE, "kind": "plate", "score": 0.5}])
+    review.save(2, [])
+    coco = review.get("/coco")
+    assert [(one["file_name"], one["width"], one["height"]) for one in coco["images"]] == [
+        ("a.png", 64, 48),
+        ("c/deep.png", 64, 48),
+    ]
+    assert [one["bbox"] for one in coco["annotations"]] == [[5, 6, 10, 20]] * 2
+    assert [one["name"] for one in coco["categories"]] == ["face", "plate"]
+
+
 def redaction(folder: Path, script: str) -> Redacting:
     return Redacting([sys.executable, "-c", script, str(folder / "out")], "nflows privacy redact", folder / "out")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -117,6 +118,9 @@ def test_boxes_are_drawn_moved_stretched_named_and_deleted_and_stay_so(page: Pag
         page.locator("#boxes select").nth(1).select_option("plate")
         second = ("plate", [200, 120, 240, 150])
         assert boxes(page, folder) == [("face", [120, 50, 170, 100]), second]
+        with page.expect_download() as coco:
+            page.locator("#coco").click()
+        assert len(json.loads(coco.value.path().read_bytes())["annotations"]) == 2
         page.reload()
         page.locator("#boxes li").nth(1).wait_for()
         assert page.locator("#boxes select").nth(1).input_value() == "plate"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nflows_core.runtime.local_page import Reply
+from nflows_privacy.annotations.annotated import Annotations, Marked
+from nflows_privacy.annotations.coco import write_coco
 from nflows_privacy.review.pictures import Pictures
 from nflows_privacy.review.redacting import Redacting
 from nflows_privacy.review.views import Views
@@ -32,6 +35,9 @@ def review_routes(
     def listed() -> Reply:
         return Reply.json({"pictures": pictures.listed(), "kinds": list(kinds), "can_redact": redacting is not None})
 
+    def coco() -> Reply:
+        return Reply(_coco(pictures, kinds), "application/json", file_name="boxes.json")
+
     def see(number: int, _: Any) -> Reply:
         pictures.see(number)
         return Reply.json({})
@@ -39,6 +45,7 @@ def review_routes(
     routes: dict[str, Callable[..., Reply]] = {
         **{f"GET /{path}": _resource(name) for path, name in _FILES.items()},
         "GET /pictures": listed,
+        "GET /coco": coco,
         "GET /pictures/#": lambda number: Reply.json(pictures.marked(number)),
         **_views("original", pictures.views, pictures.source),
         "POST /pictures/#": lambda number, value: Reply.json(pictures.save(number, value)),
@@ -57,6 +64,17 @@ def _redaction_routes(pictures: Pictures, redacting: Redacting) -> dict[str, Cal
         "POST /redaction": start,
         **_views("redacted", pictures.views, lambda number: redacting.result(pictures.source(number))),
     }
+
+
+def _coco(pictures: Pictures, kinds: Sequence[str]) -> bytes:
+    """All that is marked, as a file of COCO's."""
+    marked = {name: Marked(found.regions, (found.width, found.height)) for name, found in pictures.found()}
+    if not marked:
+        raise ValueError("nothing is known of any picture yet: draw boxes, or say that there is nothing to mark")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "boxes.json")
+        write_coco(path, Annotations(str(path), marked, tuple(kinds)))
+        return path.read_bytes()
 
 
 def _resource(name: str) -> Callable[[], Reply]:

@@ -27,6 +27,7 @@ class Views:
     def __init__(self) -> None:
         self._lock = Lock()
         self._open: tuple[Path, int, PictureFile] | None = None
+        self._is_closed = False
 
     def size(self, path: Path) -> tuple[int, int]:
         """Width and height of the upright picture.
@@ -56,13 +57,17 @@ class Views:
             return _jpeg(part(picture, top, left, height, width))
 
     def close(self) -> None:
+        """Closes the picture; none is opened for a request that comes later."""
         with self._lock:
+            self._is_closed = True
             self._forget()
 
     @contextmanager
     def _picture(self, path: Path) -> Iterator[PictureFile]:
         changed = path.stat().st_mtime_ns
         with self._lock:
+            if self._is_closed:
+                raise ValueError("the review has ended; start it again by the same command")
             if self._open is None or self._open[:2] != (path, changed):
                 self._forget()
                 self._open = path, changed, PictureFile(path)
