@@ -209,3 +209,14 @@ def test_a_kind_that_no_detector_finds_is_refused(tmp_path: Path, capsys: pytest
     assert call_command(privacy, "redact", tmp_path / "a.png", "-o", tmp_path / "out", "--what", "tattoo") == 2
     assert "tattoo" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_annotations_travel_along(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.jpg", scene((5, 5, 8)))
+    coco = {"images": [{"id": 1, "file_name": "a.jpg", "width": 80, "height": 60}], "annotations": [], "categories": []}
+    (tmp_path / "in" / "boxes.json").write_text(json.dumps(coco))
+    (tmp_path / "in" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "a.txt").read_bytes() == (tmp_path / "in" / "a.txt").read_bytes()
+    carried = json.loads((tmp_path / "out" / "boxes.json").read_text())
+    assert carried == {**coco, "images": [{**coco["images"][0], "file_name": "a.png"}]}

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
+from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
 from nflows_privacy.fills.settings import HOW
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.video.formats import RESULTS
+
+if TYPE_CHECKING:
+    from nflows_core.runtime.jobs import Batch
 
 
 @click.command(cls=Command)
@@ -53,6 +58,7 @@ def redact(
 
     All else stays as it is, to the bit, unless a --quality is given or a --format that loses something. What was filled
     is looked at again, and filled more until nothing is found; where anything fails, nothing of that file is written.
+    Annotations that a folder holds (YOLO, COCO, polygons, Pascal VOC) are copied.
     """
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
@@ -66,7 +72,7 @@ def redact(
 
     detector = detector_settings(kinds, detectors, threshold, device)
     fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
-    redaction = Redaction(detector, fill, mask_scale)
+    redaction = Redaction(kinds, detector, fill, mask_scale)
     if pictures.dask is None:  # what is wrong with them is wrong for all files
         loaded(redaction)
         load_fill(fill)
@@ -75,5 +81,20 @@ def redact(
         "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
     )
     where = None if found is None else found.absolute()
-    process = RedactFiles(redaction, kinds, pictures.writing(batch), about.digests(), where)
-    return run_files(pictures, batch, process, about)
+    process = RedactFiles(redaction, pictures.writing(batch), about.digests(), where)
+    exit_code = run_files(pictures, batch, process, about)
+    _carry_annotations(pictures, batch)
+    return exit_code
+
+
+def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:
+    """Copies what the folders hold of annotations, so that the results are a data set as the inputs were."""
+    from nflows_privacy.annotations.travel import carry_annotations
+
+    if batch.folder is None:
+        return
+    names = [(job.source.name, job.target.relative_to(batch.folder)) for job in batch.jobs]
+    renamed = {target.with_name(name).as_posix(): target.as_posix() for name, target in names}
+    counts = carry_annotations(pictures.inputs, batch.folder, renamed)
+    if any(counts.values()):
+        echo(f"annotations: {', '.join(f'{count} {how}' for how, count in counts.items() if count)}", err=True)

@@ -26,14 +26,12 @@ class RedactFiles:
 
     Arguments:
         redaction: How things are found and filled.
-        kinds: The kinds of things that are looked for.
         writing: How pictures are written.
         weights: The SHA-256 of the weights of detectors and fills, by their names.
         found: The folder of what was found and reviewed before, if that decides.
     """
 
     redaction: Redaction
-    kinds: tuple[str, ...]
     writing: Writing
     weights: Mapping[str, str] = field(default_factory=dict)
     found: Path | None = None
@@ -60,13 +58,13 @@ class RedactFiles:
     def settings(self) -> dict[str, Any]:
         """All that a person has set, but for the files."""
         writing = {"metadata": self.writing.metadata, "quality": self.writing.quality}
-        return {"what": list(self.kinds), "settings": asdict(self.redaction), "writing": writing}
+        return {"settings": asdict(self.redaction), "writing": writing}
 
     @property
     def recipe(self) -> str:
         """By what a result of the same settings, weights and seed is known."""
         writing = [self.writing.metadata, self.writing.quality]
-        return recipe_of(self.redaction, self.kinds, writing, self.weights, self.seed)
+        return recipe_of(self.redaction, writing, self.weights, self.seed)
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
         """Whether a result is what the process would return now."""
@@ -81,7 +79,7 @@ class RedactFiles:
             redacted = self._redacted(picture, seed, found)
             regions.extend(redacted.rungs)
             new = replace(picture.about, pixels=redacted.pixels)
-            return Made(new, numbers=lambda: redacted.numbers(self.kinds))
+            return Made(new, numbers=lambda: redacted.numbers(self.redaction.kinds))
 
         told = self.writing(make, source, target)
         return {**told, "regions": [region.to_json() for region in regions]}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nflows_core.runtime.models import keeps_one
-from nflows_privacy.detection import Detector, DetectorSettings, load_detector
+from nflows_privacy.detection import Detector, DetectorSettings, Look, load_detector
 from nflows_privacy.fills import FillSettings, stronger
 from nflows_privacy.masks import MASK_SCALE
-from nflows_privacy.regions import LEFT_SCORE
+from nflows_privacy.regions import LEFT_SCORE, Region
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Redaction:
     """How pictures and videos are redacted.
 
     Arguments:
-        detector: The detectors that find what is redacted.
+        kinds: The kinds of things that are redacted.
+        detector: The detectors that find them.
         fill: What is put in its place at first; what is still found is filled by the next rung of `ladder`.
         mask_scale: How many times the sides of a region grow before it is filled: a detector's box of a face ends at
             its edge, and ears, hair and a chin tell who it is.
@@ -28,6 +33,7 @@ class Redaction:
         ValueError: The masks would shrink, or the score is not in (0, 1].
     """
 
+    kinds: tuple[str, ...]
     detector: DetectorSettings
     fill: FillSettings
     mask_scale: float = MASK_SCALE
@@ -53,19 +59,44 @@ class Looks:
     """The detectors of a redaction in memory.
 
     Arguments:
-        find: What finds what is redacted.
-        check: What says what is left, from the score on that counts as left.
+        find: Finds what is redacted in RGB of eight bits, :math:`(H, W, 3)`.
+        check: Finds what is left, from the score on that counts as left.
         alone: The lock under which they are called: the workers of a cluster are threads of one process.
     """
 
-    find: Detector
-    check: Detector
+    find: Callable[[NDArray[np.uint8]], list[Region]]
+    check: Callable[[NDArray[np.uint8]], list[Region]]
     alone: Lock
 
 
 @keeps_one
 def loaded(redaction: Redaction) -> Looks:
-    """The detectors of a redaction, kept until those of another one are wanted."""
-    detector = redaction.detector
-    score = redaction.left_score if detector.threshold is None else min(redaction.left_score, detector.threshold)
-    return Looks(load_detector(detector), load_detector(replace(detector, threshold=score)), Lock())
+    """The detectors of a redaction, kept until those of another one are wanted.
+
+    Raises:
+        ValueError: None of them finds one of the kinds.
+    """
+    settings, kinds = redaction.detector, redaction.kinds
+    score = redaction.left_score if settings.threshold is None else min(redaction.left_score, settings.threshold)
+    find, check = load_detector(settings), load_detector(replace(settings, threshold=score))
+    require_kinds(find, kinds)
+    return Looks(
+        lambda pixels: _of(kinds, find(pixels, Look.THOROUGH)),
+        lambda pixels: _of(kinds, check(pixels, Look.CHECK)),
+        Lock(),
+    )
+
+
+def require_kinds(detector: Detector, kinds: Iterable[str]) -> None:
+    """Refuses detectors that do not look for all of what a person wants to be gone.
+
+    Raises:
+        ValueError: One of the kinds is found by none.
+    """
+    if missing := [kind for kind in kinds if kind not in detector.kinds]:
+        found = ", ".join(sorted(detector.kinds))
+        raise ValueError(f"`kinds`: nothing looks for {missing[0]}; the detectors find {found}")
+
+
+def _of(kinds: Sequence[str], regions: Iterable[Region]) -> list[Region]:
+    return [region for region in regions if region.kind in kinds]

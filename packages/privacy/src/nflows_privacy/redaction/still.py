@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_privacy.detection import Detector, Look
 from nflows_privacy.fills import load_fill
-from nflows_privacy.masks import cover, covers, mask_of
+from nflows_privacy.masks import Rectangle, cover, mask_of
 from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.redaction.settings import Redaction
 from nflows_privacy.regions import Region
 
 Pixels = NDArray[np.uint8 | np.uint16]
+Check = Callable[[NDArray[np.uint8]], Sequence[Region]]
+"""What is left in RGB of eight bits, :math:`(H, W, 3)`."""
 _MOST_ROUNDS = 12
 """Rounds of looking and filling: each climbs a rung or adds a region, and a picture needs two as a rule."""
 
@@ -50,9 +51,9 @@ class Redacted:
 
 
 def redact_still(
-    pixels: Pixels, regions: Sequence[Region], check: Detector, settings: Redaction, seed: int, *, is_final: bool
+    pixels: Pixels, regions: Sequence[Region], check: Check, settings: Redaction, seed: int, *, is_final: bool
 ) -> Redacted:
-    """Fills regions, looks at the result (`Look.CHECK`), and goes on until nothing is found.
+    """Fills regions, looks at the result, and goes on until nothing is found.
 
     What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
     and is a region from then on.
@@ -72,7 +73,7 @@ def redact_still(
     seen_again = 0
     for _ in range(_MOST_ROUNDS):
         filled = marks.filled(pixels, seed)
-        found = check(as_rgb(filled), Look.CHECK)
+        found = check(as_rgb(filled))
         left = [region for region in found if not is_final or marks.touched(region)]
         if not left:
             return Redacted(filled, dict(marks.rungs), seen_again, marks.share())
@@ -96,16 +97,15 @@ class Marks:
     def filled(self, pixels: Pixels, seed: int) -> Pixels:
         """The picture with all regions filled, the strongest fill first, so that weaker ones see nothing below it."""
         for rung in sorted(set(self.rungs.values()), reverse=True):
+            places = [(mask, region.kind) for region, mask in self._masks() if self.rungs[region] == rung]
             fill = load_fill(self._settings.ladder[rung])
-            chosen = [region for region, its in self.rungs.items() if its == rung]
-            pixels = fill(pixels, covers(map(self._grown, chosen), *self._sides), seed)
+            pixels = fill(pixels, [mask for mask, _ in places], seed, [kind for _, kind in places])
         return pixels
 
     def touched(self, region: Region) -> list[Region]:
         """The regions whose masks a region reaches into."""
         own = cover(region.box, *self._sides)
-        masks = ((one, cover(self._grown(one).box, *self._sides)) for one in self.rungs)
-        return [one for one, mask in masks if own and mask and _overlap(own, mask)]
+        return [] if own is None else [one for one, mask in self._masks() if _overlap(own, mask)]
 
     def raise_to(self, left: Iterable[Region]) -> int:
         """Lets what was found again be filled more; returns how many regions that adds."""
@@ -120,11 +120,15 @@ class Marks:
 
     def share(self) -> float:
         """The share of the picture that is in a mask."""
-        return float(mask_of(covers(map(self._grown, self.rungs), *self._sides), *self._sides).mean())
+        return float(mask_of([mask for _, mask in self._masks()], *self._sides).mean())
 
-    def _grown(self, region: Region) -> Region:
-        return Region(region.box.grown(self._settings.mask_scale), region.kind, region.score)
+    def _masks(self) -> Iterator[tuple[Region, Rectangle]]:
+        """The regions that reach into the picture, each with what is filled of it."""
+        for region in self.rungs:
+            mask = cover(region.box.grown(self._settings.mask_scale), *self._sides)
+            if mask is not None:
+                yield region, mask
 
 
-def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(one: Rectangle, other: Rectangle) -> bool:
+    return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right

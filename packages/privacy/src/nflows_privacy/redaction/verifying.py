@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,13 @@ class Left:
     seconds: float | None = None
 
 
-def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
+def left_in(path: Path, detector: Detector, kinds: Collection[str], score: float) -> Iterator[Left]:
     """What a detector finds by `Look.CHECK`.
 
     Arguments:
         path: The file.
         detector: The detector.
+        kinds: The kinds of things that count.
         score: The score from which on something counts.
 
     Raises:
@@ -43,7 +44,8 @@ def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
     """
     with PictureFile(path) as picture:
         pixels = as_rgb(picture.rows(0, picture.shape[0]))
-    yield from (Left(region) for region in detector(pixels, Look.CHECK) if region.score >= score)
+    found = detector(pixels, Look.CHECK)
+    yield from (Left(region) for region in found if region.kind in kinds and region.score >= score)
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,18 @@ class Verification:
 
 
 def verify_files(
-    paths: Sequence[Path], detector: Detector, score: float, advance: Callable[[str], None]
+    paths: Sequence[Path],
+    detector: Detector,
+    kinds: Collection[str],
+    score: float,
+    advance: Callable[[str], None],
 ) -> Verification:
     """Looks at every file; one that cannot be read is a failure, and the next one follows.
 
     Arguments:
         paths: The files.
         detector: The detector.
+        kinds: The kinds of things that count.
         score: The score from which on something counts.
         advance: The function that is told of each file.
     """
@@ -101,7 +108,7 @@ def verify_files(
     failures: dict[Path, str] = {}
     for path in paths:
         try:
-            if found := list(left_in(path, detector, score)):
+            if found := list(left_in(path, detector, kinds, score)):
                 left[path] = found
         except (ValueError, OSError) as error:
             failures[path] = explain(error)[0].removeprefix(f"{path}: ")

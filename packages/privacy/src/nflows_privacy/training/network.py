@@ -36,9 +36,7 @@ class BoxNetwork(nn.Module):
         self.stem = _convolution(3, widths[0] // 2, 2)
         inputs = (widths[0] // 2, *widths[:-1])
         self.stages = nn.ModuleList(map(_stage, inputs, widths, blocks))
-        self.above = nn.ModuleList(
-            nn.Conv2d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.above = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True))
         self.merge = nn.ModuleList(_convolution(width, width) for width in widths)
         self.outputs = nn.ModuleList(_output(width, classes) for width in widths)
 

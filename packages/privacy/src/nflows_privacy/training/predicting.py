@@ -34,7 +34,11 @@ def predict(network: BoxNetwork, pixels: NDArray[np.uint8], threshold: float) ->
         pixels: The picture in RGB, :math:`(H, W, 3)`.
         threshold: The score from which a box counts.
     """
-    found = [_in_tile(network, pixels, rows, columns, threshold) for rows in _parts(pixels.shape[0]) for columns in _parts(pixels.shape[1])]
+    found = [
+        _in_tile(network, pixels, rows, columns, threshold)
+        for rows in _parts(pixels.shape[0])
+        for columns in _parts(pixels.shape[1])
+    ]
     boxes, scores, classes = (torch.cat(parts) for parts in zip(*found, strict=True))
     kept = batched_nms(boxes, scores, classes, _SAME)
     return boxes[kept], scores[kept], classes[kept]
