@@ -46,6 +46,10 @@ class Box(NamedTuple):
         """The box in a picture whose width and height are so many times as large."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
+    def moved(self, across: float, down: float) -> Box:
+        """The box so many pixels further to the right and below."""
+        return Box(self.left + across, self.top + down, self.right + across, self.bottom + down)
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
