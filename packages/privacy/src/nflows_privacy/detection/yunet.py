@@ -52,8 +52,8 @@ _CONTEXT = 2.4  # the same, in widths of the face
 class YuNet:
     """Faces by YuNet.
 
-    A score is the mean of two looks. From 32 pixels of width on .1 is taken away, between 16 and 32 less: the more there
-    is to see of a face, the surer the network must be.
+    A score is the mean of two looks. From 32 pixels of width on .1 is taken away, between 16 and 32 less: the more of a
+    face there is to see, the surer the network must be.
 
     Arguments:
         path: The ONNX file.
