@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -18,8 +19,14 @@ ENTRY_POINTS = "nflows_privacy.detectors"
 
 _OWN: Mapping[str, str] = {
     "yunet": "nflows_privacy.detection.yunet:YUNET",
+    "retinaface": "nflows_privacy.detection.retinaface:RETINAFACE",
+    "retinaface-mobilenet": "nflows_privacy.detection.retinaface:RETINAFACE_MOBILENET",
+    "lpd-yunet": "nflows_privacy.detection.lpd_yunet:LPD_YUNET",
 }
 """Where the detectors of this package are; each is imported when it is asked for."""
+
+_OF_PATHS = ("nflows_privacy.detection.egoblur",)
+"""The modules whose ``of_path`` makes a detector of a file or folder, if it is one of theirs."""
 
 _DEFAULTS: Mapping[str, str] = {FACE: "yunet", PLATE: "plates"}
 
@@ -87,14 +94,21 @@ def _absolute(name: str) -> str:
 def _find(name: str) -> NamedDetector:
     if name in names():
         return _load(_entry_point(name))
+    if (found := _of_path(Path(name))) is not None:
+        return found
     known = ", ".join(names())
-    raise ValueError(f"`detector`: there is none called {name!r}; give one of {known}")
+    raise ValueError(f"`detector`: there is none called {name!r}; give one of {known}, or a path")
 
 
 def _entry_point(name: str) -> EntryPoint:
     if name in _OWN:
         return EntryPoint(name, _OWN[name], ENTRY_POINTS)
     return next(iter(entry_points(group=ENTRY_POINTS, name=name)))
+
+
+def _of_path(path: Path) -> NamedDetector | None:
+    makers: list[Callable[[Path], NamedDetector | None]] = [import_module(name).of_path for name in _OF_PATHS]
+    return next((found for make in makers if path.exists() and (found := make(path)) is not None), None)
 
 
 def _load(entry_point: EntryPoint) -> NamedDetector:
