@@ -13,15 +13,18 @@ from nflows_core.runtime.errors import CommandError, ExitCode
 
 INDEX_FILE = "model_index.json"
 """What a folder in diffusers' layout has."""
+DIFFUSERS = f"diffusers' layout ({INDEX_FILE} and a folder for each part)"
+TRANSFORMERS = "transformers' layout (config.json and model.safetensors)"
 
 
-def find_model_folder(name: str, published: str, mirrors: Sequence[str] = ()) -> Path:
+def find_model_folder(name: str, published: str, mirrors: Sequence[str] = (), layout: str = DIFFUSERS) -> Path:
     """The folder of a model: a path, or a repository's name whose folder is in ``NFLOWS_MODELS`` or in the hub's cache.
 
     Arguments:
         name: The path or the name.
         published: The model that a person is told to download, by the name that its publisher gave it.
         mirrors: Other names of that model, of repositories that have copies.
+        layout: What the folder has, in words: `DIFFUSERS` or `TRANSFORMERS`.
 
     Raises:
         CommandError: There is none; exit code 3.
@@ -37,8 +40,8 @@ def find_model_folder(name: str, published: str, mirrors: Sequence[str] = ()) ->
     wanted = name if is_repository(name) else published
     copies = f", or a mirror of it such as {' or '.join(mirrors)}," if mirrors and wanted == published else ""
     raise CommandError(
-        f"{name}: no such folder. Download {wanted}{copies} in diffusers' layout ({INDEX_FILE} and a folder for each"
-        f" part);\ngive its path, or put it as {Path(name).name} into {models or 'a folder that NFLOWS_MODELS names'}",
+        f"{name}: no such folder. Download {wanted}{copies} in {layout};\n"
+        f"give its path, or put it as {Path(name).name} into {models or 'a folder that NFLOWS_MODELS names'}",
         ExitCode.WEIGHTS,
     )
 

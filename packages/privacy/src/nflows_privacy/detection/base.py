@@ -54,8 +54,8 @@ class NamedDetector:
 
     Arguments:
         load: Makes the detector; of the settings, ``threshold`` and ``device`` concern it.
-        weights: Its weights: published ones, or a file or folder; none if it has none.
+        weights: Its weights: published ones, a file or folder, or what finds one; none if it has none.
     """
 
     load: Callable[[DetectorSettings], Detector]
-    weights: Weights | Path | None = None
+    weights: Weights | Path | Callable[[], Path] | None = None

@@ -21,12 +21,13 @@ _OWN: Mapping[str, str] = {
     "yunet": "nflows_privacy.detection.yunet:YUNET",
     "retinaface": "nflows_privacy.detection.retinaface:RETINAFACE",
     "retinaface-mobilenet": "nflows_privacy.detection.retinaface:RETINAFACE_MOBILENET",
+    "dfine": "nflows_privacy.detection.dfine:DFINE",
     "lpd-yunet": "nflows_privacy.detection.lpd_yunet:LPD_YUNET",
 }
 """Where the detectors of this package are; each is imported when it is asked for."""
 
-_OF_PATHS = ("nflows_privacy.detection.egoblur",)
-"""The modules whose ``of_path`` makes a detector of a file or folder, if it is one of theirs."""
+_OF_OTHERS = ("nflows_privacy.detection.egoblur", "nflows_privacy.detection.dfine")
+"""The modules whose ``of_name`` makes a detector of the path of a file or folder, if it is one of theirs."""
 
 _DEFAULTS: Mapping[str, str] = {FACE: "yunet", PLATE: "plates"}
 
@@ -70,7 +71,7 @@ def weights_of(settings: DetectorSettings) -> dict[str, Path]:
         CommandError: Weights cannot be had; exit code 3.
     """
     weights = {name: _find(name).weights for name in settings.names}
-    return {name: find_weights(one) for name, one in weights.items() if one is not None}
+    return {name: one() if callable(one) else find_weights(one) for name, one in weights.items() if one is not None}
 
 
 @keeps_one
@@ -94,7 +95,8 @@ def _absolute(name: str) -> str:
 def _find(name: str) -> NamedDetector:
     if name in names():
         return _load(_entry_point(name))
-    if (found := _of_path(Path(name))) is not None:
+    makers: list[Callable[[str], NamedDetector | None]] = [import_module(one).of_name for one in _OF_OTHERS]
+    if (found := next((one for make in makers if (one := make(name)) is not None), None)) is not None:
         return found
     known = ", ".join(names())
     raise ValueError(f"`detector`: there is none called {name!r}; give one of {known}, or a path")
@@ -104,11 +106,6 @@ def _entry_point(name: str) -> EntryPoint:
     if name in _OWN:
         return EntryPoint(name, _OWN[name], ENTRY_POINTS)
     return next(iter(entry_points(group=ENTRY_POINTS, name=name)))
-
-
-def _of_path(path: Path) -> NamedDetector | None:
-    makers: list[Callable[[Path], NamedDetector | None]] = [import_module(name).of_path for name in _OF_PATHS]
-    return next((found for make in makers if path.exists() and (found := make(path)) is not None), None)
 
 
 def _load(entry_point: EntryPoint) -> NamedDetector:

@@ -75,12 +75,13 @@ class EgoBlur:
         return regions_of(boxes.reshape(-1, 4), scores.reshape(-1), self._kind, self._threshold)
 
 
-def of_path(path: Path) -> NamedDetector | None:
-    """The detector of such a file, which its name tells from others.
+def of_name(name: str) -> NamedDetector | None:
+    """The detector of such a file; nothing if its name is none.
 
     Raises:
         ValueError: The name does not say what it finds.
     """
+    path = Path(name)
     if path.suffix != SUFFIX:
         return None
     kinds = [kind for word, kind in _KINDS.items() if word in path.stem.lower()]
