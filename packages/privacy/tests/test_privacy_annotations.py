@@ -223,6 +223,7 @@ def test_a_picture_is_found_by_its_folders_as_far_as_both_have_some() -> None:
     assert found.find("middle/1.jpg") is None
     assert found.find("2.png") == "2.png"
     assert found.find("left/2.jpg") == "2.jpg"
+    assert Annotations("boxes", {r"left\1.JPG": one}).find("left/1.jpg") == r"left\1.JPG"
     for picture in ("1.jpg", "2.webp"):
         with pytest.raises(ValueError, match="may be"):
             found.find(picture)
@@ -234,7 +235,9 @@ def test_a_picture_is_found_by_its_folders_as_far_as_both_have_some() -> None:
 
 def test_boxes_of_another_size_are_refused() -> None:
     found = Annotations("boxes", {"a.jpg": Marked((), (10, 20))})
-    with pytest.raises(ValueError, match=r"a\.jpg: its boxes are counted in 10 x 20 pixels, and it has 20 x 10"):
+    with pytest.raises(
+        ValueError, match=r"a\.jpg: its boxes are counted in 10 x 20 pixels, and it has 20 x 10, upright"
+    ):
         found.regions("a.jpg", 20, 10)
 
 

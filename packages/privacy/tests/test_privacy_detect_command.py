@@ -49,7 +49,10 @@ def test_each_picture_gets_a_file_of_its_regions_that_knows_it(capsys: pytest.Ca
     picture(Path("in/deep/b.png"), squares=2)
     picture(Path("in/none.png"), squares=0)
     assert detect("-o", "out", "--coco", "all.json", "--json") == 0
-    report = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert "4 face, 0 plate in 4 pictures" in told.err
+    report = json.loads(told.out)
+    assert [row["n"] for row in report["tables"]["Numbers"]] == [4, 4, 4]
     assert [row["boxes"] for row in report["tables"]["Pictures"]] == [1, 0, 1, 2]
     assert "b.png" in Path("out/report.html").read_text()
     for name in ("a.png", "deep/a.jpg.png", "deep/b.png"):

@@ -5,31 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePath
 
-from nflows_core.runtime.pictures.options import READ
+from nflows_privacy.annotations.names import PictureName
 from nflows_privacy.regions import FACE, PLATE, Region
 
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
 
-_SUFFIXES = READ | {
-    ".txt",
-    ".json",
-    ".avif",
-    ".heic",
-    ".jp2",
-    ".jxl",
-    ".ppm",
-    ".avi",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".webm",
-}
-_ENDS = ("_leftImg8bit", "_gtFine_polygons", "_gtCoarse_polygons")
-_FOLDERS = frozenset(("images", "labels", "leftImg8bit", "gtFine", "gtCoarse", "annotations", "obj_train_data"))
 _KINDS = {
     FACE: ("face", "faces", "human face"),
     PLATE: (
@@ -69,7 +52,10 @@ class Marked:
             return [Region(one.box.scaled(width, height), one.kind, one.score) for one in self.regions]
         if self.size is not None and self.size != (width, height):
             across, down = self.size
-            raise ValueError(f"its boxes are counted in {across} x {down} pixels, and it has {width} x {height}")
+            turned = ", upright as its metadata say" if self.size == (height, width) else ""
+            raise ValueError(
+                f"its boxes are counted in {across} x {down} pixels, and it has {width} x {height}{turned}"
+            )
         return list(self.regions)
 
 
@@ -100,10 +86,11 @@ class Annotations:
         Raises:
             ValueError: Several names may mean it.
         """
-        path = PurePosixPath(PurePath(picture).as_posix())
-        candidates = self._by_stem.get(_parts(path)[-1], ())
-        found = {name: one for name in candidates if (one := _agreement(PurePosixPath(name), path)) is not None}
-        names = [name for name, one in found.items() if one == max(found.values())]
+        meant = PictureName.of(picture)
+        candidates = ((name, known.agreement(meant)) for name, known in self._by_stem.get(meant.parts[-1], ()))
+        found = {name: agreement for name, agreement in candidates if agreement is not None}
+        best = max(found.values(), default=None)
+        names = [name for name, agreement in found.items() if agreement == best]
         if len(names) > 1:
             raise ValueError(
                 f"{self.source}: both {names[0]} and {names[1]} may be {picture}; give the folder that both are in"
@@ -143,10 +130,11 @@ class Annotations:
             raise ValueError(f"{self.source}: {picture}: {error}; give the boxes of this picture") from error
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[str]]:
-        stems: dict[str, list[str]] = {}
+    def _by_stem(self) -> dict[str, list[tuple[str, PictureName]]]:
+        stems: dict[str, list[tuple[str, PictureName]]] = {}
         for name in self.pictures:
-            stems.setdefault(_parts(PurePosixPath(name))[-1], []).append(name)
+            known = PictureName.of(name)
+            stems.setdefault(known.parts[-1], []).append((name, known))
         return stems
 
 
@@ -178,20 +166,3 @@ def kind_of(label: str) -> str:
         ('plate', 'face', 'no entry')
     """
     return _ALIASES.get(label.lower().replace("_", " ").replace("-", " ").strip(), label)
-
-
-def _parts(path: PurePosixPath) -> tuple[str, ...]:
-    """The folders and the stem by which a picture is known."""
-    stem = path.stem if path.suffix.lower() in _SUFFIXES else path.name  # a frame may be called drive.0001
-    for end in _ENDS:
-        stem = stem.removesuffix(end)
-    return (*(part for part in path.parts[:-1] if part not in _FOLDERS), stem)
-
-
-def _agreement(name: PurePosixPath, path: PurePosixPath) -> tuple[int, bool, bool] | None:
-    """How well a name and a path agree: by more folders, by all of them, by the suffix; nothing if they do not."""
-    ours, others = _parts(name), _parts(path)
-    shared = min(len(ours), len(others))
-    if ours[-shared:] != others[-shared:]:
-        return None
-    return shared, len(ours) == len(others), name.suffix.lower() == path.suffix.lower()

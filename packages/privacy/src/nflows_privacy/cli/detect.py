@@ -91,6 +91,7 @@ def detect(
         report=report,
     )
     exit_code = conclude(result, batch)
+    echo(_totals(result, kinds), err=True)
     if batch.folder is not None:
         echo(f"{batch.folder / 'report.html'} shows them", err=True)
     return exit_code
@@ -132,6 +133,13 @@ def _tell_kinds(kinds: Sequence[str], found: frozenset[str], detector: DetectorS
         raise ValueError(f"`kinds`: {names} finds {', '.join(sorted(found))}, and none of {', '.join(kinds)}")
     if missing := [kind for kind in kinds if kind not in found]:
         echo(f"nothing looks for {', '.join(missing)}: {names} finds {', '.join(sorted(found))}", err=True)
+
+
+def _totals(result: BatchResult, kinds: Sequence[str]) -> str:
+    """As "19 face, 0 plate in 2 pictures"."""
+    done = [outcome.result["numbers"] for outcome in result.outcomes if outcome.result is not None]
+    counts = (f"{sum(numbers.get(kind, 0) for numbers in done)} {kind}" for kind in kinds)
+    return f"{', '.join(counts)} in {len(done)} pictures"
 
 
 def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequence[str]) -> None:
