@@ -27,6 +27,10 @@ class Rectangle(NamedTuple):
     def slices(self) -> tuple[slice, slice]:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def moved(self, down: int, across: int) -> Rectangle:
+        """The rectangle so many pixels further down and to the right."""
+        return Rectangle(self.top + down, self.left + across, self.bottom + down, self.right + across)
+
 
 def cover(box: Box, height: int, width: int, block: int = 1) -> Rectangle | None:
     """The smallest rectangle of whole blocks that holds a box, cut off at the picture's edges; none outside of it.

@@ -1,0 +1,147 @@
+"""The frames of a video filled, one after another, until nothing is found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nflows_privacy.detection import Detector, Look
+from nflows_privacy.fills import Fill
+from nflows_privacy.masks import Rectangle, cover, mask_of
+from nflows_privacy.regions import Region, boxes_array, intersections, iou
+from nflows_privacy.video.planes import block_of, copied, part, put, windows
+from nflows_privacy.video.reading import Frame
+
+if TYPE_CHECKING:
+    import av
+
+_MOST_ROUNDS = 12  # each fills something more strongly or adds a region; one or two are the rule
+_SAME = 0.3  # the intersection over union from which a region is that of the frame before
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What is put in the place of regions.
+
+    Arguments:
+        fills: The fills, each stronger than the one before it: the next is taken where something is still found.
+        checker: What looks whether anything is left, in every frame: that by which the result will be judged.
+        mask_scale: The factor by which boxes are grown outwards.
+        left_score: The score from which something counts as left.
+        seed: The seed of what is random in fills, the same for all frames, so that they do not flicker.
+
+    Raises:
+        ValueError: There is no fill, or masks would shrink.
+    """
+
+    fills: Sequence[Fill]
+    checker: Detector
+    mask_scale: float = 1.3
+    left_score: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.fills:
+            raise ValueError("`fills`: expected one or more")
+        if self.mask_scale < 1:
+            raise ValueError(f"`mask_scale`: expected 1 or more, for masks grow outwards, got {self.mask_scale}")
+
+
+class Filler:
+    """Fills one frame after another; what needed a stronger fill in one has it in the next.
+
+    Arguments:
+        filling: The way.
+        is_final: Whether a person has decided on the regions, so that what is found elsewhere stays.
+
+    Attributes:
+        masked: The masked shares of all frames, summed.
+        seen_again: How many regions were found in filled frames only.
+        filled_more: How many regions were filled more strongly than by the first fill.
+    """
+
+    def __init__(self, filling: Filling, *, is_final: bool = False) -> None:
+        self._filling = filling
+        self._is_final = is_final
+        self._raised: dict[Region, int] = {}
+        self.masked = 0.0
+        self.seen_again = 0
+        self.filled_more = 0
+
+    def __call__(self, frame: Frame, regions: Sequence[Region]) -> av.VideoFrame:
+        """The stored samples of a frame, its regions filled.
+
+        Raises:
+            ValueError: Something is still found after all that can be done.
+        """
+        rungs = {region: self._inherited(region) for region in regions}
+        for _ in range(_MOST_ROUNDS):
+            image = self._filled(frame, rungs)
+            left = self._left(replace(frame, image=image), rungs)
+            if not left:
+                self._count(frame, rungs, len(rungs) - len(set(regions)))
+                return image
+            self._raise(left, rungs)
+        raise ValueError(
+            f"at {float(frame.time):.2f} s a {left[0].kind} is still found after {_MOST_ROUNDS} fills,"
+            f" at {tuple(map(round, left[0].box))}"
+        )
+
+    def _inherited(self, region: Region) -> int:
+        """The rung of the same region in the frame before."""
+        if not self._raised:
+            return 0
+        shared = iou(boxes_array([region]), boxes_array(list(self._raised)))[0]
+        return max(rung if same >= _SAME else 0 for rung, same in zip(self._raised.values(), shared, strict=True))
+
+    def _filled(self, frame: Frame, rungs: dict[Region, int]) -> av.VideoFrame:
+        image = frame.image
+        # The strongest first, so that a weaker one sees nothing of what is below it.
+        for rung in sorted(set(rungs.values()), reverse=True):
+            rectangles = self._rectangles(frame, [region for region, its in rungs.items() if its == rung])
+            image = self._put(image, rectangles, self._filling.fills[rung])
+        return image
+
+    def _put(self, image: av.VideoFrame, rectangles: Sequence[Rectangle], fill: Fill) -> av.VideoFrame:
+        changed, block = copied(image), block_of(image)
+        for group, where in windows(rectangles, image.height, image.width, block):
+            inner = [one.moved(-where.top, -where.left) for one in group]
+            put(changed, where, fill(part(image, where), inner, self._filling.seed), inner)
+        return changed
+
+    def _left(self, frame: Frame, rungs: dict[Region, int]) -> list[Region]:
+        found = self._filling.checker(frame.rgb(), Look.CHECK)
+        left = [region for region in found if region.score >= self._filling.left_score]
+        return [region for region in left if self._touched(region, rungs)] if self._is_final else left
+
+    def _touched(self, region: Region, rungs: dict[Region, int]) -> list[Region]:
+        """The regions whose masks a region reaches into."""
+        masks = [replace(one, box=one.box.grown(self._filling.mask_scale)) for one in rungs]
+        shared = intersections(boxes_array([region]), boxes_array(masks))[0]
+        return [one for one, area in zip(rungs, shared, strict=True) if area > 0]
+
+    def _raise(self, left: Sequence[Region], rungs: dict[Region, int]) -> None:
+        last = len(self._filling.fills) - 1
+        for region in left:
+            touched = self._touched(region, rungs)
+            below = [one for one in touched if rungs[one] < last]
+            rungs.update({one: rungs[one] + 1 for one in below})
+            if not below:  # what is seen there is larger than the mask, or was never in one
+                rungs[region] = last if touched else 0
+
+    def _count(self, frame: Frame, rungs: dict[Region, int], seen_again: int) -> None:
+        self._raised = {region: rung for region, rung in rungs.items() if rung}
+        self.seen_again += seen_again
+        self.filled_more += len(self._raised)
+        mask = mask_of(self._rectangles(frame, list(rungs)), frame.image.height, frame.image.width)
+        self.masked += float(np.mean(mask))
+
+    def _rectangles(self, frame: Frame, regions: Sequence[Region]) -> list[Rectangle]:
+        """The parts of the stored frame that are filled, in whole blocks of colour."""
+        width, height = frame.image.width, frame.image.height
+        grown = (frame.turn.stored(region.box.grown(self._filling.mask_scale), width, height) for region in regions)
+        found = (cover(box, height, width, block_of(frame.image)) for box in grown)
+        return [rectangle for rectangle in found if rectangle is not None]

@@ -1,0 +1,181 @@
+"""Regions of a video's frames linked over time, so that what is missed in a frame is known from those around it.
+
+Detections are assigned to predicted places, as in SORT (Bewley et al., 2016, arXiv 1602.00763), by distance and size
+instead of overlap: a face in a crowd is often smaller than its step. Gaps are interpolated, both ends extended, and
+boxes smoothed. A box only ever grows by it: every region that was given lies in one that comes out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_privacy.regions import Box, Region
+
+GAP = 15
+"""The most frames in a row that a track may miss."""
+EXTENSION = 5
+"""The frames by which a track is extended at either end."""
+_REACH = 1.0  # how far from the predicted place, in sides of the box
+_DRIFT = 0.1  # that it grows by for each frame that was missed
+_SIZES = 2.0  # the largest ratio of sides
+_WINDOW = 2  # the frames on either side over which boxes are smoothed
+_LAST = 5  # the frames of which the velocity is taken
+
+
+@dataclass(slots=True)
+class Track:
+    """One thing in the frames of a video.
+
+    Arguments:
+        kind: The kind of thing.
+        places: The boxes, by their frames in order.
+        scores: The scores, by their frames.
+    """
+
+    kind: str
+    places: dict[int, Box] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.places))
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.places))
+
+    def add(self, frame: int, region: Region) -> None:
+        """Adds the region of a later frame."""
+        self.places[frame] = region.box
+        self.scores[frame] = region.score
+
+    def predicted(self, frame: int) -> Box:
+        """The place in a frame after the last, or before the first, if it moves on as it did; its size stays."""
+        known = list(islice(reversed(self.places) if frame > self.first else self.places, _LAST))
+        near, far = known[0], known[-1]
+        box = self.places[near]
+        if near == far:
+            return box
+        steps = (frame - near) / (near - far)
+        across, down = (steps * (new - old) for new, old in zip(_middle(box), _middle(self.places[far]), strict=True))
+        return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)
+
+
+class Linker:
+    """Links the regions of one frame after another.
+
+    Attributes:
+        tracks: All tracks.
+    """
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._alive: list[Track] = []
+
+    def add(self, frame: int, regions: Sequence[Region]) -> list[Track]:
+        """Adds the regions of a frame to the tracks that they go on, or begins new ones.
+
+        Returns:
+            The tracks that were going on and have no region in this frame.
+        """
+        self._alive = [track for track in self._alive if frame - track.last <= GAP + 1]
+        left, missed = dict(enumerate(regions)), dict(enumerate(self._alive))
+        for _, one, other in sorted(self._costs(frame, regions)):
+            if one in missed and other in left:
+                missed.pop(one).add(frame, left.pop(other))
+        for region in left.values():
+            self._begin(frame, region)
+        return list(missed.values())
+
+    def _costs(self, frame: int, regions: Sequence[Region]) -> Iterable[tuple[float, int, int]]:
+        """How far each region is from where each track is predicted, where it may be the same thing."""
+        for one, track in enumerate(self._alive):
+            reach = _REACH + _DRIFT * (frame - track.last - 1)
+            predicted = track.predicted(frame)
+            for other, region in enumerate(regions):
+                far = min(_distance(predicted, region.box), _distance(track.places[track.last], region.box))
+                sizes = _side(predicted) / _side(region.box)
+                if track.kind == region.kind and far <= reach and 1 / _SIZES <= sizes <= _SIZES:
+                    yield far + abs(math.log(sizes)), one, other
+
+    def _begin(self, frame: int, region: Region) -> None:
+        track = Track(region.kind)
+        track.add(frame, region)
+        self.tracks.append(track)
+        self._alive.append(track)
+
+
+def linked(frames: Iterable[Sequence[Region]]) -> list[Track]:
+    """The tracks of the regions of a video's frames in order; each region is in one of them."""
+    linker = Linker()
+    for frame, regions in enumerate(frames):
+        linker.add(frame, regions)
+    return linker.tracks
+
+
+def covered(tracks: Iterable[Track], length: int) -> tuple[tuple[Region, ...], ...]:
+    """The regions of all frames of a video: those of the tracks, their gaps filled, extended and smoothed.
+
+    Arguments:
+        tracks: The tracks.
+        length: The number of frames.
+
+    Returns:
+        The regions of each frame; where a track has none of its own, it has the score of the last one before.
+    """
+    frames: list[list[Region]] = [[] for _ in range(length)]
+    for track in tracks:
+        score = track.scores[track.first]
+        for frame, box in sorted(_steady(track, length)):
+            score = track.scores.get(frame, score)
+            frames[frame].append(Region(box, track.kind, score))
+    return tuple(map(tuple, frames))
+
+
+def _steady(track: Track, length: int) -> Iterable[tuple[int, Box]]:
+    known = np.array(list(track.places))
+    boxes = np.array(list(track.places.values()))
+    inner = np.arange(track.first, track.last + 1)
+    between = np.stack([np.interp(inner, known, side) for side in boxes.T], axis=1)
+    smooth = _outwards(between, _smoothed(between))
+    yield from ((int(frame), Box(*map(float, box))) for frame, box in zip(inner, smooth, strict=True))
+    for frame in range(max(0, track.first - EXTENSION), track.first):
+        yield frame, _joined(track.places[track.first], track.predicted(frame))
+    for frame in range(track.last + 1, min(length, track.last + EXTENSION + 1)):
+        yield frame, _joined(track.places[track.last], track.predicted(frame))
+
+
+def _smoothed(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means over the frames around each: as many before as after, so that a steady movement stays itself."""
+    count = len(boxes)
+    wide = [min(_WINDOW, index, count - 1 - index) for index in range(count)]
+    return np.stack([boxes[index - half : index + half + 1].mean(axis=0) for index, half in enumerate(wide)])
+
+
+def _outwards(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([np.minimum(one[:, :2], other[:, :2]), np.maximum(one[:, 2:], other[:, 2:])], axis=1)
+
+
+def _joined(one: Box, other: Box) -> Box:
+    return Box(
+        min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom)
+    )
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return (box.left + box.right) / 2, (box.top + box.bottom) / 2
+
+
+def _side(box: Box) -> float:
+    return math.sqrt(box.width * box.height)
+
+
+def _distance(one: Box, other: Box) -> float:
+    """Between the middles, in sides of the smaller box."""
+    return math.dist(_middle(one), _middle(other)) / min(_side(one), _side(other))

@@ -1,0 +1,140 @@
+"""Regions linked over time: nothing that was found is lost, and gaps are filled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nflows_privacy.regions import Box, Region, intersections
+from nflows_privacy.video.tracks import EXTENSION, GAP, Track, covered, linked
+
+corner = st.floats(-20, 300, allow_nan=False)
+side = st.floats(1, 80)
+regions = st.builds(
+    lambda left, top, width, height, kind: Region(Box(left, top, left + width, top + height), kind, 0.7),
+    corner,
+    corner,
+    side,
+    side,
+    st.sampled_from(("face", "plate")),
+)
+videos = st.lists(st.lists(regions, max_size=3), min_size=1, max_size=30)
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer.left <= inner.left + 1e-6
+        and outer.top <= inner.top + 1e-6
+        and outer.right >= inner.right - 1e-6
+        and outer.bottom >= inner.bottom - 1e-6
+    )
+
+
+def _moving(frame: int, speed: tuple[float, float], size: float, growth: float) -> Region:
+    left, top, half = 100 + speed[0] * frame, 80 + speed[1] * frame, (size + growth * frame) / 2
+    return Region(Box(left - half, top - half, left + half, top + half), "face", 0.8)
+
+
+@settings(deadline=None, max_examples=60)
+@given(videos)
+def test_every_region_lies_in_one_of_its_kind_in_its_frame(frames: list[list[Region]]) -> None:
+    given_back = covered(linked(frames), len(frames))
+    assert len(given_back) == len(frames)
+    for before, after in zip(frames, given_back, strict=True):
+        for region in before:
+            assert any(one.kind == region.kind and _holds(one.box, region.box) for one in after)
+
+
+@settings(deadline=None, max_examples=60)
+@given(videos)
+def test_each_region_is_in_one_track_and_tracks_are_of_one_kind(frames: list[list[Region]]) -> None:
+    tracks = linked(frames)
+    assert sum(len(track.places) for track in tracks) == sum(map(len, frames))
+    for track in tracks:
+        assert list(track.places) == sorted(track.places)
+        for frame, box in track.places.items():
+            assert any(region.box == box and region.kind == track.kind for region in frames[frame])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.tuples(st.floats(-6, 6), st.floats(-6, 6)),
+    st.floats(20, 60),
+    st.floats(-0.2, 0.5),
+    st.integers(0, 25),
+    st.integers(1, 5),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_moving_box_is_covered_where_up_to_five_frames_were_missed(
+    speed: tuple[float, float], size: float, growth: float, start: int, missed: int, seed: int
+) -> None:
+    boxes = [_moving(frame, speed, size, growth) for frame in range(30)]
+    jitter = np.random.default_rng(seed).uniform(-0.5, 0.5, (30, 4))
+    gap = range(start, min(30, start + missed))
+    frames = [
+        [] if frame in gap else [Region(Box(*(np.array(one.box) + jitter[frame])), "face", 0.8)]
+        for frame, one in enumerate(boxes)
+    ]
+    for one, found in zip(boxes, covered(linked(frames), 30), strict=True):
+        # As it is redacted: the masks grow by 1.3.
+        assert any(_holds(region.box.grown(1.3), one.box) for region in found)
+
+
+def test_a_box_of_one_frame_stays_and_is_in_the_frames_around_it() -> None:
+    region = Region(Box(10, 10, 30, 30), "face", 0.6)
+    frames: list[list[Region]] = [[] for _ in range(40)]
+    frames[20] = [region]
+    found = covered(linked(frames), 40)
+    assert found[20] == (region,)
+    assert [bool(one) for one in found] == [abs(frame - 20) <= EXTENSION for frame in range(40)]
+
+
+def test_no_track_jumps_across_a_cut_between_boxes_that_are_far_apart() -> None:
+    before, after = Region(Box(0, 0, 20, 20), "face"), Region(Box(200, 150, 220, 170), "face")
+    frames = [[before]] * 10 + [[after]] * 10
+    tracks = linked(frames)
+    assert [list(track.places) for track in tracks] == [list(range(10)), list(range(10, 20))]
+    for region in (region for found in covered(tracks, 20) for region in found):
+        assert region.box in (before.box, after.box)
+
+
+def test_two_things_that_cross_keep_their_tracks() -> None:
+    frames = [
+        [
+            Region(Box(10.0 * step, 0, 10.0 * step + 20, 20), "face"),
+            Region(Box(200 - 10.0 * step, 60, 220 - 10.0 * step, 80), "face"),
+        ]
+        for step in range(20)
+    ]
+    tracks = linked(frames)
+    assert [len(track.places) for track in tracks] == [20, 20]
+    assert all(len({box.top for box in track.places.values()}) == 1 for track in tracks)
+
+
+@pytest.mark.parametrize(("missed", "count"), [(GAP, 1), (GAP + 1, 2)])
+def test_a_gap_is_bridged_up_to_its_limit(missed: int, count: int) -> None:
+    one = [Region(Box(0, 0, 20, 20), "face")]
+    assert len(linked([one, *[[]] * missed, one])) == count
+
+
+def test_between_two_places_a_box_moves_in_a_straight_line() -> None:
+    track = Track("face", {0: Box(0, 0, 20, 20), 4: Box(8, 4, 28, 24)}, {0: 0.9, 4: 0.8})
+    for frame, found in enumerate(covered([track], 5)):
+        want = Box(2 * frame, frame, 20 + 2 * frame, 20 + frame)
+        assert found[0].box == pytest.approx(want)
+
+
+def test_a_plate_is_no_face() -> None:
+    box = Box(0, 0, 20, 20)
+    assert {track.kind for track in linked([[Region(box, "face")], [Region(box, "plate")]])} == {"face", "plate"}
+
+
+@settings(deadline=None, max_examples=60)
+@given(videos)
+def test_boxes_of_a_still_thing_do_not_wander(frames: list[list[Region]]) -> None:
+    still = Region(Box(2000, 400, 2020, 420), "face")
+    for found in covered(linked([[*frame, still] for frame in frames]), len(frames)):
+        near = [one for one in found if intersections(np.array([one.box]), np.array([still.box]))[0, 0] > 0]
+        assert any(one.box == pytest.approx(still.box) for one in near)
