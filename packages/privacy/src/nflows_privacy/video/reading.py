@@ -69,7 +69,7 @@ class Video:
         self.path = path
         self.container = container
         self.stream = stream
-        # AVI has none of presentation; what is guessed is late by what a decoder may hold, and packets in order are not.
+        # AVI has none of presentation; a guess is late by what a decoder may hold, packets in order are not.
         self._has_no_times = container.format.name == "avi"
         self.seconds = container.duration / 1e6 if container.duration else math.nan
 
