@@ -112,6 +112,16 @@ def test_the_same_pictures_make_the_same_model_and_a_difference_of_exactly_nothi
     assert (difference["miou"], difference["loss"], difference["loss_interval_95"]) == (0, 0, [0, 0])
 
 
+def test_detectors_trained_on_both_are_compared_in_the_form_of_the_thesis(streets: Path, utility: Run) -> None:
+    labels = ("--labels", streets / "real.csv", "--val-labels", streets / "val.csv")
+    report = utility("detect", *labels, "--size", 64, "--epochs", 1, "--batch-size", 2)
+    rows = report["tables"][SCORES]
+    assert [row["trained_on"] for row in rows] == ["real", "anonymised", "anonymised - real"]
+    for name in ("precision", "recall", "map50", "map50_95", "box_loss", "objectness_loss"):
+        assert rows[2][name] == pytest.approx(rows[1][name] - rows[0][name])
+    assert 0 < rows[0]["box_loss"] < 2
+
+
 def test_pictures_that_are_missing_among_the_anonymised_are_named(
     streets: Path, utility: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,12 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from nflows_privacy.training.scoring import OVERLAPS, Judged
 from nflows_privacy.utility.comparing import Compared
 from nflows_privacy.utility.masks import IGNORED
 from nflows_privacy.utility.overlap import Overlaps, confusion, dice_of_classes, iou_of_classes
-from nflows_privacy.utility.precision import IOUS, Detections, Matched, curve_of, match
+from nflows_privacy.utility.precision import Detections, Matched
 from nflows_privacy.utility.segmentation import binary_cross_entropy, loss_of
+
+Array = NDArray[np.float64]
 
 
 def test_iou_and_dice_are_those_of_sets() -> None:
@@ -49,25 +53,29 @@ def test_measures_of_a_set_are_those_of_its_pictures_laid_side_by_side(seed: int
     assert metrics["loss"] == 1
 
 
-def test_a_box_that_is_found_exactly_is_right_at_every_overlap_and_a_second_one_at_none() -> None:
-    box = np.array([[0.0, 0, 10, 10]])
-    matched = match(np.repeat(box, 2, 0), np.array([0.3, 0.9]), box)
-    assert matched.scores.tolist() == [0.9, 0.3]
-    assert matched.right.tolist() == [[True] * 10, [False] * 10]
+def matched(found: Array, scores: Array, true: Array) -> Matched:
+    return Matched.of(Judged(found, scores, true, np.zeros((0, 4))))
 
 
-def test_a_box_of_which_seven_tenths_fit_is_right_up_to_there() -> None:
-    matched = match(np.array([[0.0, 0, 10, 7]]), np.array([0.5]), np.array([[0.0, 0, 10, 10]]))
-    assert matched.right[0].tolist() == [bool(least <= 0.7 + 1e-9) for least in IOUS]
+def of_hits(scores: Array, hits: NDArray[np.bool_], there: int) -> Detections:
+    return Detections([[Matched([(scores, hits)] * len(OVERLAPS), there)]], {})
 
 
-def test_average_precision_of_a_curve_that_is_known() -> None:
+def test_a_box_of_which_seven_tenths_fit_counts_at_half_of_the_overlaps() -> None:
+    one = matched(np.array([[0.0, 0, 10, 7.2]]), np.array([0.5]), np.array([[0.0, 0, 10, 10]]))
+    assert Detections([[one]], {}).metrics(np.array([0])) == {
+        "precision": 1,
+        "recall": 1,
+        "map50": 1,
+        "map50_95": 0.5,
+    }
+
+
+def test_measures_of_a_ranking_that_is_known() -> None:
     """Right, wrong, right of two: precisions 1, 1/2, 2/3; 51 recalls up to .5 have 1, the other 50 have 2/3."""
-    right = np.array([[True], [False], [True]]).repeat(10, 1)
-    curve = curve_of([Matched(np.array([0.9, 0.8, 0.7]), right, 2)])
-    assert curve is not None
-    assert curve.average_precision() == pytest.approx([(51 + 50 * 2 / 3) / 101] * 10)
-    assert curve.best() == pytest.approx((2 / 3, 1.0))
+    metrics = of_hits(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 2).metrics(np.array([0]))
+    assert metrics["map50"] == metrics["map50_95"] == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert (metrics["precision"], metrics["recall"]) == pytest.approx((2 / 3, 1.0))
 
 
 def test_average_precision_is_that_of_torchmetrics() -> None:
@@ -79,43 +87,35 @@ def test_average_precision_is_that_of_torchmetrics() -> None:
 
     generator = np.random.default_rng(0)
     metric = MeanAveragePrecision()
-    matched = []
+    pictures = []
     for number in (5, 5, 5, 5, 5, 5, 5, 6):
         true = np.sort(generator.uniform(0, 100, (number, 2, 2)), axis=1).reshape(number, 4)
         moved = true.reshape(number, 2, 2) + generator.normal(0, 4, (number, 2, 2))
         boxes, scores = np.sort(moved, axis=1).reshape(number, 4), generator.uniform(size=number)
-        matched.append([match(boxes, scores, true)])
+        pictures.append([matched(boxes, scores, true)])
         labels = torch.zeros(number, dtype=torch.int64)
         found = {"boxes": torch.tensor(boxes), "scores": torch.tensor(scores), "labels": labels}
         metric.update([found], [{"boxes": torch.tensor(true), "labels": labels}])
-    ours, theirs = Detections(matched, {}).metrics(np.arange(8)), metric.compute()
+    ours, theirs = Detections(pictures, {}).metrics(np.arange(8)), metric.compute()
     assert ours["map50"] == pytest.approx(float(theirs["map_50"]), abs=1e-6)
     assert ours["map50_95"] == pytest.approx(float(theirs["map"]), abs=1e-6)
 
 
-def test_nothing_found_is_a_recall_of_nothing_and_nothing_there_is_no_value() -> None:
+def test_nothing_found_is_nothing_of_all_and_nothing_there_has_no_value() -> None:
     nothing = np.zeros((0, 4))
-    blind = match(nothing, np.zeros(0), np.array([[0.0, 0, 9, 9]]))
-    assert Detections([[blind]], {}).metrics(np.array([0])) == {
-        "precision": 0,
-        "recall": 0,
-        "map50": 0,
-        "map50_95": 0,
-    }
-    empty = match(nothing, np.zeros(0), nothing)
+    blind = matched(nothing, np.zeros(0), np.array([[0.0, 0, 9, 9]]))
+    assert set(Detections([[blind]], {}).metrics(np.array([0])).values()) == {0}
+    empty = matched(nothing, np.zeros(0), nothing)
     assert all(np.isnan(value) for value in Detections([[empty]], {}).metrics(np.array([0])).values())
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_a_surer_wrong_box_never_raises_the_precision(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    right = (generator.uniform(size=(6, 1)) < 0.6).repeat(10, 1)
-    scores = np.sort(generator.uniform(size=6))[::-1]
-    first = curve_of([Matched(scores, right, 6)])
-    worse = curve_of([Matched(np.array([2.0, *scores]), np.vstack([np.zeros((1, 10), bool), right]), 6)])
-    assert first is not None
-    assert worse is not None
-    assert (worse.average_precision() <= first.average_precision() + 1e-12).all()
+    hits, scores = generator.uniform(size=6) < 0.6, generator.uniform(size=6)
+    first = of_hits(scores, hits, 6).metrics(np.array([0]))
+    worse = of_hits(np.array([2.0, *scores]), np.array([False, *hits]), 6).metrics(np.array([0]))
+    assert worse["map50"] <= first["map50"] + 1e-12
 
 
 def test_the_difference_of_equal_models_is_exactly_nothing_and_of_shifted_ones_exactly_the_shift() -> None:

@@ -16,9 +16,10 @@ from nflows_core.runtime.text_table import table
 
 if TYPE_CHECKING:
     from nflows_core.training import EngineConfig
+    from nflows_privacy.training.scenes import Scene
     from nflows_privacy.utility.comparing import Compared
 
-SEGMENT = "segment"
+DETECT, SEGMENT = "detect", "segment"
 NETWORKS = ("unet:resnet34", "unet:resnet50", "deeplabv3:resnet50", "fcn:resnet50")
 LOSSES = ("bce", "dice")
 """Named here too, so that help need not load what they are of; a test compares them."""
@@ -48,11 +49,11 @@ class EncoderWeights(click.ParamType):  # type: ignore[type-arg]  # generic in r
 @click.option("--real", type=_folder, required=True, help="The pictures as they were.")
 @click.option("--anonymised", type=_folder, required=True, help="The same pictures anonymised, by any program.")
 @click.option("--val", type=_folder, required=True, help="Other real pictures, for the test of both.")
-@click.option("--task", type=click.Choice((SEGMENT,)), required=True, help="What is learned.")
+@click.option("--task", type=click.Choice((DETECT, SEGMENT)), required=True, help="What is learned.")
 @click.option(
     "--labels",
     type=_labels,
-    help="A folder of masks.  [default: --real]",
+    help="Of detect boxes, of COCO, YOLO, Cityscapes or a table; of segment a folder of masks.  [default: --real]",
 )
 @click.option("--val-labels", type=_labels, help="Those of the test pictures.  [default: --val]")
 @output_folder_option
@@ -106,8 +107,11 @@ def utility(
     config = EngineConfig(epochs, batch_size, learning_rate=learning_rate, ema_decay=0.0, seed=seed)
     folders = (real, anonymised, val)
     marked = (labels or real, val_labels or val)
-    chosen = [(network, loss) for network in networks for loss in losses]
-    compared = _segment(folders, marked, chosen, dict(encoder_weights), size, config, seeds)
+    if task == SEGMENT:
+        chosen = [(network, loss) for network in networks for loss in losses]
+        compared = _segment(folders, marked, chosen, dict(encoder_weights), size, config, seeds)
+    else:
+        compared = _detect(folders, marked, size, config, seeds)
     about = {"task": task, "size": size, "seeds": seeds, "training": _said(config)}
     inputs = {"real": real, "anonymised": anonymised, "val": val, "labels": marked[0], "val labels": marked[1]}
     weights = {f"weights of {name}": path for name, path in encoder_weights}
@@ -137,6 +141,27 @@ def _segment(
     learners = [Segmenter(network, loss, classes, size, weights) for network, loss in chosen]
     with progress("trainings", 2 * seeds * len(learners)) as advance:
         return compare(learners, Trial(real, anonymised, val, config, seeds), advance)
+
+
+def _detect(
+    folders: Sequence[Path], marked: Sequence[Path], size: int, config: EngineConfig, seeds: int
+) -> list[Compared]:
+    from nflows_privacy.training.data import Source, classes_of, read_scenes
+    from nflows_privacy.training.settings import NetworkSettings
+    from nflows_privacy.utility.detection import BoxLearner
+    from nflows_privacy.utility.training import Trial, compare, require_same
+
+    sources = [Source(boxes, pictures) for pictures, boxes in zip(folders, (marked[0], *marked), strict=True)]
+    classes = classes_of(sources[0])
+    real, anonymised, val = (read_scenes(source, classes).scenes for source in sources)
+    require_same(_stems(real, folders[0]), _stems(anonymised, folders[1]), folders[1])
+    learner = BoxLearner(NetworkSettings(classes, crop=size))
+    with progress("trainings", 2 * seeds) as advance:
+        return compare([learner], Trial(real, anonymised, val, config, seeds), advance)
+
+
+def _stems(scenes: Sequence[Scene], folder: Path) -> list[str]:
+    return [scene.path.relative_to(folder).with_suffix("").as_posix() for scene in scenes]
 
 
 def _said(config: EngineConfig) -> dict[str, Any]:

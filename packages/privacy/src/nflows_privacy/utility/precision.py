@@ -1,107 +1,47 @@
-r"""How well found boxes fit true ones: average precision, precision and recall, as COCO and YOLO count them."""
+"""How well a detector's boxes fit, of any of the pictures that it was tested on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_privacy.regions import iou
-
-IOUS = np.linspace(0.5, 0.95, 10)
-"""Intersections over union from which a found box counts as right (Lin et al. 2014, "Microsoft COCO")."""
-_RECALLS = np.linspace(0, 1, 101)
-"""Recalls at which COCO reads the precision."""
+from nflows_privacy.training.scoring import (
+    OVERLAPS,
+    Judged,
+    average_precision_of,
+    precision_recall_curve,
+    ranked,
+)
 
 Floats = NDArray[np.float64]
+Ranks = tuple[Floats, NDArray[np.bool_]]
+"""The scores of boxes, and which of them found something."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The found boxes of one class in one picture, the surest first.
+    """The boxes of one class in one picture, matched once with what is there.
 
     Arguments:
-        scores: Their scores, :math:`(N,)`.
-        right: Whether each is right at each of `IOUS`, :math:`(N, 10)`.
-        true: How many boxes there are in truth.
+        ranks: The boxes at each of the overlaps that COCO counts.
+        there: How many boxes there are in truth.
     """
 
-    scores: Floats
-    right: NDArray[np.bool_]
-    true: int
+    ranks: Sequence[Ranks]
+    there: int
 
-
-def match(boxes: Floats, scores: Floats, true: Floats) -> Matched:
-    """Gives each found box, the surest first, the true one that it fits best of those that are left.
-
-    Arguments:
-        boxes: The found boxes, :math:`(N, 4)`.
-        scores: Their scores, :math:`(N,)`.
-        true: The true boxes, :math:`(M, 4)`.
-    """
-    order = np.argsort(-scores, kind="stable")
-    overlap = iou(boxes[order], true)
-    right = np.zeros((len(order), len(IOUS)), np.bool_)
-    for column, least in enumerate(IOUS):
-        free = np.ones(len(true), np.bool_)
-        for row, values in enumerate(overlap):
-            fitting = np.where(free, values, -1.0)
-            if len(fitting) and fitting.max() >= least:
-                right[row, column], free[fitting.argmax()] = True, False
-    return Matched(scores[order], right, len(true))
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Precision and recall as ever more boxes are taken, the surest first, at each of `IOUS`.
-
-    Arguments:
-        precision: The precision, :math:`(N, 10)`.
-        recall: The recall, :math:`(N, 10)`.
-    """
-
-    precision: Floats
-    recall: Floats
-
-    def average_precision(self) -> Floats:
-        """The mean over 101 recalls of the best precision that a recall at least as high has, :math:`(10,)`."""
-        if not len(self.recall):
-            return np.zeros(len(IOUS))
-        envelope = np.maximum.accumulate(self.precision[::-1], axis=0)[::-1]
-        values = np.zeros((len(_RECALLS), len(IOUS)))
-        for column in range(len(IOUS)):
-            places = np.searchsorted(self.recall[:, column], _RECALLS - 1e-12)
-            reached = places < len(envelope)
-            values[reached, column] = envelope[places[reached], column]
-        average: Floats = values.mean(0)
-        return average
-
-    def best(self) -> tuple[float, float]:
-        """Precision and recall at an IoU of .5 where their harmonic mean is highest: at the best threshold."""
-        if not len(self.recall):
-            return 0.0, 0.0
-        precision, recall = self.precision[:, 0], self.recall[:, 0]
-        total = precision + recall
-        place = int(np.divide(precision * recall, total, out=np.zeros_like(total), where=total > 0).argmax())
-        return float(precision[place]), float(recall[place])
-
-
-def curve_of(matched: Sequence[Matched]) -> Curve | None:
-    """The curve of a class in a set of pictures; nothing where there is no true box."""
-    true = sum(one.true for one in matched)
-    if true == 0:
-        return None
-    scores = np.concatenate([one.scores for one in matched])
-    right = np.concatenate([one.right for one in matched])[np.argsort(-scores, kind="stable")].cumsum(0)
-    taken = np.arange(1, len(scores) + 1)[:, None]
-    return Curve(right / taken, right / true)
+    @classmethod
+    def of(cls, judged: Judged) -> Matched:
+        """The boxes that were found beside those that are there."""
+        return cls([ranked([judged], overlap) for overlap in OVERLAPS], len(judged.true))
 
 
 @dataclass(frozen=True)
 class Detections:
-    """What a trained detector found in each picture of a test set.
+    """What a trained detector made of each picture of a test set.
 
     Arguments:
         matched: The boxes of each picture, by class.
@@ -116,22 +56,35 @@ class Detections:
         return len(self.matched)
 
     def metrics(self, chosen: NDArray[np.intp]) -> Mapping[str, float]:
-        """The measures of some of the pictures as one set, means over the classes that have true boxes there."""
-        classes = range(len(self.matched[0]))
-        curves = [curve_of([self.matched[place][number] for place in chosen]) for number in classes]
-        known = [curve for curve in curves if curve is not None]
+        """The measures of some of the pictures as one set, means over the classes of which there is something.
+
+        Precision and recall are at an overlap of .5, and at the score where their harmonic mean is highest.
+        """
+        scores = list(self._of_classes(chosen))
+        names = ("precision", "recall", "map50", "map50_95")
+        means = np.mean(scores, axis=0).tolist() if scores else [float("nan")] * len(names)
         losses = {name: float(values[chosen].mean()) for name, values in self.losses.items()}
-        return {**_averages(known), **losses}
+        return {**dict(zip(names, means, strict=True)), **losses}
+
+    def _of_classes(self, chosen: NDArray[np.intp]) -> Iterator[tuple[float, float, float, float]]:
+        for number in range(len(self.matched[0])):
+            matched = [self.matched[place][number] for place in chosen]
+            if there := sum(one.there for one in matched):
+                ranks = [_joined(one.ranks[column] for one in matched) for column in range(len(OVERLAPS))]
+                averages = [average_precision_of(*each, there) for each in ranks]
+                yield (*best_point(*ranks[0], there), averages[0], float(np.mean(averages)))
 
 
-def _averages(curves: Sequence[Curve]) -> dict[str, float]:
-    if not curves:
-        return dict.fromkeys(("precision", "recall", "map50", "map50_95"), float("nan"))
-    precision, recall = np.mean([curve.best() for curve in curves], axis=0)
-    averages = np.mean([curve.average_precision() for curve in curves], axis=0)
-    return {
-        "precision": float(precision),
-        "recall": float(recall),
-        "map50": float(averages[0]),
-        "map50_95": float(averages.mean()),
-    }
+def best_point(scores: Floats, hits: NDArray[np.bool_], there: int) -> tuple[float, float]:
+    """Precision and recall where their harmonic mean is highest; 0 and 0 if nothing was found."""
+    precision, recall = precision_recall_curve(scores, hits, there)
+    total = precision + recall
+    harmonic = np.divide(precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    if not harmonic.any():
+        return 0.0, 0.0
+    return float(precision[harmonic.argmax()]), float(recall[harmonic.argmax()])
+
+
+def _joined(ranks: Iterator[Ranks]) -> Ranks:
+    scores, hits = zip(*ranks, strict=True)
+    return np.concatenate(scores), np.concatenate(hits)
