@@ -380,6 +380,7 @@ def test_the_command_refuses_what_it_cannot_review(tmp_path: Path, capsys: pytes
         ((tmp_path / "missing", "--found", tmp_path / "found"), "no such file"),
         ((tmp_path / "elsewhere", "--found", tmp_path / "full"), "no nflows command made"),
         ((tmp_path / "elsewhere",), "--found"),
+        ((tmp_path / "elsewhere", "--found", tmp_path / "found", "--redact-with", "--how solid"), "--output"),
     ):
         assert call_command(privacy, "review", *words) == 2
         assert said in capsys.readouterr().err
@@ -388,7 +389,7 @@ def test_the_command_refuses_what_it_cannot_review(tmp_path: Path, capsys: pytes
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_the_command_prints_its_address_and_ends_by_ctrl_c_with_what_to_do_next(folder: Path) -> None:
-    words = ["privacy", "review", "in", "--found", "found", "-o", "out put"]
+    words = ["privacy", "review", "in", "--found", "found", "-o", "out put", "--redact-with", "--how solid"]
     running = subprocess.Popen(
         [
             sys.executable,
@@ -413,4 +414,4 @@ def test_the_command_prints_its_address_and_ends_by_ctrl_c_with_what_to_do_next(
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, "")
-    assert "next: nflows privacy redact in -o 'out put' --found found" in out
+    assert "next: nflows privacy redact in -o 'out put' --found found --how solid" in out

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     help="Where a button of the page redacts to, as `nflows privacy redact --found` does.",
 )
 @click.option(
+    "--redact-with", metavar="OPTIONS", help='Options of redact for that button, as "--how pixelate --what face".'
+)
+@click.option(
     "--kind",
     "kinds",
     multiple=True,
@@ -45,7 +48,12 @@ if TYPE_CHECKING:
 )
 @click.option("--port", type=click.IntRange(1024, 65535), default=None, help="Of the page.  [default: a free one]")
 def review(
-    inputs: tuple[Path, ...], found: Path, output: Path | None, kinds: tuple[str, ...], port: int | None
+    inputs: tuple[Path, ...],
+    found: Path,
+    output: Path | None,
+    redact_with: str | None,
+    kinds: tuple[str, ...],
+    port: int | None,
 ) -> ExitCode:
     """Look at the boxes in pictures before they are redacted: add, move and delete them on a page in the browser.
 
@@ -62,10 +70,14 @@ def review(
     from nflows_privacy.review.journal import JOURNAL
     from nflows_privacy.review.server import MOST_BYTES
 
+    if redact_with is not None and output is None:
+        raise ValueError("`redact_with` is for the button that redacts: give an `output` too")
+    words = ["privacy", "redact", *map(str, inputs), "-o", str(output or "OUTPUT"), "--found", str(found)]
+    words += shlex.split(redact_with or "")
     batch = _planned(inputs, found)
     jobs = _inside(batch, inputs)
     claim_folder(found, BATCH, [JOURNAL])
-    redacting = None if output is None else _redacting(inputs, found, output)
+    redacting = None if output is None else _redacting(words, output)
     with locked(found), closing(Pictures(jobs, found, inputs)) as pictures:
         routes = review_routes(pictures, kinds, redacting)
         with LocalPage(routes, port or 0, MOST_BYTES) as page:
@@ -73,7 +85,7 @@ def review(
                 echo(f"{len(jobs)} pictures at {page.address}\nCtrl-C ends it; every change is written at once")
                 page.serve_forever()
             except KeyboardInterrupt:
-                echo(f"\nended; next: {_command(inputs, found, output or Path('OUTPUT'))}")
+                echo(f"\nended; next: {shlex.join(['nflows', *words])}")
             finally:
                 if redacting is not None:
                     redacting.close()
@@ -111,17 +123,8 @@ def _inside(batch: Batch, inputs: Sequence[Path]) -> list[Job]:
     return jobs
 
 
-def _redacting(inputs: Sequence[Path], found: Path, output: Path) -> Redacting:
+def _redacting(words: Sequence[str], output: Path) -> Redacting:
     from nflows_privacy.review import Redacting
 
-    words = [*_words(inputs, found, output), "--skip-existing"]
-    shown = _command(inputs, found, output)
-    return Redacting([sys.executable, "-m", "nflows_core.cli", *words], shown, output)
-
-
-def _command(inputs: Sequence[Path], found: Path, output: Path) -> str:
-    return shlex.join(["nflows", *_words(inputs, found, output)])
-
-
-def _words(inputs: Sequence[Path], found: Path, output: Path) -> list[str]:
-    return ["privacy", "redact", *map(str, inputs), "-o", str(output), "--found", str(found)]
+    command = [sys.executable, "-m", "nflows_core.cli", *words, "--skip-existing"]
+    return Redacting(command, shlex.join(["nflows", *words]), output)

@@ -4,6 +4,7 @@ import { between } from "/boxes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLES = { nw: [0, 0], n: [0.5, 0], ne: [1, 0], e: [1, 0.5], se: [1, 1], s: [0.5, 1], sw: [0, 1], w: [0, 0.5] };
+const LABEL = 45; // pixels of the screen: over narrower boxes the words would cover each other
 const CLICK = 4; // pixels of the screen within which a drag is a click
 const PREVIEW_SIDE = 2048; // pixels of the longer side of what is shown of a whole picture
 const CLOSEST = 40; // pixels of the screen for one of the picture
@@ -98,9 +99,11 @@ export class Stage {
     if (focused !== undefined) this.marks.querySelector(`[data-number="${focused}"]`)?.focus({ preventScroll: true });
   }
 
-  _mark({ kind, box, number, score }) {
+  _mark({ kind, box, number }) {
     const index = Math.max(0, this.kinds().indexOf(kind));
-    const group = made("g", { class: `box kind-${index % 6}${number === this.boxes.chosen ? " chosen" : ""}` });
+    const isSmall = (box[2] - box[0]) * this.view.scale < LABEL;
+    const states = `${number === this.boxes.chosen ? "chosen" : ""} ${isSmall ? "small" : ""}`;
+    const group = made("g", { class: `box kind-${index % 6} ${states}` });
     group.append(...["under", "line"].map((name) => made("rect", { class: name, ...sides(box) })));
     const text = made("text", { x: box[0], y: box[1] - 5 / this.view.scale, "font-size": 13 / this.view.scale });
     text.textContent = kind;
