@@ -387,6 +387,15 @@ def test_the_command_refuses_what_it_cannot_review(tmp_path: Path, capsys: pytes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "elsewhere", "full", "links"]
 
 
+def test_what_was_reviewed_is_not_detected_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with reviewed(folder) as review:
+        review.save(0, [FACE])
+    before = (folder / "found" / "a.png.json").read_bytes()
+    assert call_command(privacy, "detect", folder / "in", "-o", folder / "found") == 2
+    assert "was reviewed" in capsys.readouterr().err
+    assert (folder / "found" / "a.png.json").read_bytes() == before
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_the_command_prints_its_address_and_ends_by_ctrl_c_with_what_to_do_next(folder: Path) -> None:
     words = ["privacy", "review", "in", "--found", "found", "-o", "out put", "--redact-with", "--how solid"]

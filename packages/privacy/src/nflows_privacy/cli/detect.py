@@ -59,6 +59,7 @@ def detect(
     The file of a.jpg is a.jpg.json; it knows the picture by its SHA-256. `review` changes what was found, and
     `redact --found` obeys it. The report shows the pictures as they are, so it is not for publication.
     """
+    _check_reviewed(output, skip_existing)
     batch = _planned(inputs, output, coco)  # before OpenCV is there
     from nflows_core.runtime.batch import conclude, run_batch
     from nflows_core.runtime.files import sha256
@@ -113,6 +114,17 @@ def _planned(inputs: Sequence[Path], output: Path, coco: Path | None) -> Batch:
         advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
         echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
     return batch
+
+
+def _check_reviewed(output: Path, skip_existing: bool) -> None:
+    """Refuses to find again what people have corrected; what is left out keeps what they did."""
+    from nflows_privacy.review.journal import JOURNAL
+
+    if not skip_existing and (output / JOURNAL).exists():
+        raise ValueError(
+            f"{output} was reviewed, and what people changed would be lost: choose another folder as `output`,"
+            " or give `skip_existing`, which finds only what is missing"
+        )
 
 
 def _check(detection: Detection, batch: Batch) -> None:
