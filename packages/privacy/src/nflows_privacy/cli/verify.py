@@ -53,7 +53,7 @@ def verify(
     from nflows_core.runtime.progress import progress
     from nflows_core.runtime.report import complete_report, write_report
     from nflows_privacy.detection import load_detector, weights_of
-    from nflows_privacy.redaction.settings import require_kinds
+    from nflows_privacy.redaction.settings import OfKinds
     from nflows_privacy.redaction.sheets import left_sheet
     from nflows_privacy.redaction.verifying import verify_files
 
@@ -61,10 +61,9 @@ def verify(
         refuse_foreign(folder, _KIND)
     files = _files(inputs)
     settings = detector_settings(kinds, detectors, threshold, device)
-    detector = load_detector(settings)
-    require_kinds(detector, kinds)
+    detector = OfKinds(load_detector(settings), kinds)
     with progress("files", len(files)) as advance:
-        verification = verify_files(files, detector, kinds, threshold, advance)
+        verification = verify_files(files, detector, threshold, advance)
     about = {"what": list(kinds), "detectors": list(settings.names), "threshold": threshold, **verification.report()}
     write: Callable[..., dict[str, Any]] = complete_report
     if folder is not None:

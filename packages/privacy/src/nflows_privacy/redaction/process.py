@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.jobs import Job
-from nflows_core.runtime.pictures.work import Made, Writing, is_told
-from nflows_core.runtime.recipe import is_result_of, recipe_of
+from nflows_core.runtime.pictures.work import Made, Writing, is_told, picture_seed
+from nflows_core.runtime.recipe import is_result_of, recipe_of, source_facts
 from nflows_privacy.annotations.folder import found_folder
 from nflows_privacy.annotations.found import Found
+from nflows_privacy.fills import load_fill
 from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
+from nflows_privacy.video import Filling, redact_video
+from nflows_privacy.video.formats import is_video
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ class RedactFiles:
         """
         digest = sha256(source)
         found = None if self.found is None else found_folder(self.found).found(digest)
+        redact = self._video if is_video(source) else self._picture
         return {
             "recipe": self.recipe,
-            **self._picture(source, target, found),
+            **redact(source, target, found),
             "found_sha256": self._found_digest(digest),
         }
 
@@ -84,6 +88,16 @@ class RedactFiles:
         told = self.writing(make, source, target)
         return {**told, "regions": [region.to_json() for region in regions]}
 
+    def _video(self, source: Path, target: Path, found: Found | None) -> dict[str, Any]:
+        looks, settings = loaded(self.redaction), self.redaction
+        facts = source_facts(source)
+        fills = [load_fill(rung) for rung in settings.ladder]
+        seed = picture_seed(self.seed, facts["sha256"])
+        filling = Filling(fills, looks.check, settings.mask_scale, settings.left_score, seed)
+        with looks.alone:
+            numbers = redact_video(source, target, looks.find, filling, quality=self.writing.quality, found=found)
+        return {**facts, **_told(numbers, settings.kinds)}
+
     def _redacted(self, picture: PictureFile, seed: int, found: Found | None) -> Redacted:
         height, width, _ = picture.shape
         pixels = picture.rows(0, height)
@@ -105,3 +119,16 @@ def _check_found(found: Found, width: int, height: int) -> None:
     if found.frames is not None or (found.width, found.height) != (width, height):
         what = "a video" if found.frames is not None else f"a picture of {found.width} x {found.height} pixels"
         raise ValueError(f"what was found tells of {what}, and this is a picture of {width} x {height}; detect again")
+
+
+def _told(numbers: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
+    """What is known of a video as the batch's report has it."""
+    boxes = numbers["boxes"]
+    columns = {
+        **{f"{kind}s": boxes.get(kind, 0) for kind in sorted({*kinds, *boxes})},
+        **{name: numbers[name] for name in ("masked_percent", "filled_more", "seen_again", "frames", "audio_streams")},
+        "tracks": sum(numbers.get("tracks", {}).values()),
+        "lossless": numbers["lossless"],
+    }
+    sides = {"size": numbers["size"], "new_size": numbers["size"]}
+    return {**sides, "left_out": list(numbers["left_out"]), "numbers": columns}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
@@ -54,18 +54,40 @@ class Redaction:
         return tuple(rungs)
 
 
+class OfKinds:
+    """A detector of which only some kinds of things count.
+
+    Arguments:
+        detector: The detector.
+        kinds: The kinds.
+
+    Raises:
+        ValueError: It does not look for one of them.
+    """
+
+    def __init__(self, detector: Detector, kinds: Sequence[str]) -> None:
+        if missing := [kind for kind in kinds if kind not in detector.kinds]:
+            found = ", ".join(sorted(detector.kinds))
+            raise ValueError(f"`kinds`: nothing looks for {missing[0]}; the detectors find {found}")
+        self.kinds = frozenset(kinds)
+        self._detector = detector
+
+    def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
+        return [region for region in self._detector(pixels, look) if region.kind in self.kinds]
+
+
 @dataclass(frozen=True)
 class Looks:
     """The detectors of a redaction in memory.
 
     Arguments:
-        find: Finds what is redacted in RGB of eight bits, :math:`(H, W, 3)`.
+        find: Finds what is redacted.
         check: Finds what is left, from the score on that counts as left.
         alone: The lock under which they are called: the workers of a cluster are threads of one process.
     """
 
-    find: Callable[[NDArray[np.uint8]], list[Region]]
-    check: Callable[[NDArray[np.uint8]], list[Region]]
+    find: Detector
+    check: Detector
     alone: Lock
 
 
@@ -74,29 +96,9 @@ def loaded(redaction: Redaction) -> Looks:
     """The detectors of a redaction, kept until those of another one are wanted.
 
     Raises:
-        ValueError: None of them finds one of the kinds.
+        ValueError: None of them looks for one of the kinds.
     """
     settings, kinds = redaction.detector, redaction.kinds
     score = redaction.left_score if settings.threshold is None else min(redaction.left_score, settings.threshold)
     find, check = load_detector(settings), load_detector(replace(settings, threshold=score))
-    require_kinds(find, kinds)
-    return Looks(
-        lambda pixels: _of(kinds, find(pixels, Look.THOROUGH)),
-        lambda pixels: _of(kinds, check(pixels, Look.CHECK)),
-        Lock(),
-    )
-
-
-def require_kinds(detector: Detector, kinds: Iterable[str]) -> None:
-    """Refuses detectors that do not look for all of what a person wants to be gone.
-
-    Raises:
-        ValueError: One of the kinds is found by none.
-    """
-    if missing := [kind for kind in kinds if kind not in detector.kinds]:
-        found = ", ".join(sorted(detector.kinds))
-        raise ValueError(f"`kinds`: nothing looks for {missing[0]}; the detectors find {found}")
-
-
-def _of(kinds: Sequence[str], regions: Iterable[Region]) -> list[Region]:
-    return [region for region in regions if region.kind in kinds]
+    return Looks(OfKinds(find, kinds), OfKinds(check, kinds), Lock())

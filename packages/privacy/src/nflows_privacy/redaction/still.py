@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_privacy.detection import Detector, Look
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import Rectangle, cover, mask_of
 from nflows_privacy.redaction.pixels import as_rgb
@@ -17,8 +18,6 @@ from nflows_privacy.redaction.settings import Redaction
 from nflows_privacy.regions import Region
 
 Pixels = NDArray[np.uint8 | np.uint16]
-Check = Callable[[NDArray[np.uint8]], Sequence[Region]]
-"""What is left in RGB of eight bits, :math:`(H, W, 3)`."""
 _MOST_ROUNDS = 12
 """Rounds of looking and filling: each climbs a rung or adds a region, and a picture needs two as a rule."""
 
@@ -51,9 +50,9 @@ class Redacted:
 
 
 def redact_still(
-    pixels: Pixels, regions: Sequence[Region], check: Check, settings: Redaction, seed: int, *, is_final: bool
+    pixels: Pixels, regions: Sequence[Region], check: Detector, settings: Redaction, seed: int, *, is_final: bool
 ) -> Redacted:
-    """Fills regions, looks at the result, and goes on until nothing is found.
+    """Fills regions, looks at the result (`Look.CHECK`), and goes on until nothing is found.
 
     What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
     and is a region from then on.
@@ -73,7 +72,7 @@ def redact_still(
     seen_again = 0
     for _ in range(_MOST_ROUNDS):
         filled = marks.filled(pixels, seed)
-        found = check(as_rgb(filled))
+        found = check(as_rgb(filled), Look.CHECK)
         left = [region for region in found if not is_final or marks.touched(region)]
         if not left:
             return Redacted(filled, dict(marks.rungs), seen_again, marks.share())

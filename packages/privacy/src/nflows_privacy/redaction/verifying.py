@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from nflows_core.runtime.page import Table
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.regions import Region
+from nflows_privacy.video import looked_at
+from nflows_privacy.video.formats import is_video
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,25 @@ class Left:
     seconds: float | None = None
 
 
-def left_in(path: Path, detector: Detector, kinds: Collection[str], score: float) -> Iterator[Left]:
+def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
     """What a detector finds by `Look.CHECK`.
 
     Arguments:
         path: The file.
         detector: The detector.
-        kinds: The kinds of things that count.
         score: The score from which on something counts.
 
     Raises:
         ValueError: The file is damaged, or holds no picture.
         OSError: It cannot be read.
     """
+    if is_video(path):
+        for seconds, regions in looked_at(path, detector, Look.CHECK):
+            yield from (Left(region, round(seconds, 3)) for region in regions if region.score >= score)
+        return
     with PictureFile(path) as picture:
         pixels = as_rgb(picture.rows(0, picture.shape[0]))
-    found = detector(pixels, Look.CHECK)
-    yield from (Left(region) for region in found if region.kind in kinds and region.score >= score)
+    yield from (Left(region) for region in detector(pixels, Look.CHECK) if region.score >= score)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,6 @@ class Verification:
 def verify_files(
     paths: Sequence[Path],
     detector: Detector,
-    kinds: Collection[str],
     score: float,
     advance: Callable[[str], None],
 ) -> Verification:
@@ -100,7 +103,6 @@ def verify_files(
     Arguments:
         paths: The files.
         detector: The detector.
-        kinds: The kinds of things that count.
         score: The score from which on something counts.
         advance: The function that is told of each file.
     """
@@ -108,7 +110,7 @@ def verify_files(
     failures: dict[Path, str] = {}
     for path in paths:
         try:
-            if found := list(left_in(path, detector, kinds, score)):
+            if found := list(left_in(path, detector, score)):
                 left[path] = found
         except (ValueError, OSError) as error:
             failures[path] = explain(error)[0].removeprefix(f"{path}: ")

@@ -41,7 +41,7 @@ def redact_video(
         found: The regions of all frames, as a person has decided on them, so that none are detected.
 
     Returns:
-        Numbers: frames, boxes by kind, tracks by kind, the masked share of all pixels, what was seen only in filled
+        Numbers: the size, frames, boxes by kind, tracks by kind, the masked share of all pixels, what was seen only in filled
         frames, fills that were repeated more strongly, streams of sound that were copied, what was left out.
 
     Raises:
@@ -96,7 +96,9 @@ def _write(
                 writer.packet(piece)
         if count < len(regions):
             raise ValueError(f"{video.path}: has {count} frames, and {len(regions)} were looked at; detect again")
+    width, height = first.size
     return {
+        "size": f"{width} x {height}",
         "frames": count,
         "boxes": dict(sorted(boxes.items())),
         "masked_percent": round(100 * filler.masked / count, 3),
