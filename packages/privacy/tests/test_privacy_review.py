@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -396,31 +397,51 @@ def test_what_was_reviewed_is_not_detected_again(folder: Path, capsys: pytest.Ca
     assert (folder / "found" / "a.png.json").read_bytes() == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_the_command_prints_its_address_and_ends_by_ctrl_c_with_what_to_do_next(folder: Path) -> None:
-    words = ["privacy", "review", "in", "--found", "found", "-o", "out put", "--redact-with", "--how solid"]
+@contextmanager
+def command(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The command in a process of its own, the address of its page, and the cookie that opens it."""
+    program = "import signal; signal.signal(2, signal.default_int_handler); from nflows_core.cli import main; main()"
     running = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import signal; signal.signal(2, signal.default_int_handler);from nflows_core.cli import main; main()",
-            *words,
-        ],
+        [sys.executable, "-u", "-c", program, "privacy", "review", "in", "--found", "found", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     assert running.stdout is not None
-    first = running.stdout.readline()
-    assert first.startswith("3 pictures at http://127.0.0.1:")
-    assert call_command(privacy, "review", folder / "in", "--found", folder / "found") == 2, "one at a time"
-    entrance = http.client.HTTPConnection(first.split("//")[1].split("/")[0], timeout=30)
-    entrance.request("GET", "/" + first.strip().split("/", 3)[3])
-    assert entrance.getresponse().status == 200
-    entrance.close()
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
-    assert (running.returncode, err) == (0, "")
-    assert "next: nflows privacy redact in -o 'out put' --found found --how solid" in out
+    with running:
+        try:
+            first = running.stdout.readline()
+            assert first.startswith("3 pictures at http://127.0.0.1:")
+            host, entrance = first.strip().split("//")[1].split("/")
+            status, headers, _ = request(host, "GET", f"/{entrance}")
+            assert status == 200
+            yield running, host, headers["Set-Cookie"].split(";")[0]
+        finally:
+            running.kill()
+
+
+def request(host: str, method: str, path: str, value: Any = None, cookie: str = "") -> tuple[int, Any, bytes]:
+    connection = http.client.HTTPConnection(host, timeout=30)
+    headers = {"Cookie": cookie, "Origin": f"http://{host}", "Content-Type": "application/json"}
+    connection.request(method, path, json.dumps(value), headers)
+    answer = connection.getresponse()
+    found = answer.status, answer.headers, answer.read()
+    connection.close()
+    return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_kill_loses_nothing_and_ctrl_c_says_what_to_do_next(folder: Path) -> None:
+    with command(folder) as (running, host, cookie):
+        marks = json.loads(request(host, "GET", "/pictures/0", cookie=cookie)[2])
+        assert request(host, "POST", "/pictures/0", {**marks, "regions": [FACE]}, cookie)[0] == 200
+        running.kill()
+    assert found_of(folder, "a.png").regions == (Region(Box(5, 6, 15, 26), "face"),)
+    with command(folder, "-o", "out put", "--redact-with", "--how solid") as (running, host, cookie):
+        assert call_command(privacy, "review", folder / "in", "--found", folder / "found") == 2, "one at a time"
+        assert json.loads(request(host, "GET", "/pictures", cookie=cookie)[2])["pictures"][0]["changed"]
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+        assert (running.returncode, err) == (0, "")
+        assert "next: nflows privacy redact in -o 'out put' --found found --how solid" in out

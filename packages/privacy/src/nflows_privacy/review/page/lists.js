@@ -13,14 +13,24 @@ export class PictureList {
       return button;
     });
     this.list.replaceChildren(...this.buttons.map((button) => made("li", {}, button)));
-    pictures.forEach((_, number) => this.mark(number, {}));
+    pictures.forEach((_, number) => this._write(number));
+    this._count();
   }
 
   mark(number, states) {
-    const picture = Object.assign(this.pictures[number], states);
+    Object.assign(this.pictures[number], states);
+    this._write(number);
+    this._count();
+  }
+
+  _write(number) {
+    const { seen, changed } = this.pictures[number];
     const state = this.buttons[number].lastChild;
-    state.className = `state ${picture.changed ? "changed" : ""}`;
-    state.textContent = picture.changed ? "changed" : picture.seen ? "seen" : "";
+    state.className = `state ${changed ? "changed" : ""}`;
+    state.textContent = changed ? "changed" : seen ? "seen" : "";
+  }
+
+  _count() {
     const [seen, changed] = ["seen", "changed"].map((name) => this.pictures.filter((one) => one[name]).length);
     this.progress.textContent = `${seen} of ${this.pictures.length} seen, ${changed} changed`;
   }
