@@ -87,6 +87,9 @@ def _blocks(picture: PictureFile, side: int) -> Iterator[NDArray[np.float32]]:
     across = np.arange(0, width, side)
     for top in range(0, height, rows):
         strip = _premultiplied(picture.rows(top, min(top + rows, height)))
+        if side == 1:
+            yield strip
+            continue
         down = np.arange(0, len(strip), side)
         sums = np.add.reduceat(np.add.reduceat(strip, down, axis=0), across, axis=1)
         sums /= np.diff(down, append=len(strip))[:, None, None] * np.diff(across, append=width)[:, None]
@@ -101,8 +104,7 @@ def _resized(samples: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
 
 
 def _premultiplied(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
-    samples = pixels.astype(np.float32)
-    samples /= np.iinfo(pixels.dtype).max
+    samples: NDArray[np.float32] = np.divide(pixels, np.iinfo(pixels.dtype).max, dtype=np.float32)
     if pixels.shape[2] in (2, 4):
         samples[..., :-1] *= samples[..., -1:]
     return samples
