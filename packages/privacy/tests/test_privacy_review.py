@@ -382,6 +382,7 @@ def test_the_command_refuses_what_it_cannot_review(tmp_path: Path, capsys: pytes
         ((tmp_path / "elsewhere", "--found", tmp_path / "full"), "no nflows command made"),
         ((tmp_path / "elsewhere",), "--found"),
         ((tmp_path / "elsewhere", "--found", tmp_path / "found", "--redact-with", "--how solid"), "--output"),
+        ((tmp_path / "elsewhere", "--found", tmp_path / "found", "-o", tmp_path / "found"), "another one"),
     ):
         assert call_command(privacy, "review", *words) == 2
         assert said in capsys.readouterr().err

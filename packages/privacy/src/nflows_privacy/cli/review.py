@@ -72,6 +72,8 @@ def review(
 
     if redact_with is not None and output is None:
         raise ValueError("`redact_with` is for the button that redacts: give an `output` too")
+    if output is not None and output.resolve() == found.resolve():
+        raise ValueError("`output` is the folder of `found`; give another one for the redacted pictures")
     words = ["privacy", "redact", *map(str, inputs), "-o", str(output or "OUTPUT"), "--found", str(found)]
     words += shlex.split(redact_with or "")
     batch = _planned(inputs, found)
