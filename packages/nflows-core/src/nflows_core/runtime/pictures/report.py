@@ -146,8 +146,8 @@ def _row(outcome: Outcome, columns: Sequence[str], folder: Path | None) -> dict[
 
 def _summary(name: str, done: Sequence[Outcome]) -> dict[str, Any]:
     values = _values(name, done)
-    spread = {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
-    return {"number": name, "n": len(values), **spread}
+    told = {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
+    return {"number": name, "n": len(values), **told}
 
 
 def _values(name: str, done: Sequence[Outcome]) -> list[float]:
