@@ -12,7 +12,9 @@ import distributed
 import numpy as np
 import pytest
 
+from made_up_videos import HEIGHT, WIDTH, write_video
 from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command
 from nflows_privacy.annotations.found import read_found, require_source
 from nflows_privacy.annotations.reading import read_boxes
@@ -50,10 +52,10 @@ def test_each_picture_gets_a_file_of_its_regions_that_knows_it(capsys: pytest.Ca
     picture(Path("in/none.png"), squares=0)
     assert detect("-o", "out", "--coco", "all.json", "--json") == 0
     told = capsys.readouterr()
-    assert "4 face, 0 plate in 4 pictures" in told.err
+    assert "4 face, 0 plate in 4 files" in told.err
     report = json.loads(told.out)
     assert [row["n"] for row in report["tables"]["Numbers"]] == [4, 4, 4]
-    assert [row["boxes"] for row in report["tables"]["Pictures"]] == [1, 0, 1, 2]
+    assert [row["boxes"] for row in report["tables"]["Files"]] == [1, 0, 1, 2]
     assert "b.png" in Path("out/report.html").read_text()
     for name in ("a.png", "deep/a.jpg.png", "deep/b.png"):
         found = read_found(f"out/{name}.json")
@@ -76,6 +78,22 @@ def test_a_run_goes_on_and_does_again_only_what_changed() -> None:
     assert len(read_found("out/deep/b.png.json").regions) == 2
     assert detect("-o", "out", "--skip-existing", "--threshold", ".3") == 0
     assert all(path.stat().st_mtime_ns != time for path, time in first.items())
+
+
+def test_a_video_gets_the_regions_of_each_frame(capsys: pytest.CaptureFixture[str]) -> None:
+    write_video(Path("in/drive.mp4"), range(12), codec="libx264rgb", pixel_format="rgb24", colours=(0, 2))
+    assert detect("-o", "out", "--what", "face", "--json") == 0
+    found = read_found("out/drive.mp4.json")
+    require_source(found, "in/drive.mp4")
+    assert (found.width, found.height, found.regions) == (WIDTH, HEIGHT, ())
+    assert found.frames is not None
+    for step, regions in enumerate(found.frames):
+        (region,) = regions
+        assert region.box.left <= 6 + 2 * step
+        assert region.box.right >= 16 + 2 * step
+    (row,) = [row for row in json.loads(capsys.readouterr().out)["tables"]["Files"] if row["frames"] is not None]
+    assert (row["frames"], row["boxes"]) == (12, 12)
+    assert all(row["image"] != "drive.mp4" for row in read_csv("out/boxes.csv"))
 
 
 def labels(folder: str, lines: str) -> None:

@@ -15,6 +15,7 @@ from nflows_core.runtime.options import OutputFile, dask_option
 from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
+from nflows_privacy.video.formats import RESULTS, is_video
 
 if TYPE_CHECKING:
     from nflows_core.runtime.attempt import Outcome
@@ -38,7 +39,9 @@ _TABLE = "boxes.csv"
     type=click.Path(exists=True, path_type=Path),
     help="Boxes of anyone: COCO, YOLO, polygons of Cityscapes or IDD, or CSV. With them, only a --detector looks too.",
 )
-@click.option("--coco", type=OutputFile(".json"), help="A file of all boxes in the format of COCO besides.")
+@click.option(
+    "--coco", type=OutputFile(".json"), help="A file of all boxes in pictures, in the format of COCO, besides."
+)
 @device_option
 @dask_option
 @json_option
@@ -54,10 +57,11 @@ def detect(
     device: str,
     dask: str | None,
 ) -> ExitCode:
-    """Find faces and licence plates: each INPUT, a picture or a folder of some, gets a file of regions in OUTPUT.
+    """Find faces and licence plates: each INPUT, a file or a folder of pictures and videos, gets files in OUTPUT.
 
     The file of a.jpg is a.jpg.json; it knows the picture by its SHA-256. `review` changes what was found, and
-    `redact --found` obeys it. The report shows the pictures as they are, so it is not for publication.
+    `redact --found` obeys it. The report shows the pictures as they are, so it is not for publication; a table of all
+    boxes in them, boxes.csv, lies beside it.
     """
     _check_reviewed(output, skip_existing)
     batch = _planned(inputs, output, coco)  # before OpenCV is there
@@ -75,7 +79,7 @@ def detect(
     if detector is not None and dask is None:
         _tell_kinds(kinds, load_detector(detector).kinds, detector)
     weights = {} if detector is None else weights_of(detector)
-    about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], sheets=found_sheets)
+    about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], what="files", sheets=found_sheets)
     process = DetectFiles(detection, about.digests())
 
     def report(result: BatchResult) -> None:
@@ -85,7 +89,7 @@ def detect(
     result = run_batch(
         batch,
         process,
-        what="pictures",
+        what="files",
         skip_existing=skip_existing,
         is_current=process.is_current,
         dask=dask,
@@ -104,8 +108,9 @@ def _planned(inputs: Sequence[Path], output: Path, coco: Path | None) -> Batch:
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_core.runtime.status import BATCH
 
-    suffixes = {"": ".json", **{suffix: f"{suffix}.json" for suffix in READ}}
-    batch = plan_batch(inputs, output, READ, target_suffix=suffixes)
+    taken = READ | RESULTS.keys()
+    suffixes = {"": ".json", **{suffix: f"{suffix}.json" for suffix in taken}}
+    batch = plan_batch(inputs, output, taken, target_suffix=suffixes)
     if batch.folder is not None:
         refuse_foreign(batch.folder, BATCH, [_TABLE])
     if coco is not None and (batch.folder is None or coco.absolute().is_relative_to(batch.folder.absolute())):
@@ -131,7 +136,7 @@ def _check(detection: Detection, batch: Batch) -> None:
     """Refuses boxes that tell nothing of a picture, or of no kind that counts, before a picture is read."""
     if (annotations := detection.marked) is None:
         return
-    annotations.check(job.source for job in batch.jobs)
+    annotations.check(job.source for job in batch.jobs if not is_video(job.source))
     if not set(annotations.classes) & set(detection.kinds):
         classes = ", ".join(annotations.classes[:8]) or "no classes"
         raise ValueError(f"`kinds`: {annotations.source} has {classes}, and none of {', '.join(detection.kinds)}")
@@ -148,10 +153,10 @@ def _tell_kinds(kinds: Sequence[str], found: frozenset[str], detector: DetectorS
 
 
 def _totals(result: BatchResult, kinds: Sequence[str]) -> str:
-    """As "19 face, 0 plate in 2 pictures"."""
+    """As "19 face, 0 plate in 2 files"."""
     done = [outcome.result["numbers"] for outcome in result.outcomes if outcome.result is not None]
     counts = (f"{sum(numbers.get(kind, 0) for numbers in done)} {kind}" for kind in kinds)
-    return f"{', '.join(counts)} in {len(done)} pictures"
+    return f"{', '.join(counts)} in {len(done)} files"
 
 
 def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequence[str]) -> None:
@@ -163,6 +168,7 @@ def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequenc
     done: list[Outcome] = [outcome for outcome in result.outcomes if outcome.result is not None]
     if batch.folder is None or not done:
         return
-    write_csv(batch.folder / _TABLE, rows_found(done, batch.folder))
+    if rows := rows_found(done, batch.folder):
+        write_csv(batch.folder / _TABLE, rows)
     if coco is not None:
         write_coco(coco, annotations_found(done, batch.folder, kinds))

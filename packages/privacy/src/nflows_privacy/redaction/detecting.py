@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from nflows_privacy.detection import DetectorSettings, distinct, load_detector
 from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.redaction.sheets import shown_regions
 from nflows_privacy.regions import Region
+from nflows_privacy.video.formats import is_video
 
 _alone = Lock()
 """Held while a detector looks: the workers of a cluster are threads of one process."""
@@ -63,15 +64,23 @@ class Detection:
         """
         return None if self.boxes is None else _kept((self.boxes, self.boxes_sha256))
 
-    def find(self, source: Path) -> tuple[list[Region], int, int]:
-        """The regions of a picture, and its width and height.
+    def find(self, source: Path, digest: str) -> Found:
+        """What is found in a picture, or in each frame of a video, where tracks see to what is missed in some.
 
-        All boxes of the file are among them, however they overlap, and what detectors find besides.
+        All boxes of the file are among the regions, however they overlap, and what detectors find besides.
+
+        Arguments:
+            source: The file.
+            digest: Its SHA-256.
 
         Raises:
-            ValueError: The file is no picture, or the boxes do not tell of it, or of another size.
+            ValueError: The file is damaged, or the boxes do not tell of it, or of another size, or it is a video and
+                there are only boxes.
             OSError: A file cannot be read.
         """
+        return self._in_video(source, digest) if is_video(source) else self._in_picture(source, digest)
+
+    def _in_picture(self, source: Path, digest: str) -> Found:
         with PictureFile(source) as picture:
             height, width, _ = picture.shape
             pixels = None if self.detector is None else as_rgb(picture.rows(0, height))
@@ -80,12 +89,26 @@ class Detection:
             with _alone:
                 seen = load_detector(self.detector)(pixels)
             found += [region for region in distinct((*found, *seen)) if region not in found]
-        return [region for region in found if region.kind in self.kinds], width, height
+        return Found(digest, width, height, self._counting(found))
+
+    def _in_video(self, source: Path, digest: str) -> Found:
+        from nflows_privacy.video import find_in_video, opened
+
+        if self.detector is None:
+            raise ValueError("a file of boxes tells of no frames of a video; give a `detectors` besides")
+        with opened(source) as video:
+            width, height = next(video.frames()).size
+        with _alone:
+            frames, _ = find_in_video(source, load_detector(self.detector))
+        return Found(digest, width, height, frames=tuple(map(self._counting, frames)))
+
+    def _counting(self, regions: Iterable[Region]) -> tuple[Region, ...]:
+        return tuple(region for region in regions if region.kind in self.kinds)
 
 
 @dataclass(frozen=True)
 class DetectFiles:
-    """A detection from a picture to a file of what was found, as `nflows_core.runtime.batch.run_batch` takes it.
+    """A detection from file to file of what was found, as `nflows_core.runtime.batch.run_batch` takes it.
 
     Arguments:
         detection: How regions are found.
@@ -97,17 +120,19 @@ class DetectFiles:
     seed: int = 0
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
-        """Writes what is found in a picture, and returns what is known of it.
+        """Writes what is found in a file, and returns what is known of it.
 
         Raises:
             ValueError: As `Detection.find`.
             OSError: A file cannot be read or written.
         """
         facts = source_facts(source)
-        regions, width, height = self.detection.find(source)
-        write_found(target, Found(facts["sha256"], width, height, tuple(regions)))
-        size, counts = f"{width} x {height}", Counter(region.kind for region in regions)
-        numbers = {"boxes": len(regions), **{kind: counts[kind] for kind in self.detection.kinds}}
+        found = self.detection.find(source, facts["sha256"])
+        write_found(target, found)
+        size, frames = f"{found.width} x {found.height}", found.frames
+        counts = Counter(region.kind for frame in frames or (found.regions,) for region in frame)
+        numbers = {"boxes": counts.total(), **{kind: counts[kind] for kind in self.detection.kinds}}
+        numbers |= {} if frames is None else {"frames": len(frames)}
         return {"recipe": self.recipe, **facts, "size": size, "new_size": size, "left_out": [], "numbers": numbers}
 
     @property
@@ -133,10 +158,11 @@ def _kept(source: tuple[Path, str | None]) -> Annotations:
 
 
 def found_in(done: Sequence[Outcome], folder: Path) -> Iterator[tuple[str, Found]]:
-    """The name of each picture below the folder of the results, and what was found in it."""
+    """The name of each picture below the folder of the results, and what was found in it; videos are left out."""
     for outcome in done:
         name = outcome.job.target.relative_to(folder).with_suffix("")
-        yield name.as_posix(), read_found(outcome.job.target)
+        if not is_video(name):
+            yield name.as_posix(), read_found(outcome.job.target)
 
 
 def rows_found(done: Sequence[Outcome], folder: Path) -> list[dict[str, Any]]:
@@ -152,10 +178,11 @@ def annotations_found(done: Sequence[Outcome], folder: Path, kinds: Sequence[str
 
 def found_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
     """The pictures with outlines about what was found, and the largest of it from near."""
-    shown = about.shown(done) if done else []
+    pictures = [outcome for outcome in done if not is_video(outcome.job.source)]
+    shown = about.shown(pictures) if pictures else []
     rows = {
         str(outcome.job.source): shown_regions(outcome.job.source, read_found(outcome.job.target).regions)
         for outcome in shown
     }
-    caption = f"Found: {len(shown)} of {len(done)} pictures, what was found outlined"
+    caption = f"Found: {len(shown)} of {len(pictures)} pictures, what was found outlined"
     return [Sheet(caption, ("the picture", "the largest region"), rows)] if rows else []
