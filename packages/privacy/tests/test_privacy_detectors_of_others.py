@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nflows_core.runtime.errors import CommandError
 from nflows_privacy.detection import DetectorSettings, Look, load_detector, lpd_yunet, retinaface, weights_of
-from nflows_privacy.detection.arrays import regions_of, resized, scaled, tiles
+from nflows_privacy.detection.arrays import regions_of, scaled
 from nflows_privacy.detection.retinaface_network import RetinaFace, mobilenet, resnet50
 from nflows_privacy.regions import Box, Region
 
@@ -30,8 +30,8 @@ def test_tiles_cover_a_picture_and_overlap_as_they_should(
     height: int, width: int, down: int, across: int, overlap: float
 ) -> None:
     for length, tile, starts in (
-        (height, down, sorted({top for top, _ in tiles((height, width), down, across, overlap)})),
-        (width, across, sorted({left for _, left in tiles((height, width), down, across, overlap)})),
+        (height, down, sorted({top for top, _ in lpd_yunet.tiles((height, width), down, across, overlap)})),
+        (width, across, sorted({left for _, left in lpd_yunet.tiles((height, width), down, across, overlap)})),
     ):
         assert starts[0] == 0
         assert starts[-1] == max(0, length - tile)
@@ -46,9 +46,7 @@ def test_regions_have_an_area_and_a_score() -> None:
 
 
 def test_regions_of_a_resized_picture_are_where_they_were() -> None:
-    small = resized(np.zeros((100, 200, 3), np.uint8), 50)
-    assert small.shape == (25, 50, 3)
-    assert scaled([Region(Box(5, 5, 10, 10), "face")], small.shape, (100, 200, 3)) == [
+    assert scaled([Region(Box(5, 5, 10, 10), "face")], (25, 50, 3), (100, 200, 3)) == [
         Region(Box(20, 20, 40, 40), "face")
     ]
 

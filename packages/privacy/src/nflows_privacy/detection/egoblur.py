@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_privacy.detection.arrays import regions_of, resized, scaled
+from nflows_privacy.detection.arrays import regions_of, scaled
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
+from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
 from nflows_privacy.regions import FACE, PLATE, Region
 
@@ -57,7 +58,7 @@ class EgoBlur:
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         shape = pixels.shape
         if look == Look.CHECK:
-            pixels = resized(pixels, max(1, round(_OTHER_SIZE * max(shape[:2]))))
+            pixels = resized(pixels, _OTHER_SIZE)
         return distinct(scaled(self._look(pixels), pixels.shape, shape))
 
     def _look(self, pixels: NDArray[np.uint8]) -> list[Region]:

@@ -9,17 +9,19 @@ https://github.com/opencv/opencv_zoo/tree/main/models/license_plate_detection_yu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.weights import Weights, find_weights
-from nflows_privacy.detection.arrays import regions_of, resized, scaled, tiles
+from nflows_privacy.detection.arrays import regions_of, scaled
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
+from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
-from nflows_privacy.regions import PLATE, Box, Region
+from nflows_privacy.regions import PLATE, Region
 
 _FILE = "license_plate_detection_lpd_yunet_2023mar.onnx"
 _PLACE = "models/license_plate_detection_yunet"
@@ -97,7 +99,7 @@ class LpdYuNet:
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         found = []
         for side in _LONG_SIDES[look]:
-            small = resized(pixels, side)
+            small = resized(pixels, side / max(pixels.shape[:2]))
             regions = [
                 one for top, left in tiles(small.shape, HEIGHT, WIDTH, _OVERLAP) for one in self._tile(small, top, left)
             ]
@@ -115,12 +117,28 @@ class LpdYuNet:
         scores = np.sqrt(likely.reshape(-1, 2)[:, 1] * fits.reshape(-1).clip(0, 1))
         boxes = decode(np.asarray(places, np.float32).reshape(-1, 14), self._priors)
         found = regions_of(boxes, scores, PLATE, self._threshold)
-        return [_moved(region, top, left) for region in distinct(found)]
+        return [Region(one.box.moved(left, top), one.kind, one.score) for one in distinct(found)]
 
 
-def _moved(region: Region, down: int, across: int) -> Region:
-    left, top, right, bottom = region.box
-    return Region(Box(left + across, top + down, right + across, bottom + down), region.kind, region.score)
+def tiles(shape: tuple[int, ...], height: int, width: int, overlap: float) -> Iterator[tuple[int, int]]:
+    """The upper left corners of as few tiles as cover a picture evenly, with at least a share of each in the next.
+
+    Arguments:
+        shape: The height and width of the picture.
+        height: The height of a tile; where the picture is smaller, there is one at 0.
+        width: The width.
+        overlap: The share, in [0, 1).
+    """
+    for top in _starts(shape[0], height, overlap):
+        for left in _starts(shape[1], width, overlap):
+            yield top, left
+
+
+def _starts(length: int, tile: int, overlap: float) -> list[int]:
+    if length <= tile:
+        return [0]
+    steps = int(np.ceil((length - tile) / (tile * (1 - overlap))))
+    return [round(step * (length - tile) / steps) for step in range(steps + 1)]
 
 
 def _load(settings: DetectorSettings) -> LpdYuNet:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.weights import Weights, find_weights, load_state
-from nflows_privacy.detection.arrays import regions_of, resized, scaled
+from nflows_privacy.detection.arrays import regions_of, scaled
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
+from nflows_privacy.detection.passes import TILE, resized
 from nflows_privacy.detection.settings import DetectorSettings
 from nflows_privacy.regions import FACE, Region
 
@@ -45,13 +46,19 @@ MOBILENET_WEIGHTS = _weights(
     1789735,
 )
 
-_LONG_SIDES = {Look.QUICK: (640,), Look.THOROUGH: (640, 1280), Look.CHECK: (900,)}
+_LONG_SIDES = {Look.QUICK: (640,), Look.THOROUGH: (640, 1280), Look.CHECK: (900, 1800)}
 _THRESHOLD = 0.6  # that from which the published demonstration shows faces
 _MEAN = np.array([104, 117, 123], np.float32)
 """Of ImageNet's pictures, blue, green and red."""
 _SIDES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 """The sides of the anchors by the stride of their features, in pixels."""
 _VARIANCES = 0.1, 0.2
+
+
+def _long_sides(side: int, look: Look) -> list[int]:
+    """The longer sides at which a picture is looked at; a thorough look is at its own size too, up to a tile."""
+    own = [min(side, TILE)] if look == Look.THOROUGH and side > 1280 else []
+    return [*_LONG_SIDES[look], *own]
 
 
 def anchors(height: int, width: int) -> NDArray[np.float32]:
@@ -92,8 +99,8 @@ class RetinaFaces:
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         found = []
-        for side in _LONG_SIDES[look]:
-            small = resized(pixels, side)
+        for side in _long_sides(max(pixels.shape[:2]), look):
+            small = resized(pixels, side / max(pixels.shape[:2]))
             found += scaled(self._look(small), small.shape, pixels.shape)
         return distinct(found)
 
