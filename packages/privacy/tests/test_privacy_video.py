@@ -145,9 +145,10 @@ def test_a_face_in_one_frame_only_is_redacted(tmp_path: Path) -> None:
     assert frames[5][2][0][18 : 18 + SIDE, left : left + SIDE].max() == 16  # black in the limited range
 
 
-def test_what_the_tracks_missed_is_filled_where_it_is_seen_again(tmp_path: Path) -> None:
+def test_what_is_seen_beside_what_was_filled_is_filled_as_well(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4")
-    numbers = redact_video(source, tmp_path / "b.mp4", Finds(), _filling())
+    beside = Finds(Region(Box(2, 30, 30, 40), "face"))
+    numbers = redact_video(source, tmp_path / "b.mp4", beside, _filling())
     assert numbers["seen_again"] == 8
     assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", RedSquares())] == [0] * 8
 
@@ -171,7 +172,8 @@ def test_thorough_looks_are_at_every_tenth_frame_and_near_gaps_at_a_part(tmp_pat
     detector = RedSquares((4,))
     find_in_video(source, detector)
     whole = [look for look, shape in detector.calls if shape == (HEIGHT, WIDTH, 3)]
-    assert whole == [Look.THOROUGH if frame % 10 == 0 else Look.QUICK for frame in range(12)]
+    key = [Look.THOROUGH, Look.CHECK]
+    assert whole == [*key, *[Look.QUICK] * 9, *key, Look.QUICK]
     parts = [shape for _, shape in detector.calls if shape != (HEIGHT, WIDTH, 3)]
     assert len(parts) == 1
     assert parts[0][0] <= 4 * SIDE + 1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.fills import Fill
-from nflows_privacy.masks import Rectangle, cover, mask_of
+from nflows_privacy.masks import Rectangle, covers, mask_of
 from nflows_privacy.regions import Region, boxes_array, intersections, iou
+from nflows_privacy.video.finding import look_at
 from nflows_privacy.video.planes import block_of, copied, part, put, windows
 from nflows_privacy.video.reading import Frame
 
@@ -28,7 +30,7 @@ class Filling:
 
     Arguments:
         fills: The fills, each stronger than the one before it: the next is taken where something is still found.
-        checker: What looks whether anything is left, in every frame: that by which the result will be judged.
+        checker: What looks whether anything is left around what was filled: that by which the result will be judged.
         mask_scale: The factor by which boxes are grown outwards.
         left_score: The score from which something counts as left.
         seed: The seed of what is random in fills, the same for all frames, so that they do not flicker.
@@ -71,8 +73,13 @@ class Filler:
         self.seen_again = 0
         self.filled_more = 0
 
-    def __call__(self, frame: Frame, regions: Sequence[Region]) -> av.VideoFrame:
+    def __call__(self, frame: Frame, regions: Sequence[Region], look: Look) -> av.VideoFrame:
         """The stored samples of a frame, its regions filled.
+
+        Arguments:
+            frame: The frame.
+            regions: Its regions.
+            look: How hard it is looked for what is left.
 
         Raises:
             ValueError: Something is still found after all that can be done.
@@ -80,7 +87,7 @@ class Filler:
         rungs = {region: self._inherited(region) for region in regions}
         for _ in range(_MOST_ROUNDS):
             image = self._filled(frame, rungs)
-            left = self._left(replace(frame, image=image), rungs)
+            left = self._left(replace(frame, image=image), rungs, look) if rungs else []
             if not left:
                 self._count(frame, rungs, len(rungs) - len(set(regions)))
                 return image
@@ -112,15 +119,22 @@ class Filler:
             put(changed, where, fill(part(image, where), inner, self._filling.seed), inner)
         return changed
 
-    def _left(self, frame: Frame, rungs: dict[Region, int]) -> list[Region]:
-        found = self._filling.checker(frame.rgb(), Look.CHECK)
+    def _left(self, frame: Frame, rungs: dict[Region, int], look: Look) -> list[Region]:
+        """What is still found around what was filled."""
+        pixels = frame.rgb()
+        masks = covers(self._grown(rungs), *pixels.shape[:2])
+        found = chain.from_iterable(
+            look_at(pixels, where, self._filling.checker, look) for _, where in windows(masks, *pixels.shape[:2])
+        )
         left = [region for region in found if region.score >= self._filling.left_score]
         return [region for region in left if self._touched(region, rungs)] if self._is_final else left
 
+    def _grown(self, regions: Iterable[Region]) -> list[Region]:
+        return [replace(one, box=one.box.grown(self._filling.mask_scale)) for one in regions]
+
     def _touched(self, region: Region, rungs: dict[Region, int]) -> list[Region]:
         """The regions whose masks a region reaches into."""
-        masks = [replace(one, box=one.box.grown(self._filling.mask_scale)) for one in rungs]
-        shared = intersections(boxes_array([region]), boxes_array(masks))[0]
+        shared = intersections(boxes_array([region]), boxes_array(self._grown(rungs)))[0]
         return [one for one, area in zip(rungs, shared, strict=True) if area > 0]
 
     def _raise(self, left: Sequence[Region], rungs: dict[Region, int]) -> None:
@@ -142,6 +156,5 @@ class Filler:
     def _rectangles(self, frame: Frame, regions: Sequence[Region]) -> list[Rectangle]:
         """The parts of the stored frame that are filled, in whole blocks of colour."""
         width, height = frame.image.width, frame.image.height
-        grown = (frame.turn.stored(region.box.grown(self._filling.mask_scale), width, height) for region in regions)
-        found = (cover(box, height, width, block_of(frame.image)) for box in grown)
-        return [rectangle for rectangle in found if rectangle is not None]
+        stored = [replace(one, box=frame.turn.stored(one.box, width, height)) for one in self._grown(regions)]
+        return covers(stored, height, width, block_of(frame.image))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nflows_privacy.detection import Detector, Look
-from nflows_privacy.masks import cover
+from nflows_privacy.masks import Rectangle, covers
 from nflows_privacy.regions import Box, Region, boxes_array, iou
 from nflows_privacy.video.planes import enclosing
 from nflows_privacy.video.reading import Frame, opened
@@ -36,8 +37,8 @@ def looked_at(path: str | Path, detector: Detector, look: Look = Look.CHECK) -> 
 def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], int]:
     """The tracks of what a detector finds in frames, and their number.
 
-    Every tenth frame, the first and so on, is looked at thoroughly, the others quickly. Where tracks have nothing in a
-    frame, the part of it around where they are predicted is looked at once more, so enlarged.
+    Every tenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly. Where
+    tracks have nothing in a frame, the part of it around where they are predicted is looked at once more.
 
     Arguments:
         frames: The frames in order.
@@ -46,31 +47,42 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], i
     linker, count = Linker(), 0
     for frame in frames:
         pixels = frame.rgb()
-        regions = detector(pixels, Look.QUICK if count % EVERY else Look.THOROUGH)
+        regions = _looked(pixels, detector, count)
         missed = linker.add(count, regions)
         if missed:
             places = [track.predicted(count) for track in missed]
-            linker.add(count, _new(look_near(pixels, places, detector), regions))
+            linker.add(count, _new(_near(pixels, places, detector), regions))
         count += 1
     return linker.tracks, count
 
 
-def look_near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) -> list[Region]:
+def _looked(pixels: NDArray[np.uint8], detector: Detector, frame: int) -> list[Region]:
+    if not is_key(frame):
+        return detector(pixels, Look.QUICK)
+    regions = detector(pixels, Look.THOROUGH)
+    return [*regions, *_new(detector(pixels, Look.CHECK), regions)]
+
+
+def is_key(frame: int) -> bool:
+    """Whether a frame is one of those that are looked at thoroughly."""
+    return frame % EVERY == 0
+
+
+def look_at(pixels: NDArray[np.uint8], where: Rectangle, detector: Detector, look: Look) -> list[Region]:
+    """What a detector finds in a part of a picture, where it is in the picture."""
+    found = detector(np.ascontiguousarray(pixels[where.slices]), look)
+    return [replace(region, box=_moved(region.box, where.left, where.top)) for region in found]
+
+
+def _near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) -> list[Region]:
     """What a quick look finds in the part of a picture that holds some places and what is around them."""
-    height, width = pixels.shape[:2]
-    around = [cover(place.grown(_AROUND), height, width) for place in places]
-    inside = [one for one in around if one]
-    if not inside:
-        return []
-    where = enclosing(inside)
-    found = detector(np.ascontiguousarray(pixels[where.slices]), Look.QUICK)
-    return [shifted(region, where.left, where.top) for region in found]
+    around = [Region(place.grown(_AROUND), "") for place in places]
+    inside = covers(around, *pixels.shape[:2])
+    return look_at(pixels, enclosing(inside), detector, Look.QUICK) if inside else []
 
 
-def shifted(region: Region, across: float, down: float) -> Region:
-    """The region moved by so many pixels."""
-    left, top, right, bottom = region.box
-    return Region(Box(left + across, top + down, right + across, bottom + down), region.kind, region.score)
+def _moved(box: Box, across: float, down: float) -> Box:
+    return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)
 
 
 def _new(found: Sequence[Region], known: Sequence[Region]) -> list[Region]:

@@ -65,7 +65,7 @@ def copied(image: av.VideoFrame, name: str | None = None) -> av.VideoFrame:
 
 
 def windows(
-    rectangles: Iterable[Rectangle], height: int, width: int, block: int
+    rectangles: Iterable[Rectangle], height: int, width: int, block: int = 1
 ) -> list[tuple[list[Rectangle], Rectangle]]:
     """Rectangles in groups that see nothing of each other, each with the part of the frame around it.
 
