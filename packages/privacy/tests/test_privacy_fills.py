@@ -140,15 +140,25 @@ def test_seed_decides_where_there_is_something_random(how: str) -> None:
     assert same == (how not in ("noise", "diffusion"))
 
 
-@pytest.mark.parametrize("how", ["blur", "pixelate", "downsample"])
+@pytest.mark.parametrize("how", GRADED)
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0, 9.0])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_one_colour_stays_that_colour_to_the_edge(how: str, strength: float, dtype: type) -> None:
-    pixels = np.zeros((50, 60, 3), dtype)
-    place = Rectangle(10, 10, 47, 51)
-    pixels[place.slices] = [200, 3, 91]
-    filled = load_fill(FillSettings(how, strength))(pixels, [place], 0)
+    pixels = np.full((50, 60, 3), (200, 3, 91), dtype)
+    filled = load_fill(FillSettings(how, strength))(pixels, [Rectangle(10, 10, 47, 51)], 0)
     assert np.array_equal(filled, pixels)
+
+
+@pytest.mark.parametrize("side", [30, 300])
+def test_blurred_region_fades_at_its_edge_into_what_is_around_it(side: int) -> None:
+    pixels = np.full((side * 2, side * 2, 3), 100, np.uint8)
+    place = Rectangle(side // 2, side // 2, side // 2 + side, side // 2 + side)
+    pixels[place.slices] = 200
+    filled = FILLS["blur"](pixels, [place], 0)[place.slices][..., 0].astype(int)
+    middle, edges = filled[side // 2], np.concatenate([filled[[0, -1]].ravel(), filled[:, [0, -1]].ravel()])
+    assert middle[side // 2] == 200
+    assert edges.max() <= 160
+    assert np.diff(middle[: side // 2]).min() >= -1
 
 
 def test_solid_is_black() -> None:

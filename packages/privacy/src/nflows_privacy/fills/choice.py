@@ -1,19 +1,14 @@
-"""From a name to a fill: a new way is a line of `_WAYS`, and its name one of `settings`."""
+"""From a name to a fill: a new way is a file of its name here, with a function ``load``, and its name in `settings`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from nflows_privacy.fills.base import Fill
-from nflows_privacy.fills.blur import Blur
-from nflows_privacy.fills.downsample import Downsample
-from nflows_privacy.fills.noise import Noise
-from nflows_privacy.fills.pasting import PastedFill, Way
-from nflows_privacy.fills.pixelate import Pixelate
-from nflows_privacy.fills.settings import FillSettings
-from nflows_privacy.fills.solid import Solid
-from nflows_privacy.fills.telea import Telea
+from nflows_privacy.fills.pasting import PastedFill
+from nflows_privacy.fills.settings import TRAINED, FillSettings
 
 
 def load_fill(settings: FillSettings) -> Fill:
@@ -24,7 +19,7 @@ def load_fill(settings: FillSettings) -> Fill:
         ValueError: They are damaged or of another kind, or there is no such device.
         ModuleNotFoundError: A library is not installed that the way needs.
     """
-    return PastedFill(_WAYS[settings.how](settings))
+    return PastedFill(_module(settings).load(settings))
 
 
 def weights_of(settings: FillSettings) -> dict[str, Path]:
@@ -33,43 +28,9 @@ def weights_of(settings: FillSettings) -> dict[str, Path]:
     Raises:
         CommandError: They are missing; exit code 3.
     """
-    find = _WEIGHTS.get(settings.how)
-    return {} if find is None else {settings.how: find(settings)}
+    return {settings.how: _module(settings).find(settings)} if settings.how in TRAINED else {}
 
 
-# Torch is imported by what needs it.
-def _lama(settings: FillSettings) -> Way:
-    from nflows_privacy.fills.lama import load_lama
-
-    return load_lama(settings)
-
-
-def _find_lama(settings: FillSettings) -> Path:
-    from nflows_privacy.fills.lama import find_lama
-
-    return find_lama(settings)
-
-
-def _diffusion(settings: FillSettings) -> Way:
-    from nflows_privacy.fills.diffusion import load_diffusion
-
-    return load_diffusion(settings)
-
-
-def _find_diffusion(settings: FillSettings) -> Path:
-    from nflows_privacy.fills.diffusion import find_diffusion
-
-    return find_diffusion(settings)
-
-
-_WAYS: Mapping[str, Callable[[FillSettings], Way]] = {
-    "blur": lambda settings: Blur(settings.strength),
-    "pixelate": lambda settings: Pixelate(settings.strength),
-    "downsample": lambda settings: Downsample(settings.strength),
-    "solid": lambda _: Solid(),
-    "noise": lambda _: Noise(),
-    "telea": lambda _: Telea(),
-    "lama": _lama,
-    "diffusion": _diffusion,
-}
-_WEIGHTS: Mapping[str, Callable[[FillSettings], Path]] = {"lama": _find_lama, "diffusion": _find_diffusion}
+def _module(settings: FillSettings) -> Any:
+    """The module of a way, imported when it is asked for: some need torch."""
+    return import_module(f"nflows_privacy.fills.{settings.how}")

@@ -85,15 +85,15 @@ def _square(pixels: Tensor, side: int) -> Tensor:
     return torch.nn.functional.pad(pixels[None], padding, "replicate")[0]
 
 
-def find_diffusion(settings: FillSettings) -> Path:
+def find(settings: FillSettings) -> Path:
     """The folder of the model; a CommandError with exit code 3 if it is missing."""
     return find_model_folder(settings.model or PUBLISHED, PUBLISHED, _MIRRORS)
 
 
-def load_diffusion(settings: FillSettings) -> Diffusion:
+def load(settings: FillSettings) -> Diffusion:
     """The way of settings; its networks are kept in memory."""
     device = find_device(settings.device)
-    return Diffusion(_pipeline((find_diffusion(settings), device)), device)
+    return Diffusion(_pipeline((find(settings), device)), device)
 
 
 @keeps_one

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
 from nflows_privacy.fills.pixelate import BLOCKS, block_means
+from nflows_privacy.fills.settings import FillSettings
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,8 @@ class Downsample(Way):
         means = block_means(hole, BLOCKS / self.strength)
         height, width = hole.pixels.shape[:2]
         return cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR).reshape(hole.pixels.shape)
+
+
+def load(settings: FillSettings) -> Downsample:
+    """The way of settings."""
+    return Downsample(settings.strength)

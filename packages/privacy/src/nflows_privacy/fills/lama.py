@@ -61,16 +61,16 @@ class Lama(Way):
         return hole.top * back(made[0].permute(1, 2, 0).float().cpu().numpy(), hole)
 
 
-def find_lama(settings: FillSettings) -> Path:
+def find(settings: FillSettings) -> Path:
     """The file of the weights; a CommandError with exit code 3 if they are missing."""
     name = BIG_LAMA.name if settings.model is None else settings.model
     return find_weights(choose_weights(name, [BIG_LAMA]))
 
 
-def load_lama(settings: FillSettings) -> Lama:
+def load(settings: FillSettings) -> Lama:
     """The way of settings; its network is kept in memory."""
     device = find_device(settings.device)
-    return Lama(_network((find_lama(settings), device)), device)
+    return Lama(_network((find(settings), device)), device)
 
 
 @keeps_one

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
+from nflows_privacy.fills.settings import FillSettings
 
 _AMPLITUDE = 0.25  # of the levels
 _TILE = 128
@@ -27,3 +28,8 @@ class Noise(Way):
         tile = np.random.default_rng(seed).uniform(-_AMPLITUDE, _AMPLITUDE, (_TILE, _TILE, channels)) * hole.top
         noise = np.tile(tile.astype(np.float32), (-(-height // _TILE), -(-width // _TILE), 1))[:height, :width]
         return noise + hole.mean.astype(np.float32)
+
+
+def load(settings: FillSettings) -> Noise:
+    """The way, which has no settings."""
+    return Noise()

@@ -22,6 +22,7 @@ class Hole:
 
     Arguments:
         pixels: The window, :math:`(h, w, C)`, C = 1 or 3, of the picture's type.
+        mask: The pixels :math:`(h, w)` of the group.
         hidden: The pixels :math:`(h, w)` of all rectangles in the window, those of other groups too.
         side: The longest side of the group's rectangles, in pixels.
         kind: The kind of region that the largest of them is of; nothing if it is not known.
@@ -29,6 +30,7 @@ class Hole:
     """
 
     pixels: NDArray[Any]
+    mask: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
     side: int
     kind: str
@@ -89,15 +91,20 @@ class PastedFill(Fill):
         filled = pixels.copy()
         colours = slice(0, 3 if pixels.shape[2] >= 3 else 1)  # what comes after them is alpha
         for group in groups(rectangles):
-            window = _window([rectangles[one] for one in group], self.way.context, pixels.shape)
+            own = [rectangles[one] for one in group]
+            window = _window(own, self.way.context, pixels.shape)
             index = max(group, key=lambda one: (_area(rectangles[one]), rectangles[one]))
-            side, kind = max(_side(rectangles[one]) for one in group), kinds[index] if kinds else ""
-            shown, hidden = pixels[window.slices][..., colours], _mask(window, rectangles)
-            hole = Hole(shown, hidden, side, kind, rectangles[index][:2])
+            hole = Hole(
+                pixels[window.slices][..., colours],
+                _mask(window, own),
+                _mask(window, rectangles),
+                side=max(map(_side, own)),
+                kind=kinds[index] if kinds else "",
+                corner=rectangles[index][:2],
+            )
             made = self.way(hole.blinded() if self.way.blind else hole, seed)
-            for one in group:
-                part = made[_within(rectangles[one], window)]
-                filled[rectangles[one].slices][..., colours] = _levels(part, hole.top)
+            for place in own:
+                filled[place.slices][..., colours] = _levels(made[_within(place, window)], hole.top)
         return filled
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
+from nflows_privacy.fills.settings import FillSettings
 
 BLOCKS = 4
 
@@ -30,6 +31,11 @@ class Pixelate(Way):
         means = block_means(hole, BLOCKS / self.strength)
         height, width = hole.pixels.shape[:2]
         return cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST).reshape(hole.pixels.shape)
+
+
+def load(settings: FillSettings) -> Pixelate:
+    """The way of settings."""
+    return Pixelate(settings.strength)
 
 
 def block_means(hole: Hole, blocks: float) -> NDArray[Any]:

@@ -10,7 +10,7 @@ GRADED = ("blur", "pixelate", "downsample")
 TRAINED = ("lama", "diffusion")
 """The ways that need weights."""
 HOW = (*GRADED, "solid", "noise", "telea", *TRAINED)
-"""The names of all ways."""
+"""The names of all ways, each that of a file here."""
 
 _STRONGEST = 2.0
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
+from nflows_privacy.fills.settings import FillSettings
 
 
 class Solid(Way):
@@ -20,3 +21,8 @@ class Solid(Way):
 
     def __call__(self, hole: Hole, seed: int) -> NDArray[Any]:
         return np.zeros_like(hole.pixels)
+
+
+def load(settings: FillSettings) -> Solid:
+    """The way, which has no settings."""
+    return Solid()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_privacy.fills.pasting import Hole, Way
+from nflows_privacy.fills.settings import FillSettings
 from nflows_privacy.fills.sizes import at_size, back
 
 _RADIUS = 3
@@ -35,3 +36,8 @@ class Telea(Way):
         # Of 16 bits, OpenCV fills one channel at a time; the result is that of all together.
         channels = [cv2.inpaint(one, mask, _RADIUS, cv2.INPAINT_TELEA) for one in cv2.split(padded)]
         return back(np.stack(channels, axis=2)[1:-1, 1:-1], hole)
+
+
+def load(settings: FillSettings) -> Telea:
+    """The way, which has no settings."""
+    return Telea()
