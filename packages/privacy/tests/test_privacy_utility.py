@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,12 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def utility(streets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(task: str, *options: object, code: int = 0) -> dict[str, Any]:
+    def run(task: str, *options: object) -> dict[str, Any]:
         folders = ("--real", streets / "real", "--anonymised", streets / "anonymised", "--val", streets / "val")
         arguments = ("utility", *folders, "--task", task, "-o", tmp_path / "out", *options, "--json")
-        assert call_command(privacy, *arguments) == code
-        out = capsys.readouterr().out
-        return json.loads(out) if out else {}
+        assert call_command(privacy, *arguments) == 0
+        report: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return report
 
     return run
 
@@ -106,10 +107,16 @@ def test_segmenters_trained_on_both_are_compared_in_one_table(streets: Path, uti
     assert len(read_csv(tmp_path / "out" / "scores.csv")) == 3
 
 
-def test_the_same_pictures_make_the_same_model_and_a_difference_of_exactly_nothing(streets: Path, utility: Run) -> None:
-    report = utility("segment", *masks_of(streets), *TINY, "--anonymised", streets / "real")
-    difference = report["tables"][SCORES][2]
+def test_the_same_pictures_make_the_same_model_and_a_difference_of_exactly_nothing(
+    streets: Path, utility: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(streets / "real", tmp_path / "copies")
+    report = utility("segment", *masks_of(streets), *TINY, "--anonymised", tmp_path / "copies")
+    rows = {row["trained_on"]: row for row in report["tables"][SCORES]}
+    assert list(rows) == ["real", "anonymised", "anonymised - real", "copies", "copies - real"]
+    difference = rows["copies - real"]
     assert (difference["miou"], difference["loss"], difference["loss_interval_95"]) == (0, 0, [0, 0])
+    assert rows["anonymised - real"]["loss"] != 0
 
 
 def test_detectors_trained_on_both_are_compared_in_the_form_of_the_thesis(streets: Path, utility: Run) -> None:
@@ -130,7 +137,7 @@ def test_pictures_that_are_missing_among_the_anonymised_are_named(
     folders = ("--real", streets / "real", "--anonymised", tmp_path / "some", "--val", streets / "val")
     arguments = ("utility", *folders, "--task", "segment", *masks_of(streets), "-o", tmp_path / "out")
     assert call_command(privacy, *arguments) == 2
-    assert "5 of the real pictures are not there, such as 0000" in capsys.readouterr().err
+    assert "--anonymised: some lacks 5 of the real pictures, such as 0000" in capsys.readouterr().err
 
 
 def test_a_picture_without_a_mask_is_named(streets: Path, tmp_path: Path) -> None:

@@ -122,8 +122,8 @@ def test_the_difference_of_equal_models_is_exactly_nothing_and_of_shifted_ones_e
     counts = np.random.default_rng(0).integers(1, 50, (12, 2, 2))
     losses = np.random.default_rng(1).uniform(size=12)
     real, worse = Overlaps(counts, losses), Overlaps(counts, losses + 0.5)
-    rows = Compared("net", [real, real], [worse, worse]).rows(seed=0, resamples=100)
-    assert [row["trained_on"] for row in rows] == ["real", "anonymised", "anonymised - real"]
+    rows = Compared("net", [real, real], {"blurred": [worse, worse]}).rows(seed=0, resamples=100)
+    assert [row["trained_on"] for row in rows] == ["real", "blurred", "blurred - real"]
     assert rows[2]["miou"] == 0
     assert rows[2]["miou_interval_95"] == [0, 0]
     assert rows[2]["loss_interval_95"] == pytest.approx([0.5, 0.5])
@@ -134,7 +134,7 @@ def test_the_difference_of_equal_models_is_exactly_nothing_and_of_shifted_ones_e
 def test_the_deviation_over_seeds_is_that_of_their_values() -> None:
     counts = np.ones((3, 2, 2), np.int64)
     group = [Overlaps(counts, np.full(3, value)) for value in (1.0, 2.0, 4.5)]
-    rows = Compared("net", group, group[::-1]).rows(seed=0, resamples=20)
+    rows = Compared("net", group, {"blurred": group[::-1]}).rows(seed=0, resamples=20)
     assert rows[0]["loss"] == 2.5
     assert rows[0]["loss_over_seeds"] == pytest.approx(np.std([1, 2, 4.5], ddof=1))
     assert rows[2]["loss_over_seeds"] == pytest.approx(np.std([3.5, 0, -3.5], ddof=1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,11 +14,6 @@ from nflows_core.runtime.options import output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-
-if TYPE_CHECKING:
-    from nflows_core.training import EngineConfig
-    from nflows_privacy.training.scenes import Scene
-    from nflows_privacy.utility.comparing import Compared
 
 DETECT, SEGMENT = "detect", "segment"
 NETWORKS = ("unet:resnet34", "unet:resnet50", "deeplabv3:resnet50", "fcn:resnet50")
@@ -47,7 +43,9 @@ class EncoderWeights(click.ParamType):  # type: ignore[type-arg]  # generic in r
 
 @click.command(cls=Command)
 @click.option("--real", type=_folder, required=True, help="The pictures as they were.")
-@click.option("--anonymised", type=_folder, required=True, help="The same pictures anonymised, by any program.")
+@click.option(
+    "--anonymised", type=_folder, multiple=True, required=True, help="The same anonymised, by any program; repeatable."
+)
 @click.option("--val", type=_folder, required=True, help="Other real pictures, for the test of both.")
 @click.option("--task", type=click.Choice((DETECT, SEGMENT)), required=True, help="What is learned.")
 @click.option(
@@ -79,7 +77,7 @@ class EncoderWeights(click.ParamType):  # type: ignore[type-arg]  # generic in r
 @json_option
 def utility(
     real: Path,
-    anonymised: Path,
+    anonymised: tuple[Path, ...],
     val: Path,
     task: str,
     labels: Path | None,
@@ -101,73 +99,25 @@ def utility(
     """
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_core.training import EngineConfig
+    from nflows_privacy.utility.experiments import Folders, compare_detectors, compare_segmenters
     from nflows_privacy.utility.report import KIND, RESULTS, SCORES, write_utility
 
     refuse_foreign(folder, KIND, RESULTS)
     config = EngineConfig(epochs, batch_size, learning_rate=learning_rate, ema_decay=0.0, seed=seed)
-    folders = (real, anonymised, val)
-    marked = (labels or real, val_labels or val)
-    if task == SEGMENT:
-        chosen = [(network, loss) for network in networks for loss in losses]
-        compared = _segment(folders, marked, chosen, dict(encoder_weights), size, config, seeds)
-    else:
-        compared = _detect(folders, marked, size, config, seeds)
-    about = {"task": task, "size": size, "seeds": seeds, "training": _said(config)}
-    inputs = {"real": real, "anonymised": anonymised, "val": val, "labels": marked[0], "val labels": marked[1]}
-    weights = {f"weights of {name}": path for name, path in encoder_weights}
-    report = write_utility(folder, compared, settings=about, inputs=inputs | weights, seed=seed)
+    folders = Folders(real, anonymised, val, labels or real, val_labels or val)
+    segmenters = [(network, loss) for network in networks for loss in losses]
+    number = len(segmenters) if task == SEGMENT else 1
+    with progress("trainings", (1 + len(anonymised)) * seeds * number) as advance:
+        if task == SEGMENT:
+            weights = dict(encoder_weights)
+            compared = compare_segmenters(folders, segmenters, size, config, seeds, weights, advance)
+        else:
+            compared = compare_detectors(folders, size, config, seeds, advance)
+    about = {"task": task, "size": size, "seeds": seeds, "training": asdict(config)}
+    inputs = folders.files | {f"weights of {name}": path for name, path in encoder_weights}
+    report = write_utility(folder, compared, settings=about, inputs=inputs, seed=seed)
     echo(table([_short(row) for row in report["tables"][SCORES]]))
     print_report(report)
-
-
-def _segment(
-    folders: Sequence[Path],
-    marked: Sequence[Path],
-    chosen: Sequence[tuple[str, str]],
-    weights: dict[str, Path],
-    size: int,
-    config: EngineConfig,
-    seeds: int,
-) -> list[Compared]:
-    from nflows_privacy.utility.masks import count_classes, find_masked
-    from nflows_privacy.utility.segmentation import Segmenter
-    from nflows_privacy.utility.training import Trial, compare, require_same
-
-    real, anonymised, val = (
-        find_masked(pictures, masks) for pictures, masks in zip(folders, (marked[0], *marked), strict=True)
-    )
-    require_same([one.name for one in real], [one.name for one in anonymised], folders[1])
-    classes = count_classes([*real, *val])
-    learners = [Segmenter(network, loss, classes, size, weights) for network, loss in chosen]
-    with progress("trainings", 2 * seeds * len(learners)) as advance:
-        return compare(learners, Trial(real, anonymised, val, config, seeds), advance)
-
-
-def _detect(
-    folders: Sequence[Path], marked: Sequence[Path], size: int, config: EngineConfig, seeds: int
-) -> list[Compared]:
-    from nflows_privacy.training.data import Source, classes_of, read_scenes
-    from nflows_privacy.training.settings import NetworkSettings
-    from nflows_privacy.utility.detection import BoxLearner
-    from nflows_privacy.utility.training import Trial, compare, require_same
-
-    sources = [Source(boxes, pictures) for pictures, boxes in zip(folders, (marked[0], *marked), strict=True)]
-    classes = classes_of(sources[0])
-    real, anonymised, val = (read_scenes(source, classes).scenes for source in sources)
-    require_same(_stems(real, folders[0]), _stems(anonymised, folders[1]), folders[1])
-    learner = BoxLearner(NetworkSettings(classes, crop=size))
-    with progress("trainings", 2 * seeds) as advance:
-        return compare([learner], Trial(real, anonymised, val, config, seeds), advance)
-
-
-def _stems(scenes: Sequence[Scene], folder: Path) -> list[str]:
-    return [scene.path.relative_to(folder).with_suffix("").as_posix() for scene in scenes]
-
-
-def _said(config: EngineConfig) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(config)
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.intervals import drawn_again, percentiles
 
 Row = dict[str, Any]
-REAL, ANONYMISED, DIFFERENCE = "real", "anonymised", "anonymised - real"
+REAL = "real"
 
 
 class Scores(Protocol):
@@ -28,59 +28,68 @@ class Scores(Protocol):
 
 @dataclass(frozen=True)
 class Compared:
-    """A model trained on both, once for each seed.
+    """A model trained on real pictures and on anonymised ones, once for each seed.
 
     Arguments:
         model: What it is called.
         real: The scores of the models that were trained on real pictures, by seed.
-        anonymised: Those of the models that were trained on anonymised ones.
+        anonymised: Those of the models that were trained on anonymised ones, by how these are called.
     """
 
     model: str
     real: Sequence[Scores]
-    anonymised: Sequence[Scores]
+    anonymised: Mapping[str, Sequence[Scores]]
 
     def rows(self, seed: int, resamples: int = 1000) -> list[Row]:
-        """Three rows: the measures of both, means over the seeds, and their difference, each with a 95 % interval.
+        """The measures of all, means over the seeds, and the differences to the real ones, with 95 % intervals.
 
-        The intervals are of the choice of the test pictures, which are drawn again for both at once; that of the
-        difference is therefore as narrow as pairs are. They know nothing of what another seed would have given: with
-        several seeds, ``..._over_seeds`` is the standard deviation of that.
+        The intervals are of the choice of the test pictures, which are drawn again for all at once; that of a difference
+        is therefore as narrow as pairs are. They know nothing of what another seed would have given: with several seeds,
+        ``..._over_seeds`` is the standard deviation of that.
 
         Arguments:
             seed: The seed of the resampling.
             resamples: How often the test pictures are drawn again.
         """
-        number = self.real[0].pictures
-        names = list(self.real[0].metrics(np.arange(number)))
-        groups = [self.real, self.anonymised]
-        found = np.array([_values(group, np.arange(number)) for group in groups])
-        drawn = [[_values(group, chosen) for group in groups] for chosen in drawn_again(number, seed, resamples)]
-        means, means_drawn = found.mean(1), np.array(drawn).mean(2)  # (2, M) and (R, 2, M)
-        tables = [(means[0], means_drawn[:, 0], found[0]), (means[1], means_drawn[:, 1], found[1])]
-        tables.append((means[1] - means[0], means_drawn[:, 1] - means_drawn[:, 0], found[1] - found[0]))
-        return [
-            {"model": self.model, "trained_on": trained_on, **_cells(names, *table)}
-            for trained_on, table in zip((REAL, ANONYMISED, DIFFERENCE), tables, strict=True)
-        ]
+        names = list(self.real[0].metrics(np.arange(1)))
+        real, *others = (_Table.of(group, seed, resamples) for group in (self.real, *self.anonymised.values()))
+        rows = [self._row(REAL, names, real)]
+        for name, table in zip(self.anonymised, others, strict=True):
+            rows.append(self._row(name, names, table))
+            rows.append(self._row(f"{name} - {REAL}", names, table.less(real)))
+        return rows
+
+    def _row(self, trained_on: str, names: Sequence[str], table: _Table) -> Row:
+        return {"model": self.model, "trained_on": trained_on, **table.cells(names)}
 
 
-def _values(group: Sequence[Scores], chosen: NDArray[np.intp]) -> list[list[float]]:
-    """The measures by seed, :math:`(S, M)`."""
-    return [list(one.metrics(chosen).values()) for one in group]
+@dataclass(frozen=True)
+class _Table:
+    """M measures of S models on all test pictures, :math:`(S, M)`, and their means on R resamples, :math:`(R, M)`."""
+
+    found: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, group: Sequence[Scores], seed: int, resamples: int) -> _Table:
+        number = group[0].pictures
+        draws = drawn_again(number, seed, resamples)
+        means = [np.mean(_values(group, chosen), axis=0) for chosen in draws]
+        return cls(_values(group, np.arange(number)), np.array(means))
+
+    def less(self, other: _Table) -> _Table:
+        return _Table(self.found - other.found, self.drawn - other.drawn)
+
+    def cells(self, names: Sequence[str]) -> Row:
+        row: Row = {}
+        for name, values, drawn in zip(names, self.found.T, self.drawn.T, strict=True):
+            interval = percentiles(drawn)
+            row[name] = None if np.isnan(values).any() else float(values.mean())
+            row[f"{name}_interval_95"] = None if interval is None else list(interval)
+            if len(values) > 1:
+                row[f"{name}_over_seeds"] = float(values.std(ddof=1))
+        return row
 
 
-def _cells(
-    names: Sequence[str],
-    means: NDArray[np.float64],
-    drawn: NDArray[np.float64],
-    by_seed: NDArray[np.float64],
-) -> Row:
-    row: Row = {}
-    for place, name in enumerate(names):
-        interval = percentiles(drawn[:, place])
-        row[name] = None if np.isnan(means[place]) else float(means[place])
-        row[f"{name}_interval_95"] = None if interval is None else list(interval)
-        if len(by_seed) > 1:
-            row[f"{name}_over_seeds"] = float(by_seed[:, place].std(ddof=1))
-    return row
+def _values(group: Sequence[Scores], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.array([list(one.metrics(chosen).values()) for one in group])

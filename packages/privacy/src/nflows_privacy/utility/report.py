@@ -19,7 +19,7 @@ RESULTS = (FILE, *REPORT_FILES)
 
 _READINGS = {
     "intervals": "95 %, by drawing the test pictures 1,000 times with replacement, for both models at once",
-    "anonymised - real": "the paired difference: below 0 the anonymised pictures were worth less, but for losses",
+    "... - real": "the paired difference: below 0 the anonymised pictures were worth less, but for losses",
     "over_seeds": "the standard deviation over the seeds of the training, which the intervals do not know of",
 }
 
