@@ -42,7 +42,7 @@ def find_heads(folders: Sequence[Path], faces: Mapping[str, Sequence[Box]]) -> l
 def crowds(backgrounds: Sequence[Path], heads: Sequence[Head], seed: int) -> Iterator[tuple[Pixels, list[Box]]]:
     """A crowd on each of the street scenes: RGB pixels and the boxes of the faces."""
     for number, path in enumerate(backgrounds):
-        yield crowd(_read(path), heads, np.random.default_rng([seed, number]))
+        yield crowd(read_picture(path), heads, np.random.default_rng([seed, number]))
 
 
 def crowd(
@@ -68,7 +68,7 @@ def crowd(
 
 
 def _heads(path: Path, faces: Sequence[Box]) -> Iterator[Head]:
-    pixels = _read(path)
+    pixels = read_picture(path)
     for face in faces:
         across, down = ((factor - 1) / 2 * size for factor, size in zip(_HEAD, (face.width, face.height), strict=True))
         whole = Box(face.left - across, face.top - down, face.right + across, face.bottom + down)
@@ -123,7 +123,8 @@ def _rounded(pixels: NDArray[np.float64]) -> Pixels:
     return rounded
 
 
-def _read(path: Path) -> Pixels:
+def read_picture(path: Path) -> Pixels:
+    """The RGB pixels of a picture."""
     pixels = cv2.imread(str(path))
     if pixels is None:
         raise ValueError(f"{path} is no picture that is read")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_privacy.detection import (
@@ -143,3 +144,14 @@ def test_what_is_distinct_covers_all_that_was_found_in_any_order(found: list[Reg
         assert (of_all.max(axis=1, initial=0) > 0.4).all()
     random.shuffle(found)
     assert distinct(found) == kept
+
+
+def test_the_cascade_for_smoke_tests_finds_a_face_and_warns() -> None:
+    data = pytest.importorskip("skimage.data")
+    with pytest.warns(UserWarning, match="lbp misses clear faces"):
+        detector = load_detector(DetectorSettings(("lbp",)))
+    face = np.array([[180, 60, 270, 175.0]])
+    with Image.open(Path(data.__file__).with_name("astronaut.png")) as astronaut:
+        pixels = np.array(astronaut.convert("RGB"))
+    assert iou(face, boxes_array(detector(pixels))).max() > 0.5
+    assert detector(PIXELS) == []

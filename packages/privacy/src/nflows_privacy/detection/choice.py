@@ -19,6 +19,7 @@ ENTRY_POINTS = "nflows_privacy.detectors"
 
 _OWN: Mapping[str, str] = {
     "yunet": "nflows_privacy.detection.yunet:YUNET",
+    "lbp": "nflows_privacy.detection.lbp:LBP",
     "retinaface": "nflows_privacy.detection.retinaface:RETINAFACE",
     "retinaface-mobilenet": "nflows_privacy.detection.retinaface:RETINAFACE_MOBILENET",
     "dfine": "nflows_privacy.detection.dfine:DFINE",
