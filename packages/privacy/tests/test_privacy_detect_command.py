@@ -15,7 +15,7 @@ import pytest
 from made_up_videos import HEIGHT, WIDTH, write_video
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.report import read_csv
-from nflows_core.testing import call_command
+from nflows_core.testing import call_command, kill_at_call
 from nflows_privacy.annotations.found import read_found, require_source
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.cli import privacy
@@ -78,6 +78,17 @@ def test_a_run_goes_on_and_does_again_only_what_changed() -> None:
     assert len(read_found("out/deep/b.png.json").regions) == 2
     assert detect("-o", "out", "--skip-existing", "--threshold", ".3") == 0
     assert all(path.stat().st_mtime_ns != time for path, time in first.items())
+
+
+def test_killed_and_gone_on_with_it_is_the_run_that_was_not() -> None:
+    assert detect("-o", "whole") == 0
+    kill_at_call("os.fsync", 4, "redact_squares", "privacy", "detect", "in", "-o", "out", "--what", "face")
+    files = {path.name: path.read_bytes() for path in Path("out").rglob("*.png.json")}
+    assert len(files) < 3
+    assert files.items() <= {path.name: path.read_bytes() for path in Path("whole").rglob("*.png.json")}.items()
+    assert detect("-o", "out", "--what", "face", "--skip-existing") == 0
+    for path in [*Path("whole").rglob("*.png.json"), Path("whole/boxes.csv")]:
+        assert Path("out", path.relative_to("whole")).read_bytes() == path.read_bytes()
 
 
 def test_a_video_gets_the_regions_of_each_frame(capsys: pytest.CaptureFixture[str]) -> None:
