@@ -78,7 +78,7 @@ def test_several_detectors_are_one_that_asks_all_and_tells_nothing_twice(added: 
 
 
 def test_what_another_package_registered_wrongly_is_named(added: SimpleNamespace) -> None:
-    with pytest.raises(ValueError, match="`detector` none: another_package:none is a int, not a NamedDetector"):
+    with pytest.raises(ValueError, match="`detectors` none: another_package:none is a int, not a NamedDetector"):
         load_detector(DetectorSettings(("none",)))
     with pytest.raises(ValueError, match="gone: another_package:gone cannot be imported"):
         load_detector(DetectorSettings(("gone",)))

@@ -100,7 +100,7 @@ def _find(name: str) -> NamedDetector:
     if (found := next((one for make in makers if (one := make(name)) is not None), None)) is not None:
         return found
     known = ", ".join(names())
-    raise ValueError(f"`detector`: there is none called {name!r}; give one of {known}, or a path")
+    raise ValueError(f"`detectors`: there is none called {name!r}; give one of {known}, or a path")
 
 
 def _entry_point(name: str) -> EntryPoint:
@@ -114,10 +114,10 @@ def _load(entry_point: EntryPoint) -> NamedDetector:
         found = entry_point.load()
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"`detector` {entry_point.name}: {entry_point.value} cannot be imported: {error}; install its package again"
+            f"`detectors` {entry_point.name}: {entry_point.value} cannot be imported: {error}; install its package again"
         ) from error
     if not isinstance(found, NamedDetector):
         raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed
-            f"`detector` {entry_point.name}: {entry_point.value} is a {type(found).__name__}, not a NamedDetector"
+            f"`detectors` {entry_point.name}: {entry_point.value} is a {type(found).__name__}, not a NamedDetector"
         )
     return found
