@@ -123,8 +123,9 @@ def test_what_is_no_file_of_egoblur_is_refused(saved: Callable[[nn.Module, str],
     (tmp_path / "lp.jit").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"lp\.jit: is damaged or no TorchScript"):
         load_detector(DetectorSettings((str(tmp_path / "lp.jit"),)))
-    with pytest.raises(ValueError, match="none called 'egoblur'"):
-        load_detector(DetectorSettings(("egoblur",)))
+    for ask in (load_detector, weights_of):
+        with pytest.raises(CommandError, match="give its path instead of the name"):
+            ask(DetectorSettings(("egoblur",)))
 
 
 # LPD-YuNet

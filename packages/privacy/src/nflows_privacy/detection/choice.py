@@ -23,6 +23,7 @@ _OWN: Mapping[str, str] = {
     "retinaface": "nflows_privacy.detection.retinaface:RETINAFACE",
     "retinaface-mobilenet": "nflows_privacy.detection.retinaface:RETINAFACE_MOBILENET",
     "dfine": "nflows_privacy.detection.dfine:DFINE",
+    "egoblur": "nflows_privacy.detection.egoblur:EGOBLUR",
     "lpd-yunet": "nflows_privacy.detection.lpd_yunet:LPD_YUNET",
 }
 """Where the detectors of this package are; each is imported when it is asked for."""
@@ -114,7 +115,8 @@ def _load(entry_point: EntryPoint) -> NamedDetector:
         found = entry_point.load()
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"`detectors` {entry_point.name}: {entry_point.value} cannot be imported: {error}; install its package again"
+            f"`detectors` {entry_point.name}: {entry_point.value} cannot be imported: {error};"
+            " install its package again"
         ) from error
     if not isinstance(found, NamedDetector):
         raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed

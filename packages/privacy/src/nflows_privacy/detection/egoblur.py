@@ -2,7 +2,7 @@
 
 The files of its first generation, ``ego_blur_face.jit`` and ``ego_blur_lp.jit``, are TorchScript: what loads one runs
 code that is in it. No SHA-256 of them is published, so none is fetched, and only a file is loaded that a person names
-by its path, got from https://www.projectaria.com/tools/egoblur. They want BGR in eight bits and give boxes, labels,
+by its path. They want BGR in eight bits and give boxes, labels,
 scores and sizes.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_privacy.detection.arrays import regions_of, scaled
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
@@ -23,6 +24,7 @@ from nflows_privacy.detection.settings import DetectorSettings
 from nflows_privacy.regions import FACE, PLATE, Region
 
 SUFFIX = ".jit"
+PUBLISHED = "https://www.projectaria.com/tools/egoblur"
 
 _KINDS = {"face": FACE, "lp": PLATE, "plate": PLATE}
 _THRESHOLD = 0.9  # that of the published demonstration
@@ -76,6 +78,14 @@ class EgoBlur:
         return regions_of(boxes.reshape(-1, 4), scores.reshape(-1), self._kind, self._threshold)
 
 
+def _missing() -> Path:
+    raise CommandError(
+        "egoblur: no SHA-256 of its files is published, and what loads one runs code in it. Get ego_blur_face.jit or"
+        f" ego_blur_lp.jit\nof the first generation from {PUBLISHED}, and give its path instead of the name",
+        ExitCode.WEIGHTS,
+    )
+
+
 def of_name(name: str) -> NamedDetector | None:
     """The detector of such a file; nothing if its name is none.
 
@@ -94,3 +104,7 @@ def of_name(name: str) -> NamedDetector | None:
         return EgoBlur(path, kinds[0], threshold, settings.place)
 
     return NamedDetector(load, path)
+
+
+EGOBLUR = NamedDetector(lambda settings: EgoBlur(_missing(), FACE, _THRESHOLD, settings.place), _missing)
+"""What a person is told who gives the name alone."""
