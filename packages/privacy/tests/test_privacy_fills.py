@@ -156,9 +156,8 @@ def test_blurred_region_fades_at_its_edge_into_what_is_around_it(side: int) -> N
     pixels[place.slices] = 200
     filled = FILLS["blur"](pixels, [place], 0)[place.slices][..., 0].astype(int)
     middle, edges = filled[side // 2], np.concatenate([filled[[0, -1]].ravel(), filled[:, [0, -1]].ravel()])
-    assert middle[side // 2] == 200
+    assert np.abs(middle[side // 4 : -(side // 4)] - 200).max() <= 1
     assert edges.max() <= 160
-    assert np.diff(middle[: side // 2]).min() >= -1
 
 
 def test_solid_is_black() -> None:

@@ -58,20 +58,23 @@ def _means(pixels: NDArray[Any], mask: NDArray[np.bool_], size: tuple[int, int])
 
     inside = cv2.copyTo(pixels, mask.view(np.uint8))
     sums = cv2.resize(inside, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    share = cv2.resize(255 * mask.view(np.uint8), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    share = cv2.resize(255 * mask.view(np.uint8), size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(
+        255
+    )
     return sums.reshape(*share.shape, -1), share[..., None]
 
 
 def _convolved(sums: Means, share: Means, sigma: float, otherwise: Means | float = 0.0) -> Means:
     """The normalized convolution with a Gaussian: the weighted mean of what is in the mask; far from it another."""
     weights = _gaussian(share, sigma)
-    return (_gaussian(sums, sigma) + _NEVER_ZERO * otherwise) / (weights + _NEVER_ZERO)
+    return np.asarray((_gaussian(sums, sigma) + _NEVER_ZERO * otherwise) / (weights + _NEVER_ZERO), np.float32)
 
 
 def _gaussian(means: Means, sigma: float) -> Means:
     import cv2
 
-    return cv2.GaussianBlur(means, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(means.shape)
+    blurred = cv2.GaussianBlur(means, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(means.shape)
 
 
 def load(settings: FillSettings) -> Blur:
