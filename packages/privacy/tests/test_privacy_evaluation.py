@@ -15,11 +15,9 @@ from PIL import Image
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.testing import call_command
 from nflows_privacy.cli import privacy
-from nflows_privacy.cli.evaluate import evaluate as evaluate_command
 from nflows_privacy.detection import Look, NamedDetector, choice
 from nflows_privacy.evaluation import Pair, Question, find_pairs, measure
 from nflows_privacy.evaluation.metadata import leaking
-from nflows_privacy.redaction.settings import LEFT_SCORE, MASK_SCALE
 from nflows_privacy.regions import Box, Region
 
 Run = Callable[..., dict[str, Any]]
@@ -233,11 +231,6 @@ def test_what_only_says_how_a_picture_looks_is_no_leak(tmp_path: Path) -> None:
     Image.fromarray(street()).save(tmp_path / "2.jpg", dpi=(72, 72))
     Image.fromarray(street()).save(tmp_path / "3.tif", compression="tiff_deflate")
     assert [leaking(tmp_path / name) for name in ("1.png", "2.jpg", "3.tif")] == [[], [], []]
-
-
-def test_the_defaults_of_the_command_are_those_of_redaction() -> None:
-    options = {one.name: one.default for one in evaluate_command.params}
-    assert (options["threshold"], options["mask_scale"]) == (LEFT_SCORE, MASK_SCALE)
 
 
 def test_a_folder_of_somebody_else_is_not_written_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,16 +14,14 @@ from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, what_option
-from nflows_privacy.regions import FACE, PLATE
+from nflows_privacy.masks import MASK_SCALE
+from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE
 
 if TYPE_CHECKING:
     from nflows_privacy.detection import Detector
     from nflows_privacy.evaluation import Places
     from nflows_privacy.evaluation.embedding import Embedder
     from nflows_privacy.evaluation.reading import Reader
-
-LEFT_SCORE, MASK_SCALE = 0.5, 1.3
-"""Named here too, so that help need not load what they are of; a test compares them."""
 
 
 @click.command(cls=Command)

@@ -98,12 +98,11 @@ def utility(
     The tables are those of the thesis's chapter 6, each number with a 95 % interval, and so is the difference of both.
     """
     from nflows_core.runtime.ownership import refuse_foreign
-    from nflows_core.training import EngineConfig
-    from nflows_privacy.utility.experiments import Folders, compare_detectors, compare_segmenters
+    from nflows_privacy.utility.experiments import Folders, compare_detectors, compare_segmenters, training_config
     from nflows_privacy.utility.report import KIND, RESULTS, SCORES, write_utility
 
     refuse_foreign(folder, KIND, RESULTS)
-    config = EngineConfig(epochs, batch_size, learning_rate=learning_rate, ema_decay=0.0, seed=seed)
+    config = training_config(epochs, batch_size, learning_rate, seed)
     folders = Folders(real, anonymised, val, labels or real, val_labels or val)
     segmenters = [(network, loss) for network in networks for loss in losses]
     number = len(segmenters) if task == SEGMENT else 1

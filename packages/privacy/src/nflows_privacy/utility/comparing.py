@@ -43,9 +43,9 @@ class Compared:
     def rows(self, seed: int, resamples: int = 1000) -> list[Row]:
         """The measures of all, means over the seeds, and the differences to the real ones, with 95 % intervals.
 
-        The intervals are of the choice of the test pictures, which are drawn again for all at once; that of a difference
-        is therefore as narrow as pairs are. They know nothing of what another seed would have given: with several seeds,
-        ``..._over_seeds`` is the standard deviation of that.
+        The intervals are of the choice of the test pictures, which are drawn again for all at once; that of a
+        difference is therefore as narrow as pairs are. They know nothing of what another seed would have given: with
+        several seeds, ``..._over_seeds`` is the standard deviation of that.
 
         Arguments:
             seed: The seed of the resampling.

@@ -60,6 +60,13 @@ class Folders:
         return {**dict(self.trainings()), "val": self.val, "labels": self.labels, "val labels": self.val_labels}
 
 
+def training_config(epochs: int, batch_size: int, learning_rate: float, seed: int) -> EngineConfig:
+    """The settings of every training here: the weights as they are at the end, without an average of earlier ones."""
+    return EngineConfig(
+        epochs, batch_size, learning_rate=learning_rate, clip_norm=5.0, ema_decay=0.0, seed=seed, warmup_steps=20
+    )
+
+
 def compare_segmenters(
     folders: Folders,
     segmenters: Sequence[tuple[str, str]],
