@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection import Detector, DetectorSettings, Look, load_detector
+from nflows_privacy.detection.keeping import SFace
 from nflows_privacy.detection.yunet import WEIGHTS, YuNet
-from nflows_privacy.regions import Region, boxes_array, iou
+from nflows_privacy.regions import Box, Region, boxes_array, iou
 
 FACES = json.loads((Path(__file__).parents[1] / "benchmarks" / "faces.json").read_text())
 """The boxes of all faces in real pictures, by the pictures' names: placed by a detector, then looked at one by one."""
@@ -150,3 +151,40 @@ def test_a_damaged_file_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[st
 def test_the_threshold_of_settings_is_the_detector_s(yunet: YuNet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nflows_privacy.detection.yunet.find_weights", lambda _: yunet.path)
     assert [load_detector(DetectorSettings(("yunet",), threshold)).threshold for threshold in (None, 0.3)] == [0.6, 0.3]  # type: ignore[attr-defined]
+
+
+@pytest.mark.real_data
+def test_a_face_is_embedded_by_its_own_pixels_alone(yunet: YuNet, data_folder: Path, tmp_path: Path) -> None:
+    embed = SFace(_stand_in(tmp_path / "sface.onnx"), yunet)
+    pixels = _picture(data_folder / "privacy/coco01.jpg")
+    first, second = sorted(yunet(pixels), key=lambda region: region.box.left)
+    mirrored = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
+    vectors = [embed(pixels, first), embed(mirrored, first), embed(pixels, second)]
+    assert all(vector is not None and np.linalg.norm(vector) == pytest.approx(1) for vector in vectors)
+    assert vectors[0] @ vectors[1] == pytest.approx(1, abs=1e-6)  # type: ignore[operator]
+    assert vectors[0] @ vectors[2] < 0.999  # type: ignore[operator]
+    nobody = Region(Box(10, 500, 60, 560), "face")
+    assert embed(pixels, nobody) is None
+
+
+def _stand_in(path: Path) -> Path:
+    """A network of SFace's form, 112 x 112 pixels to a vector, whose weights are random."""
+    onnx = pytest.importorskip("onnx")
+    weight = np.random.default_rng(0).standard_normal((3 * 14 * 14, 128)).astype(np.float32)
+    nodes = [
+        onnx.helper.make_node("AveragePool", ["data"], ["small"], kernel_shape=[8, 8], strides=[8, 8]),
+        onnx.helper.make_node("Flatten", ["small"], ["flat"]),
+        onnx.helper.make_node("MatMul", ["flat", "weight"], ["fc1"]),
+    ]
+    shape = onnx.helper.make_tensor_value_info
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "stand_in",
+        [shape("data", kind, [1, 3, 112, 112])],
+        [shape("fc1", kind, [1, 128])],
+        [onnx.numpy_helper.from_array(weight, "weight")],
+    )
+    opset = [onnx.helper.make_opsetid("", 13)]
+    path.write_bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+    return path

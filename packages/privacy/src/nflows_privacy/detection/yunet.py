@@ -22,7 +22,7 @@ from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
 from nflows_privacy.detection.passes import Pass, Pixels, Tile, passes, resized, tiles
 from nflows_privacy.detection.settings import DetectorSettings
-from nflows_privacy.regions import FACE, Box, Region, boxes_array, iou
+from nflows_privacy.regions import FACE, Box, Region, iou
 
 _FILE = "face_detection_yunet_2026may.onnx"
 
@@ -91,18 +91,20 @@ class YuNet:
 
     def _look(self, tile: Tile, least: float) -> Iterator[Region]:
         """What the network finds in a tile, in pixels of the picture."""
+        for row in self._rows(tile, least):
+            box = _box(row, tile)
+            if _is_middle_in(box, tile.core):
+                yield Region(box, FACE, min(1.0, float(row[-1])))
+
+    def _rows(self, tile: Tile, least: float) -> list[NDArray[np.float32]]:
+        """What the network finds, in pixels of the tile: left, top, width, height, five landmarks and the score."""
         import cv2
 
         height, width = tile.pixels.shape[:2]
         self.network.setInputSize((width, height))
         self.network.setScoreThreshold(least)
         _, faces = self.network.detect(cv2.cvtColor(tile.pixels, cv2.COLOR_RGB2BGR))
-        for left, top, across, down, *_, score in [] if faces is None else faces.tolist():
-            box = Box(left, top, left + across, top + down)
-            box = box.scaled(tile.place.width / width, tile.place.height / height)
-            box = box.moved(tile.place.left, tile.place.top)
-            if min(across, down) > 0 and _is_middle_in(box, tile.core):
-                yield Region(box, FACE, min(1.0, score))
+        return [] if faces is None else [row for row in faces if min(row[2:4]) > 0]
 
     def _rated(self, pixels: Pixels, region: Region) -> Region:
         score, width = region.score, region.box.width
@@ -113,10 +115,29 @@ class YuNet:
 
     def _second(self, pixels: Pixels, box: Box) -> float:
         """The score of a candidate alone and enlarged; 0 if it is not found again."""
+        again = self.alone(pixels, box, least=0.1)
+        return 0.0 if again is None else min(1.0, float(again[1][-1]))
+
+    def alone(self, pixels: Pixels, box: Box, least: float) -> tuple[Pixels, NDArray[np.float32]] | None:
+        """A face cut out and enlarged, and where in it the network finds it, as OpenCV has it; none if it does not.
+
+        Arguments:
+            pixels: The picture, :math:`(H, W, 3)`, RGB.
+            box: Where in it the face is.
+            least: The score from which the network has found it.
+        """
         tile = _cut(pixels, box)
-        found = list(self._look(tile, 0.1))
-        same = iou(boxes_array([Region(box, FACE)]), boxes_array(found))[0] > 0.3
-        return max((region.score for region, is_same in zip(found, same, strict=True) if is_same), default=0.0)
+        rows = self._rows(tile, least)
+        same = iou(np.array([box]), np.array([_box(row, tile) for row in rows]).reshape(-1, 4))[0] > 0.3
+        found = [row for row, is_same in zip(rows, same, strict=True) if is_same]
+        return (tile.pixels, max(found, key=lambda row: float(row[-1]))) if found else None
+
+
+def _box(row: NDArray[np.float32], tile: Tile) -> Box:
+    left, top, across, down = map(float, row[:4])
+    height, width = tile.pixels.shape[:2]
+    box = Box(left, top, left + across, top + down).scaled(tile.place.width / width, tile.place.height / height)
+    return box.moved(tile.place.left, tile.place.top)
 
 
 def _cut(pixels: Pixels, box: Box) -> Tile:
