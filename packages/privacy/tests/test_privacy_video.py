@@ -167,13 +167,13 @@ def test_nothing_is_written_where_something_is_left_after_all(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_thorough_looks_are_at_every_tenth_frame_and_near_gaps_at_a_part(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "a.mp4", range(12))
+def test_thorough_looks_are_at_every_fifteenth_frame_and_near_gaps_at_a_part(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", range(17))
     detector = RedSquares((4,))
     find_in_video(source, detector)
     whole = [look for look, shape in detector.calls if shape == (HEIGHT, WIDTH, 3)]
     key = [Look.THOROUGH, Look.CHECK]
-    assert whole == [*key, *[Look.QUICK] * 9, *key, Look.QUICK]
+    assert whole == [*key, *[Look.QUICK] * 14, *key, Look.QUICK]
     parts = [shape for _, shape in detector.calls if shape != (HEIGHT, WIDTH, 3)]
     assert len(parts) == 1
     assert parts[0][0] <= 4 * SIDE + 1

@@ -97,7 +97,7 @@ def test_no_track_jumps_across_a_cut_between_boxes_that_are_far_apart() -> None:
     tracks = linked(frames)
     assert [list(track.places) for track in tracks] == [list(range(10)), list(range(10, 20))]
     for region in (region for found in covered(tracks, 20) for region in found):
-        assert region.box in (before.box, after.box)
+        assert any(_holds(end.box.grown(1.3), region.box) for end in (before, after))
 
 
 def test_two_things_that_cross_keep_their_tracks() -> None:
@@ -119,11 +119,11 @@ def test_a_gap_is_bridged_up_to_its_limit(missed: int, count: int) -> None:
     assert len(linked([one, *[[]] * missed, one])) == count
 
 
-def test_between_two_places_a_box_moves_in_a_straight_line() -> None:
+def test_between_two_places_a_box_moves_in_a_straight_line_and_is_larger_where_less_is_known() -> None:
     track = Track("face", {0: Box(0, 0, 20, 20), 4: Box(8, 4, 28, 24)}, {0: 0.9, 4: 0.8})
     for frame, found in enumerate(covered([track], 5)):
         want = Box(2 * frame, frame, 20 + 2 * frame, 20 + frame)
-        assert found[0].box == pytest.approx(want)
+        assert found[0].box == pytest.approx(want.grown(1 + 0.06 * min(frame, 4 - frame)))
 
 
 def test_a_plate_is_no_face() -> None:

@@ -16,7 +16,7 @@ from nflows_privacy.video.planes import enclosing
 from nflows_privacy.video.reading import Frame, opened
 from nflows_privacy.video.tracks import Linker, Track
 
-EVERY = 10
+EVERY = 15
 """Of so many frames, one is looked at thoroughly."""
 _AROUND = 4.0  # how large a part is looked at, in sides of the box
 _SAME = 0.3  # the intersection over union from which two boxes are one thing
@@ -37,8 +37,8 @@ def looked_at(path: str | Path, detector: Detector, look: Look = Look.CHECK) -> 
 def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], int]:
     """The tracks of what a detector finds in frames, and their number.
 
-    Every tenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly. Where
-    tracks have nothing in a frame, the part of it around where they are predicted is looked at once more.
+    Every fifteenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly.
+    Where tracks have nothing in a frame, the part of it around where they are predicted is looked at once more.
 
     Arguments:
         frames: The frames in order.

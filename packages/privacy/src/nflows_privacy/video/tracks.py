@@ -2,7 +2,8 @@
 
 Detections are assigned to predicted places, as in SORT (Bewley et al., 2016, arXiv 1602.00763), by distance and size
 instead of overlap: a face in a crowd is often smaller than its step. Gaps are interpolated, both ends extended, and
-boxes smoothed. A box only ever grows by it: every region that was given lies in one that comes out.
+boxes smoothed. A box only ever grows by it: every region that was given lies in one that comes out, and where there was
+none, boxes are the larger the further the next one is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from nflows_privacy.regions import Box, Region
 
+Places = NDArray[np.float64]
+Frames = NDArray[np.int64]
+
 GAP = 15
 """The most frames in a row that a track may miss."""
 EXTENSION = 5
@@ -24,6 +28,7 @@ EXTENSION = 5
 _REACH = 1.0  # how far from the predicted place, in sides of the box
 _DRIFT = 0.1  # that it grows by for each frame that was missed
 _SIZES = 2.0  # the largest ratio of sides
+_DOUBT = 0.06  # that a box grows by for each frame to the next that is known, in its sides
 _WINDOW = 2  # the frames on either side over which boxes are smoothed
 _LAST = 5  # the frames of which the velocity is taken
 
@@ -140,25 +145,41 @@ def covered(tracks: Iterable[Track], length: int) -> tuple[tuple[Region, ...], .
 
 def _steady(track: Track, length: int) -> Iterable[tuple[int, Box]]:
     known = np.array(list(track.places))
-    boxes = np.array(list(track.places.values()))
     inner = np.arange(track.first, track.last + 1)
-    between = np.stack([np.interp(inner, known, side) for side in boxes.T], axis=1)
+    after = np.searchsorted(known, inner)
+    before = np.searchsorted(known, inner, side="right") - 1
+    between = _between(np.array(list(track.places.values())), known, inner, before, after)
     smooth = _outwards(between, _smoothed(between))
-    yield from ((int(frame), Box(*map(float, box))) for frame, box in zip(inner, smooth, strict=True))
-    for frame in range(max(0, track.first - EXTENSION), track.first):
-        yield frame, _joined(track.places[track.first], track.predicted(frame))
-    for frame in range(track.last + 1, min(length, track.last + EXTENSION + 1)):
-        yield frame, _joined(track.places[track.last], track.predicted(frame))
+    far = np.minimum(known[after] - inner, inner - known[before])
+    for frame, box, steps in zip(inner.tolist(), smooth.tolist(), far.tolist(), strict=True):
+        yield frame, _doubted(Box(*box), steps)
+    for steps in range(1, EXTENSION + 1):
+        for frame, end in ((track.first - steps, track.first), (track.last + steps, track.last)):
+            if 0 <= frame < length:
+                yield frame, _doubted(_joined(track.places[end], track.predicted(frame)), steps)
 
 
-def _smoothed(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _between(boxes: Places, known: Frames, inner: Frames, before: Frames, after: Frames) -> Places:
+    """The boxes of frames from the known ones: the middle on a line between those, the sides as of the larger."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    middles = np.stack([np.interp(inner, known, axis) for axis in ((low + high) / 2).T], axis=1)
+    halves = np.maximum((high - low)[before], (high - low)[after]) / 2
+    found: Places = np.concatenate([middles - halves, middles + halves], axis=1)
+    return found
+
+
+def _doubted(box: Box, steps: int) -> Box:
+    return box.grown(1 + _DOUBT * steps) if steps else box
+
+
+def _smoothed(boxes: Places) -> Places:
     """Means over the frames around each: as many before as after, so that a steady movement stays itself."""
     count = len(boxes)
     wide = [min(_WINDOW, index, count - 1 - index) for index in range(count)]
     return np.stack([boxes[index - half : index + half + 1].mean(axis=0) for index, half in enumerate(wide)])
 
 
-def _outwards(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def _outwards(one: Places, other: Places) -> Places:
     return np.concatenate([np.minimum(one[:, :2], other[:, :2]), np.maximum(one[:, 2:], other[:, 2:])], axis=1)
 
 
