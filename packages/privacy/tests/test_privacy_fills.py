@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -305,3 +307,19 @@ def test_nothing_to_fill_changes_nothing_and_has_no_weights() -> None:
     for how in UNTRAINED:
         assert np.array_equal(FILLS[how](pixels, [], 0), pixels)
         assert weights_of(FillSettings(how)) == {}
+
+
+def test_figures_in_the_document_are_those_that_were_measured() -> None:
+    package = Path(__file__).parents[1]
+    rows = json.loads((package / "benchmarks" / "results" / "fills.json").read_text())["rows"]
+    document = (package / "docs" / "fills.md").read_text()
+    for row in rows:
+        name = row["how"] if row["strength"] is None else f"{row['how']} {row['strength']:g}"
+        numbers = [row[f"left at {scale}"] for scale in ("0.5", "1", "1.5", "2")]
+        numbers += [row["left"], row["by redact"], row["edge"], "–" if row["ms a face"] is None else row["ms a face"]]
+        assert f"| {name} | {' | '.join(map(str, numbers))} |" in document
+
+
+@pytest.mark.parametrize(("waves", "share"), [(0.5, 0.58), (1, 0.11), (1.5, 0.0072), (2, 0.00015), (2.5, 1.1e-6)])
+def test_table_of_waves_is_the_formula(waves: float, share: float) -> None:
+    assert float(f"{math.exp(-2 * (math.pi * waves / 3) ** 2):.2g}") == share
