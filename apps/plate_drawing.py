@@ -15,8 +15,14 @@ from PIL import Image, ImageDraw, ImageFont
 Colour = tuple[int, int, int]
 
 _FONTS = (
-    "DejaVuSans-Bold", "DejaVuSans-Bold", "DejaVuSansMono-Bold", "DejaVuSansMono", "DejaVuSans", "STIXGeneralBol", "DejaVuSans-Oblique",
-)  # fmt: skip
+    "DejaVuSans-Bold",
+    "DejaVuSans-Bold",
+    "DejaVuSansMono-Bold",
+    "DejaVuSansMono",
+    "DejaVuSans",
+    "STIXGeneralBol",
+    "DejaVuSans-Oblique",
+)
 _HEIGHT = 96
 """The height in pixels of a long plate as it is drawn; what is pasted is smaller or hardly larger."""
 _INKS: Sequence[tuple[Colour, Colour]] = (
@@ -51,7 +57,12 @@ def word(generator: np.random.Generator, letters: str, length: int) -> str:
 
 
 def put_text(
-    image: Image.Image, text: str, place: tuple[float, float, float, float], ink: Colour, font: str, squeeze: bool = True
+    image: Image.Image,
+    text: str,
+    place: tuple[float, float, float, float],
+    ink: Colour,
+    font: str,
+    squeeze: bool = True,
 ) -> None:
     """Writes a text that fills a place, as fractions of the picture: left, top, right, bottom."""
     width, height = image.size
@@ -80,7 +91,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _european(generator: np.random.Generator) -> Image.Image:
     """520 x 110 mm: a blue strip at the left, maybe one at the right, seals between the groups."""
-    ground, ink = _INKS[generator.choice(4, p=[0.5, 0.25, 0.2, 0.05])]
+    ground, ink = _INKS[int(generator.choice(4, p=[0.5, 0.25, 0.2, 0.05]))]
     image = _plain(4.73, ground, generator)
     start, end = 0.03, 0.97
     if generator.random() < 0.75:
@@ -109,7 +120,7 @@ def _british(generator: np.random.Generator) -> Image.Image:
 
 def _american(generator: np.random.Generator) -> Image.Image:
     """12 x 6 inches: a coloured or shaded ground, the state above, words below, holes for screws."""
-    ground, ink = _INKS[generator.integers(len(_INKS))]
+    ground, ink = _INKS[int(generator.integers(len(_INKS)))]
     if generator.random() < 0.5:
         ground, ink = tuple(generator.integers(170, 256, 3).tolist()), tuple(generator.integers(0, 110, 3).tolist())
     image = _plain(2.0, ground, generator, height=130)
@@ -127,22 +138,27 @@ def _american(generator: np.random.Generator) -> Image.Image:
 
 def _indian(generator: np.random.Generator) -> Image.Image:
     """500 x 120 mm, white, yellow or green, no strip or a small mark at the left."""
-    ground, ink = _INKS[generator.choice([0, 2, 8])]
+    ground, ink = _INKS[int(generator.choice([0, 2, 8]))]
     image = _plain(4.17, ground, generator)
-    text = " ".join(
-        (word(generator, string.ascii_uppercase, 2), word(generator, string.digits, 2))
-        + (word(generator, string.ascii_uppercase, int(generator.integers(1, 3))), word(generator, string.digits, 4))
-    )
+    series = word(generator, string.ascii_uppercase, 2), word(generator, string.digits, 2)
+    letters = word(generator, string.ascii_uppercase, int(generator.integers(1, 3)))
+    text = " ".join((*series, letters, word(generator, string.digits, 4)))
     put_text(image, text, (0.07, 0.18, 0.97, 0.82), ink, random_font(generator))
     return _bordered(image, ink, generator)
 
 
 def _japanese(generator: np.random.Generator) -> Image.Image:
     """330 x 165 mm: a place and a class above, four large digits below with a sign at their left."""
-    ground, ink = _INKS[generator.choice([0, 2, 4, 8, 7])]
+    ground, ink = _INKS[int(generator.choice([0, 2, 4, 8, 7]))]
     image = _plain(2.0, ground, generator, height=130)
     font = random_font(generator)
-    put_text(image, word(generator, "ΓΔΘΛΞΠΣΦΨΩЖШЮЯ", 2) + " " + word(generator, string.digits, 3), (0.25, 0.08, 0.75, 0.32), ink, font)
+    put_text(
+        image,
+        word(generator, "ΓΔΘΛΞΠΣΦΨΩЖШЮЯ", 2) + " " + word(generator, string.digits, 3),
+        (0.25, 0.08, 0.75, 0.32),
+        ink,
+        font,
+    )
     put_text(image, word(generator, "ΓΔΘΛΞΠΣΦΨΩЖШЮЯ", 1), (0.04, 0.5, 0.14, 0.75), ink, font)
     number = f"{word(generator, string.digits, 2)}-{word(generator, string.digits, 2)}"
     put_text(image, number, (0.18, 0.38, 0.96, 0.92), ink, font)
@@ -151,7 +167,11 @@ def _japanese(generator: np.random.Generator) -> Image.Image:
 
 def _two_rows(generator: np.random.Generator) -> Image.Image:
     """Of motorcycles, lorries and four-wheel drives: two rows of letters, nearly square."""
-    ground, ink = _INKS[generator.choice(len(_INKS))] if generator.random() < 0.3 else _INKS[generator.choice([0, 2, 3])]
+    ground, ink = (
+        _INKS[int(generator.choice(len(_INKS)))]
+        if generator.random() < 0.3
+        else _INKS[int(generator.choice([0, 2, 3]))]
+    )
     image = _plain(generator.uniform(0.95, 1.7), ground, generator, height=150)
     font, middle = random_font(generator), generator.uniform(0.45, 0.55)
     start = _strip(image, 0.0, generator, 0.13) if generator.random() < 0.3 else 0.04
@@ -173,7 +193,7 @@ def _mercosur(generator: np.random.Generator) -> Image.Image:
 
 def _any(generator: np.random.Generator) -> Image.Image:
     """Of no country: any shape from 2 to 5 times as wide as high, in any of the colours."""
-    ground, ink = _INKS[generator.integers(len(_INKS))]
+    ground, ink = _INKS[int(generator.integers(len(_INKS)))]
     image = _plain(generator.uniform(2, 5), ground, generator)
     top = generator.uniform(0.1, 0.25)
     put_text(image, _groups(generator, ((1, 4), (2, 4))), (0.05, top, 0.95, 1 - top), ink, random_font(generator))
@@ -188,7 +208,10 @@ def _plain(ratio: float, ground: Colour, generator: np.random.Generator, height:
 def _groups(generator: np.random.Generator, lengths: Sequence[tuple[int, int]]) -> str:
     """Groups of letters or digits with a gap, a dash or a point between them."""
     alphabets = [(string.ascii_uppercase, string.digits)[generator.integers(2)] for _ in lengths]
-    groups = [word(generator, one, int(generator.integers(low, high + 1))) for one, (low, high) in zip(alphabets, lengths, strict=True)]
+    groups = [
+        word(generator, one, int(generator.integers(low, high + 1)))
+        for one, (low, high) in zip(alphabets, lengths, strict=True)
+    ]
     return str(generator.choice([" ", " ", "-", "·", ""])).join(groups)
 
 
@@ -201,7 +224,11 @@ def _strip(image: Image.Image, left: float, generator: np.random.Generator, widt
     draw, side, height = ImageDraw.Draw(image), image.width, image.height
     draw.rectangle((left * side, 0, (left + width) * side, height), fill=(20, 45, int(generator.integers(110, 190))))
     middle, radius = (left + width / 2) * side, 0.3 * width * side
-    draw.ellipse((middle - radius, 0.3 * height - radius, middle + radius, 0.3 * height + radius), outline=(240, 210, 60), width=3)
+    draw.ellipse(
+        (middle - radius, 0.3 * height - radius, middle + radius, 0.3 * height + radius),
+        outline=(240, 210, 60),
+        width=3,
+    )
     country = word(generator, string.ascii_uppercase, int(generator.integers(1, 3)))
     put_text(image, country, (left + 0.02, 0.62, left + width - 0.02, 0.88), (240, 240, 240), "DejaVuSans-Bold")
     return width
@@ -219,7 +246,9 @@ def _holes(image: Image.Image) -> Image.Image:
     for x in (0.25, 0.75):
         for y in (0.08, 0.92):
             middle = x * image.width, y * image.height
-            draw.ellipse((middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius), fill=(60, 60, 60))
+            draw.ellipse(
+                (middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius), fill=(60, 60, 60)
+            )
     return image
 
 
@@ -235,4 +264,8 @@ def _shade(image: Image.Image, generator: np.random.Generator) -> None:
     """Fades from one colour at the top to another at the bottom, as pictures behind the letters look from afar."""
     rows = np.linspace(0, 1, image.height)[:, None, None]
     ends = generator.integers(150, 256, (2, 3))
-    image.paste(Image.fromarray(np.broadcast_to(ends[0] + rows * (ends[1] - ends[0]), (image.height, image.width, 3)).astype(np.uint8)))
+    image.paste(
+        Image.fromarray(
+            np.broadcast_to(ends[0] + rows * (ends[1] - ends[0]), (image.height, image.width, 3)).astype(np.uint8)
+        )
+    )

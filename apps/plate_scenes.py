@@ -45,9 +45,7 @@ def street(
     return scene, boxes, own
 
 
-def view(
-    background: Pixels, generator: np.random.Generator, real: Sequence[Box] = ()
-) -> tuple[Pixels, list[Box]]:
+def view(background: Pixels, generator: np.random.Generator, real: Sequence[Box] = ()) -> tuple[Pixels, list[Box]]:
     """A random part of a picture at a random scale, maybe in a mirror, and the boxes as they lie in it."""
     height, width = background.shape[:2]
     least = max(WIDTH / width, HEIGHT / height)
@@ -58,7 +56,10 @@ def view(
     resized = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     boxes = (np.array(real).reshape(-1, 4) - [left, top, left, top]) * ([WIDTH / own[0], HEIGHT / own[1]] * 2)
     if generator.random() < 0.5:
-        resized, boxes = resized[:, ::-1], np.stack([WIDTH - boxes[:, 2], boxes[:, 1], WIDTH - boxes[:, 0], boxes[:, 3]], 1)
+        resized, boxes = (
+            resized[:, ::-1],
+            np.stack([WIDTH - boxes[:, 2], boxes[:, 1], WIDTH - boxes[:, 0], boxes[:, 3]], 1),
+        )
     boxes = boxes.clip(0, [WIDTH, HEIGHT] * 2)
     return np.ascontiguousarray(resized), [tuple(box) for box in boxes.tolist() if box[0] < box[2] and box[1] < box[3]]
 
@@ -105,7 +106,8 @@ def _place(
 def _turned(part: Box, width: float, generator: np.random.Generator) -> NDArray[np.float64]:
     """The homography of a surface that is turned in space and seen by a pinhole camera; a part gets a width."""
     tilt = 4 if generator.random() < 0.6 else 16  # cameras that people wear are seldom level
-    yaw, pitch, roll = np.radians(generator.normal(0, (22, 8, tilt)).clip(-58, 58))
+    turn = 22 if generator.random() < 0.5 else 45  # parked cars are passed from the side
+    yaw, pitch, roll = np.radians(generator.normal(0, (turn, 10, tilt)).clip(-68, 68))
     cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
     rotation = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     rotation = rotation @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -114,7 +116,7 @@ def _turned(part: Box, width: float, generator: np.random.Generator) -> NDArray[
     camera = np.column_stack([rotation[:, 0], rotation[:, 1], [0, 0, distance]])
     homography = np.diag([1.0, 1.0, 1 / distance]) @ camera @ centre
     box = _bounds(homography, part)
-    return np.diag([width / (box[2] - box[0]), width / (box[2] - box[0]), 1.0]) @ homography
+    return np.asarray(np.diag([width / (box[2] - box[0]), width / (box[2] - box[0]), 1.0]) @ homography)
 
 
 def _paste(
@@ -200,7 +202,10 @@ def _body(width: int, height: int, generator: np.random.Generator) -> tuple[Pixe
     rows = np.interp(np.arange(down), np.sort(generator.uniform(0, down, 5)), generator.normal(0, 28, 5))
     shade = np.clip(base + rows[:, None], 0, 255).astype(np.uint8)
     image = Image.fromarray(np.broadcast_to(shade[:, None], (down, across, 3)).copy())
-    corner = int(generator.normal((across - width) / 2, width * 0.05)), int(generator.uniform(0.15, 0.85) * (down - height))
+    corner = (
+        int(generator.normal((across - width) / 2, width * 0.05)),
+        int(generator.uniform(0.15, 0.85) * (down - height)),
+    )
     corner = min(max(corner[0], 2), across - width - 2), min(max(corner[1], 2), down - height - 2)
     _details(image, (*corner, corner[0] + width, corner[1] + height), generator)
     alpha = Image.new("L", image.size)
@@ -215,7 +220,9 @@ def _details(image: Image.Image, holder: Sequence[int], generator: np.random.Gen
     if generator.random() < 0.5:
         grown = [int(generator.integers(4, 40)) for _ in range(4)]
         recess = (holder[0] - grown[0], holder[1] - grown[1], holder[2] + grown[2], holder[3] + grown[3])
-        draw.rounded_rectangle(recess, 8, fill=tuple(generator.integers(0, 200, 3).tolist()) if generator.random() < 0.3 else dark)
+        draw.rounded_rectangle(
+            recess, 8, fill=tuple(generator.integers(0, 200, 3).tolist()) if generator.random() < 0.3 else dark
+        )
     for _ in range(int(generator.integers(0, 4))):
         y = int(generator.integers(height))
         draw.line((0, y, width, y + int(generator.normal(0, 3))), fill=dark, width=int(generator.integers(1, 5)))
@@ -226,13 +233,13 @@ def _details(image: Image.Image, holder: Sequence[int], generator: np.random.Gen
         size = generator.uniform(0.08, 0.22) * width, generator.uniform(0.2, 0.5) * height
         y, red = generator.uniform(0, height - size[1]), (int(generator.integers(120, 250)), 20, 25)
         lamp = red if generator.random() < 0.7 else (230, 230, 225)
-        for left in (0, width - size[0]):
+        for left in (0.0, width - size[0]):
             draw.rounded_rectangle((left, y, left + size[0], y + size[1]), 10, fill=lamp, outline=(200, 200, 200))
     if generator.random() < 0.3:
         text = word(generator, string.ascii_letters, int(generator.integers(2, 8)))
-        left, top = generator.uniform(0, 0.7), generator.uniform(0, 0.8)
-        grey = tuple([int(generator.integers(150, 250))] * 3)
-        put_text(image, text, (left, top, left + 0.25, top + 0.12), grey, random_font(generator), squeeze=False)
+        x, y = generator.uniform(0, 0.7), generator.uniform(0, 0.8)
+        shade = int(generator.integers(150, 250))
+        put_text(image, text, (x, y, x + 0.25, y + 0.12), (shade, shade, shade), random_font(generator), squeeze=False)
 
 
 def _decoy(generator: np.random.Generator) -> Pixels:
@@ -261,11 +268,17 @@ def _sign(generator: np.random.Generator) -> Image.Image:
     """Several lines of words, as on signs of directions and names of streets."""
     ground, ink = _colours(generator)
     if generator.random() < 0.5:
-        ground, ink = (((20, 60, 160), (245, 245, 245)), ((250, 210, 30), (10, 10, 10)), ((245, 245, 245), (10, 10, 10)))[generator.integers(3)]
+        ground, ink = (
+            ((20, 60, 160), (245, 245, 245)),
+            ((250, 210, 30), (10, 10, 10)),
+            ((245, 245, 245), (10, 10, 10)),
+        )[generator.integers(3)]
     lines = int(generator.integers(2, 5))
     image = Image.new("RGB", (int(generator.integers(150, 400)), 60 * lines), ground)
     for line in range(lines):
-        text = " ".join(word(generator, string.ascii_lowercase, int(generator.integers(3, 10))).capitalize() for _ in range(2))
+        text = " ".join(
+            word(generator, string.ascii_lowercase, int(generator.integers(3, 10))).capitalize() for _ in range(2)
+        )
         right = generator.uniform(0.5, 0.95)
         put_text(image, text, (0.05, (line + 0.2) / lines, right, (line + 0.8) / lines), ink, random_font(generator))
     return image
@@ -275,7 +288,10 @@ def _shop(generator: np.random.Generator) -> Image.Image:
     """One long line in small letters over a shop."""
     ground, ink = _colours(generator)
     image = Image.new("RGB", (int(generator.integers(500, 900)), 90), ground)
-    words = [word(generator, string.ascii_lowercase, int(generator.integers(4, 12))) for _ in range(int(generator.integers(2, 4)))]
+    words = [
+        word(generator, string.ascii_lowercase, int(generator.integers(4, 12)))
+        for _ in range(int(generator.integers(2, 4)))
+    ]
     put_text(image, " ".join(words), (0.05, 0.2, 0.95, 0.85), ink, random_font(generator))
     return image
 
@@ -312,14 +328,21 @@ def _number(generator: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", (110, 110), tuple(generator.integers(0, 256, 3).tolist()))
     draw = ImageDraw.Draw(image)
     (draw.ellipse if generator.random() < 0.6 else draw.rectangle)((5, 5, 105, 105), fill=ground, outline=ink, width=9)
-    put_text(image, word(generator, string.digits, int(generator.integers(1, 4))), (0.25, 0.3, 0.75, 0.7), ink, random_font(generator))
+    put_text(
+        image,
+        word(generator, string.digits, int(generator.integers(1, 4))),
+        (0.25, 0.3, 0.75, 0.7),
+        ink,
+        random_font(generator),
+    )
     return image
 
 
 def _display(generator: np.random.Generator) -> Image.Image:
     """The line and the end of a bus, in lamps."""
     image = Image.new("RGB", (int(generator.integers(300, 500)), 90), (12, 12, 12))
-    text = f"{word(generator, string.digits, 2)} {word(generator, string.ascii_lowercase, int(generator.integers(5, 11))).capitalize()}"
+    end = word(generator, string.ascii_lowercase, int(generator.integers(5, 11))).capitalize()
+    text = f"{word(generator, string.digits, 2)} {end}"
     put_text(image, text, (0.05, 0.2, 0.95, 0.8), (255, int(generator.integers(120, 210)), 20), random_font(generator))
     return image
 
@@ -343,9 +366,11 @@ def _lettering(generator: np.random.Generator) -> Image.Image:
 
 
 def _bounds(homography: NDArray[np.float64], box: Box) -> Box:
-    corners = np.array([[box[0], box[1], 1], [box[2], box[1], 1], [box[2], box[3], 1], [box[0], box[3], 1]]) @ homography.T
+    corners = (
+        np.array([[box[0], box[1], 1], [box[2], box[1], 1], [box[2], box[3], 1], [box[0], box[3], 1]]) @ homography.T
+    )
     places = corners[:, :2] / corners[:, 2:]
-    return (*places.min(0).tolist(), *places.max(0).tolist())  # type: ignore[return-value]
+    return (*places.min(0).tolist(), *places.max(0).tolist())
 
 
 def _meet(first: Box, second: Box) -> bool:

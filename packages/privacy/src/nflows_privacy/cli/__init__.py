@@ -9,6 +9,7 @@ from nflows_privacy.cli.detect import detect
 from nflows_privacy.cli.evaluate import evaluate
 from nflows_privacy.cli.redact import redact
 from nflows_privacy.cli.review import review
+from nflows_privacy.cli.train import train
 from nflows_privacy.cli.utility import utility
 from nflows_privacy.cli.verify import verify
 
@@ -23,6 +24,7 @@ COMMANDS = (
     evaluate,
     redact,
     review,
+    train,
     utility,
     verify,
 )

@@ -19,6 +19,7 @@ ENTRY_POINTS = "nflows_privacy.detectors"
 
 _OWN: Mapping[str, str] = {
     "yunet": "nflows_privacy.detection.yunet:YUNET",
+    "plates": "nflows_privacy.detection.trained:PLATES",
     "lbp": "nflows_privacy.detection.lbp:LBP",
     "retinaface": "nflows_privacy.detection.retinaface:RETINAFACE",
     "retinaface-mobilenet": "nflows_privacy.detection.retinaface:RETINAFACE_MOBILENET",
@@ -28,7 +29,11 @@ _OWN: Mapping[str, str] = {
 }
 """Where the detectors of this package are; each is imported when it is asked for."""
 
-_OF_OTHERS = ("nflows_privacy.detection.egoblur", "nflows_privacy.detection.dfine")
+_BY_PATH = (
+    "nflows_privacy.detection.egoblur",
+    "nflows_privacy.detection.dfine",
+    "nflows_privacy.detection.trained",
+)
 """The modules whose ``of_name`` makes a detector of the path of a file or folder, if it is one of theirs."""
 
 _DEFAULTS: Mapping[str, str] = {FACE: "yunet", PLATE: "plates"}
@@ -97,9 +102,10 @@ def _absolute(name: str) -> str:
 def _find(name: str) -> NamedDetector:
     if name in names():
         return _load(_entry_point(name))
-    makers: list[Callable[[str], NamedDetector | None]] = [import_module(one).of_name for one in _OF_OTHERS]
-    if (found := next((one for make in makers if (one := make(name)) is not None), None)) is not None:
-        return found
+    for module in _BY_PATH:
+        make: Callable[[str], NamedDetector | None] = import_module(module).of_name
+        if (found := make(name)) is not None:
+            return found
     known = ", ".join(names())
     raise ValueError(f"`detectors`: there is none called {name!r}; give one of {known}, or a path")
 

@@ -17,6 +17,10 @@ from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.regions import LEFT_SCORE, Region
 
 
+DOUBT = 0.15
+"""The score from which on something counts as left inside of what was filled: one look in two of YuNet's at .5."""
+
+
 @dataclass(frozen=True)
 class Redaction:
     """How pictures and videos are redacted.
@@ -82,7 +86,7 @@ class Looks:
 
     Arguments:
         find: Finds what is redacted.
-        check: Finds what is left, from the score on that counts as left.
+        check: Finds what is left, from `DOUBT` on.
         alone: The lock under which they are called: the workers of a cluster are threads of one process.
     """
 
@@ -99,6 +103,6 @@ def loaded(redaction: Redaction) -> Looks:
         ValueError: None of them looks for one of the kinds.
     """
     settings, kinds = redaction.detector, redaction.kinds
-    score = redaction.left_score if settings.threshold is None else min(redaction.left_score, settings.threshold)
-    find, check = load_detector(settings), load_detector(replace(settings, threshold=score))
+    doubt = min(DOUBT, redaction.left_score)
+    find, check = load_detector(settings), load_detector(replace(settings, threshold=doubt))
     return Looks(OfKinds(find, kinds), OfKinds(check, kinds), Lock())

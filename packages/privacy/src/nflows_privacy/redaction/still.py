@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_privacy.detection import Detector, Look
+from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import Rectangle, cover, mask_of
 from nflows_privacy.redaction.pixels import as_rgb
-from nflows_privacy.redaction.settings import Redaction
+from nflows_privacy.redaction.settings import DOUBT, Redaction
 from nflows_privacy.regions import Region
 
 Pixels = NDArray[np.uint8 | np.uint16]
+_FILLED = 0.5
+"""The part of a region that is filled, from which on it is the fill that shows something."""
 _MOST_ROUNDS = 12
 """Rounds of looking and filling: each climbs a rung or adds a region, and a picture needs two as a rule."""
 
@@ -52,7 +54,10 @@ class Redacted:
 def redact_still(
     pixels: Pixels, regions: Sequence[Region], check: Detector, settings: Redaction, seed: int, *, is_final: bool
 ) -> Redacted:
-    """Fills regions, looks at the result (`Look.CHECK`), and goes on until nothing is found.
+    """Fills regions, looks at the result, and goes on until nothing is found.
+
+    It is looked at as before and otherwise (`Look.CHECK`). Inside of the masks less counts than elsewhere, so that another
+    program, which may look only once, finds nothing either.
 
     What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
     and is a region from then on.
@@ -60,7 +65,7 @@ def redact_still(
     Arguments:
         pixels: The picture, :math:`(H, W, C)`.
         regions: What is to be redacted.
-        check: What looks at the result; what it finds counts as left.
+        check: What looks at the result, from `DOUBT` on.
         settings: The fill, its ladder, and how far masks grow.
         seed: The seed of the fill.
         is_final: Whether a person has decided on the regions, so that what is found elsewhere stays.
@@ -72,8 +77,7 @@ def redact_still(
     seen_again = 0
     for _ in range(_MOST_ROUNDS):
         filled = marks.filled(pixels, seed)
-        found = check(as_rgb(filled), Look.CHECK)
-        left = [region for region in found if not is_final or marks.touched(region)]
+        left = [region for region in marks.left(as_rgb(filled), check) if not is_final or marks.touched(region)]
         if not left:
             return Redacted(filled, dict(marks.rungs), seen_again, marks.share())
         seen_again += marks.raise_to(left)
@@ -105,6 +109,18 @@ class Marks:
         """The regions whose masks a region reaches into."""
         own = cover(region.box, *self._sides)
         return [] if own is None else [one for one, mask in self._masks() if _overlap(own, mask)]
+
+    def left(self, pixels: NDArray[np.uint8], check: Detector) -> list[Region]:
+        """What counts as left of what a detector finds in the filled picture."""
+        mask = mask_of([mask for _, mask in self._masks()], *self._sides)
+        found = distinct(region for look in (Look.THOROUGH, Look.CHECK) for region in check(pixels, look))
+        return [region for region in found if region.score >= self._least(region, mask)]
+
+    def _least(self, region: Region, mask: NDArray[np.bool_]) -> float:
+        """The score from which on a region counts: inside of what was filled, any doubt does."""
+        place = cover(region.box, *self._sides)
+        is_filled = place is not None and mask[place.slices].mean() >= _FILLED
+        return min(DOUBT, self._settings.left_score) if is_filled else self._settings.left_score
 
     def raise_to(self, left: Iterable[Region]) -> int:
         """Lets what was found again be filled more; returns how many regions that adds."""

@@ -34,7 +34,7 @@ def _lit(values: NDArray[np.float32], generator: np.random.Generator) -> NDArray
     lit = np.stack([table[:, channel][values[..., channel].astype(np.uint8)] for channel in range(3)], axis=2)
     grey = lit.mean(axis=2, keepdims=True)
     saturation = 0.0 if generator.random() < 0.05 else np.exp(generator.normal(0, 0.3))
-    return (grey + (lit - grey) * saturation).astype(np.float32)
+    return np.asarray(grey + (lit - grey) * saturation, dtype=np.float32)
 
 
 def _blurred(values: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
@@ -51,5 +51,5 @@ def _blurred(values: NDArray[np.float32], generator: np.random.Generator) -> NDA
 
 def _compressed(pixels: Pixels, quality: int) -> Pixels:
     """Stored as JPEG and read again."""
-    _, stored = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1])
+    stored = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])

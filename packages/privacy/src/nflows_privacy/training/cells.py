@@ -21,7 +21,7 @@ BACKGROUND, IGNORED = -1, -2
 """The labels of cells that predict no box, and of those whose prediction does not count."""
 
 _LARGEST = 8
-"""The side of the largest box of a level, as a square of equal area, in strides; the next level has twice the stride."""
+"""The side of the largest box of a level, as a square of equal area, in strides; each level has twice the stride."""
 _OVERLAP = 1.25
 """How far the sizes of two levels overlap, as a factor: a box near the border belongs to both."""
 _RADIUS = 1.5

@@ -151,8 +151,7 @@ def _inside(regions: Iterable[Region], height: int, width: int, path: Path) -> I
 
 
 def _refuse_unmarked(source: Source, scenes: Sequence[Scene], classes: Sequence[str]) -> None:
-    counts = np.bincount(np.concatenate([scene.labels[scene.labels >= 0] for scene in scenes]), minlength=len(classes))
-    if not counts.sum():
+    if not any((scene.labels >= 0).any() for scene in scenes):
         raise DataError(
             f"{source.boxes}: none of {len(scenes)} pictures in {source.folder} has a box of {', '.join(classes)}"
         )

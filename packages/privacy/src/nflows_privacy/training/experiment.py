@@ -116,8 +116,8 @@ def resume(
     for part, scenes in parts.items():
         if difference := run.fingerprint[part].difference(scenes.fingerprint):
             raise DataError(
-                f"{folder} was trained on other data: its {part} pictures with their boxes are {difference}. Give those "
-                "that the run had, or train a new run on these."
+                f"{folder} was trained on other data: its {part} pictures with their boxes are {difference}. Give "
+                "those that the run had, or train a new run on these."
             )
     task = _task(run, parts, workers)
     trainer = Trainer(task, folder, progress)

@@ -1,9 +1,10 @@
-r"""A fully convolutional detector of boxes: a few dense convolutions, and a map of predictions for each size of thing."""
+"""A fully convolutional detector of boxes: a few dense convolutions, and a map of predictions for each size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ STRIDES = (4, 8, 16, 32)
 """Pixels between two cells of a level, along each axis."""
 
 _PRIOR = 0.01
-"""The score of everything at first, so that the many cells of the background do not drown the rest (Lin et al. 2017)."""
+"""The score of everything at first, so that the many cells of the background do not drown the rest: focal loss."""
 
 
 class BoxNetwork(nn.Module):
@@ -36,7 +37,7 @@ class BoxNetwork(nn.Module):
         self.stem = _convolution(3, widths[0] // 2, 2)
         inputs = (widths[0] // 2, *widths[:-1])
         self.stages = nn.ModuleList(map(_stage, inputs, widths, blocks))
-        self.above = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True))
+        self.above = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in pairwise(widths))
         self.merge = nn.ModuleList(_convolution(width, width) for width in widths)
         self.outputs = nn.ModuleList(_output(width, classes) for width in widths)
 
@@ -94,8 +95,8 @@ def _convolution(inputs: int, width: int, stride: int = 1) -> nn.Sequential:
 def _output(width: int, classes: int) -> nn.Conv2d:
     output = nn.Conv2d(width, classes + 4, 1)
     nn.init.normal_(output.weight, std=0.01)
-    nn.init.zeros_(output.bias)
-    nn.init.constant_(output.bias[:classes], -math.log(1 / _PRIOR - 1))
+    logit = -math.log(1 / _PRIOR - 1)
+    output.bias = nn.Parameter(torch.tensor([logit] * classes + [0.0] * 4))
     return output
 
 

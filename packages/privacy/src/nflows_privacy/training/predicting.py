@@ -55,7 +55,7 @@ def _parts(side: int) -> Iterator[slice]:
 
 def _in_tile(network: BoxNetwork, pixels: NDArray[np.uint8], rows: slice, columns: slice, threshold: float) -> Boxes:
     tile = padded(pixels[rows, columns])
-    device = network.stem[0].weight.device
+    device = next(network.parameters()).device
     inputs = torch.from_numpy(tile).to(device).permute(2, 0, 1)[None].float() / 255
     predictions = flat(network(inputs.contiguous(memory_format=torch.channels_last)))[0].float().cpu()
     scores, classes = predictions[:, :-4].sigmoid().max(1)

@@ -25,7 +25,7 @@ _ABOUT_A_BOX = 0.7
 """The part of the crops, of pictures with boxes, that have one in them for sure."""
 _VISIBLE = 0.5
 """The part of a box that is left in a crop, at least, of one that should be found; less of it does not count."""
-_THINNEST = 3
+_THINNEST = 4
 """The least side in pixels of a box that should be found in a crop; one that is thinner does not count."""
 _EMPTY = 114  # grey, where a crop reaches out of its picture
 
@@ -68,7 +68,7 @@ class RandomCrops:
         object.__setattr__(self, "_scene", np.repeat(np.arange(len(counts)), counts))
 
     def __len__(self) -> int:
-        return len(self._scene)  # type: ignore[attr-defined,no-any-return]
+        return len(self._scene)  # type: ignore[attr-defined]
 
     def read(self, index: int, seed: int) -> Crop:
         generator = np.random.default_rng(seed)
@@ -145,7 +145,7 @@ def _between(first: float, second: float, generator: np.random.Generator) -> flo
 
 def _moved(scene: Scene, left: float, top: float, scale: float, side: int) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """The boxes as they lie in a crop, cut off at its edges, and their labels; those outside of it are left out."""
-    whole = (scene.boxes - np.float32([left, top, left, top]).round()) * np.float32(scale)
+    whole = (scene.boxes - np.array([left, top] * 2, np.float32).round()) * np.float32(scale)
     boxes = whole.clip(0, side)
     visible = (boxes[:, 2:] - boxes[:, :2]).prod(1) / (whole[:, 2:] - whole[:, :2]).prod(1)
     thin = (boxes[:, 2:] - boxes[:, :2]).min(1, initial=side) < _THINNEST

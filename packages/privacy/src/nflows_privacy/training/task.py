@@ -49,7 +49,7 @@ class BoxDetection(Task[BoxNetwork, Crop]):
         test_crops: Items[Crop] | None = None,
         workers: int = 0,
     ) -> None:
-        super().__init__(network.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
+        super().__init__(network.to(memory_format=torch.channels_last), config)
         self.crops, self.test_crops, self.workers = crops, test_crops, workers
         self.measures = () if test_crops is None else ("loss",)
 
@@ -76,15 +76,7 @@ class BoxDetection(Task[BoxNetwork, Crop]):
 
 
 def detection_loss(predictions: Tensor, labels: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
-    """The loss of `BoxDetection`, a scalar: the sum of `detection_losses`, weighted."""
-    scores, fits = detection_losses(predictions, labels, boxes, height, width)
-    return scores + _BOX_WEIGHT * fits
-
-
-def detection_losses(
-    predictions: Tensor, labels: Tensor, boxes: Tensor, height: int, width: int
-) -> tuple[Tensor, Tensor]:
-    """The losses of the scores and of the boxes of `BoxDetection`, scalars.
+    """The loss of `BoxDetection`, a scalar.
 
     Arguments:
         predictions: Those of a network as `flat` gives them, :math:`(B, N, K + 4)`.
@@ -102,7 +94,8 @@ def detection_losses(
     quality[found, labels[found]] = paired_iou(decoded.detach(), wanted).clamp(min=0.1)
     number = found.sum().clamp(min=1)
     scores = quality_focal_loss(logits[counted], quality[counted]) / number
-    return scores, distance_box_iou_loss(decoded, wanted, reduction="sum") / number
+    loss: Tensor = scores + _BOX_WEIGHT * distance_box_iou_loss(decoded, wanted, reduction="sum") / number
+    return loss
 
 
 def quality_focal_loss(logits: Tensor, quality: Tensor) -> Tensor:

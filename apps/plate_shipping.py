@@ -1,0 +1,121 @@
+"""How the plate detector is given its threshold, measured, and put into nflows-privacy with a card of its figures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.files import atomic_write
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_privacy import shipped
+from nflows_privacy.training.data import Source, read_scenes
+from nflows_privacy.training.network import fused
+from nflows_privacy.training.predicting import predict
+from nflows_privacy.training.runs import load_network, read_run, save_run
+from nflows_privacy.training.scoring import matched, precision_recall
+from nflows_privacy.training.testing import Tested, test_network
+
+NAME = "plates"
+MOST_BYTES = 4_000_000
+MOST_FALSE = 0.05
+"""The false boxes of a picture at the threshold, on the validation scenes: half of what is promised."""
+WIDTHS = (16, 24, 32, 64, 128, 10_000)
+_FRAME = 720, 1280
+_DATA = "made-up plates on streets"
+"""A user's pictures lie elsewhere: the name says what they were."""
+
+
+def choose_threshold(run: Path, validation: Source) -> float:
+    """The lowest threshold, in steps of a hundredth, with few enough false boxes on the validation scenes."""
+    tested = tested_on(run, validation)
+    for threshold in np.arange(0.1, 0.9, 0.01).round(2).tolist():
+        _, false, _ = precision_recall(tested.of_class(0), threshold)
+        if false <= MOST_FALSE * len(tested.pictures):
+            return float(threshold)
+    raise ValueError(f"{run} has more than {MOST_FALSE} false boxes a picture at every threshold: train it longer")
+
+
+def tested_on(run: Path, scenes: Source) -> Tested:
+    """What a run finds in scenes."""
+    stored = read_run(run)
+    network = fused(load_network(run, stored)).to(memory_format=torch.channels_last)
+    return test_network(network, read_scenes(scenes, stored.settings.classes).scenes, stored.settings.classes)
+
+
+def ship(run: Path, threshold: float, test: Source) -> Path:
+    """Copies a run into the package, with its threshold and its card, and returns the folder there.
+
+    Raises:
+        ValueError: Its weights are larger than those of a detector that comes with a package should be.
+    """
+    stored, folder = read_run(run), shipped.FOLDER / NAME
+    shipped_run = replace(stored, threshold=threshold, data=(_DATA, None), test=(_DATA, None), start=None)
+    save_run(folder, shipped_run, load_network(run, stored))
+    if (size := (folder / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
+        raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")
+    values = {**figures(run, threshold, test), "bytes": f"{size:,}"}
+    text = (Path(__file__).parent / "plate_detector_card.md").read_text(encoding="utf-8")
+    with atomic_write(folder / "README.md", "w") as file:
+        file.write(text.format(**values))
+    return folder
+
+
+def figures(run: Path, threshold: float, test: Source) -> Mapping[str, object]:
+    """What the card says of a run."""
+    stored, tested = read_run(run), tested_on(run, test)
+    judged = tested.of_class(0)
+    found, false, there = precision_recall(judged, threshold)
+    row = tested.rows(threshold)[0]
+    losses = read_curve(run / TEST_METRICS_FILE, "loss")
+    return {
+        "threshold": threshold,
+        "scenes": len(judged),
+        "plates": there,
+        "false": f"{false / len(judged):.3f}",
+        "recall": f"{found / there:.3f}",
+        "ap50": f"{row['mAP50']:.3f}",
+        "ap": f"{row['mAP50_95']:.3f}",
+        "rows": "\n".join(by_width(tested, threshold)),
+        "milliseconds": f"{1000 * seconds(run):.0f}",
+        "threads": torch.get_num_threads(),
+        "parameters": f"{sum(value.numel() for value in load_network(run, stored).parameters()):,}",
+        "train": f"{stored.fingerprint['train'].images:,}",
+        "minutes": f"{read_curve(run / METRICS_FILE, 'seconds')[-1][1] / 60:.0f}",
+        "epochs": stored.training.epochs,
+        "curve": ", ".join(f"{loss:.3f} ({epoch})" for epoch, (_, loss) in enumerate(losses)),
+        "settings": json.dumps(vars(stored.settings)),
+        "training": json.dumps(vars(stored.training)),
+    }
+
+
+def by_width(tested: Tested, threshold: float) -> list[str]:
+    """A row of the card for each range of widths: how many plates there are, and how many were found."""
+    there, found = np.zeros(len(WIDTHS), int), np.zeros(len(WIDTHS), int)
+    for one in tested.of_class(0):
+        matches = matched(one)[one.scores >= threshold]
+        group = np.searchsorted(WIDTHS, one.true[:, 2] - one.true[:, 0], side="right")
+        np.add.at(there, group, 1)
+        np.add.at(found, group[matches[matches >= 0]], 1)
+    names = [f"below {WIDTHS[0]}", *(f"{low} to {high}" for low, high in pairwise(WIDTHS[:-1]))]
+    names.append(f"{WIDTHS[-2]} and more")
+    return [f"| {name} | {m} of {n} | {m / n:.3f} |" for name, n, m in zip(names, there, found, strict=True) if n]
+
+
+def seconds(run: Path) -> float:
+    """How long a picture of 1280 x 720 takes, the median of nine."""
+    network = fused(load_network(run, read_run(run))).to(memory_format=torch.channels_last)
+    pixels = np.random.default_rng(0).integers(0, 256, (*_FRAME, 3), dtype=np.uint8)
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        predict(network, pixels, 0.3)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))

@@ -1,0 +1,119 @@
+"""``nflows privacy train``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nflows_core.cli.trainings import epochs_shown, is_main_process, refuse_changed
+from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.page import shown, words
+from nflows_core.runtime.terminal import echo
+from nflows_privacy.cli.options import Kinds
+
+if TYPE_CHECKING:
+    from nflows_core.training import StepMetrics
+    from nflows_privacy.training.settings import NetworkSettings
+
+_Boxes = click.Path(exists=True, path_type=Path)
+_FolderPath = click.Path(file_okay=False, path_type=Path)
+_ENGINE = (
+    "epochs", "batch_size", "accumulation_steps", "learning_rate", "warmup_steps", "schedule", "clip_norm", "ema_decay",
+    "mixed_precision", "checkpoint_steps", "tensorboard", "seed",
+)  # fmt: skip
+
+
+@click.command(cls=Command)
+@click.argument("boxes", type=_Boxes)
+@click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
+@click.option("--pictures", type=_FolderPath, help="The folder of the pictures.  [default: that of BOXES]")
+@click.option("--test", type=_Boxes, help="Boxes of the pictures held out, which lie beside them.  [default: a tenth]")
+@click.option("--classes", type=Kinds(), help="What is to be found, by commas.  [default: all that BOXES has]")
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="CLASS[=CLASS]",
+    help="A class that looks in a mirror like itself, or like another; pictures with others are not flipped.",
+)
+@click.option("--size", "crop", type=int, default=320, show_default=True, help="The side of the crops, in pixels.")
+@click.option("--start", type=_FolderPath, help="A run whose weights it begins with.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="The score from which on a box counts.  [default: 0.4]")
+@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 16]")
+@click.option("--accumulation-steps", type=click.IntRange(1))
+@click.option("--learning-rate", type=float, help="[default: 0.002]")
+@click.option("--warmup-steps", type=click.IntRange(0), help="[default: 100]")
+@click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]")
+@click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 5]")
+@click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: 0.998]")
+@click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]")
+@click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 200]")
+@click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]")
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read pictures.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
+@click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run.")
+@json_option
+def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, **options: Any) -> None:
+    """Train a detector on BOXES: a table (CSV), COCO, YOLO or polygons, with the pictures beside it.
+
+    The folder of the run is taken by the other commands as --detector. A picture without boxes shows what is not to be
+    found; boxes of the class "ignore" are neither that nor the other.
+    """
+    from nflows_core.training import EngineConfig
+    from nflows_privacy.training import experiment
+    from nflows_privacy.training.data import Source
+    from nflows_privacy.training.runs import THRESHOLD, read_run
+
+    data, held_out = Source(boxes, pictures), None if test is None else Source(test)
+    common = {"test": held_out, "workers": options["workers"]}
+    if options["resume"]:
+        run = read_run(folder)
+        refuse_changed({**asdict(run.settings), "threshold": run.threshold, **asdict(run.training)}, {})
+        with epochs_shown(run.training.epochs, _loss) as progress:
+            experiment.resume(folder, data, **common, progress=progress)
+    else:
+        chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
+        config = EngineConfig(**{**experiment.ENGINE, **chosen})
+        others = {name: options[name] for name in ("start", "overwrite")}
+        threshold = THRESHOLD if options["threshold"] is None else options["threshold"]
+        settings = _settings(data, options["classes"], options["mirrors"], options["crop"])
+        with epochs_shown(config.epochs, _loss) as progress:
+            experiment.train(data, folder, settings, config, **common, **others, threshold=threshold, progress=progress)
+    _report(folder, f"Detector of {boxes.name}")
+
+
+def _settings(data: Any, classes: tuple[str, ...] | None, pairs: tuple[str, ...], crop: int) -> NetworkSettings:
+    from nflows_privacy.training.data import classes_of
+    from nflows_privacy.training.settings import NetworkSettings
+
+    names = classes or classes_of(data)
+    mirrored: dict[str, str] = {}
+    for pair in pairs:
+        first, _, second = pair.partition("=")
+        mirrored |= {first: second or first, second or first: first}
+    if unknown := [name for name in mirrored if name not in names]:
+        raise CommandError(f"--mirror: there is no class {unknown[0]!r}; there are {', '.join(names)}")
+    return NetworkSettings(names, tuple(mirrored.get(name, "") for name in names) if mirrored else (), crop=crop)
+
+
+def _loss(metrics: StepMetrics) -> str:
+    return f"loss {metrics.loss:.4g}"
+
+
+def _report(folder: Path, title: str) -> None:
+    from nflows_privacy.training.report import report_run
+
+    if not is_main_process():
+        return
+    report = report_run(folder, title)
+    for name, value in report.items():
+        if isinstance(value, int | float):
+            echo(f"{words(name):<32} {shown(value)}")
+    echo(f"{'report':<32} {folder / 'report.html'}")
+    print_report(report)
