@@ -16,7 +16,6 @@ from nflows_privacy.fills import FillSettings, stronger
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.regions import LEFT_SCORE, Region
 
-
 DOUBT = 0.15
 """The score from which on something counts as left inside of what was filled: one look in two of YuNet's at .5."""
 

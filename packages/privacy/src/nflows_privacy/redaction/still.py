@@ -56,8 +56,8 @@ def redact_still(
 ) -> Redacted:
     """Fills regions, looks at the result, and goes on until nothing is found.
 
-    It is looked at as before and otherwise (`Look.CHECK`). Inside of the masks less counts than elsewhere, so that another
-    program, which may look only once, finds nothing either.
+    It is looked at as before and otherwise (`Look.CHECK`). Inside of the masks less counts than elsewhere, so that
+    another program, which may look only once, finds nothing either.
 
     What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
     and is a region from then on.

@@ -50,14 +50,22 @@ def average_precision(pictures: Sequence[Judged], overlap: float) -> float | Non
         overlap: The intersection over union from which on a box is found.
     """
     there = sum(len(one.true) for one in pictures)
-    if not there:
-        return None
-    scores, hits = _ranked(pictures, overlap)
-    order = np.argsort(-scores, kind="stable")
-    right = np.cumsum(hits[order])
-    precision, recall = right / np.arange(1, len(right) + 1), right / there
+    return average_precision_of(*ranked(pictures, overlap), there) if there else None
+
+
+def average_precision_of(scores: NDArray[np.float64], hits: NDArray[np.bool_], there: int) -> float:
+    """The average precision of boxes with these scores, of which these found one of so many that are there."""
+    precision, recall = precision_recall_curve(scores, hits, there)
     highest = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)
     return float(highest[np.searchsorted(recall, _RECALLS)].mean())
+
+
+def precision_recall_curve(
+    scores: NDArray[np.float64], hits: NDArray[np.bool_], there: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision and recall as more and more boxes are taken, the surest first, :math:`(N,)` each."""
+    right = np.cumsum(hits[np.argsort(-scores, kind="stable")])
+    return right / np.arange(1, len(right) + 1), right / there
 
 
 def precision_recall(pictures: Sequence[Judged], threshold: float, overlap: float = 0.5) -> tuple[int, int, int]:
@@ -68,9 +76,28 @@ def precision_recall(pictures: Sequence[Judged], threshold: float, overlap: floa
         threshold: The score from which on a box counts.
         overlap: The intersection over union from which on a box is found.
     """
-    scores, hits = _ranked(pictures, overlap)
+    scores, hits = ranked(pictures, overlap)
     counted = hits[scores >= threshold]
     return int(counted.sum()), int((~counted).sum()), sum(len(one.true) for one in pictures)
+
+
+def found_ones(picture: Judged, threshold: float, overlap: float = 0.5) -> NDArray[np.bool_]:
+    """Which of the boxes that are there were found, :math:`(M,)`."""
+    matches = matched(picture, overlap)
+    found = np.zeros(len(picture.true), np.bool_)
+    found[matches[(matches >= 0) & (picture.scores >= threshold)]] = True
+    return found
+
+
+def ranked(pictures: Sequence[Judged], overlap: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The scores of all boxes that count, and which of them found something."""
+    scores, hits = [np.empty(0)], [np.empty(0, np.bool_)]
+    for one in pictures:
+        matches = matched(one, overlap)
+        counted = (matches >= 0) | ~_within(one.found, one.ignored)
+        scores.append(one.scores[counted])
+        hits.append(matches[counted] >= 0)
+    return np.concatenate(scores), np.concatenate(hits)
 
 
 def matched(picture: Judged, overlap: float = 0.5) -> NDArray[np.int64]:
@@ -88,17 +115,6 @@ def matched(picture: Judged, overlap: float = 0.5) -> NDArray[np.int64]:
             matches[index] = best
             overlaps[:, best] = -1
     return matches
-
-
-def _ranked(pictures: Sequence[Judged], overlap: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The scores of all boxes that count, and which of them found something."""
-    scores, hits = [np.empty(0)], [np.empty(0, np.bool_)]
-    for one in pictures:
-        matches = matched(one, overlap)
-        counted = (matches >= 0) | ~_within(one.found, one.ignored)
-        scores.append(one.scores[counted])
-        hits.append(matches[counted] >= 0)
-    return np.concatenate(scores), np.concatenate(hits)
 
 
 def _within(boxes: Boxes, ignored: Boxes) -> NDArray[np.bool_]:

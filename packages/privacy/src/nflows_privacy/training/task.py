@@ -76,7 +76,16 @@ class BoxDetection(Task[BoxNetwork, Crop]):
 
 
 def detection_loss(predictions: Tensor, labels: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
-    """The loss of `BoxDetection`, a scalar.
+    """The loss of `BoxDetection`, a scalar: the sum of `detection_losses`, weighted."""
+    scores, fits = detection_losses(predictions, labels, boxes, height, width)
+    loss: Tensor = scores + _BOX_WEIGHT * fits
+    return loss
+
+
+def detection_losses(
+    predictions: Tensor, labels: Tensor, boxes: Tensor, height: int, width: int
+) -> tuple[Tensor, Tensor]:
+    """The losses of the scores and of the boxes of `BoxDetection`, scalars.
 
     Arguments:
         predictions: Those of a network as `flat` gives them, :math:`(B, N, K + 4)`.
@@ -94,8 +103,7 @@ def detection_loss(predictions: Tensor, labels: Tensor, boxes: Tensor, height: i
     quality[found, labels[found]] = paired_iou(decoded.detach(), wanted).clamp(min=0.1)
     number = found.sum().clamp(min=1)
     scores = quality_focal_loss(logits[counted], quality[counted]) / number
-    loss: Tensor = scores + _BOX_WEIGHT * distance_box_iou_loss(decoded, wanted, reduction="sum") / number
-    return loss
+    return scores, distance_box_iou_loss(decoded, wanted, reduction="sum") / number
 
 
 def quality_focal_loss(logits: Tensor, quality: Tensor) -> Tensor:
