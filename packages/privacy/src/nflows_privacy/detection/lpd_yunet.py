@@ -89,7 +89,9 @@ class LpdYuNet:
     def __init__(self, path: Path, threshold: float) -> None:
         import cv2
 
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        from nflows_privacy.detection.opencv import silence
+
+        silence()
         try:
             self._network = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
