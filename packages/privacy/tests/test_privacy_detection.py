@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -63,11 +63,11 @@ def added(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_another_package_adds_a_detector_by_an_entry_point(added: SimpleNamespace) -> None:
     assert {"yunet", "small", "large"} <= set(names())
-    settings = DetectorSettings(("small",), threshold=0.25)
-    assert load_detector(settings)(PIXELS) == [Region(Box(0, 0, 4, 4), FACE, 0.25)]
-    assert load_detector(settings) is load_detector(settings)
-    assert weights_of(settings) == {}
-    assert resolve(settings) == settings
+    chosen = DetectorSettings(("small",), threshold=0.25)
+    assert load_detector(chosen)(PIXELS) == [Region(Box(0, 0, 4, 4), FACE, 0.25)]
+    assert load_detector(chosen) is load_detector(chosen)
+    assert weights_of(chosen) == {}
+    assert resolve(chosen) == chosen
 
 
 def test_several_detectors_are_one_that_asks_all_and_tells_nothing_twice(added: SimpleNamespace) -> None:
@@ -110,10 +110,10 @@ def test_each_kind_has_its_default() -> None:
 
 
 def test_settings_survive_json_and_refuse_what_makes_no_sense() -> None:
-    settings = DetectorSettings(("yunet", "plates"), 0.4, "cpu")
-    values = json.loads(json.dumps(asdict(settings)))
-    assert DetectorSettings(**{**values, "names": tuple(values["names"])}) == settings
-    assert settings.place.type == "cpu"
+    chosen = DetectorSettings(("yunet", "plates"), 0.4, "cpu")
+    values = json.loads(json.dumps(asdict(chosen)))
+    assert DetectorSettings(**{**values, "names": tuple(values["names"])}) == chosen
+    assert chosen.place.type == "cpu"
     for names_, threshold in (((), None), (("yunet", "yunet"), None), (("yunet",), 1.5), (("yunet",), float("nan"))):
         with pytest.raises(ValueError, match=r"`names`|`threshold`"):
             DetectorSettings(names_, threshold)
@@ -131,6 +131,7 @@ regions = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(regions, st.randoms())
 def test_what_is_distinct_covers_all_that_was_found_in_any_order(found: list[Region], random) -> None:  # type: ignore[no-untyped-def]
     kept = distinct(found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,6 +34,7 @@ def _embed(pixels: Pixels, region: Region) -> NDArray[np.float64] | None:
     return colour / length if length > 0 else None
 
 
+@settings(deadline=None)
 @given(st.floats(0, 90), st.floats(0.05, 1))
 def test_who_is_kept_is_decided_by_the_cosine(degrees: float, similarity: float) -> None:
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_privacy.detection import Look
@@ -17,6 +17,7 @@ from nflows_privacy.regions import Box
 sides = st.integers(1, 20_000)
 
 
+@settings(deadline=None)
 @given(sides, sides, st.sampled_from([Look.THOROUGH, Look.CHECK]))
 def test_what_is_large_enough_is_seen_32_to_64_pixels_wide_or_by_the_smallest_pass(
     height: int, width: int, look: Look
@@ -30,6 +31,7 @@ def test_what_is_large_enough_is_seen_32_to_64_pixels_wide_or_by_the_smallest_pa
         assert any(32 <= thing * one.scale * (1 + 1e-9) < 64.001 for one in planned) or thing * planned[-1].scale >= 32
 
 
+@settings(deadline=None)
 @given(sides, sides)
 def test_no_look_is_coarser_than_the_picture_but_a_quick_one(height: int, width: int) -> None:
     side = max(height, width)
@@ -81,6 +83,7 @@ def test_a_tile_shows_what_is_at_its_place() -> None:
     assert shown >= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0.05, 4))
 def test_one_colour_stays_that_colour_at_any_size(height: int, width: int, scale: float) -> None:
     pixels = np.full((height, width, 3), 77, np.uint8)
