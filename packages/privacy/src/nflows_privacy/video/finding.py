@@ -71,7 +71,7 @@ def is_key(frame: int) -> bool:
 def look_at(pixels: NDArray[np.uint8], where: Rectangle, detector: Detector, look: Look) -> list[Region]:
     """What a detector finds in a part of a picture, where it is in the picture."""
     found = detector(np.ascontiguousarray(pixels[where.slices]), look)
-    return [replace(region, box=_moved(region.box, where.left, where.top)) for region in found]
+    return [replace(region, box=region.box.moved(where.left, where.top)) for region in found]
 
 
 def _near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) -> list[Region]:
@@ -79,10 +79,6 @@ def _near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) 
     around = [Region(place.grown(_AROUND), "") for place in places]
     inside = covers(around, *pixels.shape[:2])
     return look_at(pixels, enclosing(inside), detector, Look.QUICK) if inside else []
-
-
-def _moved(box: Box, across: float, down: float) -> Box:
-    return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)
 
 
 def _new(found: Sequence[Region], known: Sequence[Region]) -> list[Region]:

@@ -41,8 +41,8 @@ def redact_video(
         found: The regions of all frames, as a person has decided on them, so that none are detected.
 
     Returns:
-        Numbers: the size, frames, boxes by kind, tracks by kind, the masked share of all pixels, what was seen only in filled
-        frames, fills that were repeated more strongly, streams of sound that were copied, what was left out.
+        Numbers: the size, frames, boxes by kind, tracks by kind, the masked share of all pixels, what was seen only in
+        filled frames, fills that were repeated more strongly, streams of sound that were copied, what was left out.
 
     Raises:
         OSError: A file cannot be read or written.
