@@ -34,6 +34,8 @@ class Filling:
         mask_scale: The factor by which boxes are grown outwards.
         left_score: The score from which something counts as left.
         seed: The seed of what is random in fills, the same for all frames, so that they do not flicker.
+        is_certain: Whether every frame is looked at as a whole, as hard as the result will be (`Look.CHECK`), so that
+            nothing can be left; else only around what was filled, which takes half the time.
 
     Raises:
         ValueError: There is no fill, or masks would shrink.
@@ -44,6 +46,7 @@ class Filling:
     mask_scale: float = 1.3
     left_score: float = 0.5
     seed: int = 0
+    is_certain: bool = False
 
     def __post_init__(self) -> None:
         if not self.fills:
@@ -87,7 +90,7 @@ class Filler:
         rungs = {region: self._inherited(region) for region in regions}
         for _ in range(_MOST_ROUNDS):
             image = self._filled(frame, rungs)
-            left = self._left(replace(frame, image=image), rungs, look) if rungs else []
+            left = self._left(replace(frame, image=image), rungs, look)
             if not left:
                 self._count(frame, rungs, len(rungs) - len(set(regions)))
                 return image
@@ -120,14 +123,18 @@ class Filler:
         return changed
 
     def _left(self, frame: Frame, rungs: dict[Region, int], look: Look) -> list[Region]:
-        """What is still found around what was filled."""
-        pixels = frame.rgb()
-        masks = covers(self._grown(rungs), *pixels.shape[:2])
-        found = chain.from_iterable(
-            look_at(pixels, where, self._filling.checker, look) for _, where in windows(masks, *pixels.shape[:2])
-        )
+        """What is still found, and would be found again."""
+        found = self._seen(frame, rungs, look) if rungs or self._filling.is_certain else []
         left = [region for region in found if region.score >= self._filling.left_score]
         return [region for region in left if self._touched(region, rungs)] if self._is_final else left
+
+    def _seen(self, frame: Frame, rungs: dict[Region, int], look: Look) -> list[Region]:
+        pixels, checker = frame.rgb(), self._filling.checker
+        if self._filling.is_certain:
+            return checker(pixels, Look.CHECK)
+        masks = covers(self._grown(rungs), *pixels.shape[:2])
+        parts = (where for _, where in windows(masks, *pixels.shape[:2]))
+        return list(chain.from_iterable(look_at(pixels, where, checker, look) for where in parts))
 
     def _grown(self, regions: Iterable[Region]) -> list[Region]:
         return [replace(one, box=one.box.grown(self._filling.mask_scale)) for one in regions]
