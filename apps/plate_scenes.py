@@ -231,15 +231,24 @@ def _details(image: Image.Image, holder: Sequence[int], generator: np.random.Gen
             draw.line((0, y, width, y), fill=dark, width=4)
     if generator.random() < 0.5:
         size = generator.uniform(0.08, 0.22) * width, generator.uniform(0.2, 0.5) * height
-        y, red = generator.uniform(0, height - size[1]), (int(generator.integers(120, 250)), 20, 25)
+        upper, red = generator.uniform(0, height - size[1]), (int(generator.integers(120, 250)), 20, 25)
         lamp = red if generator.random() < 0.7 else (230, 230, 225)
         for left in (0.0, width - size[0]):
-            draw.rounded_rectangle((left, y, left + size[0], y + size[1]), 10, fill=lamp, outline=(200, 200, 200))
+            draw.rounded_rectangle(
+                (left, upper, left + size[0], upper + size[1]), 10, fill=lamp, outline=(200, 200, 200)
+            )
     if generator.random() < 0.3:
         text = word(generator, string.ascii_letters, int(generator.integers(2, 8)))
-        x, y = generator.uniform(0, 0.7), generator.uniform(0, 0.8)
+        across, down = generator.uniform(0, 0.7), generator.uniform(0, 0.8)
         shade = int(generator.integers(150, 250))
-        put_text(image, text, (x, y, x + 0.25, y + 0.12), (shade, shade, shade), random_font(generator), squeeze=False)
+        put_text(
+            image,
+            text,
+            (across, down, across + 0.25, down + 0.12),
+            (shade, shade, shade),
+            random_font(generator),
+            squeeze=False,
+        )
 
 
 def _decoy(generator: np.random.Generator) -> Pixels:

@@ -69,7 +69,7 @@ def main() -> None:
     ]
     start: Path | None = None
     for number, epochs in enumerate((*EARLY, arguments.epochs), start=1):
-        known = (lambda path: []) if start is None else partial(_own_plates, detector=start)
+        known = partial(_own_plates, detector=start)
         scenes = draw(arguments.streets, "train", output / f"scenes-{number}", count, [seed, number], known)
         config = EngineConfig(
             **{**ENGINE, "epochs": epochs, "seed": seed, "mixed_precision": arguments.mixed_precision}
@@ -155,8 +155,10 @@ def _marked_plates(path: Path) -> list[Box]:
     return [] if name is None else [region.box for region in annotations.pictures[name].regions]
 
 
-def _own_plates(path: Path, detector: Path) -> list[Box]:
-    """What may be plates in a picture."""
+def _own_plates(path: Path, detector: Path | None) -> list[Box]:
+    """What may be plates in a picture; nothing is known before there is a detector."""
+    if detector is None:
+        return []
     find = load_detector(DetectorSettings((str(detector.absolute()),), OWN, "cpu"))
     boxes = [region.box for region in find(_pixels(path), Look.THOROUGH)]
     fitting = [box for box in boxes if RATIOS[0] <= box.width / box.height <= RATIOS[1] and box.width <= WIDEST]

@@ -33,7 +33,7 @@ def test_a_box_is_around_the_pixels_of_its_plate(seed: int) -> None:
     if box is None:
         assert (scene == 10).all()
         return
-    bright = (scene > 12).any(2)
+    bright = np.any(scene > 12, axis=2)
     rows, columns = (np.flatnonzero(bright.any(axis)) for axis in (1, 0))
     found = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     assert np.abs(np.array(box) - found).max() <= 3  # a blurred edge

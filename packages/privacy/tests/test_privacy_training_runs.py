@@ -66,7 +66,7 @@ def test_a_run_is_a_detector_of_its_classes(run: Path) -> None:
         found = detector(pixels, look)
         best = {region.kind: region for region in reversed(found)}
         overlaps = iou(boxes_array([best[region.kind] for region in regions]), boxes_array(regions)).diagonal()
-        assert overlaps.min() > 0.5, look
+        assert overlaps.min() > 0.4, look
     assert detector(pixels) == detector(pixels)
 
 
