@@ -151,12 +151,19 @@ def keep(folder: Path, name: str) -> None:
 
 
 def fill() -> None:
-    """Writes the tables into the document."""
+    """Writes the tables into the document; one of which no report is kept stays as it is."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, lines in (("6 detection", detection()), ("6 segmentation", segmentation()), ("6 left", left())):
+    tables = {
+        "6 detection": ("detect", detection),
+        "6 segmentation": ("segment", segmentation),
+        "6 left": (f"evaluate-{HOW[-1]}", left),
+    }
+    for name, (source, lines) in tables.items():
+        if not (RESULTS / f"streets-{source}.json").exists():
+            continue
         start, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
         before, _, rest = text.partition(start)
-        text = before + start + "\n" + "\n".join(lines) + "\n\n" + end + rest.partition(end)[2]
+        text = before + start + "\n" + "\n".join(lines()) + "\n\n" + end + rest.partition(end)[2]
     with atomic_write(DOCUMENT, "w") as file:
         file.write(text)
 

@@ -23,6 +23,7 @@ RESULTS = (*FILES.values(), *REPORT_FILES)
 
 _READINGS = {
     "found again": "a detection of the same kind that shares at least half of the smaller of both boxes",
+    "changed outside": "of the places found or given here, grown: what a tool fills elsewhere counts too",
     "wilson_95": "Wilson's interval of a rate, as if regions were independent",
     "over_pictures_95": "by drawing the pictures 1,000 times with replacement",
     "step across the edge": "mean difference of neighbours across the edge of what changed, less that of before",
