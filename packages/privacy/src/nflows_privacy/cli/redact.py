@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder of detect or review: what it says is redacted, and nothing else.",
 )
+@click.option(
+    "--keep",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A picture of one who has agreed to be seen, whose face stays in pictures; repeatable.",
+)
 @device_option
 def redact(
     pictures: PictureOptions,
@@ -52,6 +58,7 @@ def redact(
     model: str | None,
     mask_scale: float,
     found: Path | None,
+    keep: tuple[Path, ...],
     device: str,
 ) -> int:
     """Fill faces and licence plates: each INPUT, a file or a folder of pictures and videos, becomes one in OUTPUT.
@@ -72,11 +79,11 @@ def redact(
 
     detector = detector_settings(kinds, detectors, threshold, device)
     fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
-    redaction = Redaction(kinds, detector, fill, mask_scale)
+    redaction = Redaction(kinds, detector, fill, mask_scale, keep=tuple(str(path.absolute()) for path in keep))
     if pictures.dask is None:  # what is wrong with them is wrong for all files
         loaded(redaction)
         load_fill(fill)
-    weights = {**weights_of_detectors(detector), **weights_of_fill(fill)}
+    weights = {**weights_of_detectors(detector), **weights_of_fill(fill), **{f"keep {path}": path for path in keep}}
     about = PictureReport(
         "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
     )

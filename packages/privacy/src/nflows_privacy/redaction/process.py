@@ -16,7 +16,7 @@ from nflows_privacy.annotations.folder import found_folder
 from nflows_privacy.annotations.found import Found
 from nflows_privacy.fills import load_fill
 from nflows_privacy.redaction.pixels import as_rgb
-from nflows_privacy.redaction.settings import Redaction, loaded
+from nflows_privacy.redaction.settings import Redaction, Sparing, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, redact_video
@@ -90,10 +90,12 @@ class RedactFiles:
 
     def _video(self, source: Path, target: Path, found: Found | None) -> dict[str, Any]:
         looks, settings = loaded(self.redaction), self.redaction
+        if looks.keeping is not None:
+            raise ValueError("`keep`: people are known again in pictures only; leave videos out")
         facts = source_facts(source)
         fills = [load_fill(rung) for rung in settings.ladder]
         seed = picture_seed(self.seed, facts["sha256"])
-        filling = Filling(fills, looks.check, settings.mask_scale, settings.left_score, seed)
+        filling = Filling(fills, looks.verify, settings.mask_scale, settings.left_score, seed, is_certain=True)
         with looks.alone:
             numbers = redact_video(source, target, looks.find, filling, quality=self.writing.quality, found=found)
         return {**facts, **_told(numbers, settings.kinds)}
@@ -105,8 +107,11 @@ class RedactFiles:
         if found is not None:
             _check_found(found, width, height)
         with looks.alone:
-            regions = looks.find(as_rgb(pixels)) if found is None else found.regions
-            return redact_still(pixels, regions, looks.check, self.redaction, seed, is_final=found is not None)
+            seen = as_rgb(pixels)
+            regions = looks.find(seen) if found is None else found.regions
+            kept, regions = looks.keeping.split(seen, regions) if looks.keeping else ([], regions)
+            check = Sparing(looks.doubt, kept) if kept else looks.doubt
+            return redact_still(pixels, regions, check, self.redaction, seed, is_final=found is not None)
 
     def _found_digest(self, digest: str) -> str | None:
         """By what is known what was found in a file of this SHA-256."""

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.models import keeps_one
 from nflows_privacy.detection import Detector, DetectorSettings, Look, load_detector
+from nflows_privacy.detection.keeping import Keeping, load_keeping
 from nflows_privacy.fills import FillSettings, stronger
 from nflows_privacy.masks import MASK_SCALE
-from nflows_privacy.regions import LEFT_SCORE, Region
+from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.regions import LEFT_SCORE, Region, boxes_array, iou
 
 DOUBT = 0.15
 """The score from which on something counts as left inside of what was filled: one look in two of YuNet's at .5."""
+
+
+_SAME = 0.3
+"""The intersection over union from which on two boxes are of one face."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Redaction:
         mask_scale: How many times the sides of a region grow before it is filled: a detector's box of a face ends at
             its edge, and ears, hair and a chin tell who it is.
         left_score: The score from which on what is found in a redacted picture counts as left.
+        keep: The paths of pictures of those whose faces stay, since they have agreed.
 
     Raises:
         ValueError: The masks would shrink, or the score is not in (0, 1].
@@ -41,6 +50,7 @@ class Redaction:
     fill: FillSettings
     mask_scale: float = MASK_SCALE
     left_score: float = LEFT_SCORE
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.mask_scale <= 10:
@@ -79,18 +89,40 @@ class OfKinds:
         return [region for region in self._detector(pixels, look) if region.kind in self.kinds]
 
 
+class Sparing:
+    """A detector that does not find again what is spared.
+
+    Arguments:
+        detector: The detector.
+        kept: The faces that stay.
+    """
+
+    def __init__(self, detector: Detector, kept: Sequence[Region]) -> None:
+        self.kinds = detector.kinds
+        self._detector, self._kept = detector, boxes_array(kept)
+
+    def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
+        found = self._detector(pixels, look)
+        shared = iou(boxes_array(found), self._kept)
+        return [region for region, overlap in zip(found, shared, strict=True) if overlap.max() < _SAME]
+
+
 @dataclass(frozen=True)
 class Looks:
     """The detectors of a redaction in memory.
 
     Arguments:
         find: Finds what is redacted.
-        check: Finds what is left, from `DOUBT` on.
+        doubt: Finds what is left in a picture, from `DOUBT` on.
+        verify: Finds what is left, from the score on that counts as left.
+        keeping: Tells who is spared, if anybody is.
         alone: The lock under which they are called: the workers of a cluster are threads of one process.
     """
 
     find: Detector
-    check: Detector
+    doubt: Detector
+    verify: Detector
+    keeping: Keeping | None
     alone: Lock
 
 
@@ -101,7 +133,15 @@ def loaded(redaction: Redaction) -> Looks:
     Raises:
         ValueError: None of them looks for one of the kinds.
     """
-    settings, kinds = redaction.detector, redaction.kinds
-    doubt = min(DOUBT, redaction.left_score)
-    find, check = load_detector(settings), load_detector(replace(settings, threshold=doubt))
-    return Looks(OfKinds(find, kinds), OfKinds(check, kinds), Lock())
+    settings, left = redaction.detector, redaction.left_score
+    find, doubt, verify = (
+        OfKinds(load_detector(replace(settings, threshold=score)), redaction.kinds)
+        for score in (settings.threshold, min(DOUBT, left), left)
+    )
+    keeping = load_keeping({path: _reference(Path(path)) for path in redaction.keep}) if redaction.keep else None
+    return Looks(find, doubt, verify, keeping, Lock())
+
+
+def _reference(path: Path) -> NDArray[np.uint8]:
+    with PictureFile(path) as picture:
+        return as_rgb(picture.rows(0, picture.shape[0]))
