@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,9 +22,11 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.report import report_json
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.detection import DetectorSettings, load_detector, weights_of
 from nflows_privacy.evaluation import Question, by_boxes, compare, find_pairs, write_evaluation
+from nflows_privacy.evaluation.report import MEASURES
 from nflows_privacy.fills import FillSettings, load_fill
 from nflows_privacy.masks import MASK_SCALE, covers
 from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE, Region
@@ -147,7 +148,12 @@ def write(target: Path, compared: Sequence[Compared], folders: Folders, settings
 
 
 def keep(folder: Path, name: str) -> None:
-    shutil.copyfile(folder / "report.json", RESULTS / f"streets-{name}.json")
+    """Keeps the numbers of a report, without the files that they are of."""
+    content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    tables = {caption: rows for caption, rows in content["tables"].items() if caption in (MEASURES, SCORES)}
+    kept = {key: value for key, value in content.items() if key != "inputs"} | {"tables": tables}
+    with atomic_write(RESULTS / f"streets-{name}.json", "w") as file:
+        file.write(report_json(kept))
 
 
 def fill() -> None:
