@@ -78,7 +78,8 @@ def main() -> None:
         trained(scenes, held_out[0], run, config, start)
         start = run
     threshold = choose_threshold(run, held_out[0])
-    print(f"shipped in {ship(run, threshold, held_out[1])}", flush=True)
+    history = f"It began with the weights of {len(EARLY)} rounds of as many scenes, of {EARLY} passes."
+    print(f"shipped in {ship(run, threshold, held_out[1], history)}", flush=True)
 
 
 def draw(
