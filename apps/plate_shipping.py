@@ -36,7 +36,7 @@ _DATA = "made-up plates on streets"
 def choose_threshold(run: Path, validation: Source) -> float:
     """The highest threshold, in steps of a hundredth, that leaves enough of the plates of the validation scenes.
 
-    What is missed is shown to everybody, and what is found beside it only hides a little of a street: so recall decides.
+    What is missed is shown to everybody, what is found beside it hides a little of a street: so recall decides.
     """
     judged = tested_on(run, validation).of_class(0)
     for threshold in np.arange(0.9, 0.05, -0.01).round(2).tolist():

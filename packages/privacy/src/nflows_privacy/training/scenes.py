@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,18 @@ class RandomCrops:
     side: int
     mirrors: Sequence[int]
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _scene(self) -> NDArray[np.intp]:
+        """The number of the picture of each crop."""
         counts = [max(1, scene.height * scene.width // self.side**2) for scene in self.scenes]
-        object.__setattr__(self, "_scene", np.repeat(np.arange(len(counts)), counts))
+        return np.repeat(np.arange(len(counts)), counts)
 
     def __len__(self) -> int:
-        return len(self._scene)  # type: ignore[attr-defined]
+        return len(self._scene)
 
     def read(self, index: int, seed: int) -> Crop:
         generator = np.random.default_rng(seed)
-        scene: Scene = self.scenes[self._scene[index]]  # type: ignore[attr-defined]
+        scene = self.scenes[self._scene[index]]
         scale = float(np.exp(generator.uniform(np.log(_SMALLEST), np.log(_LARGEST))))
         left, top = _corner(scene, self.side / scale, generator)
         pixels = cropped(pixels_of(scene), left, top, scale, self.side)
