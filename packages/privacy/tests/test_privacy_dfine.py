@@ -115,5 +115,5 @@ def test_a_damaged_folder_and_one_without_such_classes_are_refused(folder: Path,
     with pytest.raises(ValueError, match="copy is damaged"):
         load_detector(settings)
     (copy / "config.json").write_text("{}")
-    with pytest.raises(ValueError, match="there is none called"):
+    with pytest.raises(ValueError, match="does not describe a detector"):
         load_detector(settings)
