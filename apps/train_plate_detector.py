@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from plate_scenes import Box, street
+from plate_scenes import street
 from plate_shipping import choose_threshold, ship
+from plate_vehicles import Box
 
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.split import SplitName, belongs
