@@ -28,6 +28,10 @@ _OTHERWISE = 0.75
 """By how much the sizes differ at which is looked whether anything is left."""
 
 
+_LEGIBLE = 24
+"""The width of a plate in pixels below which nobody reads it: its seven letters have three pixels each."""
+
+
 class Trained:
     """What a network of a run folder finds.
 
@@ -35,11 +39,12 @@ class Trained:
         network: The network, in evaluation mode.
         classes: The kinds that its classes are, in their order.
         threshold: The score from which a box counts.
+        narrowest: The width from which on a box counts, in pixels of the picture.
     """
 
-    def __init__(self, network: BoxNetwork, classes: tuple[str, ...], threshold: float) -> None:
+    def __init__(self, network: BoxNetwork, classes: tuple[str, ...], threshold: float, narrowest: float = 0) -> None:
         self.network = fused(network).to(memory_format=torch.channels_last)
-        self.classes, self.threshold = classes, threshold
+        self.classes, self.threshold, self.narrowest = classes, threshold, narrowest
         self.kinds = frozenset(classes)
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
@@ -54,7 +59,7 @@ class Trained:
         boxes, scores, classes = (one.tolist() for one in predict(self.network, resized, self.threshold))
         for (left, top, right, bottom), score, number in zip(boxes, scores, classes, strict=True):
             box = Box(max(left * across, 0), max(top * down, 0), min(right * across, width), min(bottom * down, height))
-            if box.width > 0 and box.height > 0:
+            if box.width > 0 and box.height > 0 and box.width >= self.narrowest:
                 yield Region(box, self.classes[number], score)
 
 
@@ -64,15 +69,20 @@ def of_name(name: str) -> NamedDetector | None:
     return of_run(folder) if (folder / CONFIG_FILE).is_file() else None
 
 
-def of_run(folder: Path) -> NamedDetector:
-    """The detector of a run folder, once it is asked for."""
-    return NamedDetector(partial(_load, folder), folder)
+def of_run(folder: Path, narrowest: float = 0) -> NamedDetector:
+    """The detector of a run folder, once it is asked for.
+
+    Arguments:
+        folder: The folder.
+        narrowest: The width from which on a box counts, in pixels of the picture.
+    """
+    return NamedDetector(partial(_load, folder, narrowest), folder)
 
 
-def _load(folder: Path, settings: DetectorSettings) -> Trained:
+def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained:
     run = read_run(folder)
     threshold = run.threshold if settings.threshold is None else settings.threshold
-    return Trained(load_network(folder, run).to(settings.place), run.settings.classes, threshold)
+    return Trained(load_network(folder, run).to(settings.place), run.settings.classes, threshold, narrowest)
 
 
 def _scales(side: int, look: Look) -> list[float]:
@@ -98,4 +108,4 @@ def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     )
 
 
-PLATES = of_run(shipped.FOLDER / "plates")
+PLATES = of_run(shipped.FOLDER / "plates", _LEGIBLE)

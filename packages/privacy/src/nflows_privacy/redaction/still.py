@@ -56,8 +56,8 @@ def redact_still(
 ) -> Redacted:
     """Fills regions, looks at the result, and goes on until nothing is found.
 
-    It is looked at as before and otherwise (`Look.CHECK`). Inside of the masks less counts than elsewhere, so that
-    another program, which may look only once, finds nothing either.
+    It is looked at as before and otherwise (`Look.CHECK`). Inside of masks that can be filled more, less
+    counts than elsewhere, so that another program, which may look only once, finds nothing either.
 
     What is found again in a mask is filled by the next rung of the ladder; what is found elsewhere was missed before,
     and is a region from then on.
@@ -112,14 +112,15 @@ class Marks:
 
     def left(self, pixels: NDArray[np.uint8], check: Detector) -> list[Region]:
         """What counts as left of what a detector finds in the filled picture."""
-        mask = mask_of([mask for _, mask in self._masks()], *self._sides)
+        last = len(self._settings.ladder) - 1
+        weak = mask_of([mask for region, mask in self._masks() if self.rungs[region] < last], *self._sides)
         found = distinct(region for look in (Look.THOROUGH, Look.CHECK) for region in check(pixels, look))
-        return [region for region in found if region.score >= self._least(region, mask)]
+        return [region for region in found if region.score >= self._least(region, weak)]
 
-    def _least(self, region: Region, mask: NDArray[np.bool_]) -> float:
-        """The score from which on a region counts: inside of what was filled, any doubt does."""
+    def _least(self, region: Region, weak: NDArray[np.bool_]) -> float:
+        """The score from which on a region counts: inside of what can be filled more, any doubt does."""
         place = cover(region.box, *self._sides)
-        is_filled = place is not None and mask[place.slices].mean() >= _FILLED
+        is_filled = place is not None and weak[place.slices].mean() >= _FILLED
         return min(DOUBT, self._settings.left_score) if is_filled else self._settings.left_score
 
     def raise_to(self, left: Iterable[Region]) -> int:
