@@ -1,4 +1,4 @@
-"""YuNet: faces, by a network of 76,000 parameters that OpenCV runs on the CPU.
+"""YuNet: faces, by a network of 76,000 parameters, on the CPU.
 
 Wu, Peng and Yu, YuNet: A Tiny Millisecond-level Face Detector, Machine Intelligence Research 2023. The weights are
 those of opencv_zoo, MIT.
@@ -22,6 +22,7 @@ from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
 from nflows_privacy.detection.passes import Pass, Pixels, Tile, passes, resized, tiles
 from nflows_privacy.detection.settings import DetectorSettings
+from nflows_privacy.detection.yunet_network import YuNetNetwork
 from nflows_privacy.regions import FACE, Box, Region, iou
 
 _FILE = "face_detection_yunet_2026may.onnx"
@@ -45,7 +46,6 @@ _SURE = 0.8  # the score from which there is no need to
 _NARROWEST = 8  # pixels of a pass below which the network finds nothing but noise
 _LEAST_DETAIL = 6  # pixels of the picture below which a second look sees no more than the first
 _ENLARGEMENT = 6.0  # of a second look, at most
-_LEAST_SIDE = 64  # of what the network sees, in pixels: OpenCV 4.12 finds faces in black strips that are narrower
 _SIDE = 192  # of what a second look sees, in pixels
 _CONTEXT = 2.4  # the same, in widths of the face
 
@@ -67,16 +67,8 @@ class YuNet:
     kinds = frozenset({FACE})
 
     def __init__(self, path: Path, threshold: float = THRESHOLD) -> None:
-        import cv2
-
-        from nflows_privacy.detection.opencv import silence
-
-        silence()
         self.path, self.threshold = path, threshold
-        try:
-            self.network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), nms_threshold=0.3, top_k=5000)
-        except cv2.error as error:
-            raise ValueError(f"{path} is damaged, or no network of YuNet; take an intact copy") from error
+        self.network = YuNetNetwork(path)
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         height, width = pixels.shape[:2]
@@ -99,17 +91,9 @@ class YuNet:
             if _is_middle_in(box, tile.core):
                 yield Region(box, FACE, min(1.0, float(row[-1])))
 
-    def _rows(self, tile: Tile, least: float) -> list[NDArray[np.float32]]:
+    def _rows(self, tile: Tile, least: float) -> NDArray[np.float32]:
         """What the network finds, in pixels of the tile: left, top, width, height, five landmarks and the score."""
-        import cv2
-
-        pixels = cv2.cvtColor(tile.pixels, cv2.COLOR_RGB2BGR)
-        down, across = (max(0, _LEAST_SIDE - side) for side in pixels.shape[:2])
-        pixels = cv2.copyMakeBorder(pixels, 0, down, 0, across, cv2.BORDER_CONSTANT)
-        self.network.setInputSize(pixels.shape[1::-1])
-        self.network.setScoreThreshold(least)
-        _, faces = self.network.detect(pixels)
-        return [] if faces is None else [row for row in faces if min(row[2:4]) > 0]
+        return self.network(tile.pixels, least)
 
     def _rated(self, pixels: Pixels, region: Region) -> Region:
         score, width = region.score, region.box.width
