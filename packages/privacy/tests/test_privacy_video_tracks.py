@@ -82,13 +82,40 @@ def test_a_moving_box_is_covered_where_up_to_five_frames_were_missed(
         assert any(_holds(region.box.grown(1.3), one.box) for region in found)
 
 
-def test_a_box_of_one_frame_stays_and_is_in_the_frames_around_it() -> None:
-    region = Region(Box(10, 10, 30, 30), "face", 0.6)
-    frames: list[list[Region]] = [[] for _ in range(40)]
-    frames[20] = [region]
+@pytest.mark.parametrize(
+    ("score", "seen", "further"), [(0.6, 1, 1), (0.79, 3, 3), (0.79, 9, EXTENSION), (0.8, 1, EXTENSION)]
+)
+def test_a_track_is_extended_no_further_than_it_was_seen_unless_it_is_sure(
+    score: float, seen: int, further: int
+) -> None:
+    region = Region(Box(10, 10, 30, 30), "face", score)
+    frames = [[region] if 15 <= frame < 15 + seen else [] for frame in range(40)]
     found = covered(linked(frames), 40)
-    assert found[20] == (region,)
-    assert [bool(one) for one in found] == [abs(frame - 20) <= EXTENSION for frame in range(40)]
+    assert all(one == (region,) for one in found[15 : 15 + seen])
+    assert [bool(one) for one in found] == [15 - further <= frame < 15 + seen + further for frame in range(40)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(-3, 3), st.floats(-3, 3), st.integers(5, 20), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_a_camera_that_speeds_up_is_followed_through_missed_frames(
+    across: float, down: float, start: int, missed: int, seed: int
+) -> None:
+    offsets = np.random.default_rng(seed).uniform(-50, 50, 2) + np.outer(np.arange(30) ** 2, (across, down)) / 2
+    regions = [Region(Box(x, y, x + 60, y + 60), "face", 0.9) for x, y in offsets]
+    left = [[] if start <= frame < start + missed else [one] for frame, one in enumerate(regions)]
+    for one, found in zip(regions, covered(linked(left), 30), strict=True):
+        assert any(_holds(region.box.grown(1.3), one.box) for region in found)
+
+
+def test_a_gap_of_a_steady_track_is_no_larger_for_it_and_that_of_a_shaking_one_not_much() -> None:
+    steady = [Region(Box(3.0 * step, 0, 3.0 * step + 40, 40), "face", 0.9) for step in range(20)]
+    shaking = [Region(one.box.moved(0, 30.0 * (step % 2)), "face", 0.9) for step, one in enumerate(steady)]
+    for regions, largest in ((steady, 1.06), (shaking, 1.06 + 0.3)):
+        (box,) = (
+            one.box
+            for one in covered(linked([*([one] for one in regions[:10]), []] + [[one] for one in regions[11:]]), 20)[10]
+        )
+        assert box.width == pytest.approx(40 * largest)
 
 
 def test_no_track_jumps_across_a_cut_between_boxes_that_are_far_apart() -> None:
