@@ -1,8 +1,8 @@
-"""YuNet's network, run by ONNX Runtime: pixels in, faces out as rows.
+r"""YuNet's network, run by ONNX Runtime: pixels in, faces out as rows.
 
 OpenCV's cv2.FaceDetectorYN gives the same rows of the same file (its face_detect.cpp is where the decoding is told), in
-about twice the time of a processor. Of three maps, each cell of which is a square of 8, 16 or 32 pixels, a cell says
-how likely it is a face :math:`c` and how well the box fits :math:`o`, whose score is :math:`\\sqrt{c o}`; where the
+1.3 to 1.8 times the time of a processor. Of three maps, each cell of which is a square of 8, 16 or 32 pixels, a cell
+says how likely it is a face :math:`c` and how well the box fits :math:`o`, whose score is :math:`\sqrt{c o}`; where the
 middle of the box and five landmarks lie, in cells from its corner; and the logarithms of the box's sides in cells.
 """
 
