@@ -154,8 +154,11 @@ def test_the_threshold_of_settings_is_the_detector_s(yunet: YuNet, monkeypatch: 
 
 
 @pytest.mark.real_data
-def test_a_face_is_embedded_by_its_own_pixels_alone(yunet: YuNet, data_folder: Path, tmp_path: Path) -> None:
+def test_a_face_is_embedded_by_its_own_pixels_alone(
+    yunet: YuNet, data_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     embed = SFace(_stand_in(tmp_path / "sface.onnx"), yunet)
+    assert capfd.readouterr().err == ""
     pixels = _picture(data_folder / "privacy/coco01.jpg")
     first, second = sorted(yunet(pixels), key=lambda region: region.box.left)
     mirrored = np.concatenate([pixels, pixels[:, ::-1]], axis=1)

@@ -56,6 +56,9 @@ class SFace:
     def __init__(self, path: Path, yunet: YuNet) -> None:
         import cv2
 
+        from nflows_privacy.detection.opencv import silence
+
+        silence()
         self.yunet = yunet
         try:
             self.network = cv2.FaceRecognizerSF.create(str(path), "")

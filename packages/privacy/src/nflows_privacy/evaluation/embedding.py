@@ -47,6 +47,9 @@ class Embedder:
     def __init__(self, path: Path) -> None:
         import cv2
 
+        from nflows_privacy.detection.opencv import silence
+
+        silence()
         try:
             self._network = cv2.FaceRecognizerSF.create(str(path), "")
         except cv2.error as error:
