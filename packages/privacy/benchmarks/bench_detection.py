@@ -180,7 +180,9 @@ def main() -> None:
         name: {"sets": table(pictures, *answer), "recall_by_width": recall_by_width(pictures, *answer)}
         for name, answer in answers.items()
     }
-    text = json.dumps({"detectors": result, "versions": versions(["onnxruntime", "opencv-python-headless"]), **machine()}, indent=1)
+    text = json.dumps(
+        {"detectors": result, "versions": versions(["onnxruntime", "opencv-python-headless"]), **machine()}, indent=1
+    )
     print(text)
     if given.json:
         given.json.write_text(text + "\n")

@@ -131,10 +131,11 @@ def _reader(skipped: dict[str, str]) -> Reader | None:
 
 def _embedder(skipped: dict[str, str]) -> Embedder | None:
     from nflows_core.runtime.weights import find_weights
-    from nflows_privacy.evaluation.embedding import SFACE, Embedder
+    from nflows_privacy.detection.keeping import WEIGHTS
+    from nflows_privacy.evaluation.embedding import Embedder
 
     try:
-        return Embedder(find_weights(SFACE))
+        return Embedder(find_weights(WEIGHTS))
     except CommandError as error:
         skipped["identity"] = str(error)
     return None

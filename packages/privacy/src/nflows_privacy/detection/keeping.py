@@ -23,12 +23,12 @@ WEIGHTS = Weights(
     name="sface",
     file=_FILE,
     revision="2021dec",
-    sha256="f6abbfff9575e3041db692c1e29d782e995191888477fd59ebc81202d99fc63b",
+    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
     mirrors=(
         f"https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_recognition_sface/{_FILE}",
         f"https://huggingface.co/opencv/face_recognition_sface/resolve/main/{_FILE}",
     ),
-    size=24227283,
+    size=38696353,
 )
 
 SIMILARITY = 0.5

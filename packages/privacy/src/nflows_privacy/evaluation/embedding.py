@@ -8,22 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_core.runtime.weights import Weights
+from nflows_privacy.detection.keeping import WEIGHTS
 from nflows_privacy.regions import Box
-
-SFACE = Weights(
-    name="sface",
-    file="face_recognition_sface_2021dec.onnx",
-    revision="2021dec",
-    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
-    mirrors=(
-        "https://huggingface.co/opencv/face_recognition_sface/resolve/main/face_recognition_sface_2021dec.onnx",
-        "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_recognition_sface/"
-        "face_recognition_sface_2021dec.onnx",
-    ),
-    size=38696353,
-)
-"""The network of Zhong et al. 2021, "SFace: Sigmoid-constrained hypersphere loss", Apache-2.0, of OpenCV's zoo."""
 
 _LANDMARKS = np.array(((0.30, 0.38), (0.70, 0.38), (0.50, 0.59), (0.34, 0.76), (0.66, 0.76)))
 """Where eyes, nose and corners of the mouth are in a box, across and down, in shares of its sides: the
@@ -38,7 +24,7 @@ class Embedder:
     """Makes of a face a vector whose direction is the person's.
 
     Arguments:
-        path: The ONNX file, as `SFACE`.
+        path: The ONNX file, as `WEIGHTS`.
 
     Raises:
         ValueError: It is none that OpenCV reads.
@@ -53,7 +39,9 @@ class Embedder:
         try:
             self._network = cv2.FaceRecognizerSF.create(str(path), "")
         except cv2.error as error:
-            raise ValueError(f"{path} is no network that OpenCV reads; take an intact copy of {SFACE.file}") from error
+            raise ValueError(
+                f"{path} is no network that OpenCV reads; take an intact copy of {WEIGHTS.file}"
+            ) from error
 
     def __call__(self, pixels: NDArray[np.uint8], boxes: Sequence[Box]) -> NDArray[np.float32]:
         """The vectors of faces, :math:`(N, 128)`.
