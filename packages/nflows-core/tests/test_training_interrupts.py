@@ -173,9 +173,12 @@ def test_workers_that_outlive_a_killed_training_keep_no_lock(tmp_path: Path) -> 
     program = (
         "import os, signal, sys, time; from pathlib import Path; from nflows_core.runtime.lock import locked\n"
         "with locked(Path(sys.argv[1])):\n"
+        "    there, here = os.pipe()\n"
         "    if worker := os.fork():\n"
+        "        os.read(there, 1)\n"  # else the worker may not have run yet, and still has what the fork gave it
         "        print(worker, flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    os.write(here, b'.')\n"
         "    time.sleep(60)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -95,7 +95,9 @@ class RedactFiles:
         facts = source_facts(source)
         fills = [load_fill(rung) for rung in settings.ladder]
         seed = picture_seed(self.seed, facts["sha256"])
-        filling = Filling(fills, looks.verify, settings.mask_scale, settings.left_score, seed, is_certain=True)
+        filling = Filling(
+            fills, looks.verify, settings.mask_scale, settings.left_score, seed, is_certain=settings.whole_frames
+        )
         with looks.alone:
             numbers = redact_video(source, target, looks.find, filling, quality=self.writing.quality, found=found)
         return {**facts, **_told(numbers, settings.kinds)}
