@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ import numpy as np
 
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.fills import Fill
+from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
 from nflows_privacy.masks import Rectangle, covers, mask_of
-from nflows_privacy.regions import Region, boxes_array, intersections, iou
+from nflows_privacy.regions import Region, boxes_array, iou
 from nflows_privacy.video.finding import look_at
 from nflows_privacy.video.planes import block_of, copied, part, put, windows
 from nflows_privacy.video.reading import Frame
@@ -20,7 +21,6 @@ from nflows_privacy.video.reading import Frame
 if TYPE_CHECKING:
     import av
 
-_MOST_ROUNDS = 12  # each fills something more strongly or adds a region; one or two are the rule
 _SAME = 0.3  # the intersection over union from which a region is that of the frame before
 
 
@@ -87,16 +87,17 @@ class Filler:
         Raises:
             ValueError: Something is still found after all that can be done.
         """
-        rungs = {region: self._inherited(region) for region in regions}
-        for _ in range(_MOST_ROUNDS):
+        first = {region: self._inherited(region) for region in regions}
+        rungs = Rungs(first, len(self._filling.fills) - 1, self._filling.mask_scale)
+        for _ in range(MOST_ROUNDS):
             image = self._filled(frame, rungs)
             left = self._left(replace(frame, image=image), rungs, look)
             if not left:
-                self._count(frame, rungs, len(rungs) - len(set(regions)))
+                self._count(frame, rungs, len(rungs.of) - len(first))
                 return image
-            self._raise(left, rungs)
+            rungs.climb(left)
         raise ValueError(
-            f"at {float(frame.time):.2f} s a {left[0].kind} is still found after {_MOST_ROUNDS} fills,"
+            f"at {float(frame.time):.2f} s a {left[0].kind} is still found after {MOST_ROUNDS} fills,"
             f" at {tuple(map(round, left[0].box))}"
         )
 
@@ -107,12 +108,10 @@ class Filler:
         shared = iou(boxes_array([region]), boxes_array(list(self._raised)))[0]
         return max(rung if same >= _SAME else 0 for rung, same in zip(self._raised.values(), shared, strict=True))
 
-    def _filled(self, frame: Frame, rungs: dict[Region, int]) -> av.VideoFrame:
+    def _filled(self, frame: Frame, rungs: Rungs) -> av.VideoFrame:
         image = frame.image
-        # The strongest first, so that a weaker one sees nothing of what is below it.
-        for rung in sorted(set(rungs.values()), reverse=True):
-            rectangles = self._rectangles(frame, [region for region, its in rungs.items() if its == rung])
-            image = self._put(image, rectangles, self._filling.fills[rung])
+        for rung, masks in rungs.strongest_first():
+            image = self._put(image, self._rectangles(frame, masks), self._filling.fills[rung])
         return image
 
     def _put(self, image: av.VideoFrame, rectangles: Sequence[Rectangle], fill: Fill) -> av.VideoFrame:
@@ -122,46 +121,29 @@ class Filler:
             put(changed, where, fill(part(image, where), inner, self._filling.seed), inner)
         return changed
 
-    def _left(self, frame: Frame, rungs: dict[Region, int], look: Look) -> list[Region]:
+    def _left(self, frame: Frame, rungs: Rungs, look: Look) -> list[Region]:
         """What is still found, and would be found again."""
-        found = self._seen(frame, rungs, look) if rungs or self._filling.is_certain else []
+        found = self._seen(frame, rungs, look) if rungs.of or self._filling.is_certain else []
         left = [region for region in found if region.score >= self._filling.left_score]
-        return [region for region in left if self._touched(region, rungs)] if self._is_final else left
+        return [region for region in left if rungs.touched(region)] if self._is_final else left
 
-    def _seen(self, frame: Frame, rungs: dict[Region, int], look: Look) -> list[Region]:
+    def _seen(self, frame: Frame, rungs: Rungs, look: Look) -> list[Region]:
         pixels, checker = frame.rgb(), self._filling.checker
         if self._filling.is_certain:
             return checker(pixels, Look.CHECK)
-        masks = covers(self._grown(rungs), *pixels.shape[:2])
+        masks = covers(rungs.masks(rungs.of), *pixels.shape[:2])
         parts = (where for _, where in windows(masks, *pixels.shape[:2]))
         return list(chain.from_iterable(look_at(pixels, where, checker, look) for where in parts))
 
-    def _grown(self, regions: Iterable[Region]) -> list[Region]:
-        return [replace(one, box=one.box.grown(self._filling.mask_scale)) for one in regions]
-
-    def _touched(self, region: Region, rungs: dict[Region, int]) -> list[Region]:
-        """The regions whose masks a region reaches into."""
-        shared = intersections(boxes_array([region]), boxes_array(self._grown(rungs)))[0]
-        return [one for one, area in zip(rungs, shared, strict=True) if area > 0]
-
-    def _raise(self, left: Sequence[Region], rungs: dict[Region, int]) -> None:
-        last = len(self._filling.fills) - 1
-        for region in left:
-            touched = self._touched(region, rungs)
-            below = [one for one in touched if rungs[one] < last]
-            rungs.update({one: rungs[one] + 1 for one in below})
-            if not below:  # what is seen there is larger than the mask, or was never in one
-                rungs[region] = last if touched else 0
-
-    def _count(self, frame: Frame, rungs: dict[Region, int], seen_again: int) -> None:
-        self._raised = {region: rung for region, rung in rungs.items() if rung}
+    def _count(self, frame: Frame, rungs: Rungs, seen_again: int) -> None:
+        self._raised = {region: rung for region, rung in rungs.of.items() if rung}
         self.seen_again += seen_again
         self.filled_more += len(self._raised)
-        mask = mask_of(self._rectangles(frame, list(rungs)), frame.image.height, frame.image.width)
-        self.masked += float(np.mean(mask))
+        rectangles = self._rectangles(frame, rungs.masks(rungs.of))
+        self.masked += float(np.mean(mask_of(rectangles, frame.image.height, frame.image.width)))
 
-    def _rectangles(self, frame: Frame, regions: Sequence[Region]) -> list[Rectangle]:
+    def _rectangles(self, frame: Frame, masks: Sequence[Region]) -> list[Rectangle]:
         """The parts of the stored frame that are filled, in whole blocks of colour."""
         width, height = frame.image.width, frame.image.height
-        stored = [replace(one, box=frame.turn.stored(one.box, width, height)) for one in self._grown(regions)]
+        stored = [replace(one, box=frame.turn.stored(one.box, width, height)) for one in masks]
         return covers(stored, height, width, block_of(frame.image))
