@@ -258,16 +258,16 @@ def test_alike_regions_get_unlike_noise() -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("strength", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("strength", [0.0001, 0.25, 1.0, 3.0])
 def test_ladder_leads_to_solid_and_ends(how: str, strength: float) -> None:
     rung: FillSettings | None = FillSettings(how, strength if how in GRADED else 1.0)
     rungs = []
     while rung is not None:
         rungs.append(rung)
         rung = stronger(rung)
-        assert len(rungs) < 6
+        assert len(rungs) <= 3
     assert rungs[-1] == FillSettings("solid")
-    assert all(one.strength * 2 == other.strength for one, other in pairwise(rungs[:-1]))
+    assert all(one.strength < other.strength for one, other in pairwise(rungs[:-1]))
 
 
 @pytest.mark.parametrize(

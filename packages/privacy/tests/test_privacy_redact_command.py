@@ -220,3 +220,61 @@ def test_annotations_travel_along(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.txt").read_bytes() == (tmp_path / "in" / "a.txt").read_bytes()
     carried = json.loads((tmp_path / "out" / "boxes.json").read_text())
     assert carried == {**coco, "images": [{**coco["images"][0], "file_name": "a.png"}]}
+
+
+def test_annotations_with_a_picture_in_them_stay_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "in" / "a.jpg", scene((5, 5, 8)))
+    picture = base64.b64encode(source.read_bytes()).decode()
+    coco = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 80, "height": 60, "thumbnail": picture}],
+        "annotations": [],
+        "categories": [],
+    }
+    (tmp_path / "in" / "boxes.json").write_text(json.dumps(coco))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert not (tmp_path / "out" / "boxes.json").exists()
+    assert "1 not copied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["b.heic", "b.jpg_orig", "b", ".b.png"])
+def test_verify_is_no_gate_for_what_it_does_not_look_at(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "in" / "a.png", scene())
+    (tmp_path / "in" / "labels.txt").write_text("0 .5 .5 .1 .1")
+    assert verify(tmp_path / "in") == 0
+    (tmp_path / "in" / name).write_bytes((tmp_path / "in" / "a.png").read_bytes())
+    assert verify(tmp_path / "in", "--json") == 1
+    told = capsys.readouterr()
+    assert "not looked at" in told.err
+    assert sum(json.loads(told.out[told.out.index("{") :])["not_looked_at"].values()) == 1
+
+
+def test_a_result_of_before_is_named_where_it_cannot_be_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8)))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    source.write_bytes(b"damaged")
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 1
+    assert "what stands in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("box", [Box(-9, -9, -1, -1), Box(0.1, 0.1, 0.5, 0.6), Box(200, 10, 210, 20)])
+def test_a_box_that_hides_nothing_is_refused(tmp_path: Path, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(tmp_path / "in" / "a.png", scene((5, 5, 8)))
+    (tmp_path / "found").mkdir()
+    write_found(tmp_path / "found" / "a.json", Found(sha256(source), 80, 60, (Region(box, "face"),)))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found") == 1
+    assert "hides nothing" in capsys.readouterr().err
+
+
+def test_one_damaged_file_of_regions_stops_no_other_picture(tmp_path: Path) -> None:
+    for name, side in (("a", 8), ("b", 9)):
+        source = save(tmp_path / "in" / f"{name}.png", scene((5, 5, side)))
+        found = Found(sha256(source), 80, 60, (Region(Box(5, 5, 14, 14), "face"),))
+        (tmp_path / "found").mkdir(exist_ok=True)
+        write_found(tmp_path / "found" / f"{name}.json", found)
+    (tmp_path / "found" / "b.json").write_text("{}")
+    assert redact(tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found") == 1
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["a.png"]

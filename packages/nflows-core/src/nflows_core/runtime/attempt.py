@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,10 @@ def attempt(process: Process, job: Job) -> Outcome:
         written = marks_of(job.targets)
         _check_written(job)
     except Exception as error:
-        return failure(job, error, time.perf_counter() - start)
+        failed = failure(job, error, time.perf_counter() - start)
+        if job.target.exists() and not isinstance(error, FileExistsError):
+            return replace(failed, error=f"{failed.error} (what stands in {job.target} is older)")
+        return failed
     return Outcome(job, Status.DONE, time.perf_counter() - start, result, written)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
@@ -26,19 +27,21 @@ class FoundFolder:
         self._folder = folder
         self._lock = Lock()
         self._paths: dict[str, list[Path]] = {}
+        self._unread: dict[Path, str] = {}
 
     def paths(self, digest: str) -> list[Path]:
         """The files about what has this SHA-256.
 
         Raises:
-            ValueError: There is none, or one of the folder cannot be understood.
+            ValueError: There is none.
             OSError: The folder cannot be read.
         """
         with self._lock:
             if digest not in self._paths:
-                self._paths = paths_by_source(self._folder)
+                self._unread = {}
+                self._paths = paths_by_source(self._folder, self._unread)
             if digest not in self._paths:
-                raise ValueError(f"{self._folder} tells nothing of a file with these bytes; detect again")
+                raise ValueError(f"{self._folder} tells nothing of a file with these bytes; {self._advice()}")
             return self._paths[digest]
 
     def found(self, digest: str) -> Found:
@@ -53,20 +56,38 @@ class FoundFolder:
             first = _joined(first, other)
         return first
 
+    def _advice(self) -> str:
+        if not self._unread:
+            return "detect again"
+        others = f", nor {len(self._unread) - 1} others" if len(self._unread) > 1 else ""
+        return f"but one file there cannot be understood{others}: {next(iter(self._unread.values()))}"
 
-def paths_by_source(folder: Path) -> dict[str, list[Path]]:
+
+def paths_by_source(folder: Path, unread: dict[Path, str] | None = None) -> dict[str, list[Path]]:
     """The files below a folder about each source, which is known by its SHA-256.
 
+    Arguments:
+        folder: The folder.
+        unread: Gets the JSON files that cannot be understood, with the reasons, so that they stop nothing.
+
     Raises:
-        ValueError: A JSON file in it cannot be understood.
+        ValueError: A JSON file in it cannot be understood, and there is no ``unread``.
         OSError: The folder cannot be read.
     """
     paths = defaultdict(list)
-    for _, files in walk(folder):
-        for path in files:
-            if path.suffix.lower() == ".json" and path.name not in REPORT_FILES:
-                paths[read_found(path).sha256].append(path)
+    for path in _json_files(folder):
+        try:
+            paths[read_found(path).sha256].append(path)
+        except ValueError as error:
+            if unread is None:
+                raise
+            unread[path] = str(error)
     return dict(paths)
+
+
+def _json_files(folder: Path) -> Iterator[Path]:
+    for _, files in walk(folder):
+        yield from (path for path in files if path.suffix.lower() == ".json" and path.name not in REPORT_FILES)
 
 
 @keeps_one

@@ -116,7 +116,9 @@ def _found(content: Any) -> Found:
             each = None if frames is None else tuple(map(_read, frames))
             return Found(digest, width, height, _read(regions), each)
         case {"format": str(name), "version": number} if name == FORMAT:
-            raise ValueError(f"has version {number} or a damaged part, where version {VERSION} is read")
+            is_known = number == VERSION
+            what = "lacks a part, or has a damaged part" if is_known else f"has version {number}, not {VERSION}"
+            raise ValueError(what)
     raise ValueError(f"is no file of regions, which says format {FORMAT!r}")
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import to_json
@@ -21,6 +22,8 @@ from nflows_privacy.annotations.yolo import DATA, NAME_FILES, is_labels
 _Suffixes = dict[str, list[tuple[tuple[str, ...], str]]]
 """The path and the new suffix of the pictures of a name."""
 
+_PICTURES = ("data:", "/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0", "SUkq", "TU0AK")
+"""How pictures in Base64 begin: JPEG, PNG, WebP, GIF, BMP and TIFF."""
 _CANDIDATES = frozenset((".txt", ".json", ".xml", ".names", ".yaml"))
 _FILE_NAME = re.compile(rb'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _VOC = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<annotation[\s>]")
@@ -30,8 +33,9 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
     """Copies the annotations below folders to the same places below the folder of the results.
 
     Labels of YOLO and the names of their classes, files of COCO, polygons of Cityscapes and IDD, and XML of Pascal VOC
-    travel, as they are known by their content: other files beside pictures may say who is in them, or where. A file of
-    COCO says of its pictures only what it said, but ``file_name`` has the new name where the suffix is another one.
+    travel, as they are known by their content: other files beside pictures may say who is in them, or where. One that
+    has a picture in it does not travel. A file of COCO says of its pictures only what it said, but ``file_name`` has
+    the new name where the suffix is another one.
 
     Arguments:
         inputs: The files and folders of the batch.
@@ -87,9 +91,23 @@ def _carried_json(source: Path, suffixes: _Suffixes) -> bytes | None:
         value = read_large_json(source)
     except ValueError:
         return None  # no annotation, and it is counted
+    if _has_picture(value):
+        return None
     if is_polygons(value):
         return source.read_bytes()
     return _with_new_names(source, suffixes) if is_coco(value) else None
+
+
+def _has_picture(value: Any) -> bool:
+    """Whether a text anywhere in it is a picture in Base64, as some programs put into their annotations."""
+    match value:
+        case str():
+            return value.startswith(_PICTURES)
+        case dict():
+            return any(map(_has_picture, value.values()))
+        case list():
+            return any(map(_has_picture, value))
+    return False
 
 
 def _with_new_names(source: Path, suffixes: _Suffixes) -> bytes:

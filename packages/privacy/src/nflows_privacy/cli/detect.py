@@ -14,7 +14,14 @@ from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import OutputFile, dask_option
 from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.terminal import echo
-from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
+from nflows_privacy.cli.options import (
+    detector_option,
+    detector_settings,
+    device_option,
+    threshold_option,
+    turned_option,
+    what_option,
+)
 from nflows_privacy.video.formats import RESULTS, is_video
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ _TABLE = "boxes.csv"
 @click.option(
     "--coco", type=OutputFile(".json"), help="A file of all boxes in pictures, in the format of COCO, besides."
 )
+@turned_option
 @device_option
 @dask_option
 @json_option
@@ -54,6 +62,7 @@ def detect(
     threshold: float | None,
     boxes: Path | None,
     coco: Path | None,
+    turned: bool,
     device: str,
     dask: str | None,
 ) -> ExitCode:
@@ -72,7 +81,7 @@ def detect(
     from nflows_privacy.redaction.detecting import DetectFiles, Detection, found_sheets
 
     looks = boxes is None or bool(detectors)
-    detector = detector_settings(kinds, detectors, threshold, device) if looks else None
+    detector = detector_settings(kinds, detectors, threshold, device, turned) if looks else None
     marked = (None, None) if boxes is None else (boxes.absolute(), sha256(boxes))
     detection = Detection(kinds, detector, *marked)
     _check(detection, batch)

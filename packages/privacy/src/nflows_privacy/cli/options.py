@@ -50,8 +50,13 @@ device_option = click.option(
 )
 
 
+turned_option = click.option(
+    "--turned", is_flag=True, help="Look at pictures turned by 90, 180 and 270 degrees too, in four times the time."
+)
+
+
 def detector_settings(
-    kinds: tuple[str, ...], detectors: tuple[str, ...], threshold: float | None, device: str
+    kinds: tuple[str, ...], detectors: tuple[str, ...], threshold: float | None, device: str, turned: bool = False
 ) -> DetectorSettings:
     """The detectors that a person asks for, all of which are there.
 
@@ -61,4 +66,4 @@ def detector_settings(
     """
     from nflows_privacy.detection import DetectorSettings, names_for, resolve
 
-    return resolve(DetectorSettings(detectors or names_for(kinds), threshold, device))
+    return resolve(DetectorSettings(detectors or names_for(kinds), threshold, device, turned))

@@ -10,7 +10,14 @@ import click
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_core.runtime.terminal import echo
-from nflows_privacy.cli.options import detector_option, detector_settings, device_option, threshold_option, what_option
+from nflows_privacy.cli.options import (
+    detector_option,
+    detector_settings,
+    device_option,
+    threshold_option,
+    turned_option,
+    what_option,
+)
 from nflows_privacy.fills.settings import HOW
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.video.formats import RESULTS
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
     help="What of a filled video is looked at again: around the masks takes half the time, and verify may find more."
     "  [default: whole frames]",
 )
+@turned_option
 @device_option
 def redact(
     pictures: PictureOptions,
@@ -66,6 +74,7 @@ def redact(
     found: Path | None,
     keep: tuple[Path, ...],
     whole_frames: bool,
+    turned: bool,
     device: str,
 ) -> int:
     """Fill faces and licence plates: each INPUT, a file or a folder of pictures and videos, becomes one in OUTPUT.
@@ -84,7 +93,7 @@ def redact(
     from nflows_privacy.redaction import RedactFiles, Redaction, redacted_sheets
     from nflows_privacy.redaction.settings import loaded
 
-    detector = detector_settings(kinds, detectors, threshold, device)
+    detector = detector_settings(kinds, detectors, threshold, device, turned)
     fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
     redaction = Redaction(
         kinds, detector, fill, mask_scale, keep=tuple(str(path.absolute()) for path in keep), whole_frames=whole_frames

@@ -14,11 +14,13 @@ from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.terminal import echo
-from nflows_privacy.cli.options import detector_option, detector_settings, device_option, what_option
+from nflows_privacy.cli.options import detector_option, detector_settings, device_option, turned_option, what_option
 from nflows_privacy.regions import LEFT_SCORE
 from nflows_privacy.video.formats import RESULTS
 
 _KIND = "verification"
+_NO_PICTURES = frozenset((".csv", ".html", ".json", ".jsonl", ".md", ".names", ".txt", ".xml", ".yaml", ".yml"))
+"""The suffixes of what lies beside pictures; of all else nobody knows that it holds none."""
 
 
 @click.command(cls=Command)
@@ -35,6 +37,7 @@ _KIND = "verification"
     show_default=True,
     help="The score from which on something counts as left.",
 )
+@turned_option
 @device_option
 @json_option
 def verify(
@@ -43,11 +46,13 @@ def verify(
     kinds: tuple[str, ...],
     detectors: tuple[str, ...],
     threshold: float,
+    turned: bool,
     device: str,
 ) -> ExitCode:
     """Look for faces and plates that are left in each INPUT, a file or a folder, at other sizes than redact does.
 
-    The exit code is 1 if anything is found, or a file cannot be read: fit for a gate before data are published.
+    The exit code is 1 if anything is found, a file cannot be read, or one may be a picture of a kind that is not read:
+    fit for a gate before data are published.
     """
     from nflows_core.runtime.ownership import claim_folder, refuse_foreign
     from nflows_core.runtime.progress import progress
@@ -59,12 +64,18 @@ def verify(
 
     if folder is not None:
         refuse_foreign(folder, _KIND)
-    files = _files(inputs)
-    settings = detector_settings(kinds, detectors, threshold, device)
+    files, left_out = _files(inputs)
+    settings = detector_settings(kinds, detectors, threshold, device, turned)
     detector = OfKinds(load_detector(settings), kinds)
     with progress("files", len(files)) as advance:
         verification = verify_files(files, detector, threshold, advance)
-    about = {"what": list(kinds), "detectors": list(settings.names), "threshold": threshold, **verification.report()}
+    about = {
+        "not_looked_at": left_out,
+        "what": list(kinds),
+        "detectors": list(settings.names),
+        "threshold": threshold,
+        **verification.report(),
+    }
     write: Callable[..., dict[str, Any]] = complete_report
     if folder is not None:
         claim_folder(folder, _KIND)
@@ -77,18 +88,19 @@ def verify(
     echo(
         f"{found} left in {len(verification.left)} of {len(files)} files, {len(verification.failures)} failed", err=True
     )
-    return ExitCode.DONE if verification.is_clean else ExitCode.FAILED
+    return ExitCode.DONE if verification.is_clean and not left_out else ExitCode.FAILED
 
 
-def _files(inputs: tuple[Path, ...]) -> list[Path]:
+def _files(inputs: tuple[Path, ...]) -> tuple[list[Path], dict[str, int]]:
+    """What is looked at, and what else there is by its kind, but for what holds no picture."""
     from nflows_core.runtime.inputs import find_inputs, listed
 
     left_out: Counter[str] = Counter()
-    suffixes = READ | RESULTS.keys()
-    found = find_inputs(inputs, None, suffixes, lambda folder: False, left_out)
+    found = find_inputs(inputs, None, READ | RESULTS.keys(), lambda folder: False, left_out)
     files = list(dict.fromkeys(path for path, _ in found))
-    if left_out:
-        echo(f"not taken: {listed(left_out)}", err=True)
+    unknown = {kind: count for kind, count in left_out.items() if kind not in _NO_PICTURES}
     if not files:
-        raise ValueError(f"{', '.join(map(str, inputs))}: no picture and no video; check the paths")
-    return files
+        raise ValueError(f"{', '.join(map(str, inputs))}: no picture and no video that is read; check the paths")
+    if unknown:
+        echo(f"not looked at: {listed(unknown)}; take away what is no picture, and turn pictures into PNG", err=True)
+    return files, unknown

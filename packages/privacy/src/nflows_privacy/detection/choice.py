@@ -13,6 +13,7 @@ from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection.base import Detector, NamedDetector
 from nflows_privacy.detection.joined import Joined
 from nflows_privacy.detection.settings import DetectorSettings
+from nflows_privacy.detection.turned import Turned
 from nflows_privacy.regions import FACE, PLATE
 
 ENTRY_POINTS = "nflows_privacy.detectors"
@@ -91,7 +92,8 @@ def load_detector(settings: DetectorSettings) -> Detector:
         ModuleNotFoundError: A library is not installed that such a detector needs.
     """
     detectors = [_find(name).load(replace(settings, names=(name,))) for name in settings.names]
-    return detectors[0] if len(detectors) == 1 else Joined(detectors)
+    joined = detectors[0] if len(detectors) == 1 else Joined(detectors)
+    return Turned(joined) if settings.turned else joined
 
 
 def _absolute(name: str) -> str:

@@ -18,6 +18,7 @@ class DetectorSettings:
         threshold: The score below which nothing counts, in [0, 1]; by default each detector's own.
         device: The device by torch's name for it, or ``auto``: the GPU of the machine that looks, if it has one.
             Detectors that know the CPU alone stay there.
+        turned: Whether they look at pictures turned by 90, 180 and 270 degrees too.
 
     Raises:
         ValueError: No name is given, or one twice, or the threshold is not in [0, 1].
@@ -26,6 +27,7 @@ class DetectorSettings:
     names: tuple[str, ...]
     threshold: float | None = None
     device: str = "auto"
+    turned: bool = False
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):

@@ -48,7 +48,7 @@ class FillSettings:
 def stronger(settings: FillSettings) -> FillSettings | None:
     """What is done where a detector finds something in what was filled; nothing after ``solid``.
 
-    A graded way becomes twice as strong, once; everything else becomes ``solid``, of which nothing shows.
+    A graded way becomes twice as strong as its default, once; all else becomes ``solid``, of which nothing shows.
 
     Example:
         >>> stronger(FillSettings("blur")).strength, stronger(FillSettings("telea")).how
@@ -57,5 +57,5 @@ def stronger(settings: FillSettings) -> FillSettings | None:
     if settings.how == "solid":
         return None
     if settings.how in GRADED and settings.strength < _STRONGEST:
-        return replace(settings, strength=2 * settings.strength)
+        return replace(settings, strength=_STRONGEST)
     return FillSettings("solid")

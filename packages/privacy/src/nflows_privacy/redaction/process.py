@@ -15,6 +15,7 @@ from nflows_core.runtime.recipe import is_result_of, recipe_of, source_facts
 from nflows_privacy.annotations.folder import found_folder
 from nflows_privacy.annotations.found import Found
 from nflows_privacy.fills import load_fill
+from nflows_privacy.masks import cover
 from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.redaction.settings import Redaction, Sparing, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
@@ -126,6 +127,12 @@ def _check_found(found: Found, width: int, height: int) -> None:
     if found.frames is not None or (found.width, found.height) != (width, height):
         what = "a video" if found.frames is not None else f"a picture of {found.width} x {found.height} pixels"
         raise ValueError(f"what was found tells of {what}, and this is a picture of {width} x {height}; detect again")
+    for region in found.regions:
+        if min(region.box.width, region.box.height) < 1 or cover(region.box, height, width) is None:
+            box = ", ".join(f"{value:g}" for value in region.box)
+            raise ValueError(
+                f"a box of {box} hides nothing of {width} x {height} pixels: give left, top, right and bottom in pixels"
+            )
 
 
 def _told(numbers: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, Any]:

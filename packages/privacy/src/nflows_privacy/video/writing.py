@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nflows_core.runtime.files import atomic_write
 from nflows_privacy.video.encoding import Encoding, encoding, muxer_of
@@ -62,6 +62,21 @@ class Writer:
             self._container.mux_one(packet)
 
 
+class _Noting:
+    """A file that keeps what its disk complains of, which PyAV forgets."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.error: OSError | None = None
+        self.seek, self.tell, self._write = file.seek, file.tell, file.write
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+
 @contextmanager
 def writing(target: Path, source: Video, first: Frame, quality: int | None) -> Iterator[Writer]:
     """A video file, under its name when the block ends, and not at all if it fails.
@@ -83,19 +98,20 @@ def writing(target: Path, source: Video, first: Frame, quality: int | None) -> I
 
     muxer = muxer_of(target)
     chosen = encoding(muxer, first.image, quality)
-    try:
-        with (
-            atomic_write(target) as file,
-            av.open(file, "w", format=muxer, container_options=_options(muxer, source, first)) as container,
-        ):
-            writer = Writer(container, _video_stream(container, source, first, chosen), chosen)
-            _add_others(writer, container, source)
-            container.start_encoding()
-            _require_times(container, writer, first)
-            yield writer
-            writer.end()
-    except av.FFmpegError as error:
-        raise ValueError(f"{target}: {muxer} cannot hold what is in {source.path} ({error.strerror})") from error
+    with atomic_write(target) as opened:
+        file = _Noting(opened)
+        try:
+            with av.open(file, "w", format=muxer, container_options=_options(muxer, source, first)) as container:
+                writer = Writer(container, _video_stream(container, source, first, chosen), chosen)
+                _add_others(writer, container, source)
+                container.start_encoding()
+                _require_times(container, writer, first)
+                yield writer
+                writer.end()
+        except av.FFmpegError as error:
+            if file.error is not None:
+                raise OSError(file.error.errno, file.error.strerror, str(target)) from error
+            raise ValueError(f"{target}: {muxer} cannot hold what is in {source.path} ({error.strerror})") from error
 
 
 def _options(muxer: str, source: Video, first: Frame) -> dict[str, str]:
@@ -132,6 +148,8 @@ def _add_others(writer: Writer, container: OutputContainer, source: Video) -> No
             continue
         what = f"{'cover' if stream.type == 'video' and is_cover(stream) else stream.type} stream {stream.index}"
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+        if stream.type == "video" and not is_cover(stream):
+            raise ValueError(f"{source.path}: has a second video, {what} ({codec}); write each into a file of its own")
         if stream.type != "audio":
             writer.left_out.append(f"{what} ({codec}) left out")
         elif not _can_hold(container.format.name, codec) or not _added(writer, container, stream):
