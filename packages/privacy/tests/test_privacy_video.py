@@ -30,8 +30,10 @@ from nflows_core.runtime.files import sha256
 from nflows_core.testing import kill_at_call
 from nflows_privacy.annotations.found import Found
 from nflows_privacy.detection import Look
+from nflows_privacy.masks import Rectangle
 from nflows_privacy.regions import Box, Region
 from nflows_privacy.video import Filling, find_in_video, looked_at, opened, redact_video
+from nflows_privacy.video.planes import copied, part, put
 
 FULL, LIMITED = 2, 1
 LOSSLESS = {"qp": "0", "preset": "ultrafast"}
@@ -454,3 +456,15 @@ def test_a_mask_as_large_as_the_frame_leaves_nothing_of_it(tmp_path: Path) -> No
 def test_the_made_up_square_is_where_it_says() -> None:
     box = RedSquares()(picture(3))[0].box
     assert box == (12, 18, 12 + SIDE, 18 + SIDE)
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p", "yuvj444p", "yuv444p10le"])
+def test_a_part_of_a_frame_keeps_its_colour_whether_planes_share_samples_or_not(name: str) -> None:
+    colour = (180, 100, 60)
+    frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), colour, np.uint8), "rgb24").reformat(format=name)
+    where = Rectangle(0, 0, 16, 16)
+    pixels = part(frame, where)
+    assert np.abs(pixels / np.iinfo(pixels.dtype).max * 255 - colour).max() < 4
+    changed = copied(frame)
+    put(changed, where, pixels, [where])
+    assert np.abs(changed.to_ndarray(format="rgb24").astype(int) - frame.to_ndarray(format="rgb24")).max() <= 3

@@ -160,7 +160,7 @@ def _cropped(image: av.VideoFrame, where: Rectangle) -> av.VideoFrame:
 
 def _pixels_format(image: av.VideoFrame) -> str:
     deep = image.format.components[0].bits > 8
-    if any(component.is_chroma for component in image.format.components):
+    if sum(not component.is_alpha for component in image.format.components) >= 3:
         return "rgb48le" if deep else "rgb24"
     return "gray16le" if deep else "gray"
 
