@@ -278,3 +278,15 @@ def test_one_damaged_file_of_regions_stops_no_other_picture(tmp_path: Path) -> N
     (tmp_path / "found" / "b.json").write_text("{}")
     assert redact(tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found") == 1
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["a.png"]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_boxes_of_turned_pictures_are_doubted_aloud(
+    tmp_path: Path, orientation: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    save(tmp_path / "in" / "a.jpg", scene((5, 5, 8)), exif=exif)
+    (tmp_path / "in" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert ("1 pictures are upright now" in capsys.readouterr().err) == (orientation == 6)

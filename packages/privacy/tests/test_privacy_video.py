@@ -33,6 +33,7 @@ from nflows_privacy.detection import Look
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.regions import Box, Region
 from nflows_privacy.video import Filling, find_in_video, looked_at, opened, redact_video
+from nflows_privacy.video.encoding import encoding
 from nflows_privacy.video.planes import copied, part, put
 
 FULL, LIMITED = 2, 1
@@ -468,3 +469,15 @@ def test_a_part_of_a_frame_keeps_its_colour_whether_planes_share_samples_or_not(
     changed = copied(frame)
     put(changed, where, pixels, [where])
     assert np.abs(changed.to_ndarray(format="rgb24").astype(int) - frame.to_ndarray(format="rgb24")).max() <= 3
+
+
+@pytest.mark.parametrize("size", [(321, 243), (65, 49), (99, 547), (33, 17)])
+def test_odd_sizes_with_shared_colours_are_encoded_by_ffv1(size: tuple[int, int]) -> None:
+    frame = av.VideoFrame.from_ndarray(np.zeros((size[1], size[0], 3), np.uint8), "rgb24").reformat(format="yuv420p")
+    chosen = encoding("matroska", frame, None)
+    with av.open(io.BytesIO(), "w", format="matroska") as container:
+        stream = container.add_stream(chosen.codec, rate=10, options=chosen.options)
+        stream.width, stream.height = size
+        stream.pix_fmt = chosen.pixel_format
+        assert chosen.codec == "ffv1"
+        assert len([*stream.encode(frame), *stream.encode(None)]) == 1

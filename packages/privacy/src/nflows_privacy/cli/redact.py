@@ -121,5 +121,22 @@ def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:
     names = [(job.source.name, job.target.relative_to(batch.folder)) for job in batch.jobs]
     renamed = {target.with_name(name).as_posix(): target.as_posix() for name, target in names}
     counts = carry_annotations(pictures.inputs, batch.folder, renamed)
+    if counts["copied"] and (turned := sum(_is_turned(job.source) for job in batch.jobs)):
+        echo(
+            f"{turned} pictures are upright now, which their files said and their pixels were not: boxes that count in"
+            " those pixels do not fit any more",
+            err=True,
+        )
     if any(counts.values()):
         echo(f"annotations: {', '.join(f'{count} {how}' for how, count in counts.items() if count)}", err=True)
+
+
+def _is_turned(path: Path) -> bool:
+    """Whether a picture's file says that its pixels are to be turned."""
+    from nflows_core.runtime.images.finding import find
+
+    try:
+        with path.open("rb") as file:
+            return find(file).orientation != 1
+    except (OSError, ValueError):
+        return False  # what cannot be read has failed, and was named

@@ -72,8 +72,9 @@ def encoding(muxer: str, image: av.VideoFrame, quality: int | None) -> Encoding:
         raise ValueError(
             f"`quality`: pixel format {name} of {image.width} x {image.height} is written without loss only"
         )
-    slices = {"level": "3", "slices": "4", "slicecrc": "1", "g": "1", "threads": _THREADS}
-    return Encoding("ffv1", plain, slices)
+    # FFmpeg knows how many slices a size allows.
+    options = {"level": "3", "slicecrc": "1", "g": "1", "threads": _THREADS}
+    return Encoding("ffv1", plain, options)
 
 
 def _x264(quality: int | None) -> dict[str, str]:
