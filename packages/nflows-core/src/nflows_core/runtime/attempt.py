@@ -62,7 +62,7 @@ class Outcome:
 
 def attempt(process: Process, job: Job) -> Outcome:
     """Runs one job, on whatever machine; an error becomes part of the outcome."""
-    start = time.perf_counter()
+    start, had_result = time.perf_counter(), job.target.exists()
     try:
         if not job.source.is_dir():
             require_regular(job.source)
@@ -73,7 +73,7 @@ def attempt(process: Process, job: Job) -> Outcome:
         _check_written(job)
     except Exception as error:
         failed = failure(job, error, time.perf_counter() - start)
-        if job.target.exists() and not isinstance(error, FileExistsError):
+        if had_result and job.target.exists() and not isinstance(error, FileExistsError):
             return replace(failed, error=f"{failed.error} (what stands in {job.target} is older)")
         return failed
     return Outcome(job, Status.DONE, time.perf_counter() - start, result, written)

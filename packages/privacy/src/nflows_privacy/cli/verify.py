@@ -58,7 +58,7 @@ def verify(
     from nflows_core.runtime.progress import progress
     from nflows_core.runtime.report import complete_report, write_report
     from nflows_privacy.detection import load_detector, weights_of
-    from nflows_privacy.redaction.settings import OfKinds
+    from nflows_privacy.detection.narrowed import OfKinds
     from nflows_privacy.redaction.sheets import left_sheet
     from nflows_privacy.redaction.verifying import verify_files
 

@@ -14,6 +14,7 @@ from nflows_core.runs.kind import CONFIG_FILE
 from nflows_privacy import shipped
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
+from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
 from nflows_privacy.regions import Box, Region
 from nflows_privacy.training.network import BoxNetwork, fused
@@ -54,9 +55,9 @@ class Trained:
     def _at(self, pixels: NDArray[np.uint8], scale: float) -> Iterator[Region]:
         """The regions that are found at one scale, cut off at the edges of the picture."""
         height, width = pixels.shape[:2]
-        resized = _resized(pixels, scale)
-        across, down = width / resized.shape[1], height / resized.shape[0]
-        boxes, scores, classes = (one.tolist() for one in predict(self.network, resized, self.threshold))
+        shown = resized(pixels, scale)
+        across, down = width / shown.shape[1], height / shown.shape[0]
+        boxes, scores, classes = (one.tolist() for one in predict(self.network, shown, self.threshold))
         for (left, top, right, bottom), score, number in zip(boxes, scores, classes, strict=True):
             box = Box(max(left * across, 0), max(top * down, 0), min(right * across, width), min(bottom * down, height))
             if box.width > 0 and box.height > 0 and box.width >= self.narrowest:
@@ -95,17 +96,6 @@ def _scales(side: int, look: Look) -> list[float]:
     if side <= _QUICK:
         scales.append(2.0)
     return [scale * _OTHERWISE for scale in scales] if look is Look.CHECK else scales
-
-
-def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    if scale == 1:
-        return pixels
-    import cv2
-
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    return np.asarray(
-        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8
-    )
 
 
 PLATES = of_run(shipped.FOLDER / "plates", _LEGIBLE)

@@ -14,10 +14,11 @@ from nflows_core.runtime.pictures.work import Made, Writing, is_told, picture_se
 from nflows_core.runtime.recipe import is_result_of, recipe_of, source_facts
 from nflows_privacy.annotations.folder import found_folder
 from nflows_privacy.annotations.found import Found
+from nflows_privacy.detection.narrowed import Sparing
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import cover
 from nflows_privacy.redaction.pixels import as_rgb
-from nflows_privacy.redaction.settings import Redaction, Sparing, loaded
+from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, redact_video
@@ -46,14 +47,10 @@ class RedactFiles:
         Raises:
             ValueError: Nothing is known of the file where what was found decides; or something is left in it after all.
         """
-        digest = sha256(source)
-        found = None if self.found is None else found_folder(self.found).found(digest)
+        found = None if self.found is None else found_folder(self.found).found(sha256(source))
         redact = self._video if is_video(source) else self._picture
-        return {
-            "recipe": self.recipe,
-            **redact(source, target, found),
-            "found_sha256": self._found_digest(digest),
-        }
+        told = redact(source, target, found)
+        return {"recipe": self.recipe, **told, "found_sha256": self._found_digest(told["sha256"])}
 
     @property
     def seed(self) -> int:
@@ -62,14 +59,12 @@ class RedactFiles:
     @property
     def settings(self) -> dict[str, Any]:
         """All that a person has set, but for the files."""
-        writing = {"metadata": self.writing.metadata, "quality": self.writing.quality}
-        return {"settings": asdict(self.redaction), "writing": writing}
+        return {"settings": asdict(self.redaction), "writing": self.writing.settings}
 
     @property
     def recipe(self) -> str:
         """By what a result of the same settings, weights and seed is known."""
-        writing = [self.writing.metadata, self.writing.quality]
-        return recipe_of(self.redaction, writing, self.weights, self.seed)
+        return recipe_of(self.redaction, self.writing.settings, self.weights, self.seed)
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
         """Whether a result is what the process would return now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +12,16 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.models import keeps_one
-from nflows_privacy.detection import Detector, DetectorSettings, Look, load_detector
+from nflows_privacy.detection import Detector, DetectorSettings, load_detector
 from nflows_privacy.detection.keeping import Keeping, load_keeping
+from nflows_privacy.detection.narrowed import OfKinds
 from nflows_privacy.fills import FillSettings, stronger
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.redaction.pixels import as_rgb
-from nflows_privacy.regions import LEFT_SCORE, Region, boxes_array, iou
+from nflows_privacy.regions import LEFT_SCORE
 
 DOUBT = 0.15
 """The score from which on something counts as left inside of what was filled: one look in two of YuNet's at .5."""
-
-
-_SAME = 0.3
-"""The intersection over union from which on two boxes are of one face."""
 
 
 @dataclass(frozen=True)
@@ -68,46 +64,6 @@ class Redaction:
         while (following := stronger(rungs[-1])) is not None:
             rungs.append(following)
         return tuple(rungs)
-
-
-class OfKinds:
-    """A detector of which only some kinds of things count.
-
-    Arguments:
-        detector: The detector.
-        kinds: The kinds.
-
-    Raises:
-        ValueError: It does not look for one of them.
-    """
-
-    def __init__(self, detector: Detector, kinds: Sequence[str]) -> None:
-        if missing := [kind for kind in kinds if kind not in detector.kinds]:
-            found = ", ".join(sorted(detector.kinds))
-            raise ValueError(f"`kinds`: nothing looks for {missing[0]}; the detectors find {found}")
-        self.kinds = frozenset(kinds)
-        self._detector = detector
-
-    def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
-        return [region for region in self._detector(pixels, look) if region.kind in self.kinds]
-
-
-class Sparing:
-    """A detector that does not find again what is spared.
-
-    Arguments:
-        detector: The detector.
-        kept: The faces that stay.
-    """
-
-    def __init__(self, detector: Detector, kept: Sequence[Region]) -> None:
-        self.kinds = detector.kinds
-        self._detector, self._kept = detector, boxes_array(kept)
-
-    def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
-        found = self._detector(pixels, look)
-        shared = iou(boxes_array(found), self._kept)
-        return [region for region, overlap in zip(found, shared, strict=True) if overlap.max() < _SAME]
 
 
 @dataclass(frozen=True)

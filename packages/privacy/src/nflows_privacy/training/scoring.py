@@ -81,14 +81,6 @@ def precision_recall(pictures: Sequence[Judged], threshold: float, overlap: floa
     return int(counted.sum()), int((~counted).sum()), sum(len(one.true) for one in pictures)
 
 
-def found_ones(picture: Judged, threshold: float, overlap: float = 0.5) -> NDArray[np.bool_]:
-    """Which of the boxes that are there were found, :math:`(M,)`."""
-    matches = matched(picture, overlap)
-    found = np.zeros(len(picture.true), np.bool_)
-    found[matches[(matches >= 0) & (picture.scores >= threshold)]] = True
-    return found
-
-
 def ranked(pictures: Sequence[Judged], overlap: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The scores of all boxes that count, and which of them found something."""
     scores, hits = [np.empty(0)], [np.empty(0, np.bool_)]

@@ -12,8 +12,8 @@ import numpy as np
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.fills import Fill
 from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
-from nflows_privacy.masks import Rectangle, covers, mask_of
-from nflows_privacy.regions import Region, boxes_array, iou
+from nflows_privacy.masks import MASK_SCALE, Rectangle, covers, mask_of
+from nflows_privacy.regions import LEFT_SCORE, Region, boxes_array, iou
 from nflows_privacy.video.finding import look_at
 from nflows_privacy.video.planes import block_of, copied, part, put, windows
 from nflows_privacy.video.reading import Frame
@@ -43,8 +43,8 @@ class Filling:
 
     fills: Sequence[Fill]
     checker: Detector
-    mask_scale: float = 1.3
-    left_score: float = 0.5
+    mask_scale: float = MASK_SCALE
+    left_score: float = LEFT_SCORE
     seed: int = 0
     is_certain: bool = False
 

@@ -78,6 +78,11 @@ class Writing:
     quality: int | None
     beside: tuple[str, ...] = ()
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of it a person has set, but for the seed."""
+        return {"metadata": self.metadata, "quality": self.quality}
+
     def __call__(self, make: Make, source: Path, target: Path) -> dict[str, Any]:
         """Writes what is made of a picture, and returns what is known of it.
 
@@ -122,13 +127,12 @@ class PictureProcess:
     @property
     def settings(self) -> dict[str, Any]:
         """All that a person has set, but for the files."""
-        writing = {"metadata": self.writing.metadata, "quality": self.writing.quality}
-        return {"settings": asdict(self.work), "writing": writing}
+        return {"settings": asdict(self.work), "writing": self.writing.settings}
 
     @property
     def recipe(self) -> str:
         """By what a result of the same work, settings, weights and seed is known."""
-        return recipe_of(self.work, [self.writing.metadata, self.writing.quality], self.weights, self.seed)
+        return recipe_of(self.work, self.writing.settings, self.weights, self.seed)
 
     def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
         """Whether a result is what the process would return now."""
