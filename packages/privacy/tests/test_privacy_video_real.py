@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from made_up_videos import planes
-from nflows_core.runtime.errors import CommandError
-from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection import Look
-from nflows_privacy.detection.yunet import WEIGHTS, YuNet
+from nflows_privacy.detection.yunet import YuNet
 from nflows_privacy.fills import FillSettings, load_fill
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, looked_at, opened, redact_video
@@ -21,14 +19,8 @@ from nflows_privacy.video.tracks import covered, linked
 
 
 @pytest.fixture(scope="module")
-def yunet(request: pytest.FixtureRequest) -> YuNet:
-    try:
-        return YuNet(find_weights(WEIGHTS), 0.6)
-    except CommandError:
-        models = Path(request.getfixturevalue("data_folder")).parent / "models"
-        if not (path := models / WEIGHTS.file).exists():
-            pytest.skip("the weights are missing")
-        return YuNet(path, 0.6)
+def yunet(yunet_weights: Path) -> YuNet:
+    return YuNet(yunet_weights, 0.6)
 
 
 @pytest.mark.real_data

@@ -13,8 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nflows_core.runtime.errors import CommandError
-from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection import Detector, DetectorSettings, Look, load_detector
 from nflows_privacy.detection.keeping import SFace
 from nflows_privacy.detection.yunet import WEIGHTS, YuNet
@@ -27,14 +25,8 @@ Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
-def yunet(request: pytest.FixtureRequest) -> YuNet:
-    try:
-        return YuNet(find_weights(WEIGHTS))
-    except CommandError:
-        models = Path(request.getfixturevalue("data_folder")).parent / "models"
-        if not (path := models / WEIGHTS.file).exists():
-            pytest.skip("the weights are missing")
-        return YuNet(path)
+def yunet(yunet_weights: Path) -> YuNet:
+    return YuNet(yunet_weights)
 
 
 @cache

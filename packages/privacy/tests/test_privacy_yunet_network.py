@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nflows_core.runtime.errors import CommandError
-from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection.opencv import silence
-from nflows_privacy.detection.yunet import WEIGHTS
 from nflows_privacy.detection.yunet_network import YuNetNetwork, decode
 
 Pixels = NDArray[np.uint8]
@@ -22,19 +19,8 @@ SIZES = ((64, 64), (333, 100), (480, 640), (1067, 1601))
 
 
 @pytest.fixture(scope="module")
-def weights(request: pytest.FixtureRequest) -> Path:
-    try:
-        return find_weights(WEIGHTS)
-    except CommandError:
-        models = Path(request.getfixturevalue("data_folder")).parent / "models"
-        if not (path := models / WEIGHTS.file).exists():
-            pytest.skip("the weights are missing")
-        return path
-
-
-@pytest.fixture(scope="module")
-def network(weights: Path) -> YuNetNetwork:
-    return YuNetNetwork(weights)
+def network(yunet_weights: Path) -> YuNetNetwork:
+    return YuNetNetwork(yunet_weights)
 
 
 def _picture(path: Path, height: int, width: int) -> Pixels:
@@ -46,11 +32,11 @@ def _picture(path: Path, height: int, width: int) -> Pixels:
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_rows_are_those_of_opencv(
-    network: YuNetNetwork, weights: Path, data_folder: Path, name: str, height: int, width: int
+    network: YuNetNetwork, yunet_weights: Path, data_folder: Path, name: str, height: int, width: int
 ) -> None:
     silence()
     pixels = _picture(data_folder / "privacy" / name, height, width)
-    opencv = cv2.FaceDetectorYN.create(str(weights), "", (width, height), 0.4, 0.3, 5000)
+    opencv = cv2.FaceDetectorYN.create(str(yunet_weights), "", (width, height), 0.4, 0.3, 5000)
     _, faces = opencv.detect(np.ascontiguousarray(pixels[..., ::-1]))
     np.testing.assert_allclose(network(pixels, 0.4), np.empty((0, 15)) if faces is None else faces, rtol=0, atol=1e-3)
 
@@ -68,11 +54,11 @@ def test_threads_at_once_find_what_one_finds(network: YuNetNetwork, data_folder:
 @pytest.mark.real_data
 @pytest.mark.parametrize("threads", ["1", "2", "2,1", "many", ""])
 def test_the_number_of_threads_changes_nothing(
-    network: YuNetNetwork, weights: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, threads: str
+    network: YuNetNetwork, yunet_weights: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, threads: str
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     pixels = _picture(data_folder / "privacy/coco01.jpg", 320, 400)
-    np.testing.assert_array_equal(YuNetNetwork(weights)(pixels, 0.3), network(pixels, 0.3))
+    np.testing.assert_array_equal(YuNetNetwork(yunet_weights)(pixels, 0.3), network(pixels, 0.3))
 
 
 @pytest.mark.real_data
@@ -112,9 +98,11 @@ def test_a_network_of_something_else_is_named(tmp_path: Path, capfd: pytest.Capt
 
 
 @pytest.mark.real_data
-def test_a_file_that_was_cut_short_is_named(weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_was_cut_short_is_named(
+    yunet_weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "short.onnx"
-    path.write_bytes(weights.read_bytes()[:-5000])
+    path.write_bytes(yunet_weights.read_bytes()[:-5000])
     with pytest.raises(ValueError, match=r"short\.onnx is damaged"):
         YuNetNetwork(path)
     assert capfd.readouterr().err == ""
