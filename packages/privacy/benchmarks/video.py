@@ -5,8 +5,6 @@ python video.py FOLDER --deface PATH [--frames 60] [--json results/NAME.json]
 FOLDER holds test_video.mp4, test_face_video.mp4 and test_lp_video.mp4 of EgoBlur's demo assets; the last shows no face.
 PATH is its program, of an environment of its own. Both get the same first frames, one after the other, in processes
 of their own, which start included; ours is without loss, looked at again and with sound, deface's as it is by default.
-"certain" is ours as `nflows privacy redact` runs it: every frame looked at as a whole after it was filled, so that
-nothing is left for `nflows privacy verify`.
 What is left is what a thorough look finds in the results, with a score of at least .8.
 
 A frame counts as missed where a face, which a thorough look at the whole frame of full size finds with a score of at
@@ -35,7 +33,7 @@ from nflows_core.runtime.report import machine, versions
 from nflows_privacy.detection import DetectorSettings, Look, load_detector
 from nflows_privacy.fills import Fill, FillSettings, load_fill, stronger
 from nflows_privacy.regions import Region
-from nflows_privacy.video import Filling, looked_at, opened, redact_video
+from nflows_privacy.video import Filling, opened, redact_video
 from nflows_privacy.video.finding import tracked
 from nflows_privacy.video.reading import Frame
 from nflows_privacy.video.tracks import covered, linked
@@ -61,7 +59,7 @@ class Shrunk:
         return cast(Pixels, self._pixels)
 
 
-def redact(source: str, target: str, how: str) -> None:
+def redact(source: str, target: str) -> None:
     """What the timed process of ours does."""
     fills: list[Fill] = []
     settings: FillSettings | None = FillSettings()
@@ -69,7 +67,7 @@ def redact(source: str, target: str, how: str) -> None:
         fills.append(load_fill(settings))
         settings = stronger(settings)
     detector = load_detector(DETECTOR)
-    redact_video(source, target, detector, Filling(fills, detector, is_certain=how == "certain"))
+    redact_video(source, target, detector, Filling(fills, detector))
 
 
 def cut(source: Path, target: Path, frames: int) -> int:
@@ -100,10 +98,11 @@ def side_by_side(source: Path, frames: int, deface: Path) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         short = Path(folder, "short.mp4")
         count = cut(source, short, frames)
-        paths = {name: Path(folder, f"{name}.mp4") for name in ("ours", "certain", "deface")}
-        ours = [sys.executable, __file__, "--redact", short]
-        commands = {name: [*ours, path, name] for name, path in paths.items()}
-        commands["deface"] = [deface, short, "-o", paths["deface"]]
+        paths = {name: Path(folder, f"{name}.mp4") for name in ("ours", "deface")}
+        commands = {
+            "ours": [sys.executable, __file__, "--redact", short, paths["ours"]],
+            "deface": [deface, short, "-o", paths["deface"]],
+        }
         result: dict[str, Any] = {name: timed(command, count) for name, command in commands.items()}
         for name, path in paths.items():
             result[name]["frames_with_a_face_left"] = sum(1 for found in _looks(path) if _sure(found))
@@ -114,7 +113,9 @@ def side_by_side(source: Path, frames: int, deface: Path) -> dict[str, Any]:
 
 
 def _looks(path: Path) -> Iterable[list[Region]]:
-    return (regions for _, regions in looked_at(path, load_detector(DETECTOR), Look.THOROUGH))
+    detector = load_detector(DETECTOR)
+    with opened(path) as video:
+        yield from (detector(frame.rgb(), Look.THOROUGH) for frame in video.frames())
 
 
 def _sure(regions: Iterable[Region]) -> list[Region]:
@@ -189,6 +190,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--redact"]:
-        redact(*sys.argv[2:5])
+        redact(*sys.argv[2:4])
     else:
         main()

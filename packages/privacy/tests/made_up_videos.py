@@ -32,7 +32,7 @@ class RedSquares:
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         self.calls.append((look, pixels.shape))
         whole = pixels.shape[:2] in ((HEIGHT, WIDTH), (WIDTH, HEIGHT))
-        self._frame += whole and look is not Look.CHECK
+        self._frame += whole and not look.is_check
         red = (pixels[:, :, 0] > 150) & (pixels[:, :, 1] < 100) & (pixels[:, :, 2] < 100)
         if not red.any() or (whole and self._frame in self._missing):
             return []

@@ -15,7 +15,7 @@ RED = (255, 0, 0)
 
 
 class Squares:
-    """Finds connected pixels of pure red, four or more, as faces; by `Look.CHECK` less too."""
+    """Finds connected pixels of pure red, four or more, as faces; by a check less too."""
 
     kinds: frozenset[str] = frozenset({"face"})
     fails_on: ClassVar[int | None] = None
@@ -26,7 +26,7 @@ class Squares:
             raise RuntimeError("the network cannot be run")
         red = (pixels == RED).all(axis=2).astype(np.uint8)
         _, _, found, _ = cv2.connectedComponentsWithStats(red)
-        least = 1 if look == Look.CHECK else 4
+        least = 1 if look.is_check else 4
         return [
             Region(Box(float(left), float(top), float(left + width), float(top + height)), "face", 0.9)
             for left, top, width, height, pixels_in_it in found[1:].tolist()

@@ -33,16 +33,21 @@ def test_what_is_large_enough_is_seen_32_to_64_pixels_wide_or_by_the_smallest_pa
 
 @settings(deadline=None)
 @given(sides, sides)
-def test_no_look_is_coarser_than_the_picture_but_a_quick_one(height: int, width: int) -> None:
+def test_no_look_is_coarser_than_the_picture_but_quick_ones_and_checks_of_large_ones(
+    height: int, width: int
+) -> None:
     side = max(height, width)
     for look in Look:
         scale = passes(height, width, look)[0].scale
         assert scale <= 4
-        assert scale >= 1 or look is Look.QUICK
+        assert scale >= 1 or look in (Look.QUICK, Look.QUICK_CHECK) or (look is Look.CHECK and side * 1.5 > TILE)
+        assert scale >= 0.7 or look in (Look.QUICK, Look.QUICK_CHECK)
         assert scale * side <= max(TILE, 1.5 * side)
     quick = passes(height, width, Look.QUICK)
     assert quick[0].scale * side <= 1600.001
-    assert [one.widest for one in quick] == [128, math.inf]
+    check = passes(height, width, Look.QUICK_CHECK)
+    assert [one.scale / math.sqrt(0.5) for one in check] == pytest.approx([one.scale for one in quick])
+    assert [one.widest for one in quick] == [one.widest for one in check] == [128, math.inf]
 
 
 def test_the_check_looks_at_no_size_that_detection_looks_at() -> None:

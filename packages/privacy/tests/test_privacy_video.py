@@ -156,9 +156,9 @@ def test_what_is_seen_beside_what_was_filled_is_filled_as_well(tmp_path: Path) -
     assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", RedSquares())] == [0] * 8
 
 
-def test_where_it_must_be_certain_what_no_track_has_is_found_in_whole_frames(tmp_path: Path) -> None:
+def test_what_no_track_has_is_found_in_whole_frames(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4")
-    numbers = redact_video(source, tmp_path / "b.mp4", Finds(), _filling(is_certain=True))
+    numbers = redact_video(source, tmp_path / "b.mp4", Finds(), _filling())
     assert numbers["seen_again"] == 8
     assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", RedSquares())] == [0] * 8
 

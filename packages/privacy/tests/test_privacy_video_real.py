@@ -53,7 +53,7 @@ def test_a_real_video_keeps_its_sound_times_and_pixels_and_shows_no_face(
     share = np.mean([np.mean(old[0] != new[0]) for (*_, old), (*_, new) in zip(before, after, strict=True)])
     assert 0 < 100 * share <= 1.5 * numbers["masked_percent"]
     assert numbers["audio_streams"] == 1
-    left = [regions for _, regions in islice(looked_at(target, yunet, Look.QUICK), 3)]
+    left = [regions for _, regions in islice(looked_at(target, yunet), 3)]
     assert left == [[], [], []]
 
 

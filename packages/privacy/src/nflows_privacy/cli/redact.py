@@ -54,12 +54,6 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A picture of one who has agreed to be seen, whose face stays in pictures; repeatable.",
 )
-@click.option(
-    "--whole-frames/--around-masks",
-    default=True,
-    help="What of a filled video is looked at again: around the masks takes half the time, and verify may find more."
-    "  [default: whole frames]",
-)
 @turned_option
 @device_option
 def redact(
@@ -73,7 +67,6 @@ def redact(
     mask_scale: float,
     found: Path | None,
     keep: tuple[Path, ...],
-    whole_frames: bool,
     turned: bool,
     device: str,
 ) -> int:
@@ -95,9 +88,7 @@ def redact(
 
     detector = detector_settings(kinds, detectors, threshold, device, turned)
     fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
-    redaction = Redaction(
-        kinds, detector, fill, mask_scale, keep=tuple(str(path.absolute()) for path in keep), whole_frames=whole_frames
-    )
+    redaction = Redaction(kinds, detector, fill, mask_scale, keep=tuple(str(path.absolute()) for path in keep))
     if pictures.dask is None:  # what is wrong with them is wrong for all files
         loaded(redaction)
         load_fill(fill)

@@ -25,6 +25,13 @@ class Look(StrEnum):
     """At all sizes of things that count."""
     CHECK = "check"
     """As thoroughly, at other sizes of the picture: whether anything is left. What THOROUGH cannot find, this may."""
+    QUICK_CHECK = "quick check"
+    """Once, at another size than QUICK."""
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it looks for what is left, otherwise than it was looked before."""
+        return self in (Look.CHECK, Look.QUICK_CHECK)
 
 
 class Detector(Protocol):

@@ -61,7 +61,7 @@ class DFine:
         self.kinds = frozenset(self._kinds.values())
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
-        if look != Look.CHECK:
+        if not look.is_check:
             return distinct(self._look(pixels))
         # It sees all pictures at one size, so it checks by looking at another picture: the mirrored one.
         return distinct(_mirrored(region, pixels.shape[1]) for region in self._look(pixels[:, ::-1].copy()))

@@ -59,7 +59,7 @@ class EgoBlur:
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
         shape = pixels.shape
-        if look == Look.CHECK:
+        if look.is_check:
             pixels = resized(pixels, _OTHER_SIZE)
         return distinct(scaled(self._look(pixels), pixels.shape, shape))
 

@@ -40,7 +40,12 @@ WEIGHTS = Weights(
 )
 
 HEIGHT, WIDTH = 240, 320
-_LONG_SIDES = {Look.QUICK: (640,), Look.THOROUGH: (320, 640, 1280), Look.CHECK: (480, 960)}
+_LONG_SIDES = {
+    Look.QUICK: (640,),
+    Look.THOROUGH: (320, 640, 1280),
+    Look.CHECK: (480, 960),
+    Look.QUICK_CHECK: (480,),
+}
 _OVERLAP = 0.25
 _THRESHOLD = 0.8  # that of the published demonstration
 

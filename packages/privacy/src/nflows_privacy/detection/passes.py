@@ -55,16 +55,18 @@ def passes(height: int, width: int, look: Look) -> list[Pass]:
     """The looks at a picture of a size, the largest first.
 
     `Look.THOROUGH` begins with the picture doubled or quadrupled where that fits into one tile, and goes down by
-    octaves; `Look.CHECK` looks half an octave beside that; `Look.QUICK` looks once, at a long side of 640 to 1600
-    pixels, and for what is large at a quarter of that, which costs a sixteenth.
+    octaves. `Look.CHECK` looks half an octave below that; where this were coarser than the picture, half an octave
+    above, if one tile holds it. `Look.QUICK` looks once, at a long side of 640 to 1600 pixels, and for what is large at
+    a quarter of that, which costs a sixteenth; `Look.QUICK_CHECK` half an octave below.
     """
     side = max(height, width)
-    if look is Look.QUICK:
+    if look in (Look.QUICK, Look.QUICK_CHECK):
         scale = min(_LARGEST_ENLARGEMENT, min(max(side, _QUICK_SIDES[0]), _QUICK_SIDES[1]) / side)
+        scale *= math.sqrt(0.5) if look.is_check else 1
         return [Pass(scale, 128), Pass(scale / 4, math.inf)]
     scale = 2.0 ** max(0, math.floor(math.log2(min(_LARGEST_ENLARGEMENT, TILE / side))))
     if look is Look.CHECK:
-        scale *= math.sqrt(0.5) if scale > 1 else math.sqrt(2)
+        scale *= math.sqrt(0.5) if scale > 1 or math.sqrt(2) * side > TILE else math.sqrt(2)
     smaller = max(0, math.floor(math.log2(scale * side / _SMALLEST_SIDE)))
     return [Pass(scale / 2**step, 64 if step < smaller else math.inf) for step in range(smaller + 1)]
 
@@ -79,13 +81,17 @@ def tiles(pixels: Pixels, scale: float) -> Iterator[Tile]:
 
 
 def resized(pixels: Pixels, scale: float) -> Pixels:
-    """The picture enlarged by cubic interpolation, or shrunk by the mean of what falls into a pixel."""
+    """The picture enlarged by cubic interpolation, or shrunk: halved by the mean of four pixels, the rest linearly."""
     import cv2
 
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    while scale <= 0.5:
+        halves = tuple(max(1, side // 2) for side in pixels.shape[1::-1])
+        pixels, scale = cv2.resize(pixels, halves, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), 2 * scale
     if (height, width) == pixels.shape[:2]:
         return np.ascontiguousarray(pixels)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    # The mean of all that falls into a pixel takes ten times as long, unless it is of whole pixels.
+    how = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(pixels, (width, height), interpolation=how).astype(np.uint8, copy=False)
 
 

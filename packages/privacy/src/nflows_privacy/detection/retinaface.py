@@ -46,7 +46,12 @@ MOBILENET_WEIGHTS = _weights(
     1789735,
 )
 
-_LONG_SIDES = {Look.QUICK: (640,), Look.THOROUGH: (640, 1280), Look.CHECK: (900, 1800)}
+_LONG_SIDES = {
+    Look.QUICK: (640,),
+    Look.THOROUGH: (640, 1280),
+    Look.CHECK: (900, 1800),
+    Look.QUICK_CHECK: (900,),
+}
 _THRESHOLD = 0.6  # that from which the published demonstration shows faces
 _MEAN = np.array([104, 117, 123], np.float32)
 """Of ImageNet's pictures, blue, green and red."""

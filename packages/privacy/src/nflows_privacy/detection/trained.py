@@ -88,14 +88,15 @@ def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained
 
 def _scales(side: int, look: Look) -> list[float]:
     """The scales at which a picture is looked at whose longer side is this."""
-    if look is Look.QUICK:
-        return [min(1.0, _QUICK / side)]
-    scales = [1.0]
-    while side * scales[-1] >= 2 * _SMALLEST:
-        scales.append(scales[-1] / 2)
-    if side <= _QUICK:
-        scales.append(2.0)
-    return [scale * _OTHERWISE for scale in scales] if look is Look.CHECK else scales
+    if look in (Look.QUICK, Look.QUICK_CHECK):
+        scales = [min(1.0, _QUICK / side)]
+    else:
+        scales = [1.0]
+        while side * scales[-1] >= 2 * _SMALLEST:
+            scales.append(scales[-1] / 2)
+        if side <= _QUICK:
+            scales.append(2.0)
+    return [scale * _OTHERWISE for scale in scales] if look.is_check else scales
 
 
 PLATES = of_run(shipped.FOLDER / "plates", _LEGIBLE)

@@ -91,9 +91,7 @@ class RedactFiles:
         facts = source_facts(source)
         fills = [load_fill(rung) for rung in settings.ladder]
         seed = picture_seed(self.seed, facts["sha256"])
-        filling = Filling(
-            fills, looks.verify, settings.mask_scale, settings.left_score, seed, is_certain=settings.whole_frames
-        )
+        filling = Filling(fills, looks.verify, settings.mask_scale, settings.left_score, seed)
         with looks.alone:
             numbers = redact_video(source, target, looks.find, filling, quality=self.writing.quality, found=found)
         return {**facts, **_told(numbers, settings.kinds)}

@@ -36,8 +36,6 @@ class Redaction:
             its edge, and ears, hair and a chin tell who it is.
         left_score: The score from which on what is found in a redacted picture counts as left.
         keep: The paths of pictures of those whose faces stay, since they have agreed.
-        whole_frames: Whether all of every filled frame of a video is looked at again, so that nothing is left, or only
-            what is around the masks, which takes half the time.
 
     Raises:
         ValueError: The masks would shrink, or the score is not in (0, 1].
@@ -49,7 +47,6 @@ class Redaction:
     mask_scale: float = MASK_SCALE
     left_score: float = LEFT_SCORE
     keep: tuple[str, ...] = ()
-    whole_frames: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.mask_scale <= 10:

@@ -32,7 +32,7 @@ class Left:
 
 
 def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
-    """What a detector finds by `Look.CHECK`.
+    """What a detector finds by `Look.CHECK`; of a video's frames, in most by `Look.QUICK_CHECK`, as `redact` looked.
 
     Arguments:
         path: The file.
@@ -44,7 +44,7 @@ def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
         OSError: It cannot be read.
     """
     if is_video(path):
-        for seconds, regions in looked_at(path, detector, Look.CHECK):
+        for seconds, regions in looked_at(path, detector):
             yield from (Left(region, round(seconds, 3)) for region in regions if region.score >= score)
         return
     with PictureFile(path) as picture:

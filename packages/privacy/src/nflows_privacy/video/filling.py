@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nflows_privacy.detection import Detector, Look
+from nflows_privacy.detection import Detector
 from nflows_privacy.fills import Fill
 from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
 from nflows_privacy.masks import MASK_SCALE, Rectangle, covers, mask_of
 from nflows_privacy.regions import LEFT_SCORE, Region, boxes_array, iou
-from nflows_privacy.video.finding import look_at
+from nflows_privacy.video.finding import check_of
 from nflows_privacy.video.planes import block_of, copied, part, put, windows
 from nflows_privacy.video.reading import Frame
 
@@ -30,12 +29,10 @@ class Filling:
 
     Arguments:
         fills: The fills, each stronger than the one before it: the next is taken where something is still found.
-        checker: What looks whether anything is left around what was filled: that by which the result will be judged.
+        checker: What looks at every filled frame whether anything is left: that by which the result will be judged.
         mask_scale: The factor by which boxes are grown outwards.
         left_score: The score from which something counts as left.
         seed: The seed of what is random in fills, the same for all frames, so that they do not flicker.
-        is_certain: Whether every frame is looked at as a whole, as hard as the result will be (`Look.CHECK`), so that
-            nothing can be left; else only around what was filled, which takes half the time.
 
     Raises:
         ValueError: There is no fill, or masks would shrink.
@@ -46,7 +43,6 @@ class Filling:
     mask_scale: float = MASK_SCALE
     left_score: float = LEFT_SCORE
     seed: int = 0
-    is_certain: bool = False
 
     def __post_init__(self) -> None:
         if not self.fills:
@@ -63,6 +59,7 @@ class Filler:
         is_final: Whether a person has decided on the regions, so that what is found elsewhere stays.
 
     Attributes:
+        frames: How many frames were filled.
         masked: The masked shares of all frames, summed.
         seen_again: How many regions were found in filled frames only.
         filled_more: How many regions were filled more strongly than by the first fill.
@@ -72,17 +69,17 @@ class Filler:
         self._filling = filling
         self._is_final = is_final
         self._raised: dict[Region, int] = {}
+        self.frames = 0
         self.masked = 0.0
         self.seen_again = 0
         self.filled_more = 0
 
-    def __call__(self, frame: Frame, regions: Sequence[Region], look: Look) -> av.VideoFrame:
-        """The stored samples of a frame, its regions filled.
+    def __call__(self, frame: Frame, regions: Sequence[Region]) -> av.VideoFrame:
+        """The stored samples of the next frame, its regions filled.
 
         Arguments:
             frame: The frame.
             regions: Its regions.
-            look: How hard it is looked for what is left.
 
         Raises:
             ValueError: Something is still found after all that can be done.
@@ -91,7 +88,7 @@ class Filler:
         rungs = Rungs(first, len(self._filling.fills) - 1, self._filling.mask_scale)
         for _ in range(MOST_ROUNDS):
             image = self._filled(frame, rungs)
-            left = self._left(replace(frame, image=image), rungs, look)
+            left = self._left(replace(frame, image=image), rungs)
             if not left:
                 self._count(frame, rungs, len(rungs.of) - len(first))
                 return image
@@ -121,21 +118,14 @@ class Filler:
             put(changed, where, fill(part(image, where), inner, self._filling.seed), inner)
         return changed
 
-    def _left(self, frame: Frame, rungs: Rungs, look: Look) -> list[Region]:
+    def _left(self, frame: Frame, rungs: Rungs) -> list[Region]:
         """What is still found, and would be found again."""
-        found = self._seen(frame, rungs, look) if rungs.of or self._filling.is_certain else []
+        found = self._filling.checker(frame.rgb(), check_of(self.frames))
         left = [region for region in found if region.score >= self._filling.left_score]
         return [region for region in left if rungs.touched(region)] if self._is_final else left
 
-    def _seen(self, frame: Frame, rungs: Rungs, look: Look) -> list[Region]:
-        pixels, checker = frame.rgb(), self._filling.checker
-        if self._filling.is_certain:
-            return checker(pixels, Look.CHECK)
-        masks = covers(rungs.masks(rungs.of), *pixels.shape[:2])
-        parts = (where for _, where in windows(masks, *pixels.shape[:2]))
-        return list(chain.from_iterable(look_at(pixels, where, checker, look) for where in parts))
-
     def _count(self, frame: Frame, rungs: Rungs, seen_again: int) -> None:
+        self.frames += 1
         self._raised = {region: rung for region, rung in rungs.of.items() if rung}
         self.seen_again += seen_again
         self.filled_more += len(self._raised)

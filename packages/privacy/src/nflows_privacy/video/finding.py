@@ -22,16 +22,16 @@ _AROUND = 4.0  # how large a part is looked at, in sides of the box
 _SAME = 0.3  # the intersection over union from which two boxes are one thing
 
 
-def looked_at(path: str | Path, detector: Detector, look: Look = Look.CHECK) -> Iterator[tuple[float, list[Region]]]:
-    """The times in seconds of a video's frames, and the regions in each, counted as a screen shows it.
+def looked_at(path: str | Path, detector: Detector) -> Iterator[tuple[float, list[Region]]]:
+    """The times in seconds of a video's frames, and what `check_of` finds in each, counted as a screen shows it.
 
     Raises:
         OSError: It cannot be opened.
         ValueError: It is no video, or is damaged.
     """
     with opened(path) as video:
-        for frame in video.frames():
-            yield float(frame.time), detector(frame.rgb(), look)
+        for count, frame in enumerate(video.frames()):
+            yield float(frame.time), detector(frame.rgb(), check_of(count))
 
 
 def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], int]:
@@ -66,6 +66,11 @@ def _looked(pixels: NDArray[np.uint8], detector: Detector, frame: int) -> list[R
 def is_key(frame: int) -> bool:
     """Whether a frame is one of those that are looked at thoroughly."""
     return frame % EVERY == 0
+
+
+def check_of(frame: int) -> Look:
+    """How a frame is looked at for what is left in it: the key frames thoroughly, the others once."""
+    return Look.CHECK if is_key(frame) else Look.QUICK_CHECK
 
 
 def look_at(pixels: NDArray[np.uint8], where: Rectangle, detector: Detector, look: Look) -> list[Region]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from nflows_core.runtime.progress import tell
 from nflows_privacy.annotations.found import Found, Regions, require_source
-from nflows_privacy.detection import Detector, Look
+from nflows_privacy.detection import Detector
 from nflows_privacy.video.filling import Filler, Filling
-from nflows_privacy.video.finding import is_key, tracked
+from nflows_privacy.video.finding import tracked
 from nflows_privacy.video.reading import Frame, Video, opened
 from nflows_privacy.video.tracks import covered
 from nflows_privacy.video.writing import writing
@@ -89,7 +89,7 @@ def _write(
         for piece in chain(before, [first], pieces):
             if isinstance(piece, Frame):
                 chosen = _chosen(video, regions, count)
-                writer.frame(replace(piece, image=filler(piece, chosen, _look(count))))
+                writer.frame(replace(piece, image=filler(piece, chosen)))
                 boxes.update(region.kind for region in chosen)
                 count += 1
             elif piece.stream_index in writer.copied:
@@ -107,10 +107,6 @@ def _write(
         "audio_streams": len(writer.copied),
         "left_out": writer.left_out,
     }
-
-
-def _look(frame: int) -> Look:
-    return Look.CHECK if is_key(frame) else Look.QUICK
 
 
 def _chosen(video: Video, regions: Sequence[Regions], frame: int) -> Regions:
