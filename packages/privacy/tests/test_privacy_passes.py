@@ -33,15 +33,13 @@ def test_what_is_large_enough_is_seen_32_to_64_pixels_wide_or_by_the_smallest_pa
 
 @settings(deadline=None)
 @given(sides, sides)
-def test_no_look_is_coarser_than_the_picture_but_quick_ones_and_checks_of_large_ones(
-    height: int, width: int
-) -> None:
+def test_no_look_is_coarser_than_the_picture_but_quick_ones_and_checks_of_large_ones(height: int, width: int) -> None:
     side = max(height, width)
     for look in Look:
         scale = passes(height, width, look)[0].scale
         assert scale <= 4
-        assert scale >= 1 or look in (Look.QUICK, Look.QUICK_CHECK) or (look is Look.CHECK and side * 1.5 > TILE)
-        assert scale >= 0.7 or look in (Look.QUICK, Look.QUICK_CHECK)
+        assert scale >= 1 or look.is_quick or (look is Look.CHECK and side * 1.5 > TILE)
+        assert scale >= 0.7 or look.is_quick
         assert scale * side <= max(TILE, 1.5 * side)
     quick = passes(height, width, Look.QUICK)
     assert quick[0].scale * side <= 1600.001

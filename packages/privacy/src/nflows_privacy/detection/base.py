@@ -29,6 +29,11 @@ class Look(StrEnum):
     """Once, at another size than QUICK."""
 
     @property
+    def is_quick(self) -> bool:
+        """Whether it looks once."""
+        return self in (Look.QUICK, Look.QUICK_CHECK)
+
+    @property
     def is_check(self) -> bool:
         """Whether it looks for what is left, otherwise than it was looked before."""
         return self in (Look.CHECK, Look.QUICK_CHECK)

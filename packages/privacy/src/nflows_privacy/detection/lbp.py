@@ -41,7 +41,7 @@ class Cascade:
             return []
         found = self.cascade.detect_multi_scale(
             img=pixels,
-            scale_factor=1.3 if look in (Look.QUICK, Look.QUICK_CHECK) else 1.1,
+            scale_factor=1.3 if look.is_quick else 1.1,
             step_ratio=1,
             min_size=(_SMALLEST, _SMALLEST),
             max_size=(width, height),

@@ -60,7 +60,7 @@ def passes(height: int, width: int, look: Look) -> list[Pass]:
     a quarter of that, which costs a sixteenth; `Look.QUICK_CHECK` half an octave below.
     """
     side = max(height, width)
-    if look in (Look.QUICK, Look.QUICK_CHECK):
+    if look.is_quick:
         scale = min(_LARGEST_ENLARGEMENT, min(max(side, _QUICK_SIDES[0]), _QUICK_SIDES[1]) / side)
         scale *= math.sqrt(0.5) if look.is_check else 1
         return [Pass(scale, 128), Pass(scale / 4, math.inf)]

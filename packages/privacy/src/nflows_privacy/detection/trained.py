@@ -88,7 +88,7 @@ def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained
 
 def _scales(side: int, look: Look) -> list[float]:
     """The scales at which a picture is looked at whose longer side is this."""
-    if look in (Look.QUICK, Look.QUICK_CHECK):
+    if look.is_quick:
         scales = [min(1.0, _QUICK / side)]
     else:
         scales = [1.0]
