@@ -37,7 +37,7 @@ def _squares_are_faces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def picture(path: Path, squares: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((40, 50, 3), 99, np.uint8)
+    pixels = np.random.default_rng(0).integers(60, 190, (40, 50, 3), np.uint8)
     for number in range(squares):
         pixels[5:15, 7 + 20 * number : 17 + 20 * number] = (255, 0, 0)
     write_picture(path, Picture(pixels))

@@ -156,3 +156,18 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     with opened(path) as video:
         frames = [frame.image.to_ndarray(format="rgb24") for frame in video.frames()]
     assert len(frames) == len(planes(path)) == 8
+
+
+@pytest.mark.parametrize("pixel_format", ["yuva420p", "yuva444p10le", "ya8"])
+def test_a_video_is_looked_at_if_it_is_opaque_and_refused_if_not(tmp_path: Path, pixel_format: str) -> None:
+    for alpha in (255, 200):
+        pixels = np.dstack([np.full((HEIGHT, WIDTH, 3), 90, np.uint8), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+        pixels[5:9, 5:9, 3] = alpha
+        with av.open(str(tmp_path / f"{alpha}.mkv"), "w") as file:
+            stream = file.add_stream("ffv1", rate=25)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=pixel_format)
+            file.mux([*stream.encode(frame), *stream.encode(None)])
+    assert len(list(looked_at(tmp_path / "255.mkv", RedSquares()))) == 1
+    with pytest.raises(ValueError, match=r"200\.mkv: is partly transparent.*write it without alpha"):
+        list(looked_at(tmp_path / "200.mkv", RedSquares()))

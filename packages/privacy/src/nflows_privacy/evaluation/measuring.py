@@ -19,15 +19,15 @@ from nflows_privacy.evaluation.pairs import Pair
 from nflows_privacy.evaluation.reading import Reader
 from nflows_privacy.evaluation.residual import Residual, residual
 from nflows_privacy.masks import covers
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.pixels import Pixels, as_rgb, seen_by
 from nflows_privacy.regions import FACE, PLATE, Region
 
 LOOKS = (Look.THOROUGH, Look.CHECK)
 """How it is looked for what is left."""
 
 Seen = NDArray[np.uint8]
-Places = Callable[[Pair, Seen], Sequence[Region]]
-"""The regions of a picture before, whose pixels are :math:`(H, W, 3)`: found by a detector, or read from a file."""
+Places = Callable[[Pair, Pixels], Sequence[Region]]
+"""The regions of a picture before, whose pixels are :math:`(H, W, C)`: found by a detector, or read from a file."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,17 @@ def measure(pair: Pair, question: Question) -> Measured:
     before, after = read_picture(pair.before), read_picture(pair.after)
     pixels, new = _comparable(before, after)
     seen, seen_after = as_rgb(before.pixels), as_rgb(after.pixels)
-    regions = tuple(region for region in question.places(pair, seen) if region.kind in question.kinds)
+    regions = tuple(region for region in question.places(pair, before.pixels) if region.kind in question.kinds)
     grown = [Region(region.box.grown(question.mask_scale), region.kind, region.score) for region in regions]
     change = change_of(pixels, new, covers(grown, *pixels.shape[:2]))
-    found = {look: residual(regions, _found(question, seen_after, look)) for look in LOOKS}
+    found = {look: residual(regions, _found(question, after.pixels, look)) for look in LOOKS}
     leaks = {} if question.reader is None else _leaks(question.reader, seen, seen_after, regions)
     faces = None if question.embedder is None else _faces(question.embedder, seen, seen_after, regions)
     return Measured(pair, regions, found, change, tuple(leaking(pair.after)), leaks, faces)
 
 
-def _found(question: Question, pixels: Seen, look: Look) -> list[Region]:
-    return [region for region in question.detector(pixels, look) if region.kind in question.kinds]
+def _found(question: Question, pixels: Pixels, look: Look) -> list[Region]:
+    return [region for region in seen_by(question.detector, pixels, look) if region.kind in question.kinds]
 
 
 def _comparable(before: Picture, after: Picture) -> tuple[NDArray[Any], NDArray[Any]]:

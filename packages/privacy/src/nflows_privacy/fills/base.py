@@ -18,6 +18,8 @@ class Fill(Protocol):
     ) -> NDArray[Any]:
         """The picture with its rectangles filled; outside of them it is bit-identical, whatever the method does.
 
+        Alpha that varies within a rectangle becomes opaque there, since it may draw what the colours do not.
+
         Rectangles that overlap are filled as one thing: nothing of what is below either shows. What is in one depends
         on the picture around it at most, and on others only where these hide that.
 

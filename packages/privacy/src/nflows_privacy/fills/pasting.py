@@ -89,7 +89,7 @@ class PastedFill(Fill):
     ) -> NDArray[Any]:
         _check(pixels, rectangles, kinds)
         filled = pixels.copy()
-        colours = slice(0, 3 if pixels.shape[2] >= 3 else 1)  # what comes after them is alpha
+        colours, alpha = (slice(0, 3), slice(3, 4)) if pixels.shape[2] >= 3 else (slice(0, 1), slice(1, 2))
         for group in groups(rectangles):
             own = [rectangles[one] for one in group]
             window = _window(own, self.way.context, pixels.shape)
@@ -105,7 +105,13 @@ class PastedFill(Fill):
             made = self.way(hole.blinded() if self.way.blind else hole, seed)
             for place in own:
                 filled[place.slices][..., colours] = _levels(made[_within(place, window)], hole.top)
+                if _varies(pixels[place.slices][..., alpha]):  # it can draw a face as colours do
+                    filled[place.slices][..., alpha] = hole.top
         return filled
+
+
+def _varies(alpha: NDArray[Any]) -> bool:
+    return alpha.size > 0 and bool(alpha.min() < alpha.max())
 
 
 def groups(rectangles: Sequence[Rectangle]) -> Iterator[list[int]]:

@@ -22,7 +22,7 @@ from nflows_privacy.annotations.found import Found, read_found, write_found
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.annotations.table import rows_of
 from nflows_privacy.detection import DetectorSettings, distinct, load_detector
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.redaction.sheets import shown_regions
 from nflows_privacy.regions import Region
 from nflows_privacy.video.formats import is_video
@@ -83,11 +83,11 @@ class Detection:
     def _in_picture(self, source: Path, digest: str) -> Found:
         with PictureFile(source) as picture:
             height, width, _ = picture.shape
-            pixels = None if self.detector is None else as_rgb(picture.rows(0, height))
+            pixels = None if self.detector is None else picture.rows(0, height)
         found = [] if (marked := self.marked) is None else marked.regions(source, width, height)
         if pixels is not None and self.detector is not None:
             with _alone:
-                seen = load_detector(self.detector)(pixels)
+                seen = seen_by(load_detector(self.detector), pixels)
             found += [region for region in distinct((*found, *seen)) if region not in found]
         return Found(digest, width, height, self._counting(found))
 

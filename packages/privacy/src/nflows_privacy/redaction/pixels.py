@@ -2,13 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_privacy.detection import Detector, Look, distinct
+from nflows_privacy.regions import Region
 
-def as_rgb(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+Pixels = NDArray[np.uint8 | np.uint16]
+
+_COLOURS = 16
+"""A picture is dithered if so many colours fill half of it: of dithers that have more, networks see what they show."""
+_SAMPLES = 2**16
+_SIGMA = 1.25
+"""How far a dithered picture is smoothed, in pixels; chosen on a street and a snapshot dithered in eight ways."""
+
+
+def as_rgb(pixels: Pixels) -> NDArray[np.uint8]:
     """A picture :math:`(H, W, C)` in eight bits of RGB; a file has the colours below alpha too, and they count."""
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
     colours = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(colours, dtype=np.uint8)
+    return np.ascontiguousarray(_in_8_bits(colours), dtype=np.uint8)
+
+
+def seen_by(detector: Detector, pixels: Pixels, look: Look = Look.THOROUGH) -> list[Region]:
+    """What a detector finds in a picture, however that is shown.
+
+    It looks at the colours, where some of the picture is transparent also at what shows on black and on white, since
+    alpha may carry the whole picture, and at each of them smoothed as well if it is dithered. What is of one colour
+    shows nothing, and is not looked at.
+
+    Arguments:
+        detector: The detector.
+        pixels: The picture :math:`(H, W, C)`, alpha last where there is some.
+        look: How hard it looks.
+    """
+    return distinct(region for view in _views(pixels) for region in detector(view, look))
+
+
+def _views(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
+    import cv2
+
+    for view in _shown(pixels):
+        if (view == view[0, 0]).all():
+            continue
+        yield view
+        if _is_dithered(view):
+            yield cv2.GaussianBlur(view, (0, 0), _SIGMA).astype(np.uint8, copy=False)
+
+
+def _shown(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
+    colours = as_rgb(pixels)
+    yield colours
+    alpha = _in_8_bits(pixels[..., -1:]) if pixels.shape[2] in (2, 4) else np.full((1, 1, 1), 255, np.uint8)
+    if alpha.min() < 255:
+        on_black = (colours.astype(np.uint16) * alpha // 255).astype(np.uint8)
+        yield on_black
+        yield on_black + (255 - alpha)
+
+
+def _is_dithered(view: NDArray[np.uint8]) -> bool:
+    """Whether a few colours fill half of it, by a sample of its pixels."""
+    sample = view.reshape(-1, 3)[:: max(1, view.size // 3 // _SAMPLES)]
+    counts = np.unique(sample @ np.array([1, 2**8, 2**16]), return_counts=True)[1]
+    return bool(2 * np.sort(counts)[-_COLOURS:].sum() >= len(sample))
+
+
+def _in_8_bits(samples: Pixels) -> NDArray[np.uint8]:
+    return (samples >> 8).astype(np.uint8) if samples.dtype == np.uint16 else samples.astype(np.uint8, copy=False)

@@ -17,7 +17,7 @@ from nflows_privacy.annotations.found import Found
 from nflows_privacy.detection.narrowed import Sparing
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import cover
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.pixels import as_rgb, seen_by
 from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
@@ -103,9 +103,8 @@ class RedactFiles:
         if found is not None:
             _check_found(found, width, height)
         with looks.alone:
-            seen = as_rgb(pixels)
-            regions = looks.find(seen) if found is None else found.regions
-            kept, regions = looks.keeping.split(seen, regions) if looks.keeping else ([], regions)
+            regions = seen_by(looks.find, pixels) if found is None else found.regions
+            kept, regions = looks.keeping.split(as_rgb(pixels), regions) if looks.keeping else ([], regions)
             check = Sparing(looks.doubt, kept) if kept else looks.doubt
             return redact_still(pixels, regions, check, self.redaction, seed, is_final=found is not None)
 

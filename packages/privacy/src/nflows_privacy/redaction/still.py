@@ -7,18 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.fills import load_fill
 from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
 from nflows_privacy.masks import cover, covers, mask_of
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.pixels import Pixels, seen_by
 from nflows_privacy.redaction.settings import DOUBT, Redaction
 from nflows_privacy.regions import Region
 
-Pixels = NDArray[np.uint8 | np.uint16]
 _FILLED = 0.5
 """The part of a region that is filled, from which on it is the fill that shows something."""
 
@@ -75,7 +71,7 @@ def redact_still(
     rungs = Rungs(dict.fromkeys(regions, 0), len(settings.ladder) - 1, settings.mask_scale)
     for _ in range(MOST_ROUNDS):
         filled = _filled(pixels, rungs, settings, seed)
-        left = _left(as_rgb(filled), rungs, check, settings.left_score)
+        left = _left(filled, rungs, check, settings.left_score)
         if is_final:
             left = [region for region in left if rungs.touched(region)]
         if not left:
@@ -94,7 +90,7 @@ def _filled(pixels: Pixels, rungs: Rungs, settings: Redaction, seed: int) -> Pix
     return pixels
 
 
-def _left(pixels: NDArray[np.uint8], rungs: Rungs, check: Detector, left_score: float) -> list[Region]:
+def _left(pixels: Pixels, rungs: Rungs, check: Detector, left_score: float) -> list[Region]:
     """What counts as left in the filled picture: inside of what can be filled more, any doubt does."""
     sides = pixels.shape[:2]
     weak = mask_of(covers(rungs.masks(one for one, rung in rungs.of.items() if rung < rungs.last), *sides), *sides)
@@ -104,5 +100,5 @@ def _left(pixels: NDArray[np.uint8], rungs: Rungs, check: Detector, left_score: 
         is_filled = place is not None and weak[place.slices].mean() >= _FILLED
         return min(DOUBT, left_score) if is_filled else left_score
 
-    found = distinct(region for look in (Look.THOROUGH, Look.CHECK) for region in check(pixels, look))
+    found = distinct(region for look in (Look.THOROUGH, Look.CHECK) for region in seen_by(check, pixels, look))
     return [region for region in found if region.score >= least(region)]

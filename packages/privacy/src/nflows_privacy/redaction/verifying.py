@@ -12,7 +12,7 @@ from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.intervals import wilson
 from nflows_core.runtime.page import Table
 from nflows_privacy.detection import Detector, Look
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.regions import Region
 from nflows_privacy.video import looked_at
 from nflows_privacy.video.formats import is_video
@@ -48,8 +48,8 @@ def left_in(path: Path, detector: Detector, score: float) -> Iterator[Left]:
             yield from (Left(region, round(seconds, 3)) for region in regions if region.score >= score)
         return
     with PictureFile(path) as picture:
-        pixels = as_rgb(picture.rows(0, picture.shape[0]))
-    yield from (Left(region) for region in detector(pixels, Look.CHECK) if region.score >= score)
+        pixels = picture.rows(0, picture.shape[0])
+    yield from (Left(region) for region in seen_by(detector, pixels, Look.CHECK) if region.score >= score)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ class Video:
         pts = waiting.popleft() if waiting else image.pts
         if image.is_corrupt or pts is None:
             raise ValueError(f"{self.path}: damaged: there is a frame that is not whole, or has no time")
+        if not _is_opaque(image):
+            raise ValueError(f"{self.path}: is partly transparent, which is not looked at; write it without alpha")
         found = image.side_data.get("DISPLAYMATRIX")
         matrix = None if found is None else tuple(np.frombuffer(bytes(found), np.int32)[:9].tolist())
         turn = Turn.of_matrix(matrix) if matrix else Turn()
@@ -167,6 +169,12 @@ def opened(path: str | Path) -> Iterator[Video]:
             raise ValueError(f"{path}: no video that can be read ({error.strerror})") from error
         with container:
             yield Video(Path(path), container, _video_stream(Path(path), container))
+
+
+def _is_opaque(image: Any) -> bool:
+    if not any(component.is_alpha for component in image.format.components):
+        return True
+    return bool((image.to_ndarray(format="rgba")[..., 3] == 255).all())
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
