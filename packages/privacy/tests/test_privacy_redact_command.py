@@ -93,6 +93,35 @@ def test_a_jpeg_becomes_png_since_all_else_stays_to_the_bit(tmp_path: Path) -> N
     assert np.array_equal(after[30:, 30:], before[30:, 30:])
 
 
+def test_pictures_that_differ_by_their_suffix_fail_until_each_keeps_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.jpg", "a.png"):
+        save(tmp_path / "in" / name, scene((5, 5, 20)))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 1
+    told = capsys.readouterr().err
+    for other in ("a.jpg", "a.png"):
+        assert (
+            f"so would {tmp_path / 'in' / other}; rename one, or give them folders of their own, or give --format same"
+            in told
+        )
+    assert not (tmp_path / "out" / "a.png").exists()
+    assert redact(tmp_path / "in", "-o", tmp_path / "out", "--format", "same") == 0
+    for name in ("a.jpg", "a.png"):
+        assert Squares()(read_picture(tmp_path / "out" / name).pixels) == []
+
+
+def test_pictures_that_no_format_keeps_apart_get_no_such_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.bmp", "a.png"):
+        save(tmp_path / "in" / name, scene((5, 5, 20)))
+    assert redact(tmp_path / "in", "-o", tmp_path / "out") == 1
+    told = capsys.readouterr().err
+    assert "rename one, or give them folders of their own" in told
+    assert "--format same" not in told
+
+
 def test_place_serial_number_and_thumbnail_are_gone_and_the_picture_is_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: to be turned by 90 degrees

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nflows_core.runtime.attempt import Status
 from nflows_core.runtime.batch import BatchResult, conclude, run_batch
 from nflows_core.runtime.cli import print_report
@@ -81,7 +83,16 @@ def plan_pictures(pictures: PictureOptions, beside: tuple[str, ...] = ()) -> Bat
     if batch.left_out:
         advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
         echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
-    return batch
+    return _advised(pictures, batch)
+
+
+def _advised(pictures: PictureOptions, batch: Batch) -> Batch:
+    """The same, and where all that clashes would not in the formats of the inputs, this is said too."""
+    same = replace(pictures, format=SAME).target_suffix
+    kept = {job.target.with_suffix(suffix) for job in batch.clashes if (suffix := job.source.suffix.lower()) in same}
+    if pictures.format == SAME or len(kept) < len(batch.clashes):
+        return batch
+    return replace(batch, clashes={job: f"{why}, or give --format same" for job, why in batch.clashes.items()})
 
 
 def _check_quality(batch: Batch) -> None:
