@@ -48,9 +48,39 @@ def test_annotations_travel_byte_for_byte_but_for_the_suffix_of_a_picture_that_c
     labels = {"labels/1.txt", "labels/2.txt", "classes.txt", "data.yaml"}
     assert carried.keys() == {*labels, "coco.json", "city/a_gtFine_polygons.json", "voc/1.xml"}
     for name, path in carried.items():
-        if name != "coco.json":
+        if name not in ("coco.json", "voc/1.xml"):
             assert path.read_bytes() == (source / name).read_bytes()
+    assert b"<filename>1.png</filename>" in carried["voc/1.xml"].read_bytes()
     assert carried["coco.json"].read_bytes() == COCO.replace(b'"day\\u002f1.gif"', b'"day/1.png"')
+
+
+def voc(name: str, path: str) -> str:
+    return f"""<annotation verified="no">\r\n\t<folder>day</folder>\t<filename>{name}</filename>
+  <path>{path}</path><object><name>1.gif</name></object></annotation>"""
+
+
+@pytest.mark.parametrize(
+    ("path", "carried"),
+    [
+        ("/home/smith/day/1 &amp; 2.gif", "1 &amp; 2.png"),
+        ("C:\\Users\\smith\\1 &amp; 2.gif", "1 &amp; 2.png"),
+        ("", ""),
+    ],
+)
+def test_pascal_voc_names_the_new_picture_and_no_folder_of_whoever_marked_it(
+    tmp_path: Path, path: str, carried: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.xml").write_bytes(voc("1 &amp; 2.gif", path).encode())
+    carry_annotations([tmp_path / "in"], tmp_path / "out", {"1 & 2.gif": "1 & 2.png"})
+    assert (tmp_path / "out" / "1.xml").read_bytes() == voc("1 &amp; 2.png", carried).encode()
+
+
+def test_pascal_voc_of_a_picture_that_kept_its_name_loses_folders_only(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.xml").write_bytes(voc("1.gif", "/home/smith/1.gif").encode())
+    carry_annotations([tmp_path / "in"], tmp_path / "out", {"2.gif": "2.png"})
+    assert (tmp_path / "out" / "1.xml").read_bytes() == voc("1.gif", "1.gif").encode()
 
 
 def test_what_is_there_and_another_file_is_not_replaced(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import html
 import json
 import re
 from collections import Counter
@@ -26,6 +27,8 @@ _PICTURES = ("data:", "/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0", "SUkq", "
 """How pictures in Base64 begin: JPEG, PNG, WebP, GIF, BMP and TIFF."""
 _CANDIDATES = frozenset((".txt", ".json", ".xml", ".names", ".yaml"))
 _FILE_NAME = re.compile(rb'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
+_VOC_NAME = re.compile(rb"(<(?:filename|path)>\s*)([^<]*?)(\s*</)")
+_VOC_FOLDERS = re.compile(rb"(<path>)[^<]*[/\\]([^<]*</path>)")
 _VOC = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<annotation[\s>]")
 
 
@@ -34,8 +37,9 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
 
     Labels of YOLO and the names of their classes, files of COCO, polygons of Cityscapes and IDD, and XML of Pascal VOC
     travel, as they are known by their content: other files beside pictures may say who is in them, or where. One that
-    has a picture in it does not travel. A file of COCO says of its pictures only what it said, but ``file_name`` has
-    the new name where the suffix is another one.
+    has a picture in it does not travel. They say of pictures only what they said, but where the suffix is another one,
+    ``file_name`` in COCO and ``filename`` in XML have the new name, and ``path`` in XML, which is that of the original
+    on the disk of whoever marked it, becomes a mere name.
 
     Arguments:
         inputs: The files and folders of the batch.
@@ -46,7 +50,7 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
         How many files were copied, and how many of the same suffixes were not, as ``{"copied": 2, "not copied": 1}``.
 
     Raises:
-        ValueError: It is not clear which picture a name in a file of COCO means.
+        ValueError: It is not clear which picture a name in a file means.
         FileExistsError: There is another file where one belongs, or a link.
         OSError: A file cannot be read or written.
     """
@@ -80,7 +84,9 @@ def _carried(source: Path, suffixes: _Suffixes) -> bytes | None:
     if source.suffix.lower() == ".json":
         return _carried_json(source, suffixes)
     content = source.read_bytes()
-    if source.name in (*NAME_FILES, DATA) or (source.suffix.lower() == ".xml" and _VOC.match(content)):
+    if source.suffix.lower() == ".xml":
+        return _voc_with_new_names(source, content, suffixes) if _VOC.match(content) else None
+    if source.name in (*NAME_FILES, DATA):
         return content
     is_text = source.suffix.lower() == ".txt" and is_labels(content.decode(errors="replace"))
     return content if is_text else None
@@ -119,6 +125,20 @@ def _with_new_names(source: Path, suffixes: _Suffixes) -> bytes:
         return found[0] if new == name else found[1] + to_json(new).encode()
 
     return _FILE_NAME.sub(word, source.read_bytes())
+
+
+def _voc_with_new_names(source: Path, content: bytes, suffixes: _Suffixes) -> bytes:
+    """The bytes of an XML of Pascal VOC with other suffixes, and without the folders of whoever wrote it."""
+
+    def word(found: re.Match[bytes]) -> bytes:
+        name = html.unescape(found[2].decode(errors="surrogateescape"))
+        new = _new_name(name, suffixes, source)
+        if new == name:
+            return found[0]
+        old = PurePosixPath(name).suffix.encode(errors="surrogateescape")
+        return found[1] + found[2].removesuffix(old) + PurePosixPath(new).suffix.encode() + found[3]
+
+    return _VOC_NAME.sub(word, _VOC_FOLDERS.sub(rb"\1\2", content))
 
 
 def _new_name(name: str, suffixes: _Suffixes, source: Path) -> str:
