@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nflows_core.evaluation import PerceptualDistance
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.runtime.intervals import student
 from nflows_core.runtime.report import read_csv
@@ -22,7 +23,6 @@ from nflows_sr.evaluation import find_sets, published, read_pair, score
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
 from nflows_sr.evaluation.report import BESIDE
-from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
 from nflows_sr.upscaling import enlarging
 

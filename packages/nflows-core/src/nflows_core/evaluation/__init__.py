@@ -10,15 +10,26 @@ from nflows_core.evaluation.metrics import (
     reconstruction_error,
     reconstruction_errors,
 )
+from nflows_core.evaluation.perceptual import (
+    VGG16,
+    Perceptual,
+    PerceptualDistance,
+    build_perceptual,
+    untrained_lpips,
+)
 from nflows_core.evaluation.scores import log_probs
 from nflows_core.evaluation.timing import TIMED_IMAGES, density, median_milliseconds, sampling, training
 
 __all__ = [
     "TIMED_IMAGES",
+    "VGG16",
     "BitsPerDim",
+    "Perceptual",
+    "PerceptualDistance",
     "ReconstructionGrid",
     "bits_of_images",
     "bits_per_dim",
+    "build_perceptual",
     "crossed_out",
     "density",
     "gaussian_bits_per_dim",
@@ -31,4 +42,5 @@ __all__ = [
     "reconstruction_grid",
     "sampling",
     "training",
+    "untrained_lpips",
 ]

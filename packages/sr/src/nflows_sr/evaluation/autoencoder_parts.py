@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from nflows_core.evaluation import untrained_lpips
 from nflows_sr.autoencoders import SHAPES, build_autoencoder, coupling_blocks
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.evaluation.autoencoder_costs import count_flops
-from nflows_sr.losses import PatchDiscriminator, untrained_lpips
+from nflows_sr.losses import PatchDiscriminator
 
 _SIZE = 512
 _THESIS = {"affine-ae": (68.3, 53.6), "ae-kl": (145.0, 47.2), "vqgan": (101.2, None)}

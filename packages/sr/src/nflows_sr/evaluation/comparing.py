@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nflows_core.evaluation import PerceptualDistance, build_perceptual
 from nflows_sr.degradations import Pixels
 from nflows_sr.engines import Engine, EngineSettings, PictureEngine, load_engine
 from nflows_sr.evaluation.costs import multiply_adds, parameters
 from nflows_sr.evaluation.crops import find_crop
 from nflows_sr.evaluation.measuring import Score, score
 from nflows_sr.evaluation.pairs import Pair, read_pair
-from nflows_sr.losses import PerceptualDistance, build_perceptual
 from nflows_sr.upscaling import enlarging
 
 SMALL, ORIGINAL = "small", "original"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from nflows_core.evaluation import PerceptualDistance
 from nflows_core.runtime.images import Picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_sr.degradations import Pixels
 from nflows_sr.evaluation.pairs import Pair
-from nflows_sr.losses import PerceptualDistance
 from nflows_sr.metrics import luma, psnr, ssim
 from nflows_sr.metrics.fidelity import WINDOW
 from nflows_sr.upscaling import Enlarge

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
+from nflows_core.evaluation import VGG16, Perceptual, build_perceptual
 from nflows_core.training import EngineConfig
 from nflows_sr.autoencoders import Shape, Trained, build_autoencoder, choose_trained
 from nflows_sr.autoencoders.pretrained import find_weight_file
 from nflows_sr.data.crops import CropPairs, WholePairs
-from nflows_sr.losses import VGG16, PatchDiscriminator, Perceptual, build_perceptual
+from nflows_sr.losses import PatchDiscriminator
 from nflows_sr.training.autoencoder import Adversaries, LossWeights, StageOne
 from nflows_sr.training.recipe import Recipe, TrainingData
 

@@ -11,6 +11,7 @@ from typing import cast, get_args
 import torch
 from torch import Tensor, nn
 
+from nflows_core.evaluation import Perceptual, PerceptualDistance, build_perceptual
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
 from nflows_sr.data.crops import Pair, enlarged
 from nflows_sr.diffusion.finding import find_folder
@@ -18,7 +19,6 @@ from nflows_sr.diffusion.folder import widths_of_autoencoder
 from nflows_sr.diffusion.latents import encoded
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
-from nflows_sr.losses import Perceptual, PerceptualDistance, build_perceptual
 from nflows_sr.training.diffusion import ENGINE, GUIDANCE, GuidanceSettings, Noisy, NoisyPairs, crops
 from nflows_sr.training.recipe import Recipe, TrainingData
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
+from nflows_core.evaluation.efficientnet import EfficientNetLite0
 from nflows_core.runtime.weights import Weights, find_weights, load_state
-from nflows_sr.losses.efficientnet import EfficientNetLite0
 
 Perceptual = Literal["vgg", "efficientnet-lite0"]
 """The networks that may judge."""
@@ -26,7 +27,8 @@ VGG16 = Weights(
 )
 """torchvision's VGG16, trained on ImageNet."""
 
-_LEAST_SIDE = 16  # below it the deepest features have no pixel
+LEAST_SIDE = 16
+"""The sides of the smallest pictures that are compared: below it the deepest features have no pixel."""
 
 
 class PerceptualDistance(nn.Module):
@@ -53,20 +55,40 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """The distance of each pair of pictures in [-1, 1], :math:`(B, 3, H, W)`, as :math:`(B,)`."""
-        if min(x.shape[-2:]) < _LEAST_SIDE:
+        return torch.stack([layer.mean((1, 2)) for layer in self._layers(x, y)]).sum(0)
+
+    def map(self, x: Tensor, y: Tensor) -> Tensor:
+        r"""The distance at each pixel, :math:`(B, H, W)`: where two pictures look different.
+
+        .. math:: d_p(x, y) = \sum_l U\Big(\sum_c w_{lc} (\hat\phi_{lc}(x) - \hat\phi_{lc}(y))^2\Big)_p
+
+        U enlarges a layer to the size of the pictures, bilinearly, as in the authors' ``spatial`` form. By VGG16 it
+        depends on pixels up to `Vgg16.reach` away.
+        """
+        maps = [interpolate(layer[:, None], x.shape[-2:], mode="bilinear") for layer in self._layers(x, y)]
+        return torch.stack(maps).sum(0)[:, 0]
+
+    def _layers(self, x: Tensor, y: Tensor) -> list[Tensor]:
+        """What each layer adds, at its own size."""
+        if min(x.shape[-2:]) < LEAST_SIDE:
             raise ValueError(
-                f"perceptual distances need pictures of {_LEAST_SIDE} x {_LEAST_SIDE} pixels or more, got "
+                f"perceptual distances need pictures of {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got "
                 f"{x.shape[-2]} x {x.shape[-1]}; give larger ones"
             )
         pairs = zip(self.network(x), self.network(y), self.heads, strict=True)
-        layers = [(weight * (_unit(a) - _unit(b)).square()).sum(1).mean((1, 2)) for a, b, weight in pairs]
-        return torch.stack(layers).sum(0)
+        return [(weight * (_unit(a) - _unit(b)).square()).sum(1) for a, b, weight in pairs]
 
 
 class Vgg16(nn.Module):
     """The five layers of VGG16 before each pooling, of which LPIPS is made; 14.71 M parameters, untrained."""
 
     channels = (64, 128, 256, 512, 512)
+    stride = 16
+    """How far features of the last layer lie apart, in pixels: two parts of a picture have the same if they begin at
+    multiples of it."""
+    reach = 113
+    """How far a pixel of `PerceptualDistance.map` sees, in pixels: 97.5 of a feature of the last layer, and 15.5 from
+    there to what is interpolated."""
     _ENDS = (4, 9, 16, 23, 30)
 
     def __init__(self) -> None:
@@ -113,7 +135,8 @@ def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> Perceptua
         network: Any = EfficientNetLite0.pretrained()
         return PerceptualDistance(network, _uniform(network.channels))
     if name == "vgg":
-        return PerceptualDistance(_pretrained_vgg(find_weights(vgg)), _published_heads())
+        heads = _published_heads()  # first: a library that is missing is told before half a gigabyte is fetched
+        return PerceptualDistance(_pretrained_vgg(find_weights(vgg)), heads)
     raise ValueError(f"`perceptual`: expected vgg or efficientnet-lite0, got {name!r}")
 
 
@@ -153,4 +176,4 @@ def _import(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
-        raise ModuleNotFoundError(f"LPIPS needs {package}: pip install 'nflows-sr[metrics]'") from error
+        raise ModuleNotFoundError(f"LPIPS needs {package}: pip install 'nflows-core[metrics]'") from error

