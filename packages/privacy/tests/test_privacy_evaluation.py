@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from narrow_judge import narrow_judge
 from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.testing import call_command
 from nflows_privacy.cli import privacy
@@ -103,9 +104,28 @@ def test_one_face_of_four_that_is_left_is_a_rate_of_a_quarter_with_both_interval
     assert of(report, "pictures changed outside of the masks")["value"] == 0
     assert [row["picture"] for row in report["tables"]["Pictures"]] == ["a/2.png", "a/1.png"]
     assert [row["found_again_check"] for row in report["tables"]["Regions"]] == [False, True, False, False]
-    assert "weights are missing" in report["not_measured"]["identity"]
+    assert all("weights are missing" in report["not_measured"][name] for name in ("identity", "LPIPS"))
+    assert not any("LPIPS" in row["measure"] for row in report["tables"]["Measures"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.index("a/2.png") < page.index("a/1.png")
+
+
+def test_surroundings_that_look_different_are_measured_for_each_region_and_picture_with_an_interval(
+    tmp_path: Path, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nflows_core.evaluation.build_perceptual", lambda name: narrow_judge())
+    for index, boxes in enumerate(((), FACES[:1], FACES)):
+        save(tmp_path / "before" / f"{index}.png", street())
+        save(tmp_path / "after" / f"{index}.png", filled(street(), *boxes))
+    report = evaluate()
+    regions = {(row["picture"], tuple(row["box"])): row["lpips_in_ring"] for row in report["tables"]["Regions"]}
+    pictures = {row["picture"]: row["lpips_in_rings"] for row in report["tables"]["Pictures"]}
+    assert 0 == pictures["0.png"] < pictures["1.png"] < pictures["2.png"]
+    assert pictures["2.png"] == pytest.approx(np.mean([regions["2.png", box] for box in FACES]))
+    row = of(report, "LPIPS in a ring around the masks")
+    assert (row["value"], row["n"]) == (pytest.approx(np.mean(list(pictures.values()))), 3)
+    assert row["over_pictures_95"] == pytest.approx([0, pictures["2.png"]])
+    assert "LPIPS" not in report["not_measured"]
 
 
 def test_a_file_of_another_format_is_the_same_picture_and_says_how_much_it_lost(tmp_path: Path, evaluate: Run) -> None:

@@ -18,7 +18,8 @@ from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE
 
 if TYPE_CHECKING:
-    from nflows_privacy.detection import Detector
+    from nflows_core.evaluation import PerceptualDistance
+    from nflows_privacy.detection import Detector, DetectorSettings
     from nflows_privacy.evaluation import Places
     from nflows_privacy.evaluation.embedding import Embedder
     from nflows_privacy.evaluation.reading import Reader
@@ -72,8 +73,9 @@ def evaluate(
 ) -> ExitCode:
     """Measure what the pictures AFTER still tell of those BEFORE, whatever program made them.
 
-    What is found and read again, faces that point to themselves, pixels and metadata that should not be there: for each
-    picture, and for all with intervals. report.html shows the pictures before: keep it as private as they are.
+    What is found and read again, faces that point to themselves, pixels and metadata that should not be there, how much
+    the surroundings of what was filled show it (LPIPS): for each picture, and for all with intervals. report.html shows
+    the pictures before: keep it as private as they are.
     """
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_privacy.detection import load_detector, weights_of
@@ -88,7 +90,8 @@ def evaluate(
     skipped: dict[str, str] = {}
     reader = _reader(skipped) if PLATE in kinds else None
     embedder = _embedder(skipped) if FACE in kinds else None
-    question = Question(places, frozenset(kinds), detector, mask_scale, reader, embedder)
+    judge = _judge(skipped, settings)
+    question = Question(places, frozenset(kinds), detector, mask_scale, reader, embedder, judge)
     with progress("pictures", len(pairs.pairs)) as advance:
         answer = compare(pairs, question, advance)
     about = {
@@ -138,6 +141,16 @@ def _embedder(skipped: dict[str, str]) -> Embedder | None:
         return Embedder(find_weights(WEIGHTS))
     except CommandError as error:
         skipped["identity"] = str(error)
+    return None
+
+
+def _judge(skipped: dict[str, str], settings: DetectorSettings) -> PerceptualDistance | None:
+    from nflows_core.evaluation import build_perceptual
+
+    try:
+        return build_perceptual("vgg").to(settings.place)
+    except (CommandError, ModuleNotFoundError) as error:
+        skipped["LPIPS"] = str(error)
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.evaluation import PerceptualDistance
 from nflows_core.runtime.images import Picture, read_picture
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.evaluation.change import Change, change_of
@@ -18,6 +19,7 @@ from nflows_privacy.evaluation.metadata import leaking
 from nflows_privacy.evaluation.pairs import Pair
 from nflows_privacy.evaluation.reading import Reader
 from nflows_privacy.evaluation.residual import Residual, residual
+from nflows_privacy.evaluation.rings import ring_distances
 from nflows_privacy.masks import covers
 from nflows_privacy.redaction.pixels import Pixels, as_rgb, seen_by
 from nflows_privacy.regions import FACE, PLATE, Region
@@ -41,6 +43,7 @@ class Question:
         mask_scale: How many times as large as a region's box the place is that may change.
         reader: Reads plates; without one, text is not compared.
         embedder: Tells faces apart; without one, identities are not compared.
+        judge: Tells how different the surroundings of masks look; without one, that is not measured.
     """
 
     places: Places
@@ -49,6 +52,7 @@ class Question:
     mask_scale: float
     reader: Reader | None = None
     embedder: Embedder | None = None
+    judge: PerceptualDistance | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Measured:
         metadata: The names of what may tell who, where or which device.
         leaks: What is read of each plate, by its place in ``regions``; nothing of one that was not legible before.
         faces: The faces as vectors, if there was an embedder.
+        rings: The perceptual distance in the ring of each of ``regions``, if there was a judge; see `ring_distances`.
     """
 
     pair: Pair
@@ -80,6 +85,13 @@ class Measured:
     metadata: tuple[str, ...]
     leaks: Mapping[int, Leak | None] = field(default_factory=dict)
     faces: Faces | None = None
+    rings: tuple[float | None, ...] = ()
+
+    @property
+    def ring(self) -> float | None:
+        """The mean of the rings."""
+        known = [distance for distance in self.rings if distance is not None]
+        return sum(known) / len(known) if known else None
 
     @property
     def again(self) -> tuple[bool, ...]:
@@ -114,7 +126,10 @@ def measure(pair: Pair, question: Question) -> Measured:
     found = {look: residual(regions, _found(question, after.pixels, look)) for look in LOOKS}
     leaks = {} if question.reader is None else _leaks(question.reader, seen, seen_after, regions)
     faces = None if question.embedder is None else _faces(question.embedder, seen, seen_after, regions)
-    return Measured(pair, regions, found, change, tuple(leaking(pair.after)), leaks, faces)
+    boxes = [region.box for region in regions]
+    judge, scale = question.judge, question.mask_scale
+    rings = [] if judge is None else ring_distances(judge, seen, seen_after, boxes, scale)
+    return Measured(pair, regions, found, change, tuple(leaking(pair.after)), leaks, faces, tuple(rings))
 
 
 def _found(question: Question, pixels: Pixels, look: Look) -> list[Region]:

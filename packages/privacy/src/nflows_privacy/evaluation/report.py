@@ -27,6 +27,7 @@ _READINGS = {
     "wilson_95": "Wilson's interval of a rate, as if regions were independent",
     "over_pictures_95": "by drawing the pictures 1,000 times with replacement",
     "step across the edge": "mean difference of neighbours across the edge of what changed, less that of before",
+    "LPIPS": "by VGG16, version 0.1, where what is around a mask begins, half as wide and high again: 0 is as before",
     "metadata": "what is not known to tell neither who, where nor which device",
     "identity": "cosine of SFace's embeddings; the threshold of a false accept rate is of the faces before",
 }
@@ -110,6 +111,7 @@ def _picture_row(one: Measured) -> dict[str, Any]:
         "psnr_outside_db": one.change.psnr_db,
         "share_changed": one.change.share,
         "step_across_the_edge": one.change.step,
+        "lpips_in_rings": one.ring,
         "metadata": ", ".join(one.metadata) or None,
     }
 
@@ -124,6 +126,7 @@ def _region_rows(one: Measured) -> Iterator[dict[str, Any]]:
             "characters_before": leak and leak.characters,
             "read_again_in_a_row": leak and leak.run,
             "edit_distance": leak and leak.distance,
+            "lpips_in_ring": one.rings[place] if one.rings else None,
         }
 
 

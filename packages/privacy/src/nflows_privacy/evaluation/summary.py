@@ -42,6 +42,8 @@ def summary_rows(measured: Sequence[Measured], kinds: Sequence[str], seed: int) 
     rows += [_mean("PSNR outside of the masks where it changed, dB", ratios, seed)] if ratios else []
     steps = [one.change.step for one in measured if one.change.step is not None]
     rows += [_mean("step across the edge beyond that before, grey levels", steps, seed)] if steps else []
+    rings = [one.ring for one in measured if one.ring is not None]
+    rows += [_mean("LPIPS in a ring around the masks", rings, seed)] if rings else []
     told = [(int(bool(one.metadata)), 1) for one in measured]
     return [*rows, _rate("pictures with metadata that may tell who, where or which device", told, seed)]
 
