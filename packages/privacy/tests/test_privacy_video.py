@@ -189,6 +189,15 @@ def test_thorough_looks_are_at_every_fifteenth_frame_and_near_gaps_at_a_part(tmp
     assert parts[0][0] <= 4 * SIDE + 1
 
 
+def test_every_filled_frame_is_looked_at_whole_and_as_its_file_will_be(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", range(17))
+    while_filling, later = RedSquares(), RedSquares()
+    redact_video(source, tmp_path / "b.mp4", RedSquares(), _filling(checker=while_filling))
+    assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", later)] == [0] * 17
+    looks = [Look.CHECK, *[Look.QUICK_CHECK] * 14, Look.CHECK, Look.QUICK_CHECK]
+    assert while_filling.calls == later.calls == [(look, (HEIGHT, WIDTH, 3)) for look in looks]
+
+
 def test_regions_that_were_found_before_are_used_as_they_are(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4")
     frames: tuple[tuple[Region, ...], ...] = ((Region(Box(0, 0, 8, 8), "plate"),), *[()] * 7)
