@@ -68,6 +68,7 @@ FORMATS = [
     ("a.mp4", "libx264", "yuvj420p", FULL, LOSSLESS),
     ("a.mov", "libx264", "yuvj444p", FULL, LOSSLESS),
     ("a.avi", "ffv1", "yuv420p", LIMITED, FFV1),
+    *(("a.avi", "mjpeg", name, FULL, {}) for name in ("yuvj420p", "yuvj422p", "yuvj444p")),
     ("a.mkv", "libx264", "yuv420p", LIMITED, LOSSLESS),
     *(
         ("a.mkv", "ffv1", name, LIMITED, FFV1)
@@ -257,6 +258,52 @@ def test_rotation_aspect_and_colours_stay(tmp_path: Path) -> None:
         assert first.matrix == second.matrix == matrix
         assert (second.image.colorspace, second.image.color_range) == (1, FULL)
     assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", RedSquares())] == [0] * 8
+
+
+HDR = "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):cll=1000,400"
+
+
+@pytest.mark.parametrize(
+    ("writes", "target", "losses"),
+    [
+        ({}, "b.mp4", set()),
+        ({"options": {**LOSSLESS, "x264-params": "tff=1"}}, "b.mp4", {"interlacing left out"}),
+        (
+            {"options": {**LOSSLESS, "x264-params": HDR}},
+            "b.avi",
+            {"mastering display metadata left out", "content light level left out"},
+        ),
+        ({"matrix": (-(1 << 16), 0, 0, 0, -(1 << 16), 0, 0, 0, 1 << 30)}, "b.avi", {"displaymatrix left out"}),
+        (
+            {"codec": "ffv1", "options": FFV1, "pixel_format": "yuv411p", "colours": (1, FULL)},
+            "b.avi",
+            {"colour matrix left out", "colour range left out"},
+        ),
+    ],
+)
+def test_what_frames_say_besides_their_samples_stays_or_its_loss_is_said(
+    tmp_path: Path, writes: dict[str, Any], target: str, losses: set[str]
+) -> None:
+    numbers = _redact(write_video(tmp_path / "a.mkv", **writes), tmp_path / target)
+    told = {one for one in numbers["left_out"] if not one.startswith(("tags", "times", "sei"))}
+    assert losses <= told
+    assert told == losses or target == "b.avi"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("quality", [None, 90])
+def test_light_levels_stay(tmp_path: Path, name: str, quality: int | None) -> None:
+    source = write_video(tmp_path / name, options={**LOSSLESS, "x264-params": HDR}, pixel_format="yuv420p10le")
+    _redact(source, tmp_path / f"out-{name}", quality=quality)
+    before, after = (_light_levels(path) for path in (source, tmp_path / f"out-{name}"))
+    assert len(before) == 2
+    assert before == after
+
+
+def _light_levels(path: Path) -> dict[str, bytes]:
+    with av.open(str(path)) as file:
+        beside: Any = next(file.decode(video=0)).side_data
+        return {one.type.name: bytes(one)[:80] for one in beside if "SEI" not in one.type.name}
 
 
 SOUNDS = {

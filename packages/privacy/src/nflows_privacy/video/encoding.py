@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from nflows_privacy.video.marks import light_levels
 from nflows_privacy.video.planes import block_of, require_planar
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 _MUXERS = {".avi": "avi", ".m4v": "mp4", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".webm": "webm"}
 _X264 = frozenset(f"yuv{kind}p{deep}" for kind in ("420", "422", "444") for deep in ("", "10le"))
 _VP9 = frozenset(("yuv420p", "yuv422p", "yuv440p", "yuv444p"))
+_JPEG = frozenset(("yuvj420p", "yuvj422p", "yuvj444p"))
 _THREADS = "4"  # the same everywhere, since the bytes depend on them
 
 
@@ -46,7 +48,7 @@ def encoding(muxer: str, image: av.VideoFrame, quality: int | None) -> Encoding:
     """The encoding of frames like one.
 
     H.264 with a quantizer of 0, VP9's lossless mode in WebM, and FFV1 (RFC 9043) in AVI and where H.264 has not the
-    pixel format.
+    pixel format. AVI does not say that a range is full, but JPEG does: lossless JPEG of such frames (ITU-T T.81, H).
 
     Arguments:
         muxer: The container, as `muxer_of` gives it.
@@ -65,13 +67,16 @@ def encoding(muxer: str, image: av.VideoFrame, quality: int | None) -> Encoding:
         return Encoding("libvpx-vp9", plain, _vp9(quality))
     # AVI has no times of presentation, by which H.264 that comes later than it is shown could be put in order.
     if muxer not in ("webm", "avi") and plain in _X264 and whole:
-        return Encoding("libx264", name, _x264(quality))
+        light = light_levels(image)
+        return Encoding("libx264", name, _x264(quality) | ({"x264-params": light} if light else {}))
     if muxer in ("webm", "mov"):
         raise ValueError(f"pixel format {name}: {muxer} holds it with no codec without loss; name a target .mkv")
     if quality is not None:
         raise ValueError(
             f"`quality`: pixel format {name} of {image.width} x {image.height} is written without loss only"
         )
+    if muxer == "avi" and name in _JPEG and whole:
+        return Encoding("ljpeg", name, {"threads": _THREADS})
     # FFmpeg knows how many slices a size allows.
     options = {"level": "3", "slicecrc": "1", "g": "1", "threads": _THREADS}
     return Encoding("ffv1", plain, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def _write(
         for piece in chain(before, [first], pieces):
             if isinstance(piece, Frame):
                 chosen = _chosen(video, regions, count)
-                writer.frame(replace(piece, image=filler(piece, chosen)))
+                writer.frame(piece, filler(piece, chosen))
                 boxes.update(region.kind for region in chosen)
                 count += 1
             elif piece.stream_index in writer.copied:

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from nflows_core.runtime.files import atomic_write
 from nflows_privacy.video.encoding import Encoding, encoding, muxer_of
+from nflows_privacy.video.marks import Marks, lost, marks_of
 from nflows_privacy.video.planes import copied
-from nflows_privacy.video.reading import Frame, Video, is_cover
+from nflows_privacy.video.reading import Frame, Video, is_cover, opened
 
 if TYPE_CHECKING:
     import av
@@ -35,13 +36,15 @@ class Writer:
         self._video = video
         self._encoding = encoding
         self._durations: dict[int, int] = {}
+        self._marks: Marks = set()
         self.copied: dict[int, Any] = {}
         self.left_out: list[str] = []
 
-    def frame(self, frame: Frame) -> None:
-        """Writes a frame, at its time."""
+    def frame(self, frame: Frame, filled: av.VideoFrame) -> None:
+        """Writes what is in the place of a frame of the source, at its time."""
+        self._marks |= marks_of(frame.image)
         wanted = self._encoding.pixel_format
-        image = frame.image if frame.image.format.name == wanted else copied(frame.image, wanted)
+        image = filled if filled.format.name == wanted else copied(filled, wanted)
         image.pts, image.time_base = frame.pts, frame.time_base
         image.pict_type = 0  # that of the source would be forced on the encoder
         self._durations[frame.pts] = frame.duration
@@ -55,6 +58,12 @@ class Writer:
     def end(self) -> None:
         """Writes the frames that the encoder still holds."""
         self._mux(self._video.encode(None))
+
+    def check(self, path: Path) -> None:
+        """Reads the beginning of the file that was written, and says what it does not say of its frames any more."""
+        with opened(path) as written:
+            marks = marks_of(next(written.frames()).image)
+        self.left_out += [f"{name} left out" for name in lost(self._marks, marks)]
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
@@ -98,8 +107,8 @@ def writing(target: Path, source: Video, first: Frame, quality: int | None) -> I
 
     muxer = muxer_of(target)
     chosen = encoding(muxer, first.image, quality)
-    with atomic_write(target) as opened:
-        file = _Noting(opened)
+    with atomic_write(target) as temporary:
+        file = _Noting(temporary)
         try:
             with av.open(file, "w", format=muxer, container_options=_options(muxer, source, first)) as container:
                 writer = Writer(container, _video_stream(container, source, first, chosen), chosen)
@@ -112,6 +121,8 @@ def writing(target: Path, source: Video, first: Frame, quality: int | None) -> I
             if file.error is not None:
                 raise OSError(file.error.errno, file.error.strerror, str(target)) from error
             raise ValueError(f"{target}: {muxer} cannot hold what is in {source.path} ({error.strerror})") from error
+        temporary.flush()
+        writer.check(Path(temporary.name))
 
 
 def _options(muxer: str, source: Video, first: Frame) -> dict[str, str]:
