@@ -11,6 +11,9 @@ from nflows_core.runtime.terminal import echo
 
 _bars: list[Callable[[str], None]] = []
 """What shows words in the bars of this process, the innermost last."""
+_BAR = 20  # columns of a terminal
+_BESIDE = 50  # columns that the bar and the numbers take
+_LEAST = 20  # columns of words, on however narrow a terminal
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(_BAR),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[message]}", markup=False),
@@ -54,13 +57,20 @@ def _bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
         task = bar.add_task(what, total=total, message="")
 
         def show(message: str, steps: int = 0) -> None:
-            bar.update(task, advance=steps, message=visible(message))
+            words = _shortened(visible(message), max(_LEAST, bar.console.width - _BESIDE))
+            bar.update(task, advance=steps, message=words)
 
         _bars.append(show)
         try:
             yield lambda message: show(message, 1)
         finally:
             _bars.remove(show)
+
+
+def _shortened(words: str, most: int) -> str:
+    """The words with their middle left out, where a long name would push all else off a terminal."""
+    end = 2 * most // 3
+    return words if len(words) <= most else f"{words[: most - end - 1]}…{words[-end:]}"
 
 
 @contextmanager
