@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from made_up_videos import write_video
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
 from nflows_core.testing import call_command
@@ -139,6 +140,20 @@ def test_place_serial_number_and_thumbnail_are_gone_and_the_picture_is_upright(t
         assert again.getexif().get(0x0112, 1) == 1
     for secret in (b"SERIAL-4711", b"MAKERNOTE-4711"):
         assert secret not in written
+
+
+def test_who_asks_for_metadata_is_told_that_videos_keep_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "in" / "a.png", scene())
+    write_video(tmp_path / "in" / "b.mp4", metadata={"title": "Smith's"})
+    for policy in ("keep", "strip-gps", "strip-private"):
+        assert redact(tmp_path / "in", "-o", tmp_path / policy, "--metadata", policy) == 0
+        told = f"--metadata {policy} is for pictures: 1 videos lose all tags, which the report names"
+        assert (told in capsys.readouterr().err) == (policy != "strip-private")
+        row = next(row for row in report_of(tmp_path / policy)["tables"]["Files"] if row["file"].endswith("b.mp4"))
+        assert "title" in str(row["left_out"])
+        assert b"Smith" not in (tmp_path / policy / "b.mp4").read_bytes()
 
 
 def test_one_bad_file_leaves_nothing_of_itself_and_stops_nothing(

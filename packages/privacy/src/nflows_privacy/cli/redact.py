@@ -20,7 +20,7 @@ from nflows_privacy.cli.options import (
 )
 from nflows_privacy.fills.settings import HOW
 from nflows_privacy.masks import MASK_SCALE
-from nflows_privacy.video.formats import RESULTS
+from nflows_privacy.video.formats import RESULTS, is_video
 
 if TYPE_CHECKING:
     from nflows_core.runtime.jobs import Batch
@@ -80,6 +80,7 @@ def redact(
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
     batch = plan_pictures(pictures)  # before OpenCV is there
+    _tell_tags(pictures, batch)
     from nflows_privacy.detection import weights_of as weights_of_detectors
     from nflows_privacy.fills import FillSettings, load_fill
     from nflows_privacy.fills import weights_of as weights_of_fill
@@ -101,6 +102,16 @@ def redact(
     exit_code = run_files(pictures, batch, process, about)
     _carry_annotations(pictures, batch)
     return exit_code
+
+
+def _tell_tags(pictures: PictureOptions, batch: Batch) -> None:
+    """Says that tags of videos go, where a person asks for more of them to stay."""
+    videos = sum(is_video(job.source) for job in batch.jobs)
+    if videos and pictures.metadata in ("keep", "strip-gps"):
+        echo(
+            f"--metadata {pictures.metadata} is for pictures: {videos} videos lose all tags, which the report names",
+            err=True,
+        )
 
 
 def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:
