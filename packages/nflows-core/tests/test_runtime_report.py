@@ -140,6 +140,15 @@ def test_page_shows_numbers_pictures_tables_curves_settings_in_this_order(tmp_pa
     assert places == sorted(places)
 
 
+def test_an_interval_in_a_table_reads_as_one_and_other_lists_as_lists(tmp_path: Path) -> None:
+    row = {"rate_interval_95": [0.25, 1], "no_interval": None, "box": [1, 2.5], "why": "a" * 61}
+    write_report(tmp_path, "Title", {"a": 1}, tables=[Table("Rates", [row])])
+    page = page_of(tmp_path)
+    assert "0.25 to 1 – 1, 2.5 aaa" in " ".join(page.text)
+    cells = [attributes.get("class") for tag, attributes in page.tags if tag == "td"]
+    assert cells[2:6] == ["list", None, "list", "long"]  # after those of the number and the seed
+
+
 def test_page_forbids_what_it_does_not_need(tmp_path: Path, png: Path) -> None:
     write_report(tmp_path, "Title", {"a": 1}, pictures={"Samples": png})
     (policy,) = [attributes for tag, attributes in page_of(tmp_path).tags if "http-equiv" in attributes]
