@@ -115,7 +115,7 @@ def evaluate(folder: Path, how: str) -> None:
         answer = compare(pairs, question, advance)
     about = {"detectors": list(settings.names), "how": how}
     target, weights = folder / f"evaluate-{how}", weights_of(settings)
-    write_evaluation(pairs, answer, target, settings=about, kinds=[FACE], weights=weights, seed=0)
+    write_evaluation(pairs, answer, target, settings=about, not_measured={}, kinds=[FACE], weights=weights, seed=0)
     keep(target, f"evaluate-{how}")
 
 
@@ -204,7 +204,7 @@ def left() -> Iterator[str]:
 def left_cell(row: Row | None) -> str:
     if row is None or row["value"] is None:
         return ""
-    interval = row["wilson_95"] or row["over_pictures_95"]
+    interval = row["wilson_interval_95"] or row["interval_95_over_pictures"]
     return f"{row['value']:.3f}" + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
 
 

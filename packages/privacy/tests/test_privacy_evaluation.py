@@ -99,12 +99,14 @@ def test_one_face_of_four_that_is_left_is_a_rate_of_a_quarter_with_both_interval
     report = evaluate()
     found = of(report, "faces found again")
     assert (found["value"], found["n"]) == (0.25, 4)
-    assert found["wilson_95"] == pytest.approx([0.0456, 0.6994], abs=1e-4)
-    assert found["over_pictures_95"] == [0, 0.5]
-    assert of(report, "pictures changed outside of the masks")["value"] == 0
+    assert found["wilson_interval_95"] == pytest.approx([0.0456, 0.6994], abs=1e-4)
+    assert found["interval_95_over_pictures"] == [0, 0.5]
+    assert of(report, "pictures changed outside of what should be gone")["value"] == 0
     assert [row["picture"] for row in report["tables"]["Pictures"]] == ["a/2.png", "a/1.png"]
     assert [row["found_again_check"] for row in report["tables"]["Regions"]] == [False, True, False, False]
-    assert all("weights are missing" in report["not_measured"][name] for name in ("identity", "LPIPS"))
+    assert report["faces found again"] == "1 of 4 (95 %: 4.6 to 69.9 %)"
+    missing = {row["what"]: row["why"] for row in report["tables"]["Not measured"]}
+    assert all("weights are missing" in missing[name] for name in ("identity", "LPIPS"))
     assert not any("LPIPS" in row["measure"] for row in report["tables"]["Measures"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.index("a/2.png") < page.index("a/1.png")
@@ -124,8 +126,8 @@ def test_surroundings_that_look_different_are_measured_for_each_region_and_pictu
     assert pictures["2.png"] == pytest.approx(np.mean([regions["2.png", box] for box in FACES]))
     row = of(report, "LPIPS in a ring around the masks")
     assert (row["value"], row["n"]) == (pytest.approx(np.mean(list(pictures.values()))), 3)
-    assert row["over_pictures_95"] == pytest.approx([0, pictures["2.png"]])
-    assert "LPIPS" not in report["not_measured"]
+    assert row["interval_95_over_pictures"] == pytest.approx([0, pictures["2.png"]])
+    assert [row["what"] for row in report["tables"]["Not measured"]] == ["identity"]
 
 
 def test_a_file_of_another_format_is_the_same_picture_and_says_how_much_it_lost(tmp_path: Path, evaluate: Run) -> None:
@@ -151,6 +153,21 @@ def test_what_has_no_counterpart_is_named_and_fails(
         {"picture": "2.png", "there_is_none": "after"},
         {"picture": "3.png", "there_is_none": "before"},
     ]
+
+
+def test_a_video_is_said_not_to_be_measured(tmp_path: Path, evaluate: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "before" / "1.png", street())
+    save(tmp_path / "after" / "1.png", filled(street(), *FACES))
+    video = tmp_path / "before" / "drive" / "clip.MP4"
+    video.parent.mkdir()
+    video.touch()
+    report = evaluate()
+    assert report["tables"]["Not measured"][0] == {
+        "what": "drive/clip.MP4",
+        "why": "a video; `nflows privacy verify` looks at videos",
+    }
+    with pytest.raises(ValueError, match=r"clip\.MP4 is a video; pictures are compared, and `verify` looks at videos"):
+        find_pairs(video, video)
 
 
 def test_a_picture_that_cannot_be_compared_does_not_stop_the_others(tmp_path: Path, evaluate: Run) -> None:

@@ -87,7 +87,7 @@ def evaluate(
     settings = detector_settings(kinds, detectors, threshold, device)
     detector = load_detector(settings)
     places = _places(detector, found, boxes)
-    skipped: dict[str, str] = {}
+    skipped = dict.fromkeys(pairs.videos, "a video; `nflows privacy verify` looks at videos")
     reader = _reader(skipped) if PLATE in kinds else None
     embedder = _embedder(skipped) if FACE in kinds else None
     judge = _judge(skipped, settings)
@@ -100,11 +100,17 @@ def evaluate(
         "threshold": threshold,
         "mask_scale": mask_scale,
         "places": str(found or boxes or "detected"),
-        "not_measured": skipped,
     }
     findable = sorted(detector.kinds & set(kinds))
     report = write_evaluation(
-        pairs, answer, folder, settings=about, kinds=findable, weights=weights_of(settings), seed=seed
+        pairs,
+        answer,
+        folder,
+        settings=about,
+        not_measured=skipped,
+        kinds=findable,
+        weights=weights_of(settings),
+        seed=seed,
     )
     _tell(report)
     print_report(report)
@@ -155,13 +161,13 @@ def _judge(skipped: dict[str, str], settings: DetectorSettings) -> PerceptualDis
 
 
 def _tell(report: dict[str, Any]) -> None:
-    from nflows_privacy.evaluation.report import ALONE, FAILURES, MEASURES
+    from nflows_privacy.evaluation.report import ALONE, FAILURES, MEASURES, NOT_MEASURED
 
     tables = report["tables"]
     if rows := tables.get(MEASURES):
         echo(table(rows))
-    for name, why in report["not_measured"].items():
-        echo(f"{name} not measured: {why}", err=True)
+    for row in tables.get(NOT_MEASURED, []):
+        echo(f"{row['what']} not measured: {row['why']}", err=True)
     for row in tables.get(ALONE, []):
         echo(f"{row['picture']}: there is none {row['there_is_none']}", err=True)
     for row in tables.get(FAILURES, []):

