@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_privacy.regions import Box, Region, intersections
-from nflows_privacy.video.tracks import EXTENSION, GAP, Track, covered, linked
+from nflows_privacy.video.tracks import EXTENSION, GAP, Linker, Track, covered, linked
 
 corner = st.floats(-20, 300, allow_nan=False)
 side = st.floats(1, 80)
@@ -165,3 +165,49 @@ def test_boxes_of_a_still_thing_do_not_wander(frames: list[list[Region]]) -> Non
     for found in covered(linked([[*frame, still] for frame in frames]), len(frames)):
         near = [one for one in found if intersections(np.array([one.box]), np.array([still.box]))[0, 0] > 0]
         assert any(one.box == pytest.approx(still.box) for one in near)
+
+
+def _plate(left: float, score: float, faint: bool) -> Region:
+    return Region(Box(left, 50, left + 40, 90), "plate", score, faint)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.booleans(), min_size=1, max_size=30), st.floats(-10, 10), st.sampled_from(("plate", "face")))
+def test_faint_regions_go_on_with_a_sure_one_in_both_directions_and_begin_nothing(
+    sure: list[bool], speed: float, kind: str
+) -> None:
+    frames = [
+        [Region(Box(speed * step, 0, speed * step + 40, 20), kind, 0.3, not one)] for step, one in enumerate(sure)
+    ]
+    tracks = linked(frames)
+    if not any(sure):
+        assert tracks == []
+    else:
+        (track,) = tracks
+        assert list(track.places) == list(range(len(sure)))
+        assert not any(region.faint for found in covered(tracks, len(sure)) for region in found)
+
+
+@pytest.mark.parametrize(("missed", "first"), [(GAP, 0), (GAP + 1, GAP + 2)])
+def test_a_track_reaches_back_to_what_was_faint_over_a_gap_up_to_its_limit(missed: int, first: int) -> None:
+    tracks = linked([[_plate(0, 0.3, faint=True)], *[[]] * missed, [_plate(0, 0.9, faint=False)]])
+    assert [track.first for track in tracks] == [first]
+
+
+def test_a_faint_region_belongs_to_one_track_and_never_takes_the_place_of_a_sure_one() -> None:
+    sure, faint = _plate(0, 0.9, faint=False), _plate(10, 0.3, faint=True)
+    (track,) = linked([[sure], [faint, sure], [sure]])
+    assert set(track.places.values()) == {sure.box}
+    tracks = linked([[faint], [sure, _plate(30, 0.8, faint=False)]])
+    assert sorted(len(track.places) for track in tracks) == [1, 2]
+    assert linked([[Region(faint.box, "face", 0.3, faint=True)], [sure]])[0].first == 1
+
+
+def test_what_a_second_look_at_a_frame_finds_leaves_what_the_first_one_found() -> None:
+    linker, near = Linker(), _plate(30, 0.9, faint=False)
+    first = _plate(0, 0.9, faint=False)
+    linker.add(0, [first])
+    linker.add(1, [first])
+    assert linker.add(1, [near]) == []
+    assert linker.held(1) == [first.box, near.box]
+    assert {track.places[1] for track in linker.finished()} == {first.box, near.box}

@@ -59,6 +59,7 @@ class Region:
         box: The place.
         kind: The kind of thing, such as ``face`` or ``plate``.
         score: How sure a detector is, in [0, 1]; 1 of what a person marked.
+        faint: Whether a detector is too unsure of it for it to count by itself: in a video, other frames decide.
 
     Raises:
         ValueError: The box is empty or not finite, or the score is not in [0, 1].
@@ -67,6 +68,7 @@ class Region:
     box: Box
     kind: str
     score: float = 1.0
+    faint: bool = False
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, self.box)) or self.box.width <= 0 or self.box.height <= 0:

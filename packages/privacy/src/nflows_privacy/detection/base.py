@@ -20,7 +20,10 @@ class Look(StrEnum):
     """How hard a detector looks."""
 
     QUICK = "quick"
-    """Once, at the size of the picture or below: for frames of a video between those that are looked at thoroughly."""
+    """Once, at the size of the picture or below: for frames of a video between those that are looked at thoroughly.
+
+    A detector may tell of what it is less sure of too, marked as faint: what is seen in other frames decides.
+    """
     THOROUGH = "thorough"
     """At all sizes of things that count."""
     CHECK = "check"

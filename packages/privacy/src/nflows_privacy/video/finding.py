@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_privacy.detection import Detector, Look
+from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.masks import Rectangle, covers
 from nflows_privacy.regions import Box, Region, boxes_array, iou
 from nflows_privacy.video.planes import enclosing
@@ -19,6 +19,7 @@ from nflows_privacy.video.tracks import Linker, Track
 EVERY = 15
 """Of so many frames, one is looked at thoroughly."""
 _AROUND = 4.0  # how large a part is looked at, in sides of the box
+_FEW = 4  # parts that are looked at one by one, each from near; of more, one look holds all
 _SAME = 0.3  # the intersection over union from which two boxes are one thing
 
 
@@ -38,7 +39,7 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], i
     """The tracks of what a detector finds in frames, and their number.
 
     Every fifteenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly.
-    Where tracks have nothing in a frame, the part of it around where they are predicted is looked at once more.
+    Where tracks have nothing in a frame, the parts of it around where they are predicted are looked at once more.
 
     Arguments:
         frames: The frames in order.
@@ -51,16 +52,16 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], i
         missed = linker.add(count, regions)
         if missed:
             places = [track.predicted(count) for track in missed]
-            linker.add(count, _new(_near(pixels, places, detector), regions))
+            linker.add(count, _new(_near(pixels, places, detector), linker.held(count)))
         count += 1
-    return linker.tracks, count
+    return linker.finished(), count
 
 
 def _looked(pixels: NDArray[np.uint8], detector: Detector, frame: int) -> list[Region]:
     if not is_key(frame):
         return detector(pixels, Look.QUICK)
     regions = detector(pixels, Look.THOROUGH)
-    return [*regions, *_new(detector(pixels, Look.CHECK), regions)]
+    return [*regions, *_new(detector(pixels, Look.CHECK), [region.box for region in regions])]
 
 
 def is_key(frame: int) -> bool:
@@ -79,16 +80,15 @@ def look_at(pixels: NDArray[np.uint8], where: Rectangle, detector: Detector, loo
     return [replace(region, box=region.box.moved(where.left, where.top)) for region in found]
 
 
-def _near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) -> list[Region]:
-    """What a quick look finds in the part of a picture that holds some places and what is around them."""
-    around = [Region(place.grown(_AROUND), "") for place in places]
-    inside = covers(around, *pixels.shape[:2])
-    return look_at(pixels, enclosing(inside), detector, Look.QUICK) if inside else []
+def _near(pixels: NDArray[np.uint8], places: Sequence[Box], detector: Detector) -> Iterator[Region]:
+    """What quick looks find in the parts of a picture that hold places and what is around them."""
+    inside = covers([Region(place.grown(_AROUND), "") for place in places], *pixels.shape[:2])
+    for where in inside if len(inside) <= _FEW else [enclosing(inside)]:
+        yield from look_at(pixels, where, detector, Look.QUICK)
 
 
-def _new(found: Sequence[Region], known: Sequence[Region]) -> list[Region]:
-    """Those that are not known yet."""
-    if not found or not known:
-        return list(found)
-    shared = iou(boxes_array(found), boxes_array(known)).max(axis=1)
-    return [region for region, same in zip(found, shared, strict=True) if same < _SAME]
+def _new(found: Iterable[Region], known: Sequence[Box]) -> list[Region]:
+    """Those that are not known yet, each once."""
+    once = distinct(found)
+    shared = iou(boxes_array(once), np.array(known).reshape(-1, 4)).max(axis=1, initial=0)
+    return [region for region, same in zip(once, shared, strict=True) if same < _SAME]

@@ -59,9 +59,10 @@ class Track:
         return next(reversed(self.places))
 
     def add(self, frame: int, region: Region) -> None:
-        """Adds the region of a later frame."""
-        self.places[frame] = region.box
-        self.scores[frame] = region.score
+        """Adds the region of a frame after the last, or before the first."""
+        is_earlier = self.places and frame < self.first
+        self.places = {frame: region.box, **self.places} if is_earlier else self.places
+        self.places[frame], self.scores[frame] = region.box, region.score
 
     def predicted(self, frame: int) -> Box:
         """The place in a frame after the last, or before the first, if it moves on as it did; its size stays."""
@@ -78,6 +79,9 @@ class Track:
 class Linker:
     """Links the regions of one frame after another.
 
+    What is faint goes on with a track or comes before one, and never begins one: hysteresis, as in Canny's edges (1986,
+    "A computational approach to edge detection", section VIII).
+
     Attributes:
         tracks: All tracks.
     """
@@ -85,32 +89,34 @@ class Linker:
     def __init__(self) -> None:
         self.tracks: list[Track] = []
         self._alive: list[Track] = []
+        self._faint: dict[int, list[Region]] = {}
 
     def add(self, frame: int, regions: Sequence[Region]) -> list[Track]:
-        """Adds the regions of a frame to the tracks that they go on, or begins new ones.
+        """Adds the regions of a frame to the tracks that they go on, or begins new ones; a frame may be added twice.
 
         Returns:
             The tracks that were going on and have no region in this frame.
         """
         self._alive = [track for track in self._alive if frame - track.last <= GAP + 1]
-        left, missed = dict(enumerate(regions)), dict(enumerate(self._alive))
-        for _, one, other in sorted(self._costs(frame, regions)):
-            if one in missed and other in left:
-                missed.pop(one).add(frame, left.pop(other))
-        for region in left.values():
+        missed = [track for track in self._alive if track.last < frame]
+        for region in _linked(frame, [one for one in regions if not one.faint], missed):
             self._begin(frame, region)
-        return list(missed.values())
+        left = _linked(frame, [one for one in regions if one.faint], missed)
+        self._faint.setdefault(frame, []).extend(left)
+        return missed
 
-    def _costs(self, frame: int, regions: Sequence[Region]) -> Iterable[tuple[float, int, int]]:
-        """How far each region is from where each track is predicted, where it may be the same thing."""
-        for one, track in enumerate(self._alive):
-            reach = _REACH + _DRIFT * (frame - track.last - 1)
-            predicted = track.predicted(frame)
-            for other, region in enumerate(regions):
-                far = min(_distance(predicted, region.box), _distance(track.places[track.last], region.box))
-                sizes = _side(predicted) / _side(region.box)
-                if track.kind == region.kind and far <= reach and 1 / _SIZES <= sizes <= _SIZES:
-                    yield far + abs(math.log(sizes)), one, other
+    def held(self, frame: int) -> list[Box]:
+        """What the tracks have in the frame that was added last."""
+        return [track.places[frame] for track in self._alive if track.last == frame]
+
+    def finished(self) -> list[Track]:
+        """The tracks, once all frames were added: each reaches back through what was faint before it began."""
+        for track in self.tracks:
+            for frame in range(track.first - 1, -1, -1):
+                if track.first - frame > GAP + 1:
+                    break
+                self._faint[frame] = _linked(frame, self._faint.get(frame, ()), [track])
+        return self.tracks
 
     def _begin(self, frame: int, region: Region) -> None:
         track = Track(region.kind)
@@ -119,12 +125,35 @@ class Linker:
         self._alive.append(track)
 
 
+def _linked(frame: int, regions: Sequence[Region], tracks: list[Track]) -> list[Region]:
+    """Adds regions to the tracks nearest to them, which leave the list; gives the regions that go on with none."""
+    left, missed = dict(enumerate(regions)), dict(enumerate(tracks))
+    for _, one, other in sorted(_costs(frame, regions, tracks)):
+        if one in missed and other in left:
+            missed.pop(one).add(frame, left.pop(other))
+    tracks[:] = missed.values()
+    return list(left.values())
+
+
+def _costs(frame: int, regions: Sequence[Region], tracks: Sequence[Track]) -> Iterable[tuple[float, int, int]]:
+    """How far each region is from where each track is predicted, where it may be the same thing."""
+    for one, track in enumerate(tracks if regions else ()):
+        end = track.last if frame > track.last else track.first
+        reach = _REACH + _DRIFT * (abs(frame - end) - 1)
+        predicted = track.predicted(frame)
+        for other, region in enumerate(regions):
+            far = min(_distance(predicted, region.box), _distance(track.places[end], region.box))
+            sizes = _side(predicted) / _side(region.box)
+            if track.kind == region.kind and far <= reach and 1 / _SIZES <= sizes <= _SIZES:
+                yield far + abs(math.log(sizes)), one, other
+
+
 def linked(frames: Iterable[Sequence[Region]]) -> list[Track]:
-    """The tracks of the regions of a video's frames in order; each region is in one of them."""
+    """The tracks of the regions of a video's frames in order; each region that is not faint is in one of them."""
     linker = Linker()
     for frame, regions in enumerate(frames):
         linker.add(frame, regions)
-    return linker.tracks
+    return linker.finished()
 
 
 def covered(tracks: Iterable[Track], length: int) -> tuple[tuple[Region, ...], ...]:
