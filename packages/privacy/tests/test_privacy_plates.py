@@ -51,6 +51,27 @@ def test_a_plate_is_found_where_it_is(detector: Detector, width: int, ground: tu
         assert iou(boxes_array(regions), boxes_array([Region(box, PLATE)])).max() > 0.5, look
 
 
+def test_a_plate_is_found_whatever_part_of_the_picture_it_is(detector: Detector) -> None:
+    """Each look but the last leaves wide plates to the one at half the size: none may fall between two."""
+    pixels, box = car(96)
+    for factor in (0.5, 1.0, 1.4, 2.0, 2.8, 4.0):
+        size = round(640 * factor), round(480 * factor)
+        enlarged = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+        there = boxes_array([Region(box.scaled(factor, factor), PLATE)])
+        for look in Look:
+            found = [region for region in detector(enlarged, look) if not region.faint]
+            assert iou(boxes_array(found), there).max(initial=0) > 0.5, (factor, look)
+
+
+def test_a_quick_look_marks_what_is_below_the_threshold_as_faint() -> None:
+    pixels, _ = car(96)
+    (sure,) = load_detector(DetectorSettings(("plates",), device="cpu"))(pixels, Look.QUICK)
+    high = load_detector(DetectorSettings(("plates",), (1 + sure.score) / 2, "cpu"))
+    (faint,) = [region for region in high(pixels, Look.QUICK) if region.box == sure.box]
+    assert (sure.faint, faint.faint) == (False, True)
+    assert high(pixels) == []
+
+
 def test_nothing_is_found_where_nothing_is(detector: Detector) -> None:
     assert detector(np.full((480, 640, 3), 120, np.uint8)) == []
     assert detector(np.full((3, 2, 3), 200, np.uint8)) == []
