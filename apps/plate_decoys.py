@@ -6,20 +6,20 @@ import string
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from plate_letters import Colour, put_text, random_font, word
-from plate_vehicles import Pixels, body, opaque
+from plate_vehicles import Pixels, body
 
 
 def decoy(generator: np.random.Generator) -> Pixels:
     """Something that might be taken for a plate and is none."""
     kinds: Sequence[Callable[[np.random.Generator], Image.Image]] = (
-        _sign, _sign, _shop, _stripes, _windows, _number, _display, _blank, _lettering,
+        _sign, _sign, _shop, _stripes, _windows, _number, _display, _blank, _lettering, _wheel, _lamp, _grille, _shadow,
     )  # fmt: skip
     chosen = int(generator.integers(len(kinds) + 1))
     if chosen == len(kinds):
         return body(int(generator.integers(100, 400)), int(generator.integers(60, 130)), generator)[0]
-    return opaque(np.asarray(kinds[chosen](generator)))
+    return np.asarray(kinds[chosen](generator).convert("RGBA"))
 
 
 def _colours(generator: np.random.Generator) -> tuple[Colour, Colour]:
@@ -127,4 +127,66 @@ def _lettering(generator: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", (int(generator.integers(200, 500)), 100), ground)
     text = word(generator, string.ascii_letters, int(generator.integers(3, 7)))
     put_text(image, text, (-0.2, -0.1, 1.2, generator.uniform(0.8, 1.3)), ink, random_font(generator))
+    return image
+
+
+def _wheel(generator: np.random.Generator) -> Image.Image:
+    """A tyre and a rim with spokes."""
+    image = Image.new("RGBA", (200, 200))
+    draw, shade = ImageDraw.Draw(image), int(generator.integers(60, 240))
+    draw.ellipse((0, 0, 199, 199), fill=(20, 20, 22, 255))
+    radius = generator.uniform(55, 80)
+    draw.ellipse((100 - radius, 100 - radius, 100 + radius, 100 + radius), fill=(35, 35, 40, 255))
+    count, start = int(generator.integers(4, 13)), generator.uniform(0, 6)
+    for angle in start + np.arange(count) * 2 * np.pi / count:
+        end = 100 + radius * np.cos(angle), 100 + radius * np.sin(angle)
+        draw.line((100, 100, *end), fill=(shade, shade, shade, 255), width=int(generator.integers(4, 18)))
+    draw.ellipse((85, 85, 115, 115), fill=(shade, shade, shade, 255))
+    return image
+
+
+def _lamp(generator: np.random.Generator) -> Image.Image:
+    """Bright spots in a housing: of a street, or of a car."""
+    width, height = int(generator.integers(100, 260)), int(generator.integers(80, 140))
+    image = Image.new("RGBA", (width, height))
+    draw, shade = ImageDraw.Draw(image), int(generator.integers(30, 200))
+    draw.rounded_rectangle((0, 0, width - 1, height - 1), int(generator.integers(5, 60)), fill=(shade,) * 3 + (255,))
+    for _ in range(int(generator.integers(1, 5))):
+        x, y, radius = (
+            generator.uniform(0.2, 0.8) * width,
+            generator.uniform(0.2, 0.8) * height,
+            generator.uniform(8, 35),
+        )
+        spot = tuple(generator.integers(200, 256, 3).tolist())
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*spot, 255))
+    return image.filter(ImageFilter.GaussianBlur(generator.uniform(0, 6)))
+
+
+def _grille(generator: np.random.Generator) -> Image.Image:
+    """The mesh before a radiator, with the maker's badge or without."""
+    width, height, step = (
+        int(generator.integers(200, 450)),
+        int(generator.integers(90, 180)),
+        int(generator.integers(8, 26)),
+    )
+    image, shade = Image.new("RGB", (width, height), (15, 15, 18)), int(generator.integers(60, 220))
+    draw = ImageDraw.Draw(image)
+    for row, y in enumerate(range(0, height, step)):
+        for x in range(step // 2 * (row % 2), width, step):
+            draw.rectangle((x, y, x + step // 2, y + step // 3), fill=(shade,) * 3)
+    if generator.random() < 0.6:
+        radius, x, y = 0.3 * height, width / 2, height / 2
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(25, 25, 28), outline=(210,) * 3, width=7)
+        draw.line((x, y - radius, x, y + radius), fill=(210,) * 3, width=6)
+    return image
+
+
+def _shadow(generator: np.random.Generator) -> Image.Image:
+    """A patch with corners that lies in the shade, or in the sun."""
+    image = Image.new("RGBA", (300, 200))
+    corners = generator.uniform(0, 1, (int(generator.integers(3, 6)), 2)) * (300, 200)
+    about = corners - corners.mean(0)
+    order = np.argsort(np.arctan2(about[:, 1], about[:, 0]))
+    shade, cover = int(generator.choice([0, 255])), int(generator.integers(40, 180))
+    ImageDraw.Draw(image).polygon([tuple(corner) for corner in corners[order].tolist()], fill=(shade,) * 3 + (cover,))
     return image

@@ -14,6 +14,10 @@ from plate_vehicles import Box, Pixels, mounted
 WIDTH, HEIGHT = 640, 480
 _SMALLEST, _LARGEST = 14, 260
 """The widths of plates in pixels."""
+_IN_SHADE = 0.2
+"""The part of what is put into scenes that lies in deep shade."""
+_SOFTEST = 0.015
+"""The standard deviation of the blur of what is most out of focus, in widths of the plate: it can still be read."""
 
 
 def street(
@@ -96,13 +100,13 @@ def _place(
     if seen < 0.6 or any(_meet(whole, other) for other in taken):
         return None
     taken.append(whole)
-    _paste(scene, surface, move @ homography, wanted / (part[2] - part[0]), generator)
+    _paste(scene, surface, move @ homography, wanted / (part[2] - part[0]), _SOFTEST * wanted, generator)
     return clipped
 
 
 def _turned(part: Box, width: float, generator: np.random.Generator) -> NDArray[np.float64]:
     """The homography of a surface that is turned in space and seen by a pinhole camera; a part gets a width."""
-    tilt = 4 if generator.random() < 0.6 else 16  # cameras that people wear are seldom level
+    tilt = generator.choice([4, 16, 28], p=[0.5, 0.3, 0.2])  # cameras that people wear are seldom level, wide ones bend
     turn = 22 if generator.random() < 0.5 else 45  # parked cars are passed from the side
     yaw, pitch, roll = np.radians(generator.normal(0, (turn, 10, tilt)).clip(-68, 68))
     cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
@@ -117,7 +121,12 @@ def _turned(part: Box, width: float, generator: np.random.Generator) -> NDArray[
 
 
 def _paste(
-    scene: Pixels, surface: Pixels, homography: NDArray[np.float64], scale: float, generator: np.random.Generator
+    scene: Pixels,
+    surface: Pixels,
+    homography: NDArray[np.float64],
+    scale: float,
+    softest: float,
+    generator: np.random.Generator,
 ) -> None:
     """Draws a surface under a homography, in the light of the place, as sharp as the lens is."""
     factor = min(1.0, 1.5 * scale)  # or what is drawn small would flicker from pixel to pixel
@@ -128,14 +137,33 @@ def _paste(
     lit[..., :3] *= lit[..., 3:] / 255
     drawn = cv2.warpPerspective(lit, fitting, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
     if generator.random() < 0.5:
-        drawn = cv2.GaussianBlur(drawn, (0, 0), generator.uniform(0.3, 0.9))
+        drawn = cv2.GaussianBlur(drawn, (0, 0), generator.uniform(0.3, max(0.9, softest)))
     rows, columns = (np.flatnonzero(drawn[..., 3].any(axis)) for axis in (1, 0))
     if not len(rows) or not len(columns):
         return
     area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     around, alpha = scene[area].astype(np.float32), drawn[area][..., 3:] / 255
-    brightness = float(np.clip(around.mean() / 110, 0.45, 1.35)) ** generator.uniform(0, 1)
-    scene[area] = (around * (1 - alpha) + drawn[area][..., :3] * brightness).clip(0, 255).astype(np.uint8)
+    exposed = _exposed(drawn[area][..., :3], alpha, float(around.mean()), generator)
+    scene[area] = (around * (1 - alpha) + exposed).clip(0, 255).astype(np.uint8)
+
+
+def _exposed(
+    values: NDArray[np.float32], alpha: NDArray[np.float32], around: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """As bright as the place is, or in deep shade, where the glare of a low sun in the lens may be all that is white.
+
+    Arguments:
+        values: The colours, times alpha.
+        alpha: How much covers what is behind it, in [0, 1].
+        around: The mean of the place.
+        generator: The source of all that is random.
+    """
+    if generator.random() < _IN_SHADE:
+        sky = generator.uniform(0.85, 1.2, 3)
+        glare = generator.uniform(0, 45) * sky
+        return np.asarray(values * generator.uniform(0.12, 0.45) * sky + glare * alpha, dtype=np.float32)
+    brightness = float(np.clip(around / 110, 0.45, 1.35)) ** generator.uniform(0, 1)
+    return np.asarray(values * brightness, dtype=np.float32)
 
 
 def _lit(values: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ import plate_scenes
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plate_decoys import decoy
 from plate_drawing import draw_plate
 
 BACKGROUND = np.full((500, 700, 3), 120, np.uint8)
@@ -23,9 +24,9 @@ def test_a_plate_is_wider_than_high_or_has_two_rows_and_its_seed_decides_it(seed
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 def test_a_box_is_around_the_pixels_of_its_plate(seed: int) -> None:
-    """A bright board without surroundings is put on a dark ground: what is bright is what the box has."""
+    """A board without surroundings is put on a dark ground: what has changed is what the box has."""
     generator = np.random.default_rng(seed)
     scene = np.full((plate_scenes.HEIGHT, plate_scenes.WIDTH, 3), 10, np.uint8)
     board = np.full((80, 300, 4), 255, np.uint8)
@@ -33,10 +34,35 @@ def test_a_box_is_around_the_pixels_of_its_plate(seed: int) -> None:
     if box is None:
         assert (scene == 10).all()
         return
-    bright = np.any(scene > 12, axis=2)
-    rows, columns = (np.flatnonzero(bright.any(axis)) for axis in (1, 0))
+    changed = np.any(scene != 10, axis=2)
+    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     found = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-    assert np.abs(np.array(box) - found).max() <= 3  # a blurred edge
+    edge = 3 + 3 * plate_scenes._SOFTEST * plate_scenes._LARGEST  # as blurred as it may be
+    assert np.abs(np.array(box) - found).max() <= edge
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_no_plate_is_opaque_somewhere_and_its_seed_decides_it(seed: int) -> None:
+    first, second = (decoy(np.random.default_rng(seed)) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert first.dtype == np.uint8
+    assert first.shape[2] == 4
+    assert first[..., 3].any()
+    assert min(first.shape[:2]) >= 40
+
+
+def test_some_of_what_is_put_into_scenes_lies_in_deep_shade_with_as_much_contrast_as_is_left() -> None:
+    """A plate's white and black on a bright street: in shade they are closer to each other, and never swapped."""
+    white, black, covered = np.full((1, 1, 3), 245, np.float32), np.zeros((1, 1, 3), np.float32), np.ones((1, 1, 1))
+    means = []
+    for seed in range(200):
+        bright, dark = (
+            plate_scenes._exposed(values, covered.astype(np.float32), 110.0, np.random.default_rng(seed))
+            for values in (white, black)
+        )
+        assert (bright - dark >= 20).all()
+        means.append(bright.mean())
+    assert 0.1 < np.mean(np.array(means) < 200) < 0.3
 
 
 def test_the_same_seed_gives_the_same_scene_and_boxes_inside_of_it() -> None:
