@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nflows_privacy.detection import Look
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.regions import Box, Region
+from nflows_privacy.video import Filling, redact_video
 
 WIDTH, HEIGHT = 64, 48
 SIDE = 10
@@ -66,6 +67,16 @@ def unchanged(
     pixels: NDArray[Any], rectangles: Sequence[Rectangle], seed: int, kinds: Sequence[str] | None = None
 ) -> NDArray[Any]:
     return pixels
+
+
+def filling(**settings: Any) -> Filling:
+    """Black, judged by a detector that finds all that is red."""
+    return Filling(**{"fills": [black], "checker": RedSquares(), **settings})
+
+
+def redact(source: Path, target: Path, **settings: Any) -> dict[str, Any]:
+    """A video without what is red."""
+    return redact_video(source, target, RedSquares(), filling(), **settings)
 
 
 def picture(step: int, square: bool = True) -> NDArray[np.uint8]:
