@@ -83,6 +83,18 @@ def test_pascal_voc_of_a_picture_that_kept_its_name_loses_folders_only(tmp_path:
     assert (tmp_path / "out" / "1.xml").read_bytes() == voc("1.gif", "1.gif").encode()
 
 
+@pytest.mark.parametrize(
+    ("root", "stays"),
+    [("/home/smith/d", False), ('"C:\\d"', False), ("~/d # mine", False), ("../d", True), ("images", True)],
+)
+def test_a_root_of_yolo_that_is_on_the_disk_of_somebody_is_left_out(tmp_path: Path, root: str, stays: bool) -> None:
+    (tmp_path / "in").mkdir()
+    line, rest = f"path: {root}\r\n", "train: images\nnames:\n  0: path\n"
+    (tmp_path / "in" / "data.yaml").write_bytes(f"{line}{rest}".encode())
+    carry_annotations([tmp_path / "in"], tmp_path / "out", {})
+    assert (tmp_path / "out" / "data.yaml").read_bytes() == (line * stays + rest).encode()
+
+
 def test_what_is_there_and_another_file_is_not_replaced(tmp_path: Path) -> None:
     source, output = filled(tmp_path / "in"), tmp_path / "out"
     carry_annotations([source], output, {})

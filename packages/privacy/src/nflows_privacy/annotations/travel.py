@@ -29,6 +29,7 @@ _CANDIDATES = frozenset((".txt", ".json", ".xml", ".names", ".yaml"))
 _FILE_NAME = re.compile(rb'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _VOC_NAME = re.compile(rb"(<(?:filename|path)>\s*)([^<]*?)(\s*</)")
 _VOC_FOLDERS = re.compile(rb"(<path>)[^<]*[/\\]([^<]*</path>)")
+_YOLO_ROOT = re.compile(rb"^path:[ \t]*[\"']?(?:[/\\~]|[A-Za-z]:)[^\n]*\n?", re.MULTILINE)
 _VOC = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<annotation[\s>]")
 
 
@@ -38,8 +39,9 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
     Labels of YOLO and the names of their classes, files of COCO, polygons of Cityscapes and IDD, and XML of Pascal VOC
     travel, as they are known by their content: other files beside pictures may say who is in them, or where. One that
     has a picture in it does not travel. They say of pictures only what they said, but where the suffix is another one,
-    ``file_name`` in COCO and ``filename`` in XML have the new name, and ``path`` in XML, which is that of the original
-    on the disk of whoever marked it, becomes a mere name.
+    ``file_name`` in COCO and ``filename`` in XML have the new name, and paths of the originals on somebody's disk go:
+    ``path`` in XML becomes a mere name, and an absolute ``path`` in ``data.yaml`` is left out, so that who trains with
+    the copy has the pictures beside it.
 
     Arguments:
         inputs: The files and folders of the batch.
@@ -86,7 +88,9 @@ def _carried(source: Path, suffixes: _Suffixes) -> bytes | None:
     content = source.read_bytes()
     if source.suffix.lower() == ".xml":
         return _voc_with_new_names(source, content, suffixes) if _VOC.match(content) else None
-    if source.name in (*NAME_FILES, DATA):
+    if source.name == DATA:
+        return _YOLO_ROOT.sub(b"", content)
+    if source.name in NAME_FILES:
         return content
     is_text = source.suffix.lower() == ".txt" and is_labels(content.decode(errors="replace"))
     return content if is_text else None
