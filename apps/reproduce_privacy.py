@@ -153,7 +153,7 @@ def keep(folder: Path, name: str) -> None:
     tables = {caption: rows for caption, rows in content["tables"].items() if caption in (MEASURES, SCORES)}
     kept = {key: value for key, value in content.items() if key != "inputs"} | {"tables": tables}
     with atomic_write(RESULTS / f"streets-{name}.json", "w") as file:
-        file.write(report_json(kept))
+        file.writelines(report_json(kept))
 
 
 def fill() -> None:

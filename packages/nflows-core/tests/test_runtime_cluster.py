@@ -53,12 +53,12 @@ def contents(folder: Path) -> dict[str, str]:
 def test_a_cluster_does_what_one_process_does(address: str, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PORTION", 2)
     here = run_batch(batch, reverse)
-    expected = contents(Path("out"))
+    expected, outcomes = contents(Path("out")), list(here.outcomes)
     Path("out").rename("first")
     there = run_batch(batch, reverse, dask=address)
     assert contents(Path("out")) == expected
     assert here.counts() == there.counts() == {"done": 9, "skipped": 0, "failed": 3}
-    for one, other in zip(here.outcomes, there.outcomes, strict=True):
+    for one, other in zip(outcomes, there.outcomes, strict=True):
         assert (one.job, one.status, one.result, one.error) == (other.job, other.status, other.result, other.error)
     assert len((Path("out") / STATUS_FILE).read_text().splitlines()) == 12
 

@@ -43,7 +43,7 @@ def test_folders_keep_their_structure(tmp_path: Path, output: Path) -> None:
     make(tmp_path / "in", "b.png", "a.JPG", "c.txt", "z/é/ü.png", "z/a.png")
     batch = plan_batch([tmp_path / "in"], output, PICTURES)
     names = ["a.JPG", "b.png", "z/a.png", "z/é/ü.png"]
-    assert batch.jobs == [Job(tmp_path / "in" / name, output / name) for name in names]
+    assert list(batch.jobs) == [Job(tmp_path / "in" / name, output / name) for name in names]
     assert batch.folder == output
     assert not output.exists()
 
@@ -71,7 +71,7 @@ def test_an_input_given_twice_runs_once(tmp_path: Path, output: Path) -> None:
     again = tmp_path / "sub" / ".." / "a.png"
     (tmp_path / "sub").mkdir()
     batch = plan_batch([tmp_path, tmp_path / "a.png", again], output, PICTURES)
-    assert (batch.jobs, batch.clashes) == ([Job(tmp_path / "a.png", output / "a.png")], {})
+    assert (list(batch.jobs), batch.clashes) == ([Job(tmp_path / "a.png", output / "a.png")], {})
 
 
 def test_several_folders_share_the_output(tmp_path: Path, output: Path) -> None:
@@ -99,9 +99,9 @@ def test_a_folder_that_is_one_input(tmp_path: Path, output: Path) -> None:
 def test_the_present_folder_can_be_an_input(tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "scene", "a.png")
     monkeypatch.chdir(tmp_path / "scene")
-    assert plan_batch([Path()], output, PICTURES).jobs == [Job(Path("a.png"), output / "a.png")]
+    assert list(plan_batch([Path()], output, PICTURES).jobs) == [Job(Path("a.png"), output / "a.png")]
     whole = plan_batch([Path()], output, PICTURES, target_suffix=".tif", takes_folder=lambda folder: True)
-    assert whole.jobs == [Job(Path(), output / "scene.tif")]
+    assert list(whole.jobs) == [Job(Path(), output / "scene.tif")]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_dead_link_is_a_job_that_will_fail(tmp_path: Path, output: Path) -> No
 def test_one_result_may_have_a_name(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
     batch = plan_batch([tmp_path / "a.jpg"], tmp_path / "big.PNG", PICTURES)
-    assert batch.jobs == [Job(tmp_path / "a.jpg", tmp_path / "big.PNG")]
+    assert list(batch.jobs) == [Job(tmp_path / "a.jpg", tmp_path / "big.PNG")]
     assert batch.folder is None
 
 

@@ -18,9 +18,10 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -30,13 +31,14 @@ from nflows_core.runtime.cli import Invocation
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.jobs import Batch, Job
+from nflows_core.runtime.lazy import LazySequence
 from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
-from nflows_core.runtime.status import Earlier, IsCurrent, StatusLog
+from nflows_core.runtime.status import Earlier, IsCurrent, Left, StatusLog
 from nflows_core.runtime.terminal import echo
-from nflows_core.runtime.written import foreign
 
 _SHOWN_FAILURES = 10
+_ENDS = tuple(Status)
 
 inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 output_option = click.option(
@@ -47,29 +49,69 @@ skip_existing_option = click.option(
 )
 
 
-@dataclass(frozen=True)
 class BatchResult:
     """What became of a batch.
 
+    The outcomes stand in its log and are read when they are asked for: of a million, memory holds ten bytes each.
+
     Arguments:
-        outcomes: The outcome of each job, in the order of the jobs.
+        jobs: The jobs.
+        log: The log of the batch.
     """
 
-    outcomes: Sequence[Outcome]
+    def __init__(self, jobs: Sequence[Job], log: StatusLog) -> None:
+        self._jobs = jobs
+        self._log = log
+        self._places = array("q", [0]) * len(jobs)
+        self._ends = bytearray([len(_ENDS)]) * len(jobs)
+        self._tells = bytearray(len(jobs))
+        self.seconds = 0.0
+        """The time of all files together."""
+
+    def add(self, number: int, outcome: Outcome) -> None:
+        """Writes the outcome of a job to the log.
+
+        Arguments:
+            number: The number of the job.
+            outcome: The outcome.
+
+        Raises:
+            OSError: The log cannot be written.
+        """
+        self._places[number] = self._log.write(outcome)
+        self._ends[number] = _ENDS.index(outcome.status)
+        self._tells[number] = outcome.result is not None
+        self.seconds += outcome.seconds
 
     @property
-    def failed(self) -> list[Outcome]:
+    def outcomes(self) -> Sequence[Outcome]:
+        """The outcome of each job, in the order of the jobs."""
+        return LazySequence(self._outcome, range(len(self._jobs)))
+
+    @property
+    def told(self) -> LazySequence[Outcome]:
+        """The jobs whose process has returned a result, in this run or in an earlier one."""
+        return self._those(self._tells, True)
+
+    @property
+    def failed(self) -> LazySequence[Outcome]:
         """The jobs that failed."""
-        return [outcome for outcome in self.outcomes if outcome.status == Status.FAILED]
+        return self._those(self._ends, _ENDS.index(Status.FAILED))
 
     @property
     def exit_code(self) -> ExitCode:
         """What the command returns."""
-        return ExitCode.FAILED if self.failed else ExitCode.DONE
+        return ExitCode.FAILED if self.counts()[Status.FAILED] else ExitCode.DONE
 
     def counts(self) -> dict[str, int]:
         """How many files ended how."""
-        return {status.value: sum(outcome.status == status for outcome in self.outcomes) for status in Status}
+        return {status.value: self._ends.count(end) for end, status in enumerate(_ENDS)}
+
+    def _those(self, marks: bytearray, mark: int) -> LazySequence[Outcome]:
+        return LazySequence(self._outcome, array("q", (number for number, one in enumerate(marks) if one == mark)))
+
+    def _outcome(self, number: int) -> Outcome:
+        return self._log.read(self._places[number], self._jobs[number])
 
 
 def run_batch(
@@ -101,20 +143,16 @@ def run_batch(
             there.
         OSError: The log cannot be written.
     """
-    outcomes: dict[int, Outcome] = {}
     with StatusLog(batch.folder) as log:
+        result = BatchResult(batch.jobs, log)
         earlier = log.earlier(batch.jobs, is_current) if skip_existing else Earlier()
         _tell_damage(earlier)
         _tell_clashes(batch, what)
-        settled = _settled(batch, earlier)
-        jobs = [replace(job, was_changed=job in earlier.changed) for job in batch.jobs]
-        with progress(what, len(jobs)) as advance, _interrupted(outcomes, len(jobs)):
-            for index, outcome in _outcomes(jobs, process, settled, dask):
-                outcomes[index] = outcome
-                log.write(outcome)
+        with progress(what, len(batch.jobs)) as advance, _interrupted(result):
+            for number, outcome in _outcomes(batch, process, earlier, dask):
+                result.add(number, outcome)
                 _show_traceback(outcome)
                 advance(_told(outcome))
-        result = BatchResult([outcomes[index] for index in range(len(batch.jobs))])
         report(result)
     return result
 
@@ -128,13 +166,6 @@ def conclude(result: BatchResult, batch: Batch) -> ExitCode:
     if len(failed) > _SHOWN_FAILURES and batch.folder is not None:
         echo(f"{batch.folder / STATUS_FILE} names all that failed", err=True)
     return result.exit_code
-
-
-def _settled(batch: Batch, earlier: Earlier) -> dict[Job, Outcome]:
-    """What became of jobs that are not run."""
-    errors: dict[Job, Exception] = {job: foreign(path) for job, path in earlier.foreign.items()}
-    errors |= {job: ValueError(reason) for job, reason in batch.clashes.items()}
-    return {**earlier.finished, **{job: failure(job, error) for job, error in errors.items()}}
 
 
 def _tell_damage(earlier: Earlier) -> None:
@@ -152,28 +183,44 @@ def _tell_clashes(batch: Batch, what: str) -> None:
 
 
 @contextmanager
-def _interrupted(outcomes: Mapping[int, Outcome], count: int) -> Iterator[None]:
+def _interrupted(result: BatchResult) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
         raise CommandError(
-            f"interrupted after {len(outcomes)} of {count}; `skip_existing` goes on with the rest",
+            f"interrupted after {sum(result.counts().values())} of {len(result.outcomes)};"
+            " `skip_existing` goes on with the rest",
             ExitCode.INTERRUPTED,
         ) from error
 
 
-def _outcomes(
-    jobs: Sequence[Job], process: Process, settled: Mapping[Job, Outcome], dask: str | None
-) -> Iterator[tuple[int, Outcome]]:
-    """The outcomes as they come, each with the number of its job."""
-    yield from ((index, settled[job]) for index, job in enumerate(jobs) if job in settled)
-    todo = ((index, job) for index, job in enumerate(jobs) if job not in settled)
+def _outcomes(batch: Batch, process: Process, earlier: Earlier, dask: str | None) -> Iterator[tuple[int, Outcome]]:
+    """The outcomes as they come, each with the number of its job: first those of the jobs that are not run."""
+    is_settled, was_changed = bytearray(len(batch.jobs)), bytearray(len(batch.jobs))
+    for number, job in enumerate(batch.jobs):
+        left = _left(number, job, batch, earlier)
+        was_changed[number] = left.was_changed
+        if left.outcome is not None:
+            is_settled[number] = True
+            yield number, left.outcome
+    todo = (
+        (number, replace(job, was_changed=bool(was_changed[number])))
+        for number, job in enumerate(batch.jobs)
+        if not is_settled[number]
+    )
     if dask is None:
-        yield from ((index, attempt(process, job)) for index, job in todo)
+        yield from ((number, attempt(process, job)) for number, job in todo)
     else:
         from nflows_core.runtime.cluster import run_on_cluster
 
         yield from run_on_cluster(dask, process, todo)
+
+
+def _left(number: int, job: Job, batch: Batch, earlier: Earlier) -> Left:
+    """What earlier runs have left of a job; one that clashes with others fails."""
+    if (reason := batch.clashes.get(job)) is not None:
+        return Left(failure(job, ValueError(reason)))
+    return earlier.left(number, job)
 
 
 def _show_traceback(outcome: Outcome) -> None:

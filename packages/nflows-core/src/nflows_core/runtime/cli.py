@@ -166,7 +166,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     """Prints a report on standard output if ``--json`` was given."""
     invocation = click.get_current_context().ensure_object(Invocation)
     if invocation.json:
-        invocation.stdout.write(report_json(report))
+        invocation.stdout.writelines(report_json(report))
 
 
 def run(application: click.Command, arguments: Sequence[str] | None = None) -> int:

@@ -26,10 +26,16 @@ def walk(root: Path, junk: list[Path] | None = None) -> Iterator[tuple[list[Path
     Raises:
         OSError: A folder cannot be read.
     """
+    for top, folders, files in walk_names(root, junk):
+        yield folders, [Path(top, name) for name in files]
+
+
+def walk_names(root: Path, junk: list[Path] | None = None) -> Iterator[tuple[str, list[Path], list[str]]]:
+    """As `walk`, with the path of each folder and the names of its files: of a million of them, paths are too much."""
     for top, names, files in os.walk(root, followlinks=True, onerror=_fail):
         folders = [Path(top, name) for name in sorted(names) if not is_junk(name)]
         folders = [folder for folder in folders if not _leads_back(folder, root)]
-        yield folders, [Path(top, name) for name in sorted(files) if not is_junk(name)]
+        yield top, folders, sorted(name for name in files if not is_junk(name))
         if junk is not None:
             junk.extend(Path(top, name) for name in (*names, *files) if is_junk(name))
         names[:] = [folder.name for folder in folders]

@@ -9,6 +9,7 @@ cell of CSV that a spreadsheet or a decoder would take for something else is wri
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ def read_json(path: Path) -> Any:
         ValueError: It is none, or far too large for one of ours.
         OSError: It cannot be read.
     """
-    with path.open("rb") as file:
-        content = file.read(MOST_JSON_BYTES + 1)
+    with path.open("rb") as file:  # whatever is asked for is reserved
+        content = file.read(min(MOST_JSON_BYTES, os.fstat(file.fileno()).st_size) + 1)
     if len(content) > MOST_JSON_BYTES:
         raise ValueError(f"larger than {MOST_JSON_BYTES:,} bytes")
     return parse_json(content)

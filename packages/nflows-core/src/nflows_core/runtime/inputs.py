@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from nflows_core.runtime.files import LEFT_BEHIND
-from nflows_core.runtime.folders import walk
+from nflows_core.runtime.folders import walk_names
 from nflows_core.runtime.ownership import MARK_FILE, STATUS_FILE, is_ours
 from nflows_core.runtime.report import REPORT_FILES
 
@@ -72,21 +72,22 @@ def _below(
 ) -> Iterator[Path]:
     """Every input below a folder but those in the folder ``closed``."""
     junk: list[Path] = []
-    for folders, files in walk(root, junk):
+    for top, folders, files in walk_names(root, junk):
         inner = [folder for folder in folders if os.path.realpath(folder) != closed]
-        whole = {folder for folder in inner if takes_folder(folder)}
-        earlier = {folder for folder in inner if folder not in whole and is_ours(folder)}
-        folders[:] = [folder for folder in inner if folder not in whole | earlier]
-        taken = [file for file in files if file.suffix.lower() in suffixes]
+        whole = {folder.name for folder in inner if takes_folder(folder)}
+        earlier = {folder.name for folder in inner if folder.name not in whole and is_ours(folder)}
+        folders[:] = [folder for folder in inner if folder.name not in whole | earlier]
+        taken = [name for name in files if _suffix(name) in suffixes]
         left_out.update({EARLIER_RESULTS: len(earlier)} if earlier else {})
-        left_out.update(_kind(file) for file in set(files).difference(taken) if file.name not in _OURS)
-        yield from sorted(whole.union(taken))
+        others = (name for name in files if _suffix(name) not in suffixes and name not in _OURS)
+        left_out.update(_suffix(name) or "without a suffix" for name in others)
+        yield from (Path(top, name) for name in sorted([*whole, *taken]))
     hidden = (path for path in junk if path.name.lower() not in LEFT_BEHIND)
     left_out.update("hidden folders" if path.is_dir() else "hidden files" for path in hidden if _counts(path, suffixes))
 
 
-def _kind(file: Path) -> str:
-    return file.suffix.lower() or "without a suffix"
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix.lower()
 
 
 def _counts(hidden: Path, suffixes: Collection[str]) -> bool:

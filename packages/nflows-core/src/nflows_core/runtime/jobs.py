@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from pathlib import Path
 
 from nflows_core.runtime.inputs import TakesFolder, find_inputs, listed
+from nflows_core.runtime.lazy import LazySequence
 
 TargetSuffix = str | Mapping[str, str] | None
 """The suffix of results: one for all, or by the input's suffix, or the input's own."""
@@ -43,7 +46,8 @@ class Batch:
     """Jobs, none of whose results replaces an input.
 
     Arguments:
-        jobs: The jobs, at least one, in the order of the command line, each folder's in the order of names.
+        jobs: The jobs, at least one, in the order of the command line, each folder's in the order of names. Paths are
+            kept as texts, for there may be a million, and a job is made when it is asked for.
         folder: The folder of all results; nothing for one input whose result has a name of its own.
         clashes: The jobs that cannot be run, since their results would replace each other, and why.
         left_out: How many files and folders of the inputs are not taken, by their kind; see `find_inputs`.
@@ -103,12 +107,13 @@ def plan_batch(
     if _is_one_result(paths, output, wanted, takes_folder):
         if beside:
             raise ValueError(f"`output` {output}: there are several files of each input; give a folder")
-        jobs = [Job(paths[0], output)]
-        _check(jobs, output.parent)
-        return Batch(jobs, None)
+        job = Job(paths[0], output)
+        _check([job], output.parent)
+        return Batch([job], None)
     left_out: Counter[str] = Counter()
     named = find_inputs(paths, output, suffixes, takes_folder, left_out)
-    jobs = _once([Job(path, output / _rename(name, suffixes, target_suffix), beside=beside) for path, name in named])
+    renamed = ((path, _rename(name, suffixes, target_suffix)) for path, name in named)
+    jobs = _jobs(renamed, output, beside)
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
     _check(jobs, output)
@@ -141,15 +146,37 @@ def _rename(name: Path, suffixes: Collection[str], target_suffix: TargetSuffix) 
     return name.with_name(f"{stem}{target_suffix}")
 
 
-def _once(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs without those of files that were given twice, under whatever paths."""
-    claims = Counter(job.target for job in jobs)
-    first: dict[tuple[Path, str], Job] = {}
-    for job in jobs:
-        # One file has one result: where no other job has the same, nothing need be asked of the disk.
-        source = os.path.realpath(job.source) if claims[job.target] > 1 else ""
-        first.setdefault((job.target, source), job)
-    return list(first.values())
+def _jobs(named: Iterable[tuple[Path, Path]], output: Path, beside: tuple[str, ...]) -> Sequence[Job]:
+    """The jobs of inputs and of what their results are called below the output, without files that were given twice."""
+    sources: list[str] = []
+    names: list[str] = []
+    for source, name in named:
+        sources.append(str(source))
+        names.append(str(name))
+
+    def job(number: int) -> Job:
+        return Job(Path(sources[number]), output / names[number], beside=beside)
+
+    return LazySequence(job, array("q", _once(sources, names)))
+
+
+def _once(sources: Sequence[str], names: Sequence[str]) -> Iterator[int]:
+    """The numbers of the files but for those that were given before, under whatever paths."""
+    repeated = _repeated(names)
+    seen: set[tuple[str, str]] = set()
+    for number, name in enumerate(names):
+        # One file has one result: where no other has the same, nothing need be asked of the disk.
+        if hash(name) in repeated:
+            file = name, os.path.realpath(sources[number])
+            if file in seen:
+                continue
+            seen.add(file)
+        yield number
+
+
+def _repeated(texts: Iterable[str]) -> frozenset[int]:
+    """The hashes of all texts that are there more than once, and maybe of a few others."""
+    return frozenset(one for one, other in pairwise(sorted(map(hash, texts))) if one == other)
 
 
 def _no_input(inputs: Sequence[Path], output: Path, suffixes: Collection[str], left_out: Mapping[str, int]) -> str:
@@ -162,16 +189,19 @@ def _no_input(inputs: Sequence[Path], output: Path, suffixes: Collection[str], l
 
 def _clashes(jobs: Sequence[Job]) -> dict[Job, str]:
     """The jobs whose results would replace those of others, with the reasons."""
+    repeated = _repeated(map(os.path.normcase, _targets(jobs)))
+    folders = set(map(os.path.normcase, _folders(jobs)))
     claims: dict[str, list[Job]] = {}
+    inside: dict[Job, str] = {}
     for job in jobs:
         for path in job.targets:
-            claims.setdefault(os.path.normcase(path), []).append(job)
+            name = os.path.normcase(path)
+            if hash(name) in repeated:
+                claims.setdefault(name, []).append(job)
+            if name in folders:
+                inside[job] = f"would become {path}, which is a folder of other results; rename it"
     reasons = {job: _same(path, job, owners) for path, owners in claims.items() if len(owners) > 1 for job in owners}
-    folders = {job.target.parent for job in jobs}
-    for folder in folders.union(*(folder.parents for folder in folders)):
-        for job in claims.get(os.path.normcase(folder), ()):
-            reasons[job] = f"would become {folder}, which is a folder of other results; rename it"
-    return reasons
+    return reasons | inside
 
 
 def _same(path: str, job: Job, owners: Sequence[Job]) -> str:
@@ -180,19 +210,28 @@ def _same(path: str, job: Job, owners: Sequence[Job]) -> str:
 
 
 def _check(jobs: Sequence[Job], output: Path) -> None:
-    targets = [path for job in jobs for path in job.targets]
-    existing = {identity: path for path in targets if (identity := _identity(path))}
+    existing = {hash(identity) for path in _targets(jobs) if (identity := _identity(path))}
     for job in jobs if existing else ():  # inputs are never changed, under whatever name
-        if (identity := _identity(job.source)) and (path := existing.get(identity)):
-            raise ValueError(f"{path} would replace the input {job.source}; choose another output")
-    if link := next((path for path in (*targets, *_folders(jobs, output)) if path.is_symlink()), None):
+        if (identity := _identity(job.source)) and hash(identity) in existing:
+            _refuse_result(jobs, job.source, identity)
+    inner = (folder for folder in _folders(jobs) if folder.is_relative_to(output) and folder != output)
+    if link := next((path for path in chain(_targets(jobs), inner) if path.is_symlink()), None):
         raise ValueError(f"{link} is a link, and what it leads to would be replaced; remove it")
 
 
-def _folders(jobs: Sequence[Job], output: Path) -> set[Path]:
-    """The folders below the output that results are written into."""
+def _refuse_result(jobs: Sequence[Job], source: Path, identity: tuple[int, int]) -> None:
+    if path := next((path for path in _targets(jobs) if _identity(path) == identity), None):
+        raise ValueError(f"{path} would replace the input {source}; choose another output")
+
+
+def _targets(jobs: Sequence[Job]) -> Iterator[Path]:
+    return (path for job in jobs for path in job.targets)
+
+
+def _folders(jobs: Sequence[Job]) -> set[Path]:
+    """The folders of the results, and those that they lie in."""
     inner = {job.target.parent for job in jobs}
-    return {folder for path in inner for folder in (path, *path.parents) if folder.is_relative_to(output)} - {output}
+    return inner.union(*(folder.parents for folder in inner))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

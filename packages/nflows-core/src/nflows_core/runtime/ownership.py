@@ -90,7 +90,8 @@ def _is_status_line(text: bytes) -> bool:
 
 
 def _refuse_other_kind(folder: Path, kind: str) -> None:
-    contents = [_content(folder / name) for name in _SIGNED if _is_signed(folder / name)]
+    # The mark first: a report may tell of a million files, and is read only where there is none.
+    contents = (_content(folder / name) for name in _SIGNED if _is_signed(folder / name))
     own = next((content["kind"] for content in contents if "kind" in content), kind)
     if own != kind:
         raise FileExistsError(

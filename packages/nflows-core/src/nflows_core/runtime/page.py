@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Table:
     rows: Sequence[Mapping[str, object]]
 
     def __post_init__(self) -> None:
-        if not self.rows or any(row.keys() != self.rows[0].keys() for row in self.rows):
+        columns = self.rows[0].keys() if self.rows else ()
+        if not columns or any(row.keys() != columns for row in self.rows):
             raise ValueError(f"the rows of the table {self.caption!r} must have the same columns, and be there")
 
 
@@ -89,7 +91,7 @@ def render_page(
     page = environment.from_string(template).render(
         title=report["title"],
         numbers={key: value for key, value in values.items() if not isinstance(value, Mapping)},
-        groups={key: list(_flat(value)) for key, value in values.items() if isinstance(value, Mapping) and value},
+        groups={key: _group(value) for key, value in values.items() if isinstance(value, Mapping) and value},
         tables=tables,
         charts=[draw(curve) for curve in curves],
         width=WIDTH,
@@ -129,6 +131,13 @@ def _float(value: float) -> str:
         return f"{value:,.0f}"
     mantissa, exponent, power = f"{value:,.5g}".partition("e-")
     return f"{mantissa} × 10⁻{str(int(power)).translate(_SUPERSCRIPTS)}" if exponent else mantissa
+
+
+def _group(values: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], int]:
+    """The settings of a group that are shown, and how many there are."""
+    settings = _flat(values)
+    shown = list(islice(settings, _MOST_ROWS))
+    return shown, len(shown) + sum(1 for _ in settings)
 
 
 def _flat(group: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,14 +7,17 @@ import errno
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import as_cell, from_cell, to_json
+from nflows_core.runtime.lazy import LazySequence, SortedMapping
 from nflows_core.runtime.ownership import is_ours
 from nflows_core.runtime.page import Sheet, Table, render_page
 
@@ -44,7 +47,7 @@ def write_report(
         report: The numbers by plain words with units; mappings in it hold settings.
         seed: The seed of everything random in what is reported.
         inputs: The files and folders that the numbers depend on, by name; their SHA-256 goes into the report.
-        digests: The SHA-256 of inputs that are known already, by name.
+        digests: The SHA-256 of inputs that are known already, by name; they need not be among ``inputs``.
         tables: The tables, written to both files.
         curves: The charts, for people only.
         pictures: PNG files, or their bytes, by caption; they become part of the HTML file.
@@ -52,7 +55,8 @@ def write_report(
         packages: The further packages whose versions decide the numbers, by the names of their distributions.
 
     Returns:
-        The content of ``report.json``: ``report`` with title, seed, tables, inputs, versions and machine.
+        The content of ``report.json``: ``report`` with title, seed, tables, inputs, versions and machine. Rows and
+        digests that are made when they are asked for stay so, and are written one by one.
 
     Raises:
         ValueError: A number is not finite, a picture is no PNG, or ``report`` has a key that is added here.
@@ -68,9 +72,9 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     _refuse_foreign_report(folder)
     # First the one by which the folder is known to be ours.
-    for name, text in ((REPORT_FILES[0], report_json(complete)), (REPORT_FILES[1], page)):
+    for name, pieces in ((REPORT_FILES[0], report_json(complete)), (REPORT_FILES[1], [page])):
         with atomic_write(folder / name, "w") as file:
-            file.write(text)
+            file.writelines(pieces)
     return complete
 
 
@@ -99,18 +103,23 @@ def complete_report(
     return complete
 
 
-def digested(files: Mapping[str, str | Path], digests: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+def digested(
+    files: Mapping[str, str | Path], digests: Mapping[str, str] | None = None
+) -> Mapping[str, Mapping[str, str]]:
     """The SHA-256 of files and folders by their names, as reports have it; those that are known are not read again."""
     known = digests or {}
-    return {name: {"sha256": known.get(name) or sha256(path)} for name, path in files.items()}
+    if isinstance(known, SortedMapping) and not files:
+        return known.map(_digest)
+    return {name: _digest(known.get(name) or sha256(files[name])) for name in {**files, **known}}
 
 
-def report_json(report: Mapping[str, Any]) -> str:
-    """The text of ``report.json``."""
-    return to_json(report, indent=2, sort_keys=True) + "\n"
+def report_json(report: Mapping[str, Any]) -> Iterator[str]:
+    """The text of ``report.json``, in pieces."""
+    yield from _json(report, "\n")
+    yield "\n"
 
 
-def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
+def write_csv(path: str | Path, rows: Iterable[Mapping[str, object]]) -> None:
     """Writes a table for programs, whole or not at all.
 
     Arguments:
@@ -119,12 +128,16 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
             cell, and a text that a spreadsheet would take for a formula as `as_cell` says.
 
     Raises:
+        ValueError: There is no row.
         OSError: The file cannot be written.
     """
+    rows = iter(rows)
+    if (first := next(rows, None)) is None:
+        raise ValueError("`rows`: a table has at least one")
     with atomic_write(path, "w") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(map(_cell, rows[0]))
-        table.writerows([_cell(row[key]) for key in rows[0]] for row in rows)
+        table.writerow(map(_cell, first))
+        table.writerows([_cell(row[key]) for key in first] for row in chain([first], rows))
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
@@ -179,8 +192,14 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def _digest(sha256: str) -> dict[str, str]:
+    return {"sha256": sha256}
+
+
 def _plain(value: object, place: str) -> Any:
     """The value as JSON's own types; errors name its place."""
+    if isinstance(value, (LazySequence, SortedMapping)):
+        return value.map(partial(_plain, place=place))
     if isinstance(value, Mapping):
         return {str(key): _plain(item, f"{place}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -190,3 +209,21 @@ def _plain(value: object, place: str) -> Any:
     if value is None or isinstance(value, (str, int, float)):
         return value
     raise TypeError(f"{place.lstrip('.')} is a {type(value).__name__}; give a number, a word, or lists of these")
+
+
+def _json(value: Any, line: str) -> Iterator[str]:
+    """The pieces of a value's text, whose lines begin with ``line``: what is made when asked for is made one by one."""
+    inner = f"{line}  "
+    if isinstance(value, Mapping) and value:
+        keys = value if isinstance(value, SortedMapping) else sorted(value)
+        for number, key in enumerate(keys):
+            yield f"{',' if number else '{'}{inner}{to_json(str(key))}: "
+            yield from _json(value[key], inner)
+        yield f"{line}}}"
+    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+        for number, item in enumerate(value):
+            yield f"{',' if number else '['}{inner}"
+            yield from _json(item, inner)
+        yield f"{line}]"
+    else:
+        yield to_json(value)

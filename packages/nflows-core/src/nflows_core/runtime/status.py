@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nflows_core.runtime.attempt import Outcome, Status
+from nflows_core.runtime.attempt import Outcome, Status, failure
 from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_json
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.lock import locked
 from nflows_core.runtime.ownership import STATUS_FILE, claim_folder, is_status_log
-from nflows_core.runtime.written import Mark, is_marked, may_be_part
+from nflows_core.runtime.written import Mark, foreign, is_marked, may_be_part
 
 BATCH = "batch of results"
 """What its folder holds, as `claim_folder` is told."""
@@ -25,20 +28,29 @@ _BEGINNING = b'{"input": '
 
 
 @dataclass(frozen=True)
+class Left:
+    """What earlier runs have left of a job.
+
+    Arguments:
+        outcome: The outcome of a job that is not run: its result is there, or a file of somebody else in its place.
+        was_changed: Whether a file is there and is not what was written, or not known to the log: it may be cut short,
+            empty or somebody else's.
+    """
+
+    outcome: Outcome | None = None
+    was_changed: bool = False
+
+
+@dataclass(frozen=True)
 class Earlier:
     """What earlier runs have left of a batch.
 
     Arguments:
-        finished: The outcomes of the jobs whose result is there.
-        changed: The jobs whose file is there and is not what was written, or not known to the log: it may be cut short,
-            empty or somebody else's.
-        foreign: The jobs in whose place there is a file of somebody else, and that file.
+        left: The function that says what is left of a job, of its number and the job.
         damaged: How many lines of the log cannot be read; what they told of counts as not done.
     """
 
-    finished: Mapping[Job, Outcome] = field(default_factory=dict)
-    changed: frozenset[Job] = frozenset()
-    foreign: Mapping[Job, Path] = field(default_factory=dict)
+    left: Callable[[int, Job], Left] = lambda number, job: Left()
     damaged: int = 0
 
 
@@ -50,13 +62,11 @@ class _Done:
         seconds: The time that it took.
         result: What the process returned.
         written: What its files are known by, by their names.
-        stands: Whether no later run has failed on it.
     """
 
     seconds: float
     result: Any
     written: Mapping[str, Mark]
-    stands: bool = True
 
     def changed(self, job: Job) -> dict[Path, Mark | None]:
         """The files that are there and not those that were written, and what those are known by, if any was."""
@@ -72,18 +82,20 @@ class _Done:
         return not self.written or all(path.name in self.written and path.exists() for path in job.targets)
 
 
-_NOTHING = _Done(0.0, None, {}, stands=False)
+_NOTHING = _Done(0.0, None, {})
 """What the log says of a result that it does not know: a kill came before its line, or it is somebody else's."""
+_NOWHERE = -1
+"""The place of the line of such a result."""
 
 
 class StatusLog:
     """The lines of a folder, of this run and of those before; the last one on an output is what counts.
 
     Each line is written as one piece when its file is done. What a kill cut short is removed. While the log is open,
-    the folder is locked.
+    the folder is locked. A line is read again by its place, also once the log is closed.
 
     Arguments:
-        folder: The folder of the log, made if it is missing; without one there is no log.
+        folder: The folder of the log, made if it is missing; without one the log is in memory.
 
     Raises:
         FileExistsError: The folder or the file in it is not ours, or another command writes there.
@@ -92,7 +104,7 @@ class StatusLog:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO = BytesIO()
         self._was_cut = False
         self._open_files = ExitStack()
 
@@ -109,10 +121,8 @@ class StatusLog:
     def __exit__(self, *error: object) -> None:
         self._open_files.close()
 
-    def write(self, outcome: Outcome) -> None:
-        """Appends a line, in which the input is as it was given and the output below the folder."""
-        if self._file is None:
-            return
+    def write(self, outcome: Outcome) -> int:
+        """Appends a line, in which the input is as it was given and the output below the folder; returns its place."""
         line = {
             "input": str(outcome.job.source),
             "output": self._name(outcome.job),
@@ -122,58 +132,100 @@ class StatusLog:
             "result": outcome.result,
             "written": outcome.written,
         }
+        place = self._file.seek(0, os.SEEK_END)
         self._file.write(f"{to_json(line)}\n".encode())
         self._file.flush()
+        return place
 
-    def earlier(self, jobs: Iterable[Job], is_current: IsCurrent) -> Earlier:
-        """What is there of the results, and done by the log; without a log, what is there and not empty.
+    def read(self, place: int, job: Job) -> Outcome:
+        """What a line of this run says of a job, but for the traceback.
+
+        Raises:
+            OSError: The log cannot be read any more.
+            ValueError: Somebody has changed it meanwhile.
+        """
+        line = parse_json(self._line(place))
+        if isinstance(line, dict) and line.get("output") == self._name(job):
+            status = Status(line["status"])
+            return Outcome(job, status, line["seconds"], line["result"], line["written"], line["error"])
+        raise ValueError(f"{STATUS_FILE} was changed meanwhile, and tells nothing of {job.source}")
+
+    def earlier(self, jobs: Sequence[Job], is_current: IsCurrent) -> Earlier:
+        """What is there of the results, and done by the log; without a folder, what is there and not empty.
 
         Arguments:
             jobs: The jobs.
             is_current: Which results of an earlier run count.
+
+        Raises:
+            OSError: The log cannot be read.
         """
         if self._folder is None:
-            there = (job for job in jobs if job.target.is_file() and job.target.stat().st_size)
-            return Earlier({job: Outcome(job, Status.SKIPPED) for job in there})
-        done, damaged = self._done()
-        left = {job: done.get(self._name(job), _NOTHING) for job in jobs if _is_left(job)}
-        changed = {job: files for job, line in left.items() if (files := line.changed(job))}
-        foreign = {
-            job: path
-            for job, files in changed.items()
-            for path, mark in files.items()
-            if mark is not None and not may_be_part(path, mark)
-        }
-        finished = {
-            job: Outcome(job, Status.SKIPPED, line.seconds, line.result, line.written)
-            for job, line in left.items()
-            if line.stands and job not in changed and line.is_whole(job) and _counts(is_current, job, line.result)
-        }
-        return Earlier(finished, frozenset(changed), foreign, damaged)
+            return Earlier(_left_without_log)
+        places, stands, damaged = self._done(jobs)
 
-    def _done(self) -> tuple[dict[str, _Done], int]:
-        """The finished jobs of earlier runs, by the names of their outputs, and how many lines are damaged."""
-        done: dict[str, _Done] = {}
+        def left(number: int, job: Job) -> Left:
+            if not _is_left(job):
+                return Left()
+            done = _NOTHING if places[number] == _NOWHERE else _parse(self._line(places[number]))[2]
+            if changed := done.changed(job):
+                return Left(_replaced(job, changed), was_changed=True)
+            if stands[number] and done.is_whole(job) and _counts(is_current, job, done.result):
+                return Left(Outcome(job, Status.SKIPPED, done.seconds, done.result, done.written))
+            return Left()
+
+        return Earlier(left, damaged)
+
+    def _done(self, jobs: Sequence[Job]) -> tuple[array[int], bytearray, int]:
+        """The places of the lines on jobs that were finished, which no later run has failed on, and damaged lines."""
+        places, stands = array("q", [_NOWHERE]) * len(jobs), bytearray(len(jobs))
+        numbers = {self._name(job): number for number, job in enumerate(jobs)}
         damaged = int(self._was_cut)
-        for text in self._lines():
+        for place, text in self._lines():
             try:
-                status, output, line = _parse(text)
+                status, output, _ = _parse(text)
             except ValueError:
                 damaged += 1
                 continue
+            if (number := numbers.get(output)) is None:
+                continue
             if status == Status.DONE:
-                done[output] = line
-            elif status == Status.FAILED and output in done:
-                done[output] = replace(done[output], stands=False)
-        return done, damaged
+                places[number], stands[number] = place, True
+            elif status == Status.FAILED:
+                stands[number] = False
+        return places, stands, damaged
 
-    def _lines(self) -> Iterator[bytes]:
-        if self._file is not None:
-            self._file.seek(0)
-            yield from _lines(self._file)
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines and their places."""
+        place = self._file.seek(0)
+        for line in _lines(self._file):
+            yield place, line
+            place += len(line)
+
+    def _line(self, place: int) -> bytes:
+        with self._reading() as file:
+            file.seek(place)
+            return file.readline()
+
+    def _reading(self) -> BinaryIO:
+        if isinstance(self._file, BytesIO):
+            return BytesIO(self._file.getvalue())
+        return Path(self._file.name).open("rb")
 
     def _name(self, job: Job) -> str:
         return job.target.name if self._folder is None else job.target.relative_to(self._folder).as_posix()
+
+
+def _left_without_log(number: int, job: Job) -> Left:
+    is_there = job.target.is_file() and job.target.stat().st_size
+    return Left(Outcome(job, Status.SKIPPED)) if is_there else Left()
+
+
+def _replaced(job: Job, changed: Mapping[Path, Mark | None]) -> Outcome | None:
+    """The failure of a job in whose place there is a file of somebody else."""
+    others = (path for path, mark in changed.items() if mark is not None and not may_be_part(path, mark))
+    path = next(others, None)
+    return None if path is None else failure(job, foreign(path))
 
 
 def _open(path: Path) -> tuple[BinaryIO, bool]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +15,7 @@ from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.batch import BatchResult
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.jobs import Batch, Job
+from nflows_core.runtime.lazy import LazySequence, SortedMapping
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.pictures.sheets import before_and_after, contact_sheet, spread
 from nflows_core.runtime.report import complete_report, write_report
@@ -82,7 +86,8 @@ class PictureReport:
 
     def shown(self, done: Sequence[Outcome]) -> list[Outcome]:
         """As many of the results as a person would look at: the extremes first, then others evenly."""
-        return [done[index] for index in spread([_numbers(outcome).get(self.notable) for outcome in done], _SHOWN)]
+        values = LazySequence(lambda number: _numbers(done[number]).get(self.notable), range(len(done)))
+        return [done[index] for index in spread(values, _SHOWN)]
 
 
 def report_files(about: PictureReport, batch: Batch, process: FileProcess, result: BatchResult) -> dict[str, Any]:
@@ -97,19 +102,17 @@ def report_files(about: PictureReport, batch: Batch, process: FileProcess, resul
     Raises:
         OSError: A file cannot be read or written.
     """
-    done = [outcome for outcome in result.outcomes if outcome.result is not None]
+    done = result.told
     report: dict[str, Any] = {
         about.what: len(result.outcomes),
         "failed": len(result.failed),
         "not_taken": dict(batch.left_out),
-        "seconds": sum(outcome.seconds for outcome in result.outcomes),
+        "seconds": result.seconds,
         **process.settings,
     }
-    digests = {str(outcome.job.source): str((outcome.result or {})["sha256"]) for outcome in done}
     content: dict[str, Any] = {
         "seed": process.seed,
-        "inputs": {**{name: name for name in digests}, **about.weights},
-        "digests": {**digests, **process.weights},
+        "digests": _digests(done, process.weights),
         "tables": list(_tables(about.what, done, result.failed, batch.folder)),
         "packages": about.packages,
     }
@@ -118,23 +121,38 @@ def report_files(about: PictureReport, batch: Batch, process: FileProcess, resul
     return write_report(batch.folder, about.title, report, sheets=about.sheets(about, done), **content)
 
 
-def _tables(what: str, done: Sequence[Outcome], failed: Sequence[Outcome], folder: Path | None) -> Iterator[Table]:
+def _digests(done: Sequence[Outcome], weights: Mapping[str, str]) -> SortedMapping[str]:
+    """The SHA-256 of the sources and of the weights, by their names."""
+    known = list(weights.items())
+
+    def named(number: int) -> tuple[str, str]:
+        if number >= len(done):
+            return known[number - len(done)]
+        outcome = done[number]
+        return str(outcome.job.source), str((outcome.result or {})["sha256"])
+
+    digests = LazySequence(named, range(len(done) + len(known)))
+    return SortedMapping(digests.map(lambda item: item[0]), digests.map(lambda item: item[1]))
+
+
+def _tables(
+    what: str, done: LazySequence[Outcome], failed: LazySequence[Outcome], folder: Path | None
+) -> Iterator[Table]:
+    one = what.removesuffix("s")
     if failed:
-        rows = [{what.removesuffix("s"): str(outcome.job.source), "reason": outcome.error} for outcome in failed]
-        yield Table("Failures", rows)
+        yield Table("Failures", failed.map(lambda outcome: {one: str(outcome.job.source), "reason": outcome.error}))
     if not done:
         return
-    columns = list(dict.fromkeys(name for outcome in done for name in _numbers(outcome)))
-    if summary := [_summary(name, done) for name in columns if _values(name, done)]:
+    columns = _columns(done)
+    if summary := [column.summary(name) for name, column in columns.items() if column.values]:
         yield Table("Numbers", summary)
-    yield Table(
-        what.capitalize(), [{what.removesuffix("s"): str(one.job.source), **_row(one, columns, folder)} for one in done]
-    )
+    yield Table(what.capitalize(), done.map(partial(_row, one, list(columns), folder)))
 
 
-def _row(outcome: Outcome, columns: Sequence[str], folder: Path | None) -> dict[str, Any]:
+def _row(one: str, columns: Sequence[str], folder: Path | None, outcome: Outcome) -> dict[str, Any]:
     result, target = outcome.result or {}, outcome.job.target
     return {
+        one: str(outcome.job.source),
         "result": target.name if folder is None else target.relative_to(folder).as_posix(),
         "size": result["size"],
         "new_size": result["new_size"],
@@ -144,16 +162,32 @@ def _row(outcome: Outcome, columns: Sequence[str], folder: Path | None) -> dict[
     }
 
 
-def _summary(name: str, done: Sequence[Outcome]) -> dict[str, Any]:
-    values = _values(name, done)
-    told = {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
-    return {"number": name, "n": len(values), **told}
+@dataclass
+class _Column:
+    """The finite numbers of one name, eight bytes each; words have none."""
+
+    values: array[float] = field(default_factory=lambda: array("d"))
+    type: type[int | float] = int
+
+    def add(self, value: Any) -> None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            self.values.append(value)
+            self.type = float if isinstance(value, float) else self.type
+
+    def summary(self, name: str) -> dict[str, Any]:
+        lowest, highest, median = min(self.values), max(self.values), statistics.median(self.values)
+        n = len(self.values)  # the mean of two in the middle is no whole number
+        median = self.type(median) if n % 2 else median
+        return {"number": name, "n": n, "lowest": self.type(lowest), "median": median, "highest": self.type(highest)}
 
 
-def _values(name: str, done: Sequence[Outcome]) -> list[float]:
-    """The finite numbers by that name; words have none."""
-    values = (_numbers(outcome).get(name) for outcome in done)
-    return [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+def _columns(done: Sequence[Outcome]) -> dict[str, _Column]:
+    """The numbers of all files, by their names in the order in which they come."""
+    columns: dict[str, _Column] = defaultdict(_Column)
+    for outcome in done:
+        for name, value in _numbers(outcome).items():
+            columns[name].add(value)
+    return columns
 
 
 def _numbers(outcome: Outcome) -> Mapping[str, Any]:

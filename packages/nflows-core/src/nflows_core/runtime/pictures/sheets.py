@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest, nsmallest
+from itertools import chain
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +57,23 @@ def spread(values: Sequence[float | None], most: int) -> list[int]:
         values: The number of each picture, if it has one.
         most: How many to show.
     """
-    known = sorted((value, index) for index, value in enumerate(values) if value is not None)
-    extremes = [index for _, index in (*known[: most // 6], *known[len(known) - most // 6 :])]
-    chosen = dict.fromkeys(extremes)
-    rest = [index for index in range(len(values)) if index not in chosen]
-    places = np.linspace(0, len(rest) - 1, min(len(rest), most - len(chosen))).round().astype(int)
-    return [*chosen, *(rest[place] for place in places)]
+    known = array("d", (nan if value is None else value for value in values))
+    ends = nsmallest(most // 6, _known(known)), nlargest(most // 6, _known(known))[::-1]
+    chosen = dict.fromkeys(index for _, index in chain(*ends))
+    rest = len(known) - len(chosen)
+    places = np.linspace(0, rest - 1, min(rest, most - len(chosen))).round().astype(int)
+    return [*chosen, *(_beside(int(place), chosen) for place in places)]
+
+
+def _known(values: Iterable[float]) -> Iterator[tuple[float, int]]:
+    return ((value, index) for index, value in enumerate(values) if not isnan(value))
+
+
+def _beside(place: int, chosen: Iterable[int]) -> int:
+    """Which of all is at a place of those that are not chosen."""
+    for index in sorted(chosen):
+        place += index <= place
+    return place
 
 
 def _row(before: Path, after: Path) -> list[bytes | str]:
