@@ -152,7 +152,7 @@ def test_pictures_keep_their_formats_where_those_are_written(folder: Path, capsy
         np.testing.assert_array_equal(after.pixels, 255 - before.pixels)
         assert after.metadata.text == {}
     told = capsys.readouterr().err
-    assert "1 of 4 (.bmp) became PNG, since theirs is not written" in told
+    assert "2 of 5 (.bmp) become PNG, since theirs is not written" in told
     assert f"{folder / 'in' / 'd.bmp'}: is grey; give one in colour" in told
     assert "\n4 done, 1 failed\n" in told
     assert told.endswith(f"{folder / 'out' / 'report.html'} shows them\n")

@@ -7,7 +7,8 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,7 +34,9 @@ _YOLO_ROOT = re.compile(rb"^path:[ \t]*[\"']?(?:[/\\~]|[A-Za-z]:)[^\n]*\n?", re.
 _VOC = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<annotation[\s>]")
 
 
-def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed: Mapping[str, str]) -> dict[str, int]:
+def carry_annotations(
+    inputs: Sequence[str | Path], output: str | Path, renamed: Iterable[tuple[str, str]]
+) -> dict[str, int]:
     """Copies the annotations below folders to the same places below the folder of the results.
 
     Labels of YOLO and the names of their classes, files of COCO, polygons of Cityscapes and IDD, and XML of Pascal VOC
@@ -46,7 +49,8 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
     Arguments:
         inputs: The files and folders of the batch.
         output: The folder of the results, which is ours.
-        renamed: The new names of pictures by their old ones, both below the folders, with ``/`` between.
+        renamed: The old and the new names of pictures, both below the folders, with ``/`` between; asked for only if
+            there is a file that names pictures.
 
     Returns:
         How many files were copied, and how many of the same suffixes were not, as ``{"copied": 2, "not copied": 1}``.
@@ -56,7 +60,7 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
         FileExistsError: There is another file where one belongs, or a link.
         OSError: A file cannot be read or written.
     """
-    suffixes = _new_suffixes(renamed)
+    suffixes = cache(lambda: _new_suffixes(renamed))
     counts = {"copied": 0, "not copied": 0}
     for source, name in _candidates(inputs, Path(output)):
         content = _carried(source, suffixes)
@@ -66,9 +70,9 @@ def carry_annotations(inputs: Sequence[str | Path], output: str | Path, renamed:
     return counts
 
 
-def _new_suffixes(renamed: Mapping[str, str]) -> _Suffixes:
+def _new_suffixes(renamed: Iterable[tuple[str, str]]) -> _Suffixes:
     found: _Suffixes = {}
-    for old, new in renamed.items():
+    for old, new in renamed:
         path = PurePosixPath(old)
         found.setdefault(path.name, []).append((path.parts, PurePosixPath(new).suffix))
     return found
@@ -81,13 +85,13 @@ def _candidates(inputs: Sequence[str | Path], output: Path) -> Iterator[tuple[Pa
             yield source, name
 
 
-def _carried(source: Path, suffixes: _Suffixes) -> bytes | None:
+def _carried(source: Path, suffixes: Callable[[], _Suffixes]) -> bytes | None:
     """The content that travels; nothing if a file is no annotation."""
     if source.suffix.lower() == ".json":
         return _carried_json(source, suffixes)
     content = source.read_bytes()
     if source.suffix.lower() == ".xml":
-        return _voc_with_new_names(source, content, suffixes) if _VOC.match(content) else None
+        return _voc_with_new_names(source, content, suffixes()) if _VOC.match(content) else None
     if source.name == DATA:
         return _YOLO_ROOT.sub(b"", content)
     if source.name in NAME_FILES:
@@ -96,7 +100,7 @@ def _carried(source: Path, suffixes: _Suffixes) -> bytes | None:
     return content if is_text else None
 
 
-def _carried_json(source: Path, suffixes: _Suffixes) -> bytes | None:
+def _carried_json(source: Path, suffixes: Callable[[], _Suffixes]) -> bytes | None:
     try:
         value = read_large_json(source)
     except ValueError:
@@ -105,7 +109,7 @@ def _carried_json(source: Path, suffixes: _Suffixes) -> bytes | None:
         return None
     if is_polygons(value):
         return source.read_bytes()
-    return _with_new_names(source, suffixes) if is_coco(value) else None
+    return _with_new_names(source, suffixes()) if is_coco(value) else None
 
 
 def _has_picture(value: Any) -> bool:

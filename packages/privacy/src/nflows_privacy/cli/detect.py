@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nflows_core.runtime.batch import inputs_argument, output_option, skip_existing_option
-from nflows_core.runtime.cli import Command, json_option, print_report
+from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.options import OutputFile, dask_option
 from nflows_core.runtime.pictures.options import READ
@@ -25,7 +26,6 @@ from nflows_privacy.cli.options import (
 from nflows_privacy.video.formats import RESULTS, is_video
 
 if TYPE_CHECKING:
-    from nflows_core.runtime.attempt import Outcome
     from nflows_core.runtime.batch import BatchResult
     from nflows_core.runtime.jobs import Batch
     from nflows_privacy.detection import DetectorSettings
@@ -74,9 +74,9 @@ def detect(
     """
     _check_reviewed(output, skip_existing)
     batch = _planned(inputs, output, coco)  # before OpenCV is there
-    from nflows_core.runtime.batch import conclude, run_batch
     from nflows_core.runtime.files import sha256
-    from nflows_core.runtime.pictures.report import PictureReport, report_files
+    from nflows_core.runtime.pictures.report import PictureReport
+    from nflows_core.runtime.pictures.running import run_files
     from nflows_privacy.detection import load_detector, weights_of
     from nflows_privacy.redaction.detecting import DetectFiles, Detection, found_sheets
 
@@ -91,42 +91,21 @@ def detect(
     about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], what="files", sheets=found_sheets)
     process = DetectFiles(detection, about.digests())
 
-    def report(result: BatchResult) -> None:
+    def export(result: BatchResult) -> None:
         _export(result, batch, coco, kinds)
-        print_report(report_files(about, batch, process, result))
+        echo(_totals(result, kinds), err=True)
 
-    result = run_batch(
-        batch,
-        process,
-        what="files",
-        skip_existing=skip_existing,
-        is_current=process.is_current,
-        dask=dask,
-        report=report,
-    )
-    exit_code = conclude(result, batch)
-    echo(_totals(result, kinds), err=True)
-    if batch.folder is not None:
-        echo(f"{batch.folder / 'report.html'} shows them", err=True)
-    return exit_code
+    return run_files(batch, process, about, skip_existing=skip_existing, dask=dask, export=export)
 
 
 def _planned(inputs: Sequence[Path], output: Path, coco: Path | None) -> Batch:
-    from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
-    from nflows_core.runtime.jobs import plan_batch
-    from nflows_core.runtime.ownership import refuse_foreign
-    from nflows_core.runtime.status import BATCH
+    from nflows_core.runtime.pictures.running import plan_files
 
     taken = READ | RESULTS.keys()
     suffixes = {"": ".json", **{suffix: f"{suffix}.json" for suffix in taken}}
-    batch = plan_batch(inputs, output, taken, target_suffix=suffixes)
-    if batch.folder is not None:
-        refuse_foreign(batch.folder, BATCH, [_TABLE])
+    batch = plan_files(inputs, output, taken, suffixes, files=[_TABLE])
     if coco is not None and (batch.folder is None or coco.absolute().is_relative_to(batch.folder.absolute())):
         raise ValueError("`coco`: give a file elsewhere, and a folder as `output`, where all files tell of one picture")
-    if batch.left_out:
-        advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
-        echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
     return batch
 
 
@@ -163,9 +142,11 @@ def _tell_kinds(kinds: Sequence[str], found: frozenset[str], detector: DetectorS
 
 def _totals(result: BatchResult, kinds: Sequence[str]) -> str:
     """As "19 face, 0 plate in 2 files"."""
-    done = [outcome.result["numbers"] for outcome in result.outcomes if outcome.result is not None]
-    counts = (f"{sum(numbers.get(kind, 0) for numbers in done)} {kind}" for kind in kinds)
-    return f"{', '.join(counts)} in {len(done)} files"
+    counts = dict.fromkeys(kinds, 0)
+    for outcome in result.told:
+        numbers = (outcome.result or {})["numbers"]
+        counts = {kind: count + numbers.get(kind, 0) for kind, count in counts.items()}
+    return f"{', '.join(f'{count} {kind}' for kind, count in counts.items())} in {len(result.told)} files"
 
 
 def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequence[str]) -> None:
@@ -174,10 +155,11 @@ def _export(result: BatchResult, batch: Batch, coco: Path | None, kinds: Sequenc
     from nflows_privacy.annotations.coco import write_coco
     from nflows_privacy.redaction.detecting import annotations_found, rows_found
 
-    done: list[Outcome] = [outcome for outcome in result.outcomes if outcome.result is not None]
+    done = result.told
     if batch.folder is None or not done:
         return
-    if rows := rows_found(done, batch.folder):
-        write_csv(batch.folder / _TABLE, rows)
+    rows = rows_found(done, batch.folder)
+    if (first := next(rows, None)) is not None:
+        write_csv(batch.folder / _TABLE, chain([first], rows))
     if coco is not None:
         write_coco(coco, annotations_found(done, batch.folder, kinds))

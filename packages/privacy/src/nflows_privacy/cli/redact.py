@@ -99,7 +99,7 @@ def redact(
     )
     where = None if found is None else found.absolute()
     process = RedactFiles(redaction, pictures.writing(batch), about.digests(), where)
-    exit_code = run_files(pictures, batch, process, about)
+    exit_code = run_files(batch, process, about, skip_existing=pictures.skip_existing, dask=pictures.dask)
     _carry_annotations(pictures, batch)
     return exit_code
 
@@ -117,13 +117,15 @@ def _tell_tags(pictures: PictureOptions, batch: Batch) -> None:
 def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:
     """Copies what the folders hold of annotations, so that the results are a data set as the inputs were."""
     from nflows_privacy.annotations.travel import carry_annotations
+    from nflows_privacy.redaction.pixels import is_turned
 
-    if batch.folder is None:
+    folder = batch.folder
+    if folder is None:
         return
-    names = [(job.source.name, job.target.relative_to(batch.folder)) for job in batch.jobs]
-    renamed = {target.with_name(name).as_posix(): target.as_posix() for name, target in names}
-    counts = carry_annotations(pictures.inputs, batch.folder, renamed)
-    if counts["copied"] and (turned := sum(_is_turned(job.source) for job in batch.jobs)):
+    targets = ((job.source.name, job.target.relative_to(folder)) for job in batch.jobs)
+    renamed = ((target.with_name(name).as_posix(), target.as_posix()) for name, target in targets)
+    counts = carry_annotations(pictures.inputs, folder, renamed)
+    if counts["copied"] and (turned := sum(is_turned(job.source) for job in batch.jobs)):
         echo(
             f"{turned} pictures are upright now, which their files said and their pixels were not: boxes that count in"
             " those pixels do not fit any more",
@@ -131,14 +133,3 @@ def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:
         )
     if any(counts.values()):
         echo(f"annotations: {', '.join(f'{count} {how}' for how, count in counts.items() if count)}", err=True)
-
-
-def _is_turned(path: Path) -> bool:
-    """Whether a picture's file says that its pixels are to be turned."""
-    from nflows_core.runtime.images.finding import find
-
-    try:
-        with path.open("rb") as file:
-            return find(file).orientation != 1
-    except (OSError, ValueError):
-        return False  # what cannot be read has failed, and was named

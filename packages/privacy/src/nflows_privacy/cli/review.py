@@ -95,20 +95,15 @@ def review(
 
 
 def _planned(inputs: Sequence[Path], found: Path) -> Batch:
-    from nflows_core.runtime.inputs import EARLIER_RESULTS, listed
-    from nflows_core.runtime.jobs import plan_batch
     from nflows_core.runtime.pictures.options import READ
+    from nflows_core.runtime.pictures.running import plan_files
     from nflows_privacy.video.formats import is_video
 
     if videos := [path for path in inputs if is_video(path)]:
         raise ValueError(f"{videos[0]}: boxes of videos cannot be changed yet; give pictures")
-    suffixes = {"": ".json", **{suffix: f"{suffix}.json" for suffix in READ}}
-    batch = plan_batch(inputs, found, READ, target_suffix=suffixes)
+    batch = plan_files(inputs, found, READ, {"": ".json", **{suffix: f"{suffix}.json" for suffix in READ}})
     for job, reason in batch.clashes.items():
         raise ValueError(f"{job.source}: {reason}")
-    if batch.left_out:
-        advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
-        echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
     return batch
 
 

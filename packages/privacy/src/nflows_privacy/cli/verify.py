@@ -12,15 +12,11 @@ import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, turned_option, what_option
 from nflows_privacy.regions import LEFT_SCORE
-from nflows_privacy.video.formats import RESULTS
 
 _KIND = "verification"
-_NO_PICTURES = frozenset((".csv", ".html", ".json", ".jsonl", ".md", ".names", ".txt", ".xml", ".yaml", ".yml"))
-"""The suffixes of what lies beside pictures; of all else nobody knows that it holds none."""
 
 
 @click.command(cls=Command)
@@ -54,17 +50,20 @@ def verify(
     The exit code is 1 if anything is found, a file cannot be read, or one may be a picture of a kind that is not read:
     fit for a gate before data are published.
     """
+    from nflows_core.runtime.inputs import listed
     from nflows_core.runtime.ownership import claim_folder, refuse_foreign
     from nflows_core.runtime.progress import progress
     from nflows_core.runtime.report import complete_report, write_report
     from nflows_privacy.detection import load_detector, weights_of
     from nflows_privacy.detection.narrowed import OfKinds
     from nflows_privacy.redaction.sheets import left_sheet
-    from nflows_privacy.redaction.verifying import verify_files
+    from nflows_privacy.redaction.verifying import files_to_verify, verify_files
 
     if folder is not None:
         refuse_foreign(folder, _KIND)
-    files, left_out = _files(inputs)
+    files, left_out = files_to_verify(inputs)
+    if left_out:
+        echo(f"not looked at: {listed(left_out)}; take away what is no picture, and turn pictures into PNG", err=True)
     settings = detector_settings(kinds, detectors, threshold, device, turned)
     detector = OfKinds(load_detector(settings), kinds)
     with progress("files", len(files)) as advance:
@@ -89,18 +88,3 @@ def verify(
         f"{found} left in {len(verification.left)} of {len(files)} files, {len(verification.failures)} failed", err=True
     )
     return ExitCode.DONE if verification.is_clean and not left_out else ExitCode.FAILED
-
-
-def _files(inputs: tuple[Path, ...]) -> tuple[list[Path], dict[str, int]]:
-    """What is looked at, and what else there is by its kind, but for what holds no picture."""
-    from nflows_core.runtime.inputs import find_inputs, listed
-
-    left_out: Counter[str] = Counter()
-    found = find_inputs(inputs, None, READ | RESULTS.keys(), lambda folder: False, left_out)
-    files = list(dict.fromkeys(path for path, _ in found))
-    unknown = {kind: count for kind, count in left_out.items() if kind not in _NO_PICTURES}
-    if not files:
-        raise ValueError(f"{', '.join(map(str, inputs))}: no picture and no video that is read; check the paths")
-    if unknown:
-        echo(f"not looked at: {listed(unknown)}; take away what is no picture, and turn pictures into PNG", err=True)
-    return files, unknown

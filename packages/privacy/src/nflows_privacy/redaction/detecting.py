@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.lazy import LazySequence
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.page import Sheet
 from nflows_core.runtime.pictures.report import PictureReport
@@ -165,9 +167,9 @@ def found_in(done: Sequence[Outcome], folder: Path) -> Iterator[tuple[str, Found
             yield name.as_posix(), read_found(outcome.job.target)
 
 
-def rows_found(done: Sequence[Outcome], folder: Path) -> list[dict[str, Any]]:
+def rows_found(done: Sequence[Outcome], folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table of all boxes, which `read_boxes` reads again."""
-    return [row for name, found in found_in(done, folder) for row in rows_of(name, list(found.regions))]
+    return (row for name, found in found_in(done, folder) for row in rows_of(name, list(found.regions)))
 
 
 def annotations_found(done: Sequence[Outcome], folder: Path, kinds: Sequence[str]) -> Annotations:
@@ -178,7 +180,8 @@ def annotations_found(done: Sequence[Outcome], folder: Path, kinds: Sequence[str
 
 def found_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
     """The pictures with outlines about what was found, and the largest of it from near."""
-    pictures = [outcome for outcome in done if not is_video(outcome.job.source)]
+    numbers = array("q", (number for number, outcome in enumerate(done) if not is_video(outcome.job.source)))
+    pictures = LazySequence(done.__getitem__, numbers)
     shown = about.shown(pictures) if pictures else []
     rows = {
         str(outcome.job.source): shown_regions(outcome.job.source, read_found(outcome.job.target).regions)

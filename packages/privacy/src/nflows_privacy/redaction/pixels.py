@@ -1,12 +1,14 @@
-"""What a detector sees of a picture."""
+"""What a detector sees of a picture, and how a file holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.images.finding import find
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.regions import Region
 
@@ -70,3 +72,12 @@ def _is_dithered(view: NDArray[np.uint8]) -> bool:
 
 def _in_8_bits(samples: Pixels) -> NDArray[np.uint8]:
     return (samples >> 8).astype(np.uint8) if samples.dtype == np.uint16 else samples.astype(np.uint8, copy=False)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether a picture's file says that its pixels are to be turned; not of one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return find(file).orientation != 1
+    except (OSError, ValueError):
+        return False

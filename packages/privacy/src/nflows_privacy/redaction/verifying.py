@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,18 @@ from typing import Any
 
 from nflows_core.runtime.errors import explain
 from nflows_core.runtime.images import PictureFile
+from nflows_core.runtime.inputs import find_inputs
 from nflows_core.runtime.intervals import wilson
 from nflows_core.runtime.page import Table
+from nflows_core.runtime.pictures.options import READ
 from nflows_privacy.detection import Detector, Look
 from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.regions import Region
 from nflows_privacy.video import looked_at
-from nflows_privacy.video.formats import is_video
+from nflows_privacy.video.formats import RESULTS, is_video
+
+_NO_PICTURES = frozenset((".csv", ".html", ".json", ".jsonl", ".md", ".names", ".txt", ".xml", ".yaml", ".yml"))
+"""The suffixes of what lies beside pictures; of all else nobody knows that it holds none."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,21 @@ class Verification:
         failed = [{"file": str(path), "reason": reason} for path, reason in self.failures.items()]
         captions = {"Left": rows, "Failures": failed}
         return [Table(caption, content) for caption, content in captions.items() if content]
+
+
+def files_to_verify(inputs: Sequence[Path]) -> tuple[list[Path], dict[str, int]]:
+    """The pictures and videos of files and folders, and what else there is by its kind, but for what holds no picture.
+
+    Raises:
+        ValueError: There is none.
+        OSError: A folder cannot be read.
+    """
+    left_out: Counter[str] = Counter()
+    found = find_inputs(inputs, None, READ | RESULTS.keys(), lambda folder: False, left_out)
+    files = list(dict.fromkeys(path for path, _ in found))
+    if not files:
+        raise ValueError(f"{', '.join(map(str, inputs))}: no picture and no video that is read; check the paths")
+    return files, {kind: count for kind, count in left_out.items() if kind not in _NO_PICTURES}
 
 
 def verify_files(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from nflows_core.runtime.attempt import Status
 from nflows_core.runtime.batch import BatchResult, conclude, run_batch
 from nflows_core.runtime.cli import print_report
 from nflows_core.runtime.errors import ExitCode
@@ -35,13 +37,32 @@ def run_pictures(pictures: PictureOptions, batch: Batch, work: Work, about: Pict
         CommandError: The run was interrupted.
         OSError: The results cannot be written.
     """
-    return run_files(pictures, batch, PictureProcess(work, pictures.writing(batch), about.digests()), about)
+    process = PictureProcess(work, pictures.writing(batch), about.digests())
+    return run_files(batch, process, about, skip_existing=pictures.skip_existing, dask=pictures.dask)
 
 
-def run_files(pictures: PictureOptions, batch: Batch, process: FileProcess, about: PictureReport) -> ExitCode:
-    """As `run_pictures`, for a process that takes other files besides."""
+def run_files(
+    batch: Batch,
+    process: FileProcess,
+    about: PictureReport,
+    *,
+    skip_existing: bool = False,
+    dask: str | None = None,
+    export: Callable[[BatchResult], None] = lambda result: None,
+) -> ExitCode:
+    """As `run_pictures`, for a process that takes whatever files.
+
+    Arguments:
+        batch: The jobs, as `plan_files` plans them.
+        process: What is done with each.
+        about: What the report says of it.
+        skip_existing: Whether what an earlier run has done is left out.
+        dask: The address of a Dask scheduler.
+        export: What is written of all besides, before the report and before another run may write there.
+    """
 
     def report(result: BatchResult) -> None:
+        export(result)
         give_back_freed_memory()  # the report reads whole files
         print_report(report_files(about, batch, process, result))
 
@@ -49,14 +70,13 @@ def run_files(pictures: PictureOptions, batch: Batch, process: FileProcess, abou
         batch,
         process,
         what=about.what,
-        skip_existing=pictures.skip_existing,
+        skip_existing=skip_existing,
         is_current=process.is_current,
-        dask=pictures.dask,
+        dask=dask,
         report=report,
     )
     exit_code = conclude(result, batch)
     if batch.folder is not None:
-        _tell_changed(pictures, result)
         echo(f"{batch.folder / 'report.html'} shows them", err=True)
     return exit_code
 
@@ -74,16 +94,44 @@ def plan_pictures(pictures: PictureOptions, beside: tuple[str, ...] = ()) -> Bat
         OSError: A folder cannot be read, or the folder of the results is not ours.
     """
     _check_name(pictures)
-    suffixes, renamed = pictures.suffixes, pictures.target_suffix
-    batch = plan_batch(pictures.inputs, pictures.output, suffixes, target_suffix=renamed, beside=beside)
-    if batch.folder is not None:
-        refuse_foreign(batch.folder, BATCH)
+    batch = plan_files(pictures.inputs, pictures.output, pictures.suffixes, pictures.target_suffix, beside=beside)
     if pictures.quality is not None:
         _check_quality(batch)
+    if pictures.format == SAME:
+        _tell_changed(pictures, batch)
+    return _advised(pictures, batch)
+
+
+def plan_files(
+    inputs: Sequence[Path],
+    output: Path,
+    suffixes: Collection[str],
+    target_suffix: Mapping[str, str],
+    *,
+    beside: tuple[str, ...] = (),
+    files: Iterable[str] = (),
+) -> Batch:
+    """As `nflows_core.runtime.jobs.plan_batch`, and tells what is not taken.
+
+    Arguments:
+        inputs: The files and folders that a person gave.
+        output: The folder of the results, or the name of the only one.
+        suffixes: The suffixes of the files that folders are searched for.
+        target_suffix: The suffixes of the results by those of the inputs.
+        beside: What is added to the stem of a result for each further file of it.
+        files: The names of what else is written into the folder of the results.
+
+    Raises:
+        ValueError: As `plan_batch` does.
+        OSError: A folder cannot be read, or the folder of the results is not ours.
+    """
+    batch = plan_batch(inputs, output, suffixes, target_suffix=target_suffix, beside=beside)
+    if batch.folder is not None:
+        refuse_foreign(batch.folder, BATCH, files)
     if batch.left_out:
         advice = "; give such a folder by itself to take it" if EARLIER_RESULTS in batch.left_out else ""
         echo(f"not taken: {listed(batch.left_out)}{advice}", err=True)
-    return _advised(pictures, batch)
+    return batch
 
 
 def _advised(pictures: PictureOptions, batch: Batch) -> Batch:
@@ -103,13 +151,14 @@ def _check_quality(batch: Batch) -> None:
         echo(f"{lossless} of {len(batch.jobs)} become PNG or TIFF, which lose nothing and have no quality", err=True)
 
 
-def _tell_changed(pictures: PictureOptions, result: BatchResult) -> None:
-    """Which inputs became files of another format, because theirs is not written."""
-    jobs = [outcome.job for outcome in result.outcomes if outcome.status != Status.FAILED]
-    changed = [job for job in jobs if job.source.suffix.lower() not in pictures.target_suffix]
-    if pictures.format == SAME and changed:
-        suffixes = ", ".join(sorted({job.source.suffix.lower() or "no suffix" for job in changed}))
-        echo(f"{len(changed)} of {len(jobs)} ({suffixes}) became PNG, since theirs is not written", err=True)
+def _tell_changed(pictures: PictureOptions, batch: Batch) -> None:
+    """Which inputs become files of another format, because theirs is not written."""
+    found = Counter(job.source.suffix.lower() for job in batch.jobs)
+    changed = {suffix: count for suffix, count in found.items() if suffix not in pictures.target_suffix}
+    if changed:
+        suffixes = ", ".join(sorted(suffix or "no suffix" for suffix in changed))
+        count = sum(changed.values())
+        echo(f"{count} of {len(batch.jobs)} ({suffixes}) become PNG, since theirs is not written", err=True)
 
 
 def _check_name(pictures: PictureOptions) -> None:
