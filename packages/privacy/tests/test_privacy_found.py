@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nflows_privacy.annotations.folder import found_folder, state_of
 from nflows_privacy.annotations.found import Found, read_found, require_source, write_found
 from nflows_privacy.regions import Box, Region
 
@@ -35,6 +36,7 @@ pictures = st.builds(Found, st.just(DIGEST), sides, sides, regions)
 videos = st.builds(Found, st.just(DIGEST), sides, sides, st.just(()), st.lists(regions, max_size=4).map(tuple))
 
 
+@settings(deadline=None)  # a disk keeps no time
 @given(st.one_of(pictures, videos))
 def test_what_is_read_again_is_what_was_written_and_no_box_shrinks(
     tmp_path_factory: pytest.TempPathFactory, found: Found
@@ -94,3 +96,18 @@ def test_regions_are_refused_for_another_file(tmp_path: Path) -> None:
     source.write_bytes(b"another one")
     with pytest.raises(ValueError, match=r"street\.jpg: its regions were found in another file.*detect again"):
         require_source(Found(DIGEST, 4, 3), source)
+
+
+def test_a_folder_is_read_once_and_again_in_another_state(tmp_path: Path) -> None:
+    one, other = "ab" * 32, "cd" * 32
+    write_found(tmp_path / "a.json", Found(one, 4, 3))
+    before = tmp_path, state_of(tmp_path)
+    with pytest.raises(ValueError, match="tells nothing of a file with these bytes; detect again"):
+        found_folder(before).paths(other)
+    write_found(tmp_path / "sub.json", Found(other, 4, 3))
+    with pytest.raises(ValueError, match="tells nothing of a file with these bytes"):
+        found_folder(before).paths(other)
+    after = tmp_path, state_of(tmp_path)
+    assert found_folder(after).paths(other) == [tmp_path / "sub.json"]
+    assert found_folder(after).paths(one) == [tmp_path / "a.json"]
+    assert state_of(tmp_path) == after[1] != before[1]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
 from nflows_core.runtime.folders import walk
+from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.report import REPORT_FILES
 from nflows_privacy.annotations.found import Found, read_found
@@ -17,7 +20,7 @@ class FoundFolder:
     """What `nflows privacy detect` wrote below a folder, by the SHA-256 of what was searched.
 
     Names do not count, so that a picture may be renamed or moved, and never gets the regions of another one. The folder
-    is read when it is asked first, and again for a file that is not known.
+    is read once, when it is asked first.
 
     Arguments:
         folder: The folder.
@@ -26,7 +29,6 @@ class FoundFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = Lock()
-        self._paths: dict[str, list[Path]] = {}
         self._unread: dict[Path, str] = {}
 
     def paths(self, digest: str) -> list[Path]:
@@ -36,13 +38,11 @@ class FoundFolder:
             ValueError: There is none.
             OSError: The folder cannot be read.
         """
-        with self._lock:
-            if digest not in self._paths:
-                self._unread = {}
-                self._paths = paths_by_source(self._folder, self._unread)
-            if digest not in self._paths:
-                raise ValueError(f"{self._folder} tells nothing of a file with these bytes; {self._advice()}")
-            return self._paths[digest]
+        with self._lock:  # the workers of a cluster are threads of one process
+            known = self._paths
+        if digest not in known:
+            raise ValueError(f"{self._folder} tells nothing of a file with these bytes; {self._advice()}")
+        return known[digest]
 
     def found(self, digest: str) -> Found:
         """What was found in what has this SHA-256; of several files about it all regions.
@@ -55,6 +55,10 @@ class FoundFolder:
         for other in others:
             first = _joined(first, other)
         return first
+
+    @cached_property
+    def _paths(self) -> dict[str, list[Path]]:
+        return paths_by_source(self._folder, self._unread)
 
     def _advice(self) -> str:
         if not self._unread:
@@ -90,10 +94,19 @@ def _json_files(folder: Path) -> Iterator[Path]:
         yield from (path for path in files if path.suffix.lower() == ".json" and path.name not in REPORT_FILES)
 
 
+def state_of(folder: Path) -> str:
+    """By what is known whether a file of what was found is another one: a digest of names, sizes and times."""
+    digest = hashlib.sha256()
+    for path in _json_files(folder):
+        status = path.stat()
+        digest.update(to_json([str(path), status.st_size, status.st_mtime_ns]).encode())
+    return digest.hexdigest()
+
+
 @keeps_one
-def found_folder(folder: Path) -> FoundFolder:
-    """The folder, kept by each process of a cluster."""
-    return FoundFolder(folder)
+def found_folder(folder_and_state: tuple[Path, str]) -> FoundFolder:
+    """A folder in this state, kept by each process of a cluster, which outlives a run and what is found after it."""
+    return FoundFolder(folder_and_state[0])
 
 
 def _joined(one: Found, other: Found) -> Found:

@@ -81,6 +81,7 @@ def redact(
 
     batch = plan_pictures(pictures)  # before OpenCV is there
     _tell_tags(pictures, batch)
+    from nflows_privacy.annotations.folder import state_of
     from nflows_privacy.detection import weights_of as weights_of_detectors
     from nflows_privacy.fills import FillSettings, load_fill
     from nflows_privacy.fills import weights_of as weights_of_fill
@@ -97,7 +98,7 @@ def redact(
     about = PictureReport(
         "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
     )
-    where = None if found is None else found.absolute()
+    where = None if found is None else (found.absolute(), state_of(found))
     process = RedactFiles(redaction, pictures.writing(batch), about.digests(), where)
     exit_code = run_files(batch, process, about, skip_existing=pictures.skip_existing, dask=pictures.dask)
     _carry_annotations(pictures, batch)

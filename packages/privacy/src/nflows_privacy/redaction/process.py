@@ -33,13 +33,13 @@ class RedactFiles:
         redaction: How things are found and filled.
         writing: How pictures are written.
         weights: The SHA-256 of the weights of detectors and fills, by their names.
-        found: The folder of what was found and reviewed before, if that decides.
+        found: The folder of what was found and reviewed before, if that decides, and its `state_of` when the run began.
     """
 
     redaction: Redaction
     writing: Writing
     weights: Mapping[str, str] = field(default_factory=dict)
-    found: Path | None = None
+    found: tuple[Path, str] | None = None
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
         """Writes a redacted file, and returns what is known of it.
