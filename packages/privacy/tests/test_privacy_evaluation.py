@@ -128,6 +128,7 @@ def test_surroundings_that_look_different_are_measured_for_each_region_and_pictu
     assert (row["value"], row["n"]) == (pytest.approx(np.mean(list(pictures.values()))), 3)
     assert row["interval_95_over_pictures"] == pytest.approx([0, pictures["2.png"]])
     assert [row["what"] for row in report["tables"]["Not measured"]] == ["identity"]
+    assert {"what": "LPIPS", "why": "--no-lpips"} in evaluate("--no-lpips")["tables"]["Not measured"]
 
 
 def test_a_file_of_another_format_is_the_same_picture_and_says_how_much_it_lost(tmp_path: Path, evaluate: Run) -> None:
