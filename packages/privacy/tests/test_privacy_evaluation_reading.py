@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from nflows_privacy.evaluation.embedding import Embedder
-from nflows_privacy.evaluation.leaks import Reading, find_leak
+from nflows_privacy.evaluation.leaks import Leak, Reading, find_leak
 from nflows_privacy.evaluation.reading import Reader
-from nflows_privacy.regions import Box
+from nflows_privacy.fills import FillSettings, load_fill
+from nflows_privacy.masks import MASK_SCALE, covers
+from nflows_privacy.regions import PLATE as PLATE_KIND
+from nflows_privacy.regions import Box, Region
 
 Pixels = NDArray[np.uint8]
 PLATE = Box(60, 50, 180, 80)
@@ -59,6 +62,19 @@ def test_four_blocks_hide_a_plate() -> None:
     leak = find_leak(readings_of_the_plate(), reader()(blocks(street(), PLATE, 4), PLATE))
     assert leak is not None
     assert not leak.is_leak
+
+
+@pytest.mark.parametrize("how", ["blur", "telea"])
+def test_a_small_turned_plate_is_read_and_no_more_once_it_is_filled(how: str) -> None:
+    turned = Image.fromarray(street()).rotate(20, Image.Resampling.BICUBIC, center=(120, 65))
+    small, box = np.asarray(turned.resize((120, 80), Image.Resampling.BOX)), Box(29, 15, 91, 50)
+    mask = covers([Region(box.grown(MASK_SCALE), PLATE_KIND)], 80, 120)
+    before = reader()(small, box)
+    filled = load_fill(FillSettings(how))(small, mask, 0)
+    left, gone = (find_leak(before, reader()(pixels, box)) for pixels in (small, filled))
+    assert left == Leak(6, 6, 0)
+    assert gone is not None
+    assert not gone.is_leak
 
 
 def test_text_beside_a_region_is_not_its_own() -> None:
