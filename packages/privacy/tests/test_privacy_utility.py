@@ -108,6 +108,7 @@ def test_segmenters_are_compared_in_one_table_where_the_same_pictures_make_no_di
         assert rows["real"][f"{name}_interval_95"][0] <= rows["real"][name] <= rows["real"][f"{name}_interval_95"][1]
         assert (rows["copies - real"][name], rows["copies - real"][f"{name}_interval_95"]) == (0, [0, 0])
     assert rows["anonymised - real"]["loss"] != 0
+    assert report["mIoU of unet:resnet18, bce, copies - real"] == "+0.000 (95 %: +0.000 to +0.000)"
     assert len(read_csv(tmp_path / "out" / "scores.csv")) == 5
 
 

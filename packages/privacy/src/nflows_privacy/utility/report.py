@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
-from nflows_privacy.utility.comparing import Compared
+from nflows_privacy.utility.comparing import REAL, Compared, Row
 
 SCORES = "Trained on real and on anonymised pictures, tested on real ones"
 FILE = "scores.csv"
 KIND = "utility of anonymised pictures"
 RESULTS = (FILE, *REPORT_FILES)
 """What `write_utility` writes."""
+
+_CHIEF = {"miou": "mIoU", "map50": "mAP50"}
+"""By which models are compared in short."""
 
 _READINGS = {
     "intervals": "95 %, by drawing the test pictures 1,000 times with replacement, for both models at once",
@@ -53,7 +56,7 @@ def write_utility(
     report = write_report(
         folder,
         "What anonymised pictures are worth",
-        {**settings, "readings": _READINGS},
+        {**dict(_in_short(rows)), **settings, "readings": _READINGS},
         seed=seed,
         inputs=inputs,
         tables=[Table(SCORES, rows)],
@@ -61,3 +64,14 @@ def write_utility(
     )
     write_csv(folder / FILE, rows)
     return report
+
+
+def _in_short(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """What each model lost or won, as people say it."""
+    for row in rows:
+        name = next(name for name in _CHIEF if name in row)
+        interval = row[f"{name}_interval_95"]
+        if row["trained_on"].endswith(f" - {REAL}") and row[name] is not None and interval is not None:
+            low, high = interval
+            what = f"{_CHIEF[name]} of {row['model']}, {row['trained_on']}"
+            yield what, f"{row[name]:+.3f} (95 %: {low:+.3f} to {high:+.3f})"
