@@ -105,6 +105,7 @@ def test_one_face_of_four_that_is_left_is_a_rate_of_a_quarter_with_both_interval
     assert [row["picture"] for row in report["tables"]["Pictures"]] == ["a/2.png", "a/1.png"]
     assert [row["found_again_check"] for row in report["tables"]["Regions"]] == [False, True, False, False]
     assert report["faces found again"] == "1 of 4 (95 %: 4.6 to 69.9 %)"
+    assert "pictures changed outside of what should be gone" not in report
     missing = {row["what"]: row["why"] for row in report["tables"]["Not measured"]}
     assert all("weights are missing" in missing[name] for name in ("identity", "LPIPS"))
     assert not any("LPIPS" in row["measure"] for row in report["tables"]["Measures"])

@@ -13,7 +13,7 @@ from nflows_privacy.evaluation.comparing import Answer
 from nflows_privacy.evaluation.measuring import Measured
 from nflows_privacy.evaluation.pairs import Pairs
 from nflows_privacy.evaluation.sheets import worst_sheet
-from nflows_privacy.evaluation.summary import Row, summary_rows
+from nflows_privacy.evaluation.summary import OUTSIDE, Row, summary_rows
 
 MEASURES, PICTURES, REGIONS, ALONE, FAILURES = "Measures", "Pictures", "Regions", "Alone", "Failures"
 NOT_MEASURED = "Not measured"
@@ -78,7 +78,7 @@ def write_evaluation(
             "failed": len(answer.failures),
             "missing_after": len(pairs.missing),
             "without_a_picture_before": len(pairs.extra),
-            **dict(map(_in_short, (row for row in measures if row["wilson_interval_95"]))),
+            **dict(map(_in_short, filter(_is_verdict, measures))),
             "settings": settings,
             "readings": _READINGS,
         },
@@ -92,6 +92,11 @@ def write_evaluation(
         if table.caption in FILES:
             write_csv(folder / FILES[table.caption], table.rows)
     return report
+
+
+def _is_verdict(row: Row) -> bool:
+    """Whether it is a rate, and tells of the pictures alone: what was filled beyond what is known here is no fault."""
+    return row["wilson_interval_95"] is not None and row["measure"] != OUTSIDE
 
 
 def _in_short(rate: Row) -> tuple[str, str]:

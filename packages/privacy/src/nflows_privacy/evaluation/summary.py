@@ -14,6 +14,7 @@ from nflows_privacy.evaluation.leaks import LEAST_RUN
 from nflows_privacy.evaluation.measuring import LOOKS, Measured
 
 Row = dict[str, Any]
+OUTSIDE = "pictures changed outside of what should be gone"
 Counts = Sequence[tuple[int, int]]
 """Of each picture, how many times something happened, and how many times it could have."""
 
@@ -36,7 +37,7 @@ def summary_rows(measured: Sequence[Measured], kinds: Sequence[str], seed: int) 
     rows += _read_rows(measured, seed)
     rows += _identity_rows(measured, seed)
     touched = [(int(one.change.outside > 0), 1) for one in measured]
-    rows.append(_rate("pictures changed outside of what should be gone", touched, seed))
+    rows.append(_rate(OUTSIDE, touched, seed))
     rows.append(_mean("share of the picture changed", [one.change.share for one in measured], seed))
     ratios = [one.change.psnr_db for one in measured if one.change.psnr_db is not None]
     rows += [_mean("PSNR outside of it where it changed, dB", ratios, seed)] if ratios else []
