@@ -52,7 +52,7 @@ def test_a_plate_is_found_where_it_is(detector: Detector, width: int, ground: tu
 
 
 def test_a_plate_is_found_whatever_part_of_the_picture_it_is(detector: Detector) -> None:
-    """Each look but the last leaves wide plates to the one at half the size: none may fall between two."""
+    """Wide plates must be seen at two sizes: each size of them must."""
     pixels, box = car(96)
     for factor in (0.5, 1.0, 1.4, 2.0, 2.8, 4.0):
         size = round(640 * factor), round(480 * factor)

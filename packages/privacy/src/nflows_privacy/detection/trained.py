@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from nflows_core.runs.kind import CONFIG_FILE
 from nflows_privacy import shipped
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
-from nflows_privacy.detection.passes import Pass, resized
+from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
-from nflows_privacy.regions import Box, Region
+from nflows_privacy.regions import Box, Region, boxes_array, iou
 from nflows_privacy.training.network import BoxNetwork, fused
 from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
@@ -29,9 +28,13 @@ _SMALLEST = 320
 _OTHERWISE = 0.75
 """By how much the sizes differ at which is looked whether anything is left."""
 _WIDEST = 0.4
-"""The width of a box, in sides of the crops of the training, from which on it is left to a look at half the size."""
+"""The width of a box, in sides of the crops of the training, from which on a look at a smaller size must see it too."""
 _FAINT = 0.5
 """The part of the threshold from which on a quick look tells of what is faint."""
+_SEEN = 0.3
+"""The score with which a look at a smaller size sees what is wide; chosen, as the width, on validation scenes."""
+_SAME = 0.4
+"""The intersection over union from which two looks see the same thing."""
 _LEGIBLE = 24
 """The width of a plate in pixels below which nobody reads it: its seven letters have three pixels each."""
 
@@ -56,21 +59,33 @@ class Trained:
         self.kinds = frozenset(classes)
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
-        least = self.threshold * (_FAINT if look is Look.QUICK else 1)
-        planned = _passes(max(pixels.shape[:2]), look, self.widest)
-        return distinct(region for one in planned for region in self._at(pixels, one, least))
+        scales = _scales(max(pixels.shape[:2]), look)
+        looks = [list(self._at(pixels, scale)) for scale in scales]
+        seen = list(looks[-1])
+        for scale, found, smaller in zip(scales, looks, looks[1:], strict=False):
+            seen += _confirmed(found, smaller, self.widest / scale)
+        return [region for region in distinct(seen) if look is Look.QUICK or not region.faint]
 
-    def _at(self, pixels: NDArray[np.uint8], one: Pass, least: float) -> Iterator[Region]:
-        """The regions that are found in one look, cut off at the edges of the picture."""
+    def _at(self, pixels: NDArray[np.uint8], scale: float) -> Iterator[Region]:
+        """The regions that are found at one scale, cut off at the edges of the picture."""
         height, width = pixels.shape[:2]
-        shown = resized(pixels, one.scale)
+        shown = resized(pixels, scale)
         across, down = width / shown.shape[1], height / shown.shape[0]
-        boxes, scores, classes = (found.tolist() for found in predict(self.network, shown, least))
+        least = min(_FAINT * self.threshold, _SEEN)
+        boxes, scores, classes = (one.tolist() for one in predict(self.network, shown, least))
         for (left, top, right, bottom), score, number in zip(boxes, scores, classes, strict=True):
             box = Box(max(left * across, 0), max(top * down, 0), min(right * across, width), min(bottom * down, height))
-            counts = box.width > 0 and box.height > 0 and box.width >= self.narrowest
-            if counts and right - left < one.widest:
+            if box.width > 0 and box.height > 0 and box.width >= self.narrowest:
                 yield Region(box, self.classes[number], score, faint=score < self.threshold)
+
+
+def _confirmed(found: Sequence[Region], smaller: Sequence[Region], widest: float) -> Iterator[Region]:
+    """What is narrower, or is seen in a smaller picture too: what looks like a plate from near alone is none."""
+    seen = [region for region in smaller if region.score >= _SEEN]
+    shared = iou(boxes_array(found), boxes_array(seen)).max(axis=1, initial=0)
+    for region, same in zip(found, shared, strict=True):
+        if region.box.width < widest or same > _SAME:
+            yield region
 
 
 def of_name(name: str) -> NamedDetector | None:
@@ -96,11 +111,10 @@ def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained
     return Trained(network, run.settings.classes, threshold, run.settings.crop, narrowest)
 
 
-def _passes(side: int, look: Look, widest: float) -> list[Pass]:
-    """The looks at a picture whose longer side is this, the largest first: each leaves what is wide to the next."""
-    scales = _quick_scales(side) if look.is_quick else _thorough_scales(side)
+def _scales(side: int, look: Look) -> list[float]:
+    """The scales at which a picture is looked at whose longer side is this, the largest first."""
     factor = _OTHERWISE if look.is_check else 1
-    return [Pass(scale * factor, widest if scale > scales[-1] else math.inf) for scale in scales]
+    return [factor * scale for scale in (_quick_scales(side) if look.is_quick else _thorough_scales(side))]
 
 
 def _quick_scales(side: int) -> list[float]:
