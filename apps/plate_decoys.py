@@ -14,7 +14,8 @@ from plate_vehicles import Pixels, body
 def decoy(generator: np.random.Generator) -> Pixels:
     """Something that might be taken for a plate and is none."""
     kinds: Sequence[Callable[[np.random.Generator], Image.Image]] = (
-        _sign, _sign, _shop, _stripes, _windows, _number, _display, _blank, _lettering, _wheel, _lamp, _grille, _shadow,
+        _sign, _sign, _shop, _stripes, _windows, _number, _display, _blank, _lettering, _print, _wheel, _lamp, _grille,
+        _shadow,
     )  # fmt: skip
     chosen = int(generator.integers(len(kinds) + 1))
     if chosen == len(kinds):
@@ -130,6 +131,17 @@ def _lettering(generator: np.random.Generator) -> Image.Image:
     return image
 
 
+def _print(generator: np.random.Generator) -> Image.Image:
+    """A word without a ground of its own, maybe with an outline: on clothes, vans and windows."""
+    outer, inner = _colours(generator)
+    image = Image.new("RGBA", (int(generator.integers(200, 450)), 100))
+    text, font = word(generator, string.ascii_uppercase, int(generator.integers(2, 8))), random_font(generator)
+    put_text(image, text, (0.02, 0.04, 0.98, 0.96), outer, font)
+    if generator.random() < 0.5:
+        put_text(image, text, (0.03, 0.1, 0.97, 0.9), inner, font)
+    return image
+
+
 def _wheel(generator: np.random.Generator) -> Image.Image:
     """A tyre and a rim with spokes."""
     image = Image.new("RGBA", (200, 200))
@@ -175,9 +187,10 @@ def _grille(generator: np.random.Generator) -> Image.Image:
         for x in range(step // 2 * (row % 2), width, step):
             draw.rectangle((x, y, x + step // 2, y + step // 3), fill=(shade,) * 3)
     if generator.random() < 0.6:
-        radius, x, y = 0.3 * height, width / 2, height / 2
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(25, 25, 28), outline=(210,) * 3, width=7)
-        draw.line((x, y - radius, x, y + radius), fill=(210,) * 3, width=6)
+        radius, middle = 0.3 * height, (width / 2, height / 2)
+        badge = middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius
+        draw.ellipse(badge, fill=(25, 25, 28), outline=(210,) * 3, width=7)
+        draw.line((middle[0], badge[1], middle[0], badge[3]), fill=(210,) * 3, width=6)
     return image
 
 

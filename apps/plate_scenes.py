@@ -142,8 +142,9 @@ def _paste(
     if not len(rows) or not len(columns):
         return
     area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    around, alpha = scene[area].astype(np.float32), drawn[area][..., 3:] / 255
-    exposed = _exposed(drawn[area][..., :3], alpha, float(around.mean()), generator)
+    around, values = scene[area].astype(np.float32), drawn[area].astype(np.float32)
+    alpha = values[..., 3:] / np.float32(255)
+    exposed = _exposed(values[..., :3], alpha, float(around.mean()), generator)
     scene[area] = (around * (1 - alpha) + exposed).clip(0, 255).astype(np.uint8)
 
 

@@ -42,6 +42,7 @@ def test_a_box_is_around_the_pixels_of_its_plate(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_what_is_no_plate_is_opaque_somewhere_and_its_seed_decides_it(seed: int) -> None:
     first, second = (decoy(np.random.default_rng(seed)) for _ in range(2))
     assert np.array_equal(first, second)
