@@ -35,8 +35,9 @@ from nflows_privacy.fills import Fill, FillSettings, load_fill, stronger
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, opened, redact_video
 from nflows_privacy.video.finding import tracked
+from nflows_privacy.video.linking import linked
 from nflows_privacy.video.reading import Frame
-from nflows_privacy.video.tracks import covered, linked
+from nflows_privacy.video.tracks import covered
 
 NAMES = ("test_video.mp4", "test_face_video.mp4", "test_lp_video.mp4")
 SIZES = {"1": 1.0, "1/8": 1 / 8, "1/16": 1 / 16}

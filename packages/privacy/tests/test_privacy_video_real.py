@@ -15,7 +15,8 @@ from nflows_privacy.detection.yunet import YuNet
 from nflows_privacy.fills import FillSettings, load_fill
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, looked_at, opened, redact_video
-from nflows_privacy.video.tracks import covered, linked
+from nflows_privacy.video.linking import linked
+from nflows_privacy.video.tracks import covered
 
 
 @pytest.fixture(scope="module")

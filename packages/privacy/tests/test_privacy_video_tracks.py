@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_privacy.regions import Box, Region, intersections
-from nflows_privacy.video.tracks import EXTENSION, GAP, Linker, Track, covered, linked
+from nflows_privacy.video.linking import GAP, Linker, linked
+from nflows_privacy.video.tracks import EXTENSION, Track, covered
 
 corner = st.floats(-20, 300, allow_nan=False)
 side = st.floats(1, 80)
@@ -184,7 +185,11 @@ def test_faint_regions_go_on_with_a_sure_one_in_both_directions_and_begin_nothin
         assert tracks == []
     else:
         (track,) = tracks
-        assert list(track.places) == list(range(len(sure)))
+        known, first, last = list(track.places), sure.index(True), len(sure) - 1 - sure[::-1].index(True)
+        assert set(np.flatnonzero(sure)) <= set(known)
+        count = sum(sure)
+        assert known[0] == max(0, first - count)
+        assert known[-1] == min(len(sure) - 1, last + count)
         assert not any(region.faint for found in covered(tracks, len(sure)) for region in found)
 
 
@@ -192,6 +197,14 @@ def test_faint_regions_go_on_with_a_sure_one_in_both_directions_and_begin_nothin
 def test_a_track_reaches_back_to_what_was_faint_over_a_gap_up_to_its_limit(missed: int, first: int) -> None:
     tracks = linked([[_plate(0, 0.3, faint=True)], *[[]] * missed, [_plate(0, 0.9, faint=False)]])
     assert [track.first for track in tracks] == [first]
+
+
+def test_what_was_sure_in_one_frame_is_not_followed_further_than_one_frame_of_what_is_faint() -> None:
+    faint, sure = _plate(0, 0.3, faint=True), _plate(0, 0.9, faint=False)
+    (track,) = linked([*[[faint]] * 9, [sure], *[[faint]] * 9])
+    assert list(track.places) == [8, 9, 10]
+    (track,) = linked([*[[faint]] * 9, [sure], [sure], *[[faint]] * 9])
+    assert list(track.places) == list(range(7, 13))
 
 
 def test_a_faint_region_belongs_to_one_track_and_never_takes_the_place_of_a_sure_one() -> None:

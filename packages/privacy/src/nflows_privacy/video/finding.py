@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.masks import Rectangle, covers
 from nflows_privacy.regions import Box, Region, boxes_array, iou
+from nflows_privacy.video.linking import Linker
 from nflows_privacy.video.planes import enclosing
 from nflows_privacy.video.reading import Frame, opened
-from nflows_privacy.video.tracks import Linker, Track
+from nflows_privacy.video.tracks import Track
 
 EVERY = 15
 """Of so many frames, one is looked at thoroughly."""

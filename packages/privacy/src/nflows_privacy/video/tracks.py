@@ -1,16 +1,15 @@
-"""Regions of a video's frames linked over time, so that what is missed in a frame is known from those around it.
+"""Tracks: one thing in the frames of a video, so that what is missed in a frame is known from those around it.
 
-Detections are assigned to predicted places, as in SORT (Bewley et al., 2016, arXiv 1602.00763), by distance and size
-instead of overlap: a face in a crowd is often smaller than its step. Gaps are interpolated, both ends extended, and
-boxes smoothed. A box only ever grows by it: every region that was given lies in one that comes out, and where there was
-none, boxes are the larger the further the next one is, and the less steadily the thing moves, as it does where a camera
-shakes. How much was chosen on tracks of a walk to which a shaking of the camera was added by a random process.
+`nflows_privacy.video.linking` makes them. Gaps are interpolated, both ends extended, and boxes smoothed. A box only
+ever grows by it: every region that was given lies in one that comes out, and where there was none, boxes are the larger
+the further the next one is, and the less steadily the thing moves, as it does where a camera shakes. How much was
+chosen on tracks of a walk to which a shaking of the camera was added by a random process.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -22,13 +21,8 @@ from nflows_privacy.regions import Box, Region
 Places = NDArray[np.float64]
 Frames = NDArray[np.int64]
 
-GAP = 15
-"""The most frames in a row that a track may miss."""
 EXTENSION = 5
 """The most frames by which a track is extended at either end."""
-_REACH = 1.0  # how far from the predicted place, in sides of the box
-_DRIFT = 0.1  # that it grows by for each frame that was missed
-_SIZES = 2.0  # the largest ratio of sides
 _DOUBT = 0.06  # that a box grows by for each frame to the next that is known, in its sides
 _LARGEST_ERROR = 0.15  # that a line through a gap is taken to have, in sides of the box
 _SURE = 0.8  # the score from which a track may be extended further than it was seen
@@ -44,11 +38,15 @@ class Track:
         kind: The kind of thing.
         places: The boxes, by their frames in order.
         scores: The scores, by their frames.
+        sure: The number of frames in which it is not faint.
+        faint: The number of frames in a row in which it is, up to the one that was added last.
     """
 
     kind: str
     places: dict[int, Box] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
+    sure: int = 0
+    faint: int = 0
 
     @property
     def first(self) -> int:
@@ -63,6 +61,7 @@ class Track:
         is_earlier = self.places and frame < self.first
         self.places = {frame: region.box, **self.places} if is_earlier else self.places
         self.places[frame], self.scores[frame] = region.box, region.score
+        self.sure, self.faint = (self.sure, self.faint + 1) if region.faint else (self.sure + 1, 0)
 
     def predicted(self, frame: int) -> Box:
         """The place in a frame after the last, or before the first, if it moves on as it did; its size stays."""
@@ -72,88 +71,10 @@ class Track:
         if near == far:
             return box
         steps = (frame - near) / (near - far)
-        across, down = (steps * (new - old) for new, old in zip(_middle(box), _middle(self.places[far]), strict=True))
+        across, down = (
+            steps * (new - old) for new, old in zip(middle_of(box), middle_of(self.places[far]), strict=True)
+        )
         return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)
-
-
-class Linker:
-    """Links the regions of one frame after another.
-
-    What is faint goes on with a track or comes before one, and never begins one: hysteresis, as in Canny's edges (1986,
-    "A computational approach to edge detection", section VIII).
-
-    Attributes:
-        tracks: All tracks.
-    """
-
-    def __init__(self) -> None:
-        self.tracks: list[Track] = []
-        self._alive: list[Track] = []
-        self._faint: dict[int, list[Region]] = {}
-
-    def add(self, frame: int, regions: Sequence[Region]) -> list[Track]:
-        """Adds the regions of a frame to the tracks that they go on, or begins new ones; a frame may be added twice.
-
-        Returns:
-            The tracks that were going on and have no region in this frame.
-        """
-        self._alive = [track for track in self._alive if frame - track.last <= GAP + 1]
-        missed = [track for track in self._alive if track.last < frame]
-        for region in _linked(frame, [one for one in regions if not one.faint], missed):
-            self._begin(frame, region)
-        left = _linked(frame, [one for one in regions if one.faint], missed)
-        self._faint.setdefault(frame, []).extend(left)
-        return missed
-
-    def held(self, frame: int) -> list[Box]:
-        """What the tracks have in the frame that was added last."""
-        return [track.places[frame] for track in self._alive if track.last == frame]
-
-    def finished(self) -> list[Track]:
-        """The tracks, once all frames were added: each reaches back through what was faint before it began."""
-        for track in self.tracks:
-            for frame in range(track.first - 1, -1, -1):
-                if track.first - frame > GAP + 1:
-                    break
-                self._faint[frame] = _linked(frame, self._faint.get(frame, ()), [track])
-        return self.tracks
-
-    def _begin(self, frame: int, region: Region) -> None:
-        track = Track(region.kind)
-        track.add(frame, region)
-        self.tracks.append(track)
-        self._alive.append(track)
-
-
-def _linked(frame: int, regions: Sequence[Region], tracks: list[Track]) -> list[Region]:
-    """Adds regions to the tracks nearest to them, which leave the list; gives the regions that go on with none."""
-    left, missed = dict(enumerate(regions)), dict(enumerate(tracks))
-    for _, one, other in sorted(_costs(frame, regions, tracks)):
-        if one in missed and other in left:
-            missed.pop(one).add(frame, left.pop(other))
-    tracks[:] = missed.values()
-    return list(left.values())
-
-
-def _costs(frame: int, regions: Sequence[Region], tracks: Sequence[Track]) -> Iterable[tuple[float, int, int]]:
-    """How far each region is from where each track is predicted, where it may be the same thing."""
-    for one, track in enumerate(tracks if regions else ()):
-        end = track.last if frame > track.last else track.first
-        reach = _REACH + _DRIFT * (abs(frame - end) - 1)
-        predicted = track.predicted(frame)
-        for other, region in enumerate(regions):
-            far = min(_distance(predicted, region.box), _distance(track.places[end], region.box))
-            sizes = _side(predicted) / _side(region.box)
-            if track.kind == region.kind and far <= reach and 1 / _SIZES <= sizes <= _SIZES:
-                yield far + abs(math.log(sizes)), one, other
-
-
-def linked(frames: Iterable[Sequence[Region]]) -> list[Track]:
-    """The tracks of the regions of a video's frames in order; each region that is not faint is in one of them."""
-    linker = Linker()
-    for frame, regions in enumerate(frames):
-        linker.add(frame, regions)
-    return linker.finished()
 
 
 def covered(tracks: Iterable[Track], length: int) -> tuple[tuple[Region, ...], ...]:
@@ -218,7 +139,7 @@ def _acceleration(track: Track) -> float:
 
 def _doubted(box: Box, steps: float, error: float = 0.0) -> Box:
     """A box so many frames from a known one, grown by what may be wrong with it: in pixels, on each of its sides."""
-    share = _DOUBT * steps + 2 * min(error / _side(box), _LARGEST_ERROR)
+    share = _DOUBT * steps + 2 * min(error / side_of(box), _LARGEST_ERROR)
     return box.grown(1 + share) if share else box
 
 
@@ -239,14 +160,11 @@ def _joined(one: Box, other: Box) -> Box:
     )
 
 
-def _middle(box: Box) -> tuple[float, float]:
+def middle_of(box: Box) -> tuple[float, float]:
+    """Its middle: x and y."""
     return (box.left + box.right) / 2, (box.top + box.bottom) / 2
 
 
-def _side(box: Box) -> float:
+def side_of(box: Box) -> float:
+    """The side of a square of the same area."""
     return math.sqrt(box.width * box.height)
-
-
-def _distance(one: Box, other: Box) -> float:
-    """Between the middles, in sides of the smaller box."""
-    return math.dist(_middle(one), _middle(other)) / min(_side(one), _side(other))
