@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_privacy.regions import Box, Region, intersections
-from nflows_privacy.video.linking import GAP, Linker, linked
+from nflows_privacy.video.linking import FAINT_GAP, GAP, Linker, linked
 from nflows_privacy.video.tracks import EXTENSION, Track, covered
 
 corner = st.floats(-20, 300, allow_nan=False)
@@ -193,10 +193,22 @@ def test_faint_regions_go_on_with_a_sure_one_in_both_directions_and_begin_nothin
         assert not any(region.faint for found in covered(tracks, len(sure)) for region in found)
 
 
-@pytest.mark.parametrize(("missed", "first"), [(GAP, 0), (GAP + 1, GAP + 2)])
-def test_a_track_reaches_back_to_what_was_faint_over_a_gap_up_to_its_limit(missed: int, first: int) -> None:
-    tracks = linked([[_plate(0, 0.3, faint=True)], *[[]] * missed, [_plate(0, 0.9, faint=False)]])
-    assert [track.first for track in tracks] == [first]
+@pytest.mark.parametrize(("missed", "count"), [(FAINT_GAP, 2), (FAINT_GAP + 1, 1)])
+def test_a_track_goes_on_with_what_is_faint_over_a_gap_up_to_its_limit(missed: int, count: int) -> None:
+    frames = [[_plate(0, 0.3, faint=True)], *[[]] * missed, [_plate(0, 0.9, faint=False)]]
+    for one in (frames, frames[::-1]):
+        (track,) = linked(one)
+        assert len(track.places) == count
+
+
+@pytest.mark.parametrize(("step", "count"), [(19.0, 2), (21.0, 1)])
+def test_what_is_faint_goes_on_with_a_track_if_it_is_less_than_half_a_side_away(step: float, count: int) -> None:
+    frames = [[_plate(0, 0.9, faint=False)], [_plate(step, 0.3, faint=True)]]
+    for one in (frames, frames[::-1]):
+        (track,) = linked(one)
+        assert len(track.places) == count
+    (track,) = linked([[_plate(0, 0.9, faint=False)], [_plate(39.0, 0.9, faint=False)]])
+    assert len(track.places) == 2
 
 
 def test_what_was_sure_in_one_frame_is_not_followed_further_than_one_frame_of_what_is_faint() -> None:

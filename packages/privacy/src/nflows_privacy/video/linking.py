@@ -14,8 +14,11 @@ from nflows_privacy.video.tracks import Track, middle_of, side_of
 
 GAP = 15
 """The most frames in a row that a track may miss."""
+FAINT_GAP = 3
+"""The same, before something faint: the further away, the more likely it is something else."""
 _REACH = 1.0  # how far from the predicted place, in sides of the box
 _DRIFT = 0.1  # that it grows by for each frame that was missed
+_FAINT_REACH = 0.5  # the part of it for what is faint, which must lie where it is expected
 _SIZES = 2.0  # the largest ratio of sides
 
 
@@ -45,7 +48,7 @@ class Linker:
         missed = [track for track in self._alive if track.last < frame]
         for region in _linked(frame, [one for one in regions if not one.faint], missed):
             self._begin(frame, region)
-        open_ended = [track for track in missed if track.faint < track.sure]
+        open_ended = [one for one in missed if one.faint < one.sure and frame - one.last <= FAINT_GAP + 1]
         left = _linked(frame, [one for one in regions if one.faint], open_ended)
         self._faint.setdefault(frame, []).extend(left)
         return [track for track in missed if track.last < frame]
@@ -59,7 +62,7 @@ class Linker:
         for track in self.tracks:
             track.faint = 0
             for frame in range(track.first - 1, -1, -1):
-                if track.first - frame > GAP + 1 or track.faint == track.sure:
+                if track.first - frame > FAINT_GAP + 1 or track.faint == track.sure:
                     break
                 self._faint[frame] = _linked(frame, self._faint.get(frame, ()), [track])
         return self.tracks
@@ -90,7 +93,8 @@ def _costs(frame: int, regions: Sequence[Region], tracks: Sequence[Track]) -> It
         for other, region in enumerate(regions):
             far = min(_distance(predicted, region.box), _distance(track.places[end], region.box))
             sizes = side_of(predicted) / side_of(region.box)
-            if track.kind == region.kind and far <= reach and 1 / _SIZES <= sizes <= _SIZES:
+            is_near = far <= reach * (_FAINT_REACH if region.faint else 1)
+            if track.kind == region.kind and is_near and 1 / _SIZES <= sizes <= _SIZES:
                 yield far + abs(math.log(sizes)), one, other
 
 
