@@ -28,13 +28,14 @@ import click
 
 from nflows_core.runtime.attempt import Outcome, Process, Status, attempt, failure
 from nflows_core.runtime.cli import Invocation
+from nflows_core.runtime.earlier import Earlier, IsCurrent, Left, left_by_earlier
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.jobs import Batch, Job
 from nflows_core.runtime.lazy import LazySequence
 from nflows_core.runtime.ownership import STATUS_FILE
 from nflows_core.runtime.progress import progress
-from nflows_core.runtime.status import Earlier, IsCurrent, Left, StatusLog
+from nflows_core.runtime.status import StatusLog
 from nflows_core.runtime.terminal import echo
 
 _SHOWN_FAILURES = 10
@@ -145,7 +146,7 @@ def run_batch(
     """
     with StatusLog(batch.folder) as log:
         result = BatchResult(batch.jobs, log)
-        earlier = log.earlier(batch.jobs, is_current) if skip_existing else Earlier()
+        earlier = left_by_earlier(log, batch.jobs, is_current) if skip_existing else Earlier()
         _tell_damage(earlier)
         _tell_clashes(batch, what)
         with progress(what, len(batch.jobs)) as advance, _interrupted(result):
