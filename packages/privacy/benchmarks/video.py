@@ -34,10 +34,10 @@ from nflows_privacy.detection import DetectorSettings, Look, load_detector
 from nflows_privacy.fills import Fill, FillSettings, load_fill, stronger
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, opened, redact_video
+from nflows_privacy.video.camera import Camera, Shift, in_frames, steadied
 from nflows_privacy.video.finding import tracked
 from nflows_privacy.video.linking import linked
 from nflows_privacy.video.reading import Frame
-from nflows_privacy.video.tracks import covered
 
 NAMES = ("test_video.mp4", "test_face_video.mp4", "test_lp_video.mp4")
 SIZES = {"1": 1.0, "1/8": 1 / 8, "1/16": 1 / 16}
@@ -150,25 +150,26 @@ def recall(source: Path, frames: int) -> dict[str, Any]:
     truth = [_sure(detector(one, Look.THOROUGH)) for one in pixels]
     result: dict[str, Any] = {"frames": len(pixels), "faces": sum(map(len, truth))}
     for name, scale in SIZES.items():
-        tracks, count = tracked((cast(Frame, Shrunk(one, scale)) for one in pixels), detector)
-        found = covered(tracks, count)
+        tracks, shifts = tracked((cast(Frame, Shrunk(one, scale)) for one in pixels), detector)
+        found = in_frames(tracks, shifts)
         boxes = sum(len(track.places) for track in tracks)
         result[name] = {
             "missed_frames": missed(truth, found, scale),
             "detected_boxes": boxes,
             "boxes": sum(map(len, found)),
         }
-    return {**result, "missed_frames_of_dropped": dropped(truth)}
+    return {**result, "missed_frames_of_dropped": dropped(truth, list(map(Camera(), pixels)))}
 
 
-def dropped(truth: Frames) -> dict[str, int]:
+def dropped(truth: Frames, shifts: Sequence[Shift]) -> dict[str, int]:
     """Missed frames over many draws, where so many detections in a row are dropped."""
+    steady = [steadied(faces, shift) for faces, shift in zip(truth, shifts, strict=True)]
     generator = np.random.default_rng(0)
     counts: dict[str, int] = {}
     for most in range(1, MOST_DROPPED + 1):
         starts = generator.integers(0, len(truth) - most, DRAWS) if any(truth) else []
-        left = ([[] if start <= one < start + most else faces for one, faces in enumerate(truth)] for start in starts)
-        counts[str(most)] = sum(missed(truth, covered(linked(frames), len(truth))) for frames in left)
+        left = ([[] if start <= one < start + most else faces for one, faces in enumerate(steady)] for start in starts)
+        counts[str(most)] = sum(missed(truth, in_frames(linked(frames), shifts)) for frames in left)
     return counts
 
 

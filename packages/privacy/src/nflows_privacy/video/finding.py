@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.masks import Rectangle, covers
 from nflows_privacy.regions import Box, Region, boxes_array, iou
+from nflows_privacy.video.camera import Camera, Shift, steadied
 from nflows_privacy.video.linking import Linker
 from nflows_privacy.video.planes import enclosing
 from nflows_privacy.video.reading import Frame, opened
@@ -36,8 +37,8 @@ def looked_at(path: str | Path, detector: Detector) -> Iterator[tuple[float, lis
             yield float(frame.time), detector(frame.rgb(), check_of(count))
 
 
-def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], int]:
-    """The tracks of what a detector finds in frames, and their number.
+def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], list[Shift]]:
+    """The tracks of what a detector finds in frames, as if the camera stood still, and by how far it moves each frame.
 
     Every fifteenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly.
     Where tracks have nothing in a frame, the parts of it around where they are predicted are looked at once more.
@@ -46,16 +47,17 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], i
         frames: The frames in order.
         detector: The detector.
     """
-    linker, count = Linker(), 0
-    for frame in frames:
+    linker, camera = Linker(), Camera()
+    shifts: list[Shift] = []
+    for count, frame in enumerate(frames):
         pixels = frame.rgb()
-        regions = _looked(pixels, detector, count)
-        missed = linker.add(count, regions)
+        shifts.append(shift := camera(pixels))
+        missed = linker.add(count, steadied(_looked(pixels, detector, count), shift))
         if missed:
-            places = [track.predicted(count) for track in missed]
-            linker.add(count, _new(_near(pixels, places, detector), linker.held(count)))
-        count += 1
-    return linker.finished(), count
+            places = [track.predicted(count).moved(*shift) for track in missed]
+            again = steadied(_near(pixels, places, detector), shift)
+            linker.add(count, _new(again, linker.held(count)))
+    return linker.finished(), shifts
 
 
 def _looked(pixels: NDArray[np.uint8], detector: Detector, frame: int) -> list[Region]:

@@ -11,10 +11,10 @@ from typing import Any
 from nflows_core.runtime.progress import tell
 from nflows_privacy.annotations.found import Found, Regions, require_source
 from nflows_privacy.detection import Detector
+from nflows_privacy.video.camera import in_frames
 from nflows_privacy.video.filling import Filler, Filling
 from nflows_privacy.video.finding import tracked
 from nflows_privacy.video.reading import Frame, Video, opened
-from nflows_privacy.video.tracks import covered
 from nflows_privacy.video.writing import writing
 
 _TOLD = 10  # frames from one word about how far it is to the next
@@ -66,8 +66,8 @@ def find_in_video(source: str | Path, detector: Detector) -> tuple[tuple[Regions
         ValueError: It is no video, or is damaged.
     """
     with opened(source) as video:
-        tracks, count = tracked(_told(video, video.read(), "looking"), detector)
-    return covered(tracks, count), {"tracks": dict(sorted(Counter(track.kind for track in tracks).items()))}
+        tracks, shifts = tracked(_told(video, video.read(), "looking"), detector)
+    return in_frames(tracks, shifts), {"tracks": dict(sorted(Counter(track.kind for track in tracks).items()))}
 
 
 def _given(source: Path, found: Found) -> tuple[Regions, ...]:
