@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from narrow_judge import narrow_judge
-from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_privacy.cli import privacy
 from nflows_privacy.detection import Look, NamedDetector, choice
@@ -111,6 +111,22 @@ def test_one_face_of_four_that_is_left_is_a_rate_of_a_quarter_with_both_interval
     assert not any("LPIPS" in row["measure"] for row in report["tables"]["Measures"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.index("a/2.png") < page.index("a/1.png")
+
+
+def test_redact_is_held_to_the_places_that_its_log_names(tmp_path: Path, evaluate: Run) -> None:
+    save(tmp_path / "before" / "a.png", street())
+    arguments = (tmp_path / "before", "-o", tmp_path / "after", "--what", "face", "--detector", "reds")
+    assert call_command(privacy, "redact", *arguments) == 0
+    (tmp_path / "one.csv").write_text("image,left,top,right,bottom,name\na.png,4,4,14,14,face\n")
+    marked = "--boxes", tmp_path / "one.csv"
+    assert of(evaluate(*marked), "pictures changed outside of what should be gone")["value"] == 0
+    pixels = read_picture(tmp_path / "after" / "a.png").pixels.copy()
+    pixels[0, 47] ^= 1
+    save(tmp_path / "after" / "a.png", pixels)
+    assert of(evaluate(*marked), "pictures changed outside of what should be gone")["value"] == 1
+    (tmp_path / "after" / "status.jsonl").unlink()
+    (row,) = evaluate(*marked)["tables"]["Pictures"]
+    assert row["pixels_changed_outside"] > 100
 
 
 def test_surroundings_that_look_different_are_measured_for_each_region_and_picture_with_an_interval(

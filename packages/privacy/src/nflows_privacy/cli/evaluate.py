@@ -86,7 +86,7 @@ def evaluate(
     """
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_privacy.detection import load_detector, weights_of
-    from nflows_privacy.evaluation import Question, compare, find_pairs, write_evaluation
+    from nflows_privacy.evaluation import Question, compare, filled_in, find_pairs, write_evaluation
     from nflows_privacy.evaluation.report import KIND, RESULTS
 
     refuse_foreign(folder, KIND, RESULTS)
@@ -98,7 +98,7 @@ def evaluate(
     reader = _reader(skipped) if PLATE in kinds else None
     embedder = _embedder(skipped) if FACE in kinds else None
     judge = _judge(skipped, settings, lpips)
-    question = Question(places, frozenset(kinds), detector, mask_scale, reader, embedder, judge)
+    question = Question(places, frozenset(kinds), detector, mask_scale, reader, embedder, judge, filled_in(after))
     with progress("pictures", len(pairs.pairs)) as advance:
         answer = compare(pairs, question, advance)
     about = {

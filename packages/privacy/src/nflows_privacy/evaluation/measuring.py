@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Question:
         reader: Reads plates; without one, text is not compared.
         embedder: Tells faces apart; without one, identities are not compared.
         judge: Tells how different the surroundings of masks look; without one, that is not measured.
+        filled: What is said to have been filled, by the pictures after; see `filled_in`.
     """
 
     places: Places
@@ -53,6 +55,7 @@ class Question:
     reader: Reader | None = None
     embedder: Embedder | None = None
     judge: PerceptualDistance | None = None
+    filled: Mapping[Path, Sequence[Region]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,10 @@ def measure(pair: Pair, question: Question) -> Measured:
     pixels, new = _comparable(before, after)
     seen, seen_after = as_rgb(before.pixels), as_rgb(after.pixels)
     regions = tuple(region for region in question.places(pair, before.pixels) if region.kind in question.kinds)
-    grown = [Region(region.box.grown(question.mask_scale), region.kind, region.score) for region in regions]
-    change = change_of(pixels, new, covers(grown, *pixels.shape[:2]))
+    masks = [
+        replace(one, box=one.box.grown(question.mask_scale)) for one in (*regions, *question.filled.get(pair.after, ()))
+    ]
+    change = change_of(pixels, new, covers(masks, *pixels.shape[:2]))
     found = {look: residual(regions, _found(question, after.pixels, look)) for look in LOOKS}
     leaks = {} if question.reader is None else _leaks(question.reader, seen, seen_after, regions)
     faces = None if question.embedder is None else _faces(question.embedder, seen, seen_after, regions)

@@ -24,8 +24,8 @@ RESULTS = (*FILES.values(), *REPORT_FILES)
 
 _READINGS = {
     "found again": "a detection of the same kind that shares at least half of the smaller of both boxes",
-    "changed outside": "of the places found or given here, grown: what a tool fills elsewhere counts too; with"
-    " --found of one folder, redact and evaluate agree on them",
+    "changed outside": "of the places found or given here, and of those that a log of redact names, grown: what another"
+    " tool fills elsewhere counts",
     "wilson_interval_95": "Wilson's interval of a rate, as if regions were independent",
     "interval_95_over_pictures": "by drawing the pictures 1,000 times with replacement",
     "step across the edge": "mean difference of neighbours across the edge of what changed, less that of before",
