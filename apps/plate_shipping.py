@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,21 +41,26 @@ _DATA = "made-up plates on streets"
 
 
 def choose_threshold(run: Path, validation: Source) -> float:
-    """The lowest threshold, in steps of a hundredth, with as few false boxes in the validation scenes as are borne.
+    r"""The lowest threshold, in steps of a hundredth, with as few false boxes as are borne.
 
     What is missed is shown to everybody, what is found beside it hides a little of a street: so it is as low as it can
-    be, and not as high. The scenes are easier than streets are.
+    be, and not as high. Other scenes than those of the validation shall have as few: of :math:`k` false boxes there, as
+    many count as the mean of a Poisson distribution may be, with 95 % certainty, :math:`k + 1.645 \sqrt k`.
 
     Raises:
         ValueError: It finds too few of the plates there.
     """
     judged = tested_on(run, validation).of_class(0)
     steps: list[float] = np.arange(0.05, 1.0, 0.01).round(2).tolist()
-    fitting = (one for one in steps if precision_recall(judged, one)[1] <= MOST_FALSE * len(judged))
-    threshold = next(fitting, 1.0)
+    threshold = next((one for one in steps if _most_false(judged, one) <= MOST_FALSE * len(judged)), 1.0)
     if any(recall_from(judged, width, threshold) < least for width, least in LEAST):
         raise ValueError(f"{run} finds too few plates with {MOST_FALSE} false boxes a picture: train it longer")
     return threshold
+
+
+def _most_false(judged: Sequence[Judged], threshold: float) -> float:
+    false = precision_recall(judged, threshold)[1]
+    return false + 1.645 * math.sqrt(false)
 
 
 def recall_from(judged: Sequence[Judged], width: float, threshold: float) -> float:

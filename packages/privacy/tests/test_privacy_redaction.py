@@ -50,7 +50,7 @@ def masks_of(result: Redacted, sides: tuple[int, int], scale: float = 1.3) -> ND
 @pytest.mark.parametrize(
     ("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (4, np.uint8), (3, np.uint16), (2, np.uint16)]
 )
-@hypothesis.settings(max_examples=10)
+@hypothesis.settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.floats(-10, 70), st.floats(-10, 50), st.floats(1, 40), st.floats(1, 40)), max_size=4))
 def test_outside_of_the_masks_nothing_changes_to_the_bit(
     how: str, channels: int, dtype: type, corners: list[tuple[float, float, float, float]]

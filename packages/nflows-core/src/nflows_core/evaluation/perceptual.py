@@ -115,7 +115,7 @@ class Vgg16(nn.Module):
         return found
 
 
-def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> PerceptualDistance:
+def build_perceptual(name: Perceptual, vgg: Weights | str | Path = VGG16) -> PerceptualDistance:
     """A trained judge of how different pictures look.
 
     "vgg" is LPIPS, by torchvision's VGG16 and the published heads that torchmetrics comes with. "efficientnet-lite0"
@@ -136,7 +136,8 @@ def build_perceptual(name: Perceptual, vgg: Weights | Path = VGG16) -> Perceptua
         return PerceptualDistance(network, _uniform(network.channels))
     if name == "vgg":
         heads = _published_heads()  # first: a library that is missing is told before half a gigabyte is fetched
-        return PerceptualDistance(_pretrained_vgg(find_weights(vgg)), heads)
+        weights = vgg if isinstance(vgg, Weights) else Path(vgg)
+        return PerceptualDistance(_pretrained_vgg(find_weights(weights)), heads)
     raise ValueError(f"`perceptual`: expected vgg or efficientnet-lite0, got {name!r}")
 
 
