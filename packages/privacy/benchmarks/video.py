@@ -19,7 +19,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -58,6 +58,9 @@ class Shrunk:
 
     def rgb(self) -> Pixels:
         return cast(Pixels, self._pixels)
+
+    def views(self) -> Iterator[Pixels]:
+        yield self.rgb()
 
 
 def redact(source: str, target: str) -> None:

@@ -103,6 +103,7 @@ def write_video(
     metadata: Mapping[str, str] | None = None,
     square: bool = True,
     colours: tuple[int, int] = (5, 1),
+    aspect: Fraction = Fraction(1),
 ) -> Path:
     """Writes a video whose frames are shown at some times, with a second of noise in each audio codec."""
     with av.open(str(path), "w", container_options={**NO_DATES, **(container or {})}) as file:
@@ -110,6 +111,7 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
         stream.codec_context.time_base = stream.time_base = unit
         stream.codec_context.colorspace, stream.codec_context.color_range = colours
+        stream.codec_context.sample_aspect_ratio = aspect
         stream.set_display_matrix(matrix)
         sounds = [_sound(file, name) for name in audio]
         file.metadata.update(metadata or {})

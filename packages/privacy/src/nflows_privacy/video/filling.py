@@ -13,7 +13,7 @@ from nflows_privacy.fills import Fill
 from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
 from nflows_privacy.masks import MASK_SCALE, Rectangle, covers, mask_of
 from nflows_privacy.regions import LEFT_SCORE, Region, boxes_array, iou
-from nflows_privacy.video.finding import check_of
+from nflows_privacy.video.finding import check_of, seen_in
 from nflows_privacy.video.planes import block_of, copied, part, put, windows
 from nflows_privacy.video.reading import Frame
 
@@ -120,7 +120,7 @@ class Filler:
 
     def _left(self, frame: Frame, rungs: Rungs) -> list[Region]:
         """What is still found, and would be found again."""
-        found = self._filling.checker(frame.rgb(), check_of(self.frames))
+        found = seen_in(frame.views(), self._filling.checker, check_of(self.frames))
         left = [region for region in found if region.score >= self._filling.left_score]
         return [region for region in left if rungs.touched(region)] if self._is_final else left
 
@@ -134,6 +134,5 @@ class Filler:
 
     def _rectangles(self, frame: Frame, masks: Sequence[Region]) -> list[Rectangle]:
         """The parts of the stored frame that are filled, in whole blocks of colour."""
-        width, height = frame.image.width, frame.image.height
-        stored = [replace(one, box=frame.turn.stored(one.box, width, height)) for one in masks]
-        return covers(stored, height, width, block_of(frame.image))
+        stored = [replace(one, box=frame.stored(one.box)) for one in masks]
+        return covers(stored, frame.image.height, frame.image.width, block_of(frame.image))

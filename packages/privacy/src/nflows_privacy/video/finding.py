@@ -34,7 +34,7 @@ def looked_at(path: str | Path, detector: Detector) -> Iterator[tuple[float, lis
     """
     with opened(path) as video:
         for count, frame in enumerate(video.frames()):
-            yield float(frame.time), detector(frame.rgb(), check_of(count))
+            yield float(frame.time), seen_in(frame.views(), detector, check_of(count))
 
 
 def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], list[Shift]]:
@@ -50,21 +50,26 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], l
     linker, camera = Linker(), Camera()
     shifts: list[Shift] = []
     for count, frame in enumerate(frames):
-        pixels = frame.rgb()
-        shifts.append(shift := camera(pixels))
-        missed = linker.add(count, steadied(_looked(pixels, detector, count), shift))
+        views = list(frame.views())
+        shifts.append(shift := camera(views[0]))
+        missed = linker.add(count, steadied(_looked(views, detector, count), shift))
         if missed:
             places = [track.predicted(count).moved(*shift) for track in missed]
-            again = steadied(_near(pixels, places, detector), shift)
+            again = steadied(_near(views[0], places, detector), shift)
             linker.add(count, _new(again, linker.held(count)))
     return linker.finished(), shifts
 
 
-def _looked(pixels: NDArray[np.uint8], detector: Detector, frame: int) -> list[Region]:
+def seen_in(views: Iterable[NDArray[np.uint8]], detector: Detector, look: Look) -> list[Region]:
+    """What a detector finds in a frame, however a screen shows it; see `Frame.views`."""
+    return distinct(region for view in views for region in detector(view, look))
+
+
+def _looked(views: Sequence[NDArray[np.uint8]], detector: Detector, frame: int) -> list[Region]:
     if not is_key(frame):
-        return detector(pixels, Look.QUICK)
-    regions = detector(pixels, Look.THOROUGH)
-    return [*regions, *_new(detector(pixels, Look.CHECK), [region.box for region in regions])]
+        return seen_in(views, detector, Look.QUICK)
+    regions = seen_in(views, detector, Look.THOROUGH)
+    return [*regions, *_new(seen_in(views, detector, Look.CHECK), [region.box for region in regions])]
 
 
 def is_key(frame: int) -> bool:

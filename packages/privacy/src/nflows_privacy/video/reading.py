@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.files import unicode_name
+from nflows_privacy.regions import Box
 from nflows_privacy.video.intact import require_whole
 from nflows_privacy.video.turn import Turn
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+_MOST_ASPECT = 8
 _THREADS = 4  # of the decoder: what it gives does not depend on them
 
 
@@ -37,6 +39,7 @@ class Frame:
         duration: The time that it is shown, in the same units; 0 where the file does not say.
         time_base: The unit of time in seconds.
         matrix: The nine numbers of the file's display matrix, if it has one.
+        aspect: How many times as wide as high a stored sample is shown.
     """
 
     image: av.VideoFrame
@@ -45,6 +48,7 @@ class Frame:
     duration: int
     time_base: Fraction
     matrix: tuple[int, ...] | None
+    aspect: Fraction = Fraction(1)
 
     @property
     def time(self) -> Fraction:
@@ -53,13 +57,36 @@ class Frame:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The width and height on a screen."""
-        return self.turn.size(self.image.width, self.image.height)
+        """The width and height on a screen, whose pixels are as wide as high: no side is less than is stored."""
+        aspect = float(self.aspect)
+        width, height = self.image.width * max(aspect, 1), self.image.height / min(aspect, 1)
+        return self.turn.size(round(width), round(height))
 
     def rgb(self) -> NDArray[np.uint8]:
         """The pixels :math:`(H, W, 3)` as a screen shows them, in 8 bits."""
-        pixels: NDArray[np.uint8] = self.turn.upright(self.image.to_ndarray(format="rgb24"))
-        return pixels
+        return self._shown(self.image.to_ndarray(format="rgb24"))
+
+    def views(self) -> Iterator[NDArray[np.uint8]]:
+        """What a screen may show of it: the pixels, and each of the two moments that an interlaced frame holds."""
+        stored = self.image.to_ndarray(format="rgb24")
+        yield self._shown(stored)
+        if self.image.interlaced_frame and len(stored) > 1:
+            yield from (self._shown(stored[first::2]) for first in (0, 1))
+
+    def stored(self, box: Box) -> Box:
+        """The place in the stored samples of a box on the screen."""
+        width, height = self.turn.size(self.image.width, self.image.height)
+        across, down = self.size
+        turned = box.scaled(width / across, height / down)
+        return self.turn.stored(turned, self.image.width, self.image.height)
+
+    def _shown(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
+        import cv2
+
+        pixels: NDArray[np.uint8] = self.turn.upright(stored)
+        if pixels.shape[1::-1] == self.size:
+            return pixels
+        return cv2.resize(pixels, self.size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
 
 
 class Video:
@@ -130,7 +157,8 @@ class Video:
         found = image.side_data.get("DISPLAYMATRIX")
         matrix = None if found is None else tuple(np.frombuffer(bytes(found), np.int32)[:9].tolist())
         turn = Turn.of_matrix(matrix) if matrix else Turn()
-        return Frame(image, turn, pts, image.duration or 0, Fraction(image.time_base), matrix)
+        unit = Fraction(image.time_base)
+        return Frame(image, turn, pts, image.duration or 0, unit, matrix, _aspect(self.stream))
 
     def _damaged(self, time: float) -> ValueError:
         return ValueError(f"{self.path}: damaged after {time:.2f} s; copy it again from where it came from")
@@ -169,6 +197,12 @@ def opened(path: str | Path) -> Iterator[Video]:
             raise ValueError(f"{path}: no video that can be read ({error.strerror})") from error
         with container:
             yield Video(Path(path), container, _video_stream(Path(path), container))
+
+
+def _aspect(stream: VideoStream) -> Fraction:
+    """How many times as wide as high a sample is shown; what no camera has is taken for damage, as players do."""
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT else Fraction(1)
 
 
 def _is_opaque(image: Any) -> bool:
