@@ -68,3 +68,32 @@ def test_each_moment_of_an_interlaced_frame_is_looked_at(tmp_path: Path) -> None
         assert len(list(next(video.frames()).views())) == 1
     redact(source, tmp_path / "d.mp4")
     assert [len(regions) for _, regions in looked_at(tmp_path / "d.mp4", RedSquares())] == [0] * 8
+
+
+@pytest.mark.parametrize(("low", "high", "views"), [(0, 1023, 2), (20_000, 22_040, 2), (0, 60_000, 1), (7, 7, 1)])
+def test_few_bits_in_samples_of_16_are_stretched(low: int, high: int, views: int) -> None:
+    samples = np.full((16, 24), low, np.uint16)
+    samples[4:9, 3:20] = high
+    image = av.VideoFrame.from_ndarray(samples, "gray16le")
+    found = list(Frame(image, Turn(), 0, 1, Fraction(1, 25), None).views())
+    assert len(found) == views
+    if views == 2:
+        np.testing.assert_array_equal(found[1][..., 0], np.where(samples == high, 255, 0))
+
+
+def test_frames_before_the_first_that_is_shown_are_told_and_go(tmp_path: Path) -> None:
+    source, late = write_video(tmp_path / "a.mp4", options={"qp": "0", "bf": "0"}), tmp_path / "late.mp4"
+    with (
+        av.open(str(source)) as old,
+        av.open(str(late), "w", container_options={"avoid_negative_ts": "disabled"}) as new,
+    ):
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.dts = packet.pts - 3 * packet.duration, packet.dts - 3 * packet.duration
+                packet.stream = stream
+                new.mux(packet)
+    with pytest.raises(ValueError, match="holds 3 frames that no player shows too, which was not looked at"):
+        list(looked_at(late, RedSquares()))
+    assert redact(late, tmp_path / "b.mp4")["frames"] == 5
+    assert [len(regions) for _, regions in looked_at(tmp_path / "b.mp4", RedSquares())] == [0] * 5

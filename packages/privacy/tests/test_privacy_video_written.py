@@ -195,6 +195,8 @@ def test_subtitles_covers_attachments_and_chapters_are_left_out_and_said(tmp_pat
                 packet.stream = video
                 new.mux(packet)
     numbers = redact(rich, tmp_path / "b.mkv")
+    with pytest.raises(ValueError, match="holds an attachment too, which was not looked at"):
+        list(looked_at(rich, RedSquares()))
     assert any("attachment stream 1" in words for words in numbers["left_out"])
     assert "1 chapters left out" in numbers["left_out"]
     assert b"Jane Doe" not in (tmp_path / "b.mkv").read_bytes()

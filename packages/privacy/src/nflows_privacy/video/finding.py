@@ -30,11 +30,13 @@ def looked_at(path: str | Path, detector: Detector) -> Iterator[tuple[float, lis
 
     Raises:
         OSError: It cannot be opened.
-        ValueError: It is no video, or is damaged.
+        ValueError: It is no video, is damaged, or holds pictures besides that are not looked at.
     """
     with opened(path) as video:
         for count, frame in enumerate(video.frames()):
             yield float(frame.time), seen_in(frame.views(), detector, check_of(count))
+        if hidden := video.hidden():
+            raise ValueError(f"{path}: holds {', '.join(hidden)} too, which was not looked at; leave it out")
 
 
 def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], list[Shift]]:

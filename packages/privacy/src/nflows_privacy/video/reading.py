@@ -67,11 +67,16 @@ class Frame:
         return self._shown(self.image.to_ndarray(format="rgb24"))
 
     def views(self) -> Iterator[NDArray[np.uint8]]:
-        """What a screen may show of it: the pixels, and each of the two moments that an interlaced frame holds."""
+        """What a screen may show of it: the pixels, and each of the two moments that an interlaced frame holds.
+
+        And what a few bits in samples of 16, as of thermal cameras, show once they are stretched.
+        """
         stored = self.image.to_ndarray(format="rgb24")
         yield self._shown(stored)
         if self.image.interlaced_frame and len(stored) > 1:
             yield from (self._shown(stored[first::2]) for first in (0, 1))
+        if self.image.format.name.startswith("gray16"):
+            yield from map(self._shown, _stretched(self.image.to_ndarray()))
 
     def stored(self, box: Box) -> Box:
         """The place in the stored samples of a box on the screen."""
@@ -99,6 +104,14 @@ class Video:
         # AVI has none of presentation; a guess is late by what a decoder may hold, packets in order are not.
         self._has_no_times = container.format.name == "avi"
         self.seconds = container.duration / 1e6 if container.duration else math.nan
+        self.unshown = 0
+        """Stored frames that no player shows, of those that were read."""
+
+    def hidden(self) -> list[str]:
+        """What the file shows besides its frames, or holds without showing it, once these were read."""
+        others = (stream for stream in self.container.streams if stream is not self.stream)
+        found = [name for stream in others if (name := _picture_stream(stream))]
+        return [*found, f"{self.unshown} frames that no player shows"] if self.unshown else found
 
     def frames(self) -> Iterator[Frame]:
         """The frames in the order of presentation.
@@ -139,6 +152,7 @@ class Video:
                     if packet.dts is not None:
                         yield packet
                     continue
+                self.unshown += packet.is_discard and packet.size > 0
                 if packet.dts is not None and (packet.pts is None or self._has_no_times):
                     waiting.append(packet.dts)
                 for image in packet.decode():
@@ -199,6 +213,14 @@ def opened(path: str | Path) -> Iterator[Video]:
             yield Video(Path(path), container, _video_stream(Path(path), container))
 
 
+def _stretched(samples: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
+    """Grey samples as 8 bits of RGB, from the least to the highest, if they are in one half of their range."""
+    low, high = int(samples.min()), int(samples.max())
+    if 0 < high - low < 2**15:
+        grey = ((samples.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
+        yield np.repeat(grey[..., None], 3, axis=2)
+
+
 def _aspect(stream: VideoStream) -> Fraction:
     """How many times as wide as high a sample is shown; what no camera has is taken for damage, as players do."""
     aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -220,6 +242,13 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     # A decoder makes up what it cannot read unless it is told not to.
     stream.codec_context.options = {"err_detect": "explode"}
     return stream
+
+
+def _picture_stream(stream: Any) -> str | None:
+    """What a stream is that may hold pictures."""
+    if stream.type == "video":
+        return "a cover" if is_cover(stream) else "a second video"
+    return "an attachment" if stream.type == "attachment" else None
 
 
 def is_cover(stream: Any) -> bool:
