@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nflows_privacy.annotations.folder import found_folder, state_of
+from nflows_privacy.annotations.folder import FoundFolder, found_folder, state_of
 from nflows_privacy.annotations.found import Found, read_found, require_source, write_found
 from nflows_privacy.regions import Box, Region
 
@@ -99,15 +99,57 @@ def test_regions_are_refused_for_another_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_read_once_and_again_in_another_state(tmp_path: Path) -> None:
-    one, other = "ab" * 32, "cd" * 32
+    one, other, picture = "ab" * 32, "cd" * 32, Path("street.jpg")
     write_found(tmp_path / "a.json", Found(one, 4, 3))
     before = tmp_path, state_of(tmp_path)
     with pytest.raises(ValueError, match="tells nothing of a file with these bytes; detect again"):
-        found_folder(before).paths(other)
+        found_folder(before).paths(picture, other)
     write_found(tmp_path / "sub.json", Found(other, 4, 3))
     with pytest.raises(ValueError, match="tells nothing of a file with these bytes"):
-        found_folder(before).paths(other)
+        found_folder(before).paths(picture, other)
     after = tmp_path, state_of(tmp_path)
-    assert found_folder(after).paths(other) == [tmp_path / "sub.json"]
-    assert found_folder(after).paths(one) == [tmp_path / "a.json"]
+    assert found_folder(after).paths(picture, other) == [tmp_path / "sub.json"]
+    assert found_folder(after).paths(picture, one) == [tmp_path / "a.json"]
     assert state_of(tmp_path) == after[1] != before[1]
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{", json.dumps({**PLAIN, "sha256": None})])
+def test_a_damaged_file_is_about_what_it_is_called_after_whatever_others_say(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.jpg.json").write_text(text)
+    (tmp_path / "first.json").write_text(text)
+    write_found(tmp_path / "other.json", Found(DIGEST, 4, 3))
+    folder = FoundFolder(tmp_path)
+    for picture in (Path("/in/sub/a.jpg"), Path("sub/a.jpg")):
+        with pytest.raises(ValueError, match=r"sub.a\.jpg\.json: .*detect"):
+            folder.found(picture, DIGEST)
+    for picture in (Path("/in/a.jpg"), Path("/in/bus/a.jpg"), Path("/in/sub/b.jpg")):
+        assert folder.found(picture, DIGEST) == Found(DIGEST, 4, 3)
+
+
+@given(at=st.integers(1, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_a_file_that_was_cut_short_is_about_the_bytes_that_it_names(
+    tmp_path_factory: pytest.TempPathFactory, at: int
+) -> None:
+    folder = tmp_path_factory.mktemp("found")
+    write_found(folder / "a.json", Found(DIGEST, 40, 30, (Region(Box(1, 2, 3, 4), "face"),)))
+    write_found(folder / "b.json", Found(DIGEST, 40, 30))
+    whole = (folder / "a.json").read_bytes()
+    start = whole.index(DIGEST.encode()) + 64
+    (folder / "a.json").write_bytes(whole[: start + at % (len(whole) - start - 1)])  # the last byte ends a line
+    with pytest.raises(ValueError, match=r"a\.json: .*detect"):
+        FoundFolder(folder).found(Path("b.jpg"), DIGEST)
+
+
+def test_what_cannot_be_understood_is_counted_and_named(tmp_path: Path) -> None:
+    write_found(tmp_path / "a.json", Found(DIGEST, 4, 3))
+    assert FoundFolder(tmp_path).warning() is None
+    (tmp_path / "b.json").write_text("{")
+    assert FoundFolder(tmp_path).warning() == "one file there cannot be understood: b.json"
+    for name in "cde":
+        (tmp_path / f"{name}.json").write_text("{")
+    told = "4 files there cannot be understood: b.json, c.json, d.json, …"
+    assert FoundFolder(tmp_path).warning() == told
+    with pytest.raises(ValueError, match="tells nothing of a file with these bytes; detect again; " + told):
+        FoundFolder(tmp_path).paths(Path("a.jpg"), "ab" * 32)

@@ -324,6 +324,30 @@ def test_one_damaged_file_of_regions_stops_no_other_picture(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["a.png"]
 
 
+def test_a_damaged_file_of_regions_is_not_made_up_for_by_that_of_a_twin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "found").mkdir()
+    for name in "ab":
+        source = save(tmp_path / "in" / f"{name}.png", scene((5, 5, 8), (40, 40, 6)))
+        write_found(tmp_path / "found" / f"{name}.png.json", Found(sha256(source), 80, 60))
+    save(tmp_path / "in" / "c.png", scene((5, 5, 9)))
+    write_found(tmp_path / "found" / "c.png.json", Found(sha256(tmp_path / "in" / "c.png"), 80, 60))
+    arguments = [tmp_path / "in", "-o", tmp_path / "out", "--found", tmp_path / "found"]
+    assert redact(*arguments) == 0
+    damaged = tmp_path / "found" / "a.png.json"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    capsys.readouterr()
+    assert redact(*arguments, "--skip-existing", "--json") == 1
+    told = capsys.readouterr()
+    assert told.err.count("one file there cannot be understood: a.png.json") == 1
+    report = json.loads(told.out)
+    assert report["not_taken"] == {"files of --found that cannot be understood": 1}
+    failures = {Path(one["file"]).name: one["reason"] for one in report["tables"]["Failures"]}
+    assert list(failures) == ["a.png", "b.png"], "the same bytes had all regions of both files"
+    assert all(str(damaged) in reason for reason in failures.values())
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_boxes_of_turned_pictures_are_doubted_aloud(
     tmp_path: Path, orientation: int, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,8 @@ def redact(
         "Redacted files", "masked_percent", weights, ["nflows-privacy"], what="files", sheets=redacted_sheets
     )
     where = None if found is None else (found.absolute(), state_of(found))
+    if where is not None:
+        batch = _tell_unread(where, batch)
     process = RedactFiles(redaction, pictures.writing(batch), about.digests(), where)
     exit_code = run_files(batch, process, about, skip_existing=pictures.skip_existing, dask=pictures.dask)
     _carry_annotations(pictures, batch)
@@ -113,6 +116,17 @@ def _tell_tags(pictures: PictureOptions, batch: Batch) -> None:
             f"--metadata {pictures.metadata} is for pictures: {videos} videos lose all tags, which the report names",
             err=True,
         )
+
+
+def _tell_unread(found: tuple[Path, str], batch: Batch) -> Batch:
+    """Says which files of --found cannot be understood; the report counts them among what is not taken."""
+    from nflows_privacy.annotations.folder import found_folder
+
+    folder = found_folder(found)
+    if (warning := folder.warning()) is None:
+        return batch
+    echo(f"--found {found[0]}: {warning}", err=True)
+    return replace(batch, left_out={**batch.left_out, "files of --found that cannot be understood": len(folder.unread)})
 
 
 def _carry_annotations(pictures: PictureOptions, batch: Batch) -> None:

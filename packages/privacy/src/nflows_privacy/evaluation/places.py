@@ -28,7 +28,7 @@ def by_found(folder: Path) -> Places:
     found = FoundFolder(folder)
 
     def places(pair: Pair, pixels: Pixels) -> list[Region]:
-        return list(found.found(sha256(pair.before)).regions)
+        return list(found.found(pair.before, sha256(pair.before)).regions)
 
     return places
 

@@ -47,10 +47,10 @@ class RedactFiles:
         Raises:
             ValueError: Nothing is known of the file where what was found decides; or something is left in it after all.
         """
-        found = None if self.found is None else found_folder(self.found).found(sha256(source))
+        found = None if self.found is None else found_folder(self.found).found(source, sha256(source))
         redact = self._video if is_video(source) else self._picture
         told = redact(source, target, found)
-        return {"recipe": self.recipe, **told, "found_sha256": self._found_digest(told["sha256"])}
+        return {"recipe": self.recipe, **told, "found_sha256": self._found_digest(source, told["sha256"])}
 
     @property
     def seed(self) -> int:
@@ -70,7 +70,10 @@ class RedactFiles:
         """Whether a result is what the process would return now."""
         if result is None or not is_told(result) or not is_result_of(self.recipe, job.source, result):
             return False
-        return bool(result.get("found_sha256") == self._found_digest(result["sha256"]))
+        try:
+            return bool(result.get("found_sha256") == self._found_digest(job.source, result["sha256"]))
+        except ValueError:  # which the job itself will say
+            return False
 
     def _picture(self, source: Path, target: Path, found: Found | None) -> dict[str, Any]:
         regions: list[Region] = []
@@ -108,11 +111,11 @@ class RedactFiles:
             check = Sparing(looks.doubt, kept) if kept else looks.doubt
             return redact_still(pixels, regions, check, self.redaction, seed, is_final=found is not None)
 
-    def _found_digest(self, digest: str) -> str | None:
-        """By what is known what was found in a file of this SHA-256."""
+    def _found_digest(self, source: Path, digest: str) -> str | None:
+        """By what is known what was found in a file, which has this SHA-256."""
         if self.found is None:
             return None
-        return " ".join(map(sha256, found_folder(self.found).paths(digest)))
+        return " ".join(map(sha256, found_folder(self.found).paths(source, digest)))
 
 
 def _check_found(found: Found, width: int, height: int) -> None:
