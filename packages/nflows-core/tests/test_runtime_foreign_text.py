@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import unicodedata
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_what_is_no_json_of_ours_is_a_value_error(tmp_path: Path, text: str | by
     for read in (lambda: parse_json(text), lambda: read_json(path)):
         with pytest.raises(ValueError):
             read()
+
+
+@given(st.text(), st.lists(st.text(), unique=True, max_size=4))
+def test_a_name_that_is_there_twice_is_refused(name: str, others: list[str]) -> None:
+    names = [name, *(one for one in others if one != name), name]
+    twice = "{" + ", ".join(f"{to_json(one)}: []" for one in names) + "}"
+    for text in (twice, f'[{{"a": {twice}}}]'):
+        with pytest.raises(ValueError, match=re.escape(f'"{visible(name)}" is there 2 times')):
+            parse_json(text)
+    assert parse_json('{"a": {"b": 1}, "b": {"a": 2}}') == {"a": {"b": 1}, "b": {"a": 2}}
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path: Path) -> None:

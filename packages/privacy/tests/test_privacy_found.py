@@ -26,6 +26,7 @@ PLAIN: dict[str, Any] = {
     "regions": [],
     "frames": None,
 }
+TWICE = json.dumps(PLAIN).replace('"frames"', '"regions": [], "frames"')
 
 corner = st.floats(-1e5, 1e5)
 side = st.floats(0.02, 1e5)
@@ -81,7 +82,9 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path: Path, change: dict[
         read_found(path)
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, "[1, 2]", '{"format": "nflows-privacy-found", "version": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, "[1, 2]", TWICE, '{"format": "nflows-privacy-found", "version": 1}']
+)
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "found.json"
     path.write_text(text)

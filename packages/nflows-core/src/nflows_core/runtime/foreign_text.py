@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,21 @@ def parse_json(text: str | bytes) -> Any:
     """What a JSON text says.
 
     Raises:
-        ValueError: It is none, or nested as no text of ours is.
+        ValueError: It is none, is nested as no text of ours is, or has a name twice in one object: which of the values
+            counts RFC 8259 (section 4) leaves to the reader, and the others would be lost.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        name, count = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f'"{visible(name)}" is there {count} times in one object')
+    return value
 
 
 def read_json(path: Path) -> Any:
