@@ -16,6 +16,7 @@ from PIL import Image
 
 from coloured_squares import COLOURS, SIDE, save_squares, squares
 from nflows_core.data import DataError
+from nflows_core.data.split import belongs
 from nflows_core.runs.kind import RunError
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, StepMetrics
@@ -144,7 +145,10 @@ def test_boxes_to_ignore_keep_their_label(table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda text: text.replace("red", "green").replace("blue", "green"), "none of .* has a box of blue, red"),
+        (
+            lambda text: text.replace("red", "green").replace("blue", "green"),
+            "no box of blue, red in the .* pictures of .*; mark some",
+        ),
         (lambda text: text.replace("left", "l"), "no annotations that are known"),
         (lambda text: "", "no annotations that are known"),
     ],
@@ -158,6 +162,23 @@ def test_tables_that_cannot_be_learned_from_are_refused(
     with pytest.raises(DataError, match=message):
         train(data, tmp_path.parent / "run", TINY, SHORT, test=Source(table))
     assert not (tmp_path.parent / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("marked", "part"), [(False, "are left to train on, [0-9]+ of 41"), (True, "holds out to test on, [0-9]+ of 41")]
+)
+def test_a_part_without_boxes_is_named(
+    table: Path, tmp_path: Path, marked: bool, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = table.read_text().splitlines()
+    rows = [row for row in rows if belongs(row.split(",")[0], "train" if marked else "test")]
+    (tmp_path / "boxes.csv").write_text("\n".join([header, *rows]))
+    options = ("-o", tmp_path / "run", "--pictures", table.parent)
+    assert call_command(privacy, "train", tmp_path / "boxes.csv", *options) == 2
+    told = capsys.readouterr().err
+    assert re.search(f"no box of blue, red in the pictures of .* that .*{part}; both parts need boxes", told)
+    assert "by --test" in told
+    assert not (tmp_path / "run").exists()
 
 
 def test_missing_pictures_and_boxes_outside_are_named_and_left_out(table: Path, tmp_path: Path) -> None:

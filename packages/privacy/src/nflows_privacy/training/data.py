@@ -85,16 +85,18 @@ def read_scenes(source: Source, classes: Sequence[str], split: SplitName | None 
         split: The part to read: a hash of its path holds out about each tenth picture as "test"; all by default.
 
     Raises:
-        DataError: There are no pictures, none has a box of one of the classes, or a file cannot be used.
+        DataError: There are no pictures, none of the part has a box of one of the classes, or a file cannot be used.
     """
     annotations = _annotations(source)
     paths = _pictures(source.folder)
+    if not paths:
+        raise DataError(f"{source.folder}: no pictures; give the folder that has them")
     _warn_of_missing(annotations, paths)
     chosen = {name: path for name, path in paths.items() if belongs(name, split)}
-    if not chosen:
-        raise DataError(f"{source.folder}: no pictures{f' in the part {split!r}' if split else ''}; give more")
     scenes = [_scene(name, path, annotations, classes) for name, path in chosen.items()]
-    _refuse_unmarked(source, scenes, classes)
+    if not any((scene.labels >= 0).any() for scene in scenes):
+        where = _unmarked(source.folder, len(chosen), len(paths), split)
+        raise DataError(f"{source.boxes}: no box of {', '.join(classes)} in {where}")
     return Scenes(scenes, _fingerprint(list(chosen), scenes))
 
 
@@ -150,11 +152,13 @@ def _inside(regions: Iterable[Region], height: int, width: int, path: Path) -> I
             )
 
 
-def _refuse_unmarked(source: Source, scenes: Sequence[Scene], classes: Sequence[str]) -> None:
-    if not any((scene.labels >= 0).any() for scene in scenes):
-        raise DataError(
-            f"{source.boxes}: none of {len(scenes)} pictures in {source.folder} has a box of {', '.join(classes)}"
-        )
+def _unmarked(folder: Path, count: int, total: int, split: SplitName | None) -> str:
+    """Which pictures lack boxes, and what to do."""
+    if split is None:
+        return f"the {total} pictures of {folder}; mark some"
+    use = "are left to train on" if split == "train" else "a hash of their names holds out to test on"
+    advice = "both parts need boxes: mark more pictures, or give others to test on by `test`"
+    return f"the pictures of {folder} that {use}, {count} of {total}; {advice}"
 
 
 def _fingerprint(names: Sequence[str], scenes: Sequence[Scene]) -> Fingerprint:
