@@ -161,6 +161,21 @@ def test_json_stands_alone_on_standard_output(capsys: pytest.CaptureFixture[str]
     assert output.err == "for people\nfor people, too\n"
 
 
+@pytest.mark.parametrize("code", [2, 3])
+def test_an_error_leaves_standard_output_empty_under_json_and_the_help_says_so(
+    code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command(cls=Command)
+    @json_option
+    def act() -> None:
+        raise CommandError("there is nothing to act on", code)
+
+    assert run(act, ["--json"]) == code
+    assert capsys.readouterr() == ("", "nflows: error: there is nothing to act on\n")
+    assert run(act, ["--help"]) == 0
+    assert "nothing where the exit code is 2 or 3" in " ".join(capsys.readouterr().out.split())
+
+
 def test_without_json_people_read_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(reporting(), ["act"]) == 0
     output = capsys.readouterr()

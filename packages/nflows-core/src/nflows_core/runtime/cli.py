@@ -64,7 +64,7 @@ json_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_remember,
-    help="Print report.json, and nothing else, on standard output.",
+    help="Print report.json, and nothing else, on standard output; nothing where the exit code is 2 or 3.",
 )
 """Gives a command the flag ``--json``; it prints its report by `print_report`, and the rest as ever."""
 
