@@ -1,4 +1,4 @@
-"""Pictures that show a face by other means than their colours: by alpha, or by dots of two colours."""
+"""Pictures that show a face by other means than their colours: by alpha, by dots, or in a small part of their range."""
 
 from __future__ import annotations
 
@@ -65,7 +65,29 @@ def test_what_has_few_colours_is_looked_at_smoothed_too() -> None:
     assert len(shown(noise(3))) == 1
 
 
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0), (4, 0), (16, 0), (8, 20_000)])
+@pytest.mark.parametrize("caption", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_that_use_little_of_their_range_are_looked_at_in_all_of_it(
+    factor: int, offset: int, caption: bool, channels: int
+) -> None:
+    eight = noise(channels)
+    pixels = eight.astype(np.uint16) * factor + offset
+    if caption:
+        pixels[:8] = 2**16 - 1
+    spread = shown(pixels)[-1].astype(int)
+    assert (abs(spread - eight)[8 * caption :] <= 1).all()
+    assert not caption or (spread[:8] == 255).all()
+
+
+def test_samples_that_use_their_range_are_looked_at_once() -> None:
+    assert len(shown(noise(3).astype(np.uint16) * 257)) == 1
+    assert not shown(np.full((8, 8, 1), 300, np.uint16))  # of one colour, however it is spread
+
+
 def drawn(face: Image.Image, how: str) -> Image.Image:
+    if how == "10 bits":
+        return Image.fromarray(np.asarray(face.convert("L")).astype(np.uint16) * 4)
     if how == "dithered":
         return face.resize((face.width // 2, face.height // 2)).convert("1")
     picture = Image.new("RGBA", face.size, how)
@@ -74,8 +96,8 @@ def drawn(face: Image.Image, how: str) -> Image.Image:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("how", ["dithered", "white", "black"])
-def test_faces_in_alpha_and_in_dots_are_found_and_filled(
+@pytest.mark.parametrize("how", ["dithered", "white", "black", "10 bits"])
+def test_faces_in_alpha_in_dots_and_in_few_levels_are_found_and_filled(
     how: str,
     yunet_weights: Path,
     data_folder: Path,
@@ -93,5 +115,5 @@ def test_faces_in_alpha_and_in_dots_are_found_and_filled(
     before, after = (read_picture(path).pixels for path in (tmp_path / "a.png", tmp_path / "out" / "a.png"))
     changed = (before != after).any(axis=2)
     assert 0.1 < changed.mean() < 0.7
-    if how != "dithered":
+    if how in ("white", "black"):
         assert (after[changed][:, 3] == 255).all()

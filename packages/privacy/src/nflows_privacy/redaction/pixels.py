@@ -16,6 +16,9 @@ Pixels = NDArray[np.uint8 | np.uint16]
 
 _COLOURS = 16
 """A picture is dithered if so many colours fill half of it: of dithers that have more, networks see what they show."""
+_LEVELS = 32
+"""Samples of 16 bits use little of their range if so many of 256 levels hold half of them: there, 10 or 12 bits, which
+cameras store as they are, are black to networks. Of most street scenes at full range they hold less."""
 _SAMPLES = 2**16
 _SIGMA = 1.25
 """How far a dithered picture is smoothed, in pixels; chosen on a street and a snapshot dithered in eight ways."""
@@ -23,16 +26,16 @@ _SIGMA = 1.25
 
 def as_rgb(pixels: Pixels) -> NDArray[np.uint8]:
     """A picture :math:`(H, W, C)` in eight bits of RGB; a file has the colours below alpha too, and they count."""
-    colours = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(_in_8_bits(colours), dtype=np.uint8)
+    return _as_three(_in_8_bits(_colours(pixels)))
 
 
 def seen_by(detector: Detector, pixels: Pixels, look: Look = Look.THOROUGH) -> list[Region]:
     """What a detector finds in a picture, however that is shown.
 
     It looks at the colours, where some of the picture is transparent also at what shows on black and on white, since
-    alpha may carry the whole picture, and at each of them smoothed as well if it is dithered. What is of one colour
-    shows nothing, and is not looked at.
+    alpha may carry the whole picture, and at each of them smoothed as well if it is dithered. Where samples of 16 bits
+    use little of their range, it looks also at the levels in use, spread over all of it. What is of one colour shows
+    nothing, and is not looked at.
 
     Arguments:
         detector: The detector.
@@ -54,7 +57,14 @@ def _views(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
 
 
 def _shown(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
-    colours = as_rgb(pixels)
+    yield from _over_grounds(as_rgb(pixels), pixels)
+    colours = _colours(pixels)
+    if colours.dtype == np.uint16 and _is_narrow(colours):
+        yield from _over_grounds(_as_three(_spread(colours)), pixels)
+
+
+def _over_grounds(colours: NDArray[np.uint8], pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
+    """The colours of a picture, and where alpha hides some of them, what shows on black and on white."""
     yield colours
     alpha = _in_8_bits(pixels[..., -1:]) if pixels.shape[2] in (2, 4) else np.full((1, 1, 1), 255, np.uint8)
     if alpha.min() < 255:
@@ -68,6 +78,35 @@ def _is_dithered(view: NDArray[np.uint8]) -> bool:
     sample = view.reshape(-1, 3)[:: max(1, view.size // 3 // _SAMPLES)]
     counts = np.unique(sample @ np.array([1, 2**8, 2**16]), return_counts=True)[1]
     return bool(2 * np.sort(counts)[-_COLOURS:].sum() >= len(sample))
+
+
+def _is_narrow(colours: Pixels) -> bool:
+    """Whether a few levels of eight bits hold half of the samples, by some of them."""
+    samples = colours.reshape(-1)[:: max(1, colours.size // _SAMPLES)]
+    counts = np.bincount(samples >> 8, minlength=256)
+    return bool(2 * np.sort(counts)[-_LEVELS:].sum() >= len(samples))
+
+
+def _spread(colours: Pixels) -> NDArray[np.uint8]:
+    """The levels that are in use as eight bits, by their order: a white caption, which stretching would keep at the far
+    end of the range, is one level more."""
+    used = np.zeros(2**16, np.bool_)
+    for row in colours:  # as an index, a sample takes eight bytes
+        used[row] = True
+    order = np.cumsum(used) - 1
+    eight_bits = (255 * order // max(1, order[-1])).clip(0).astype(np.uint8)
+    spread = np.empty(colours.shape, np.uint8)
+    for row, samples in zip(spread, colours, strict=True):
+        row[...] = eight_bits[samples]
+    return spread
+
+
+def _colours(pixels: Pixels) -> Pixels:
+    return pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
+
+
+def _as_three(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours)
 
 
 def _in_8_bits(samples: Pixels) -> NDArray[np.uint8]:
