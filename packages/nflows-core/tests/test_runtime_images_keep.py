@@ -192,10 +192,13 @@ def test_what_imagemagick_keeps_in_texts_is_what_it_is(tmp_path: Path, policy: A
         assert image.getexif()[ORIENTATION] == 1
 
 
-def test_eight_bim_is_not_the_datasets(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "title"), [("8bim", "8bim"), ("iptc", "IPTC profile")])  # ImageMagick's, ExifTool's
+def test_eight_bim_is_not_the_datasets(tmp_path: Path, kind: str, title: str) -> None:
     resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(dataset(80, b"Ann!"))) + dataset(80, b"Ann!")
     resource += bytes(len(resource) % 2) + b"8BIM\x04\x0c\0\0\0\0\0\2xx"
-    picture = decode_picture(png_with(text_chunk(*raw_profile("8bim", resource))))
+    keyword, text = raw_profile(kind, resource)
+    picture = decode_picture(png_with(text_chunk(keyword, text.replace(kind, title, 1))))
+    assert picture.metadata.text == {}
     assert picture.metadata.iptc == dataset(80, b"Ann!")
     assert write_picture(tmp_path / "a.png", picture) == ["Photoshop's resources"]
 

@@ -23,8 +23,8 @@ def find(file: IO[bytes]) -> Found:
     found = Found()
     file.seek(2)
     whole, size = struct.unpack("<I8xI", file.read(16).ljust(16, b"\0"))
-    if 0 < whole < file.seek(0, 2):
-        found.left.append("bytes behind the end")
+    if whole:
+        found.ends_at(whole, file.seek(0, 2))
     file.seek(_FILE_HEADER)
     header = file.read(min(size, 124))
     if len(header) >= 40:

@@ -38,6 +38,7 @@ class Found:
         rounding: How far a resolution of that header may be from the true one, as a ratio.
         has_ratio: Whether it says how wide pixels are for their height, and no more.
         left: The names of what is not taken along.
+        behind: Bytes behind the end of the picture, which are among that.
     """
 
     exif: bytes | None = None
@@ -51,6 +52,13 @@ class Found:
     rounding: float = 0.0
     has_ratio: bool = False
     left: list[str] = field(default_factory=list)
+    behind: int = 0
+
+    def ends_at(self, end: int, size: int) -> None:
+        """Names what a file of this size holds behind the end of its picture."""
+        if end < size:
+            self.left.append("bytes behind the end")
+            self.behind = size - end
 
     def take(self, name: str, value: bytes | None) -> None:
         """Keeps a block of this name, unless there is one: of several, programs read the first."""

@@ -30,8 +30,7 @@ def find(file: IO[bytes]) -> Found:
             _blocks(file)
         else:
             _take(found, file.read(1), _blocks(file))
-    if file.read(1):
-        found.left.append("bytes behind the end")
+    found.ends_at(file.tell(), file.seek(0, 2))
     return found
 
 

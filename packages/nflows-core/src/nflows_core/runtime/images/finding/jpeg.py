@@ -27,8 +27,7 @@ def find(file: IO[bytes]) -> Found:
         if 0xE0 <= segment.marker <= 0xEF or segment.marker == jpeg.COM:
             _take(found, parts, segment)
     parts.join(found)
-    if end < file.seek(0, 2):
-        found.left.append("bytes behind the end")
+    found.ends_at(end, file.seek(0, 2))
     return found
 
 
@@ -78,8 +77,9 @@ def _take(found: Found, parts: _Parts, segment: Segment) -> None:
     elif marker == jpeg.APP13 and data.startswith(jpeg.PHOTOSHOP):
         parts.photoshop += data[len(jpeg.PHOTOSHOP) :]
     elif marker != jpeg.APP14 or not data.startswith(_ADOBE) or len(data) > _ADOBE_SIZE:
-        name = data[:20].split(b"\0", 1)[0].decode("ascii", "replace")
-        found.left.append(f"JPEG APP{marker - 0xE0} {name if name.isprintable() else ''}".strip())
+        name = data[:20].split(b"\0", 1)[0].decode("latin-1")
+        is_name = name.isascii() and name.isprintable()
+        found.left.append(f"JPEG APP{marker - 0xE0} {name if is_name else ''}".strip())
 
 
 def _take_jfif(found: Found, data: bytes) -> None:

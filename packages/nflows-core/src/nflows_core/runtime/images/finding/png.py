@@ -27,8 +27,7 @@ def find(file: IO[bytes]) -> Found:
         else:
             finder.take(chunk.kind, data_of(file, chunk))
     finder.describe()
-    if end < file.seek(0, 2):
-        finder.found.left.append("bytes behind the end")
+    finder.found.ends_at(end, file.seek(0, 2))
     return finder.found
 
 

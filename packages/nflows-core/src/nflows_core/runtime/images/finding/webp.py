@@ -21,6 +21,5 @@ def find(file: IO[bytes]) -> Found:
             found.take(_BLOCKS[chunk.kind], riff.data_of(file, chunk))
         elif chunk.kind not in _PIXELS:
             found.left.append(f"WebP chunk {chunk.kind.decode('ascii', 'backslashreplace').strip()}")
-    if size < file.seek(0, 2):
-        found.left.append("bytes behind the end")
+    found.ends_at(size, file.seek(0, 2))
     return found

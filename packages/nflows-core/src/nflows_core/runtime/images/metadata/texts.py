@@ -42,8 +42,8 @@ def raw_profile(keyword: str, text: str) -> tuple[str, bytes] | None:
     if found is None:
         return None
     name = found[1].lower()
-    # An empty line, the block's name, its size, and the digits.
-    parts = text.split(None, 2)
+    # An empty line, the block's name, of two words where ExifTool wrote it, its size, and the digits.
+    parts = text.lstrip().split("\n", 2)
     try:
         block = bytes.fromhex(parts[2])
         size = int(parts[1])
