@@ -47,8 +47,9 @@ def verify(
 ) -> ExitCode:
     """Look for faces and plates that are left in each INPUT, a file or a folder, at other sizes than redact does.
 
-    The exit code is 1 if anything is found, a file cannot be read, or one may be a picture of a kind that is not read:
-    fit for a gate before data are published.
+    The exit code is 1 if anything is found, a file cannot be read, one may be a picture of a kind that is not read, or
+    one holds more than its picture, such as a preview or a video behind its end: fit for a gate before data are
+    published. What metadata say of places and people, evaluate tells.
     """
     from nflows_core.runtime.inputs import listed
     from nflows_core.runtime.ownership import claim_folder, refuse_foreign

@@ -17,6 +17,7 @@ from nflows_privacy.annotations.found import Found
 from nflows_privacy.detection.narrowed import Sparing
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import cover
+from nflows_privacy.redaction.beside import BEHIND, lost
 from nflows_privacy.redaction.pixels import as_rgb, seen_by
 from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
@@ -85,7 +86,8 @@ class RedactFiles:
             return Made(new, numbers=lambda: redacted.numbers(self.redaction.kinds))
 
         told = self.writing(make, source, target)
-        return {**told, "regions": [region.to_json() for region in regions]}
+        left_out = [name for name in told["left_out"] if name != BEHIND] + lost(source)
+        return {**told, "left_out": left_out, "regions": [region.to_json() for region in regions]}
 
     def _video(self, source: Path, target: Path, found: Found | None) -> dict[str, Any]:
         looks, settings = loaded(self.redaction), self.redaction

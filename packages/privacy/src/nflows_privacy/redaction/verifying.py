@@ -15,6 +15,7 @@ from nflows_core.runtime.intervals import wilson
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.pictures.options import READ
 from nflows_privacy.detection import Detector, Look
+from nflows_privacy.redaction.beside import beside
 from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.regions import Region
 from nflows_privacy.video import looked_at
@@ -65,7 +66,7 @@ class Verification:
     Arguments:
         files: How many files were looked at, those that failed among them.
         left: What is left, by the files that have something.
-        failures: Why the others could not be looked at.
+        failures: Why others could not be looked at, or not at all that they hold.
     """
 
     files: int
@@ -79,7 +80,7 @@ class Verification:
 
     def report(self) -> dict[str, Any]:
         """The numbers, the rate of files with something left with its 95 % interval."""
-        looked_at = self.files - len(self.failures)
+        looked_at = self.files - len(self.failures.keys() - self.left.keys())
         low, high = wilson(len(self.left), looked_at) if looked_at else (0.0, 1.0)
         return {
             "files": self.files,
@@ -119,7 +120,8 @@ def verify_files(
     score: float,
     advance: Callable[[str], None],
 ) -> Verification:
-    """Looks at every file; one that cannot be read is a failure, and the next one follows.
+    """Looks at every file; one that cannot be read, or holds more than is looked at, is a failure, and the next one
+    follows.
 
     Arguments:
         paths: The files.
@@ -133,6 +135,8 @@ def verify_files(
         try:
             if found := list(left_in(path, detector, score)):
                 left[path] = found
+            if more := [] if is_video(path) else beside(path):
+                failures[path] = f"holds {', '.join(more)}: not looked at, and left out by redact"
         except (ValueError, OSError) as error:
             failures[path] = explain(error)[0].removeprefix(f"{path}: ")
         advance(f"{path}, {failures.get(path) or f'{len(left.get(path, []))} left'}")
