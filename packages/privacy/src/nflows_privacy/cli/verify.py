@@ -85,7 +85,6 @@ def verify(
     print_report(write("Verification", about, inputs=weights, tables=verification.tables(), packages=packages))
     counts = Counter(one.region.kind for left in verification.left.values() for one in left)
     found = ", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())) or "nothing"
-    echo(
-        f"{found} left in {len(verification.left)} of {len(files)} files, {len(verification.failures)} failed", err=True
-    )
+    where = f"{len(verification.left)} of {len(files)}" if verification.left else str(len(files))
+    echo(f"{found} left in {where} files, {len(verification.failures)} failed", err=True)
     return ExitCode.DONE if verification.is_clean and not left_out else ExitCode.FAILED
