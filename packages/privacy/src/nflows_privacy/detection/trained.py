@@ -21,8 +21,11 @@ from nflows_privacy.training.network import BoxNetwork, fused
 from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
 
-_QUICK = 1280
-"""The longer side at which a picture is looked at quickly, if it is as large."""
+_QUICK = 1920
+"""The longer side at which a picture is looked at quickly, if it is as large: in less, little is left of a plate that
+people read."""
+_DOUBLED = 1280
+"""The longer side up to which a picture is looked at doubled too."""
 _SMALLEST = 320
 """The longer side down to which a picture is halved, for what fills much of it."""
 _OTHERWISE = 0.75
@@ -124,7 +127,7 @@ def _quick_scales(side: int) -> list[float]:
 
 
 def _thorough_scales(side: int) -> list[float]:
-    scales = [2.0, 1.0] if side <= _QUICK else [1.0]
+    scales = [2.0, 1.0] if side <= _DOUBLED else [1.0]
     while side * scales[-1] >= 2 * _SMALLEST:
         scales.append(scales[-1] / 2)
     return scales
