@@ -121,18 +121,38 @@ def test_what_has_no_room_for_a_picture_passes(how: str, tmp_path: Path) -> None
     assert call_command(privacy, "verify", "--what", "face", path) == 0
 
 
-@pytest.mark.parametrize("format", ["exact", "same"])
-def test_what_redact_writes_passes_and_what_it_leaves_out_is_told(format: str, tmp_path: Path) -> None:
+def redacted(folder: Path, *options: str) -> dict[str, list[str] | None]:
+    """What is told to be left out of each file, when all are redacted, and nothing is left."""
+    (folder / "in").mkdir()
     for how, (suffix, make, _) in HIDING.items():
-        (tmp_path / "in").mkdir(exist_ok=True)
-        (tmp_path / "in" / f"{how}{suffix}").write_bytes(make())
-    out = tmp_path / "out"
-    assert call_command(privacy, "redact", "--what", "face", "--format", format, tmp_path / "in", "-o", out) == 0
+        (folder / "in" / f"{how}{suffix}").write_bytes(make())
+    out = folder / "out"
+    assert call_command(privacy, "redact", "--what", "face", *options, folder / "in", "-o", out) == 0
     assert call_command(privacy, "verify", "--what", "face", out) == 0
     rows = json.loads((out / "report.json").read_text())["tables"]["Files"]
-    told = {Path(row["file"]).stem: row["left_out"] for row in rows}
+    return {Path(row["file"]).stem: row["left_out"] for row in rows}
+
+
+@pytest.mark.parametrize("format", ["exact", "same"])
+def test_what_redact_writes_passes_and_what_it_leaves_out_is_told(format: str, tmp_path: Path) -> None:
+    told = redacted(tmp_path, "--format", format)
     assert told.keys() == HIDING.keys()
     behind = f"{len(SECRET)} bytes behind the picture"
     assert all(told[how] == [behind] for how in ("behind a JPEG", "behind a PNG", "behind a WebP"))
     assert told["mpo"][0] == "1 more picture"
     assert told["preview"] is None  # as the policy says
+
+
+def test_who_keeps_metadata_keeps_no_picture_in_them(tmp_path: Path) -> None:
+    told = redacted(tmp_path, "--metadata", "keep", "--format", "same")
+    for how in ("a tag", "text", "digits", "xmp"):
+        assert told[how] == [HIDING[how][2], "all else that strip-gps leaves out"]
+    assert told["preview"] == ["preview"]
+    assert b"A street" in _kept(tmp_path, with_text("A street"))
+
+
+def _kept(folder: Path, data: bytes) -> bytes:
+    (folder / "a.png").write_bytes(data)
+    command = ("redact", "--what", "face", "--metadata", "keep", folder / "a.png", "-o", folder / "kept")
+    assert call_command(privacy, *command) == 0
+    return (folder / "kept" / "a.png").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -52,6 +53,18 @@ def lost(path: Path) -> list[str]:
     """
     with path.open("rb") as file:
         return list(_more(file, find(file)))
+
+
+def without_pictures(metadata: Metadata) -> Metadata:
+    """Metadata without what the policy ``strip-gps`` takes away, if they hold a picture, which they then name.
+
+    Google's cameras keep the whole picture as it was in XMP, and makers' notes hold previews.
+    """
+    names = list(_in_words(metadata))
+    if not names:
+        return metadata
+    left = (*metadata.left, *names, "all else that strip-gps leaves out")
+    return replace(metadata.under("strip-gps"), left=left)
 
 
 def _more(file: IO[bytes], found: Found) -> Iterator[str]:

@@ -17,7 +17,7 @@ from nflows_privacy.annotations.found import Found
 from nflows_privacy.detection.narrowed import Sparing
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import cover
-from nflows_privacy.redaction.beside import BEHIND, lost
+from nflows_privacy.redaction.beside import BEHIND, lost, without_pictures
 from nflows_privacy.redaction.pixels import as_rgb, seen_by
 from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
@@ -82,7 +82,8 @@ class RedactFiles:
         def make(picture: PictureFile, seed: int) -> Made:
             redacted = self._redacted(picture, seed, found)
             regions.extend(redacted.rungs)
-            new = replace(picture.about, pixels=redacted.pixels)
+            metadata = without_pictures(picture.about.metadata.under(self.writing.metadata))
+            new = replace(picture.about, pixels=redacted.pixels, metadata=metadata)
             return Made(new, numbers=lambda: redacted.numbers(self.redaction.kinds))
 
         told = self.writing(make, source, target)
