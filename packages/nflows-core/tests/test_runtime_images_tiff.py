@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nflows_core.runtime.images import PictureError, PictureFile, read_picture
+from nflows_core.runtime.images.finding import find
 from nflows_core.runtime.images.orientation import stored_box, upright, upright_size
 from picture_samples import noise
 
@@ -390,3 +391,21 @@ def test_tags_that_come_twice_leave_no_pixel_to_chance(tmp_path: Path, tag: tupl
             results.append(str(error))
         noise((8, 8, 30))  # other values in freed memory
     assert results == 3 * results[:1]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tile": (16, 16)}, {"bigtiff": True}, {"byteorder": ">"}, {"rowsperstrip": 3}]
+)
+@pytest.mark.parametrize("behind", [0, 2, 1000])
+def test_what_stands_behind_all_that_a_file_refers_to_is_counted(behind: int, options: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.zeros((40, 34), np.uint16), **options)
+    buffer.write(bytes(behind + buffer.tell() % 2))
+    assert find(buffer).behind == behind
+
+
+def test_a_strip_of_no_place_makes_no_picture_unreadable() -> None:
+    offsets = struct.pack("<HHII", 273, 11, 1, 0x7FC00000)  # NaN
+    sizes = struct.pack("<HHII", 279, 4, 1, 4)
+    file = io.BytesIO(b"II*\0" + struct.pack("<IH", 8, 2) + offsets + sizes + bytes(4))
+    assert find(file).behind == 0

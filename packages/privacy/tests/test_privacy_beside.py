@@ -78,6 +78,7 @@ HIDING: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "behind a JPEG": (".jpg", lambda: encoded("JPEG") + SECRET, f"{len(SECRET)} bytes behind the picture"),
     "behind a PNG": (".png", lambda: encoded("PNG") + SECRET, f"{len(SECRET)} bytes behind the picture"),
     "behind a WebP": (".webp", lambda: encoded("WEBP") + SECRET, f"{len(SECRET)} bytes behind the picture"),
+    "behind a TIFF": (".tif", lambda: encoded("TIFF") + SECRET, f"{len(SECRET)} bytes behind the picture"),
     "preview": (".jpg", lambda: with_exif(preview=True), "preview"),
     "a tag": (".jpg", lambda: with_exif(preview=False), "a picture in EXIF"),
     "segment": (".jpg", lambda: with_segment(0xEB, SECRET), "JPEG APP11"),
@@ -92,7 +93,8 @@ HARMLESS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "quality": (".jpg", lambda: with_segment(0xEC, b"Ducky\0\1\0\4\0\0\0\x50")),
     "words": (".png", lambda: with_text("A street / 9j, in May")),
     "xmp": (".webp", lambda: encoded("WEBP", xmp=packet("iVBO"))),
-    "tiff": (".tif", lambda: encoded("TIFF", compression="jpeg")),
+    "tiff": (".tif", lambda: encoded("TIFF")),
+    "jpeg in tiff": (".tif", lambda: encoded("TIFF", compression="jpeg")),
 }
 
 
@@ -138,7 +140,7 @@ def test_what_redact_writes_passes_and_what_it_leaves_out_is_told(format: str, t
     told = redacted(tmp_path, "--format", format)
     assert told.keys() == HIDING.keys()
     behind = f"{len(SECRET)} bytes behind the picture"
-    assert all(told[how] == [behind] for how in ("behind a JPEG", "behind a PNG", "behind a WebP"))
+    assert all(told[how] == [behind] for how in ("behind a JPEG", "behind a PNG", "behind a WebP", "behind a TIFF"))
     assert told["mpo"][0] == "1 more picture"
     assert told["preview"] is None  # as the policy says
 

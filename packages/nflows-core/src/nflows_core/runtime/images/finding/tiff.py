@@ -25,6 +25,7 @@ _IN_BLOCKS = (
     tiff.UTF8,
 )  # types of values that EXIF knows; the others point to directories, or are BigTIFF's
 _LARGE = 1 << 26  # bytes of a tag; what is larger are pixels
+_STORED = ((273, 279), (324, 325), (513, 514))  # strips, tiles, a JPEG: where they are and how long
 _SMALLER, _PAGES = 330, "smaller copies"
 
 
@@ -57,7 +58,27 @@ def _find(file: IO[bytes]) -> Found:
     found.described = [colours] if colours else []
     if image.next or image.get(_SMALLER):
         found.left.append(_PAGES)
+    elif end := _end(file, layout, directories):
+        found.ends_at(end, file.seek(0, 2))
     return found
+
+
+def _end(file: IO[bytes], layout: Layout, directories: dict[int, Directory]) -> int | None:
+    """The end of the last that the file refers to, and a byte that makes it even; None if it does not say how much it
+    refers to."""
+    spans = [span for directory in directories.values() for span in directory.spans()]
+    for starts, sizes in _STORED:
+        entries = [directories[IMAGE].get(tag) for tag in (starts, sizes)]
+        if entries[0] is None:
+            continue
+        places, lengths = (
+            tiff.numbers(entry, tiff.read_value(file, entry, layout), layout) if entry else () for entry in entries
+        )
+        if len(places) != len(lengths) or not all(isinstance(one, int) for one in (*places, *lengths)):
+            return None
+        spans += [tiff.Span(int(place), int(place + size)) for place, size in zip(places, lengths, strict=True)]
+    end = max(span.stop for span in spans)
+    return end + end % 2
 
 
 def _dots(file: IO[bytes], image: Directory, layout: Layout) -> Dots | None:
