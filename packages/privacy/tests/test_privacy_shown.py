@@ -80,6 +80,15 @@ def test_samples_that_use_little_of_their_range_are_looked_at_in_all_of_it(
     assert not caption or (spread[:8] == 255).all()
 
 
+def test_a_caption_with_soft_edges_takes_little_of_the_range() -> None:
+    eight = np.random.default_rng(0).integers(0, 255, (200, 300, 1), np.uint8)
+    pixels = eight.astype(np.uint16) * 4
+    pixels[0] = np.linspace(2_000, 2**16 - 1, 300)[:, None]  # as many levels as the picture has
+    spread = shown(pixels)[-1][1:, :, :1].astype(int)
+    assert spread.max() > 220
+    assert np.corrcoef(spread.ravel(), eight[1:].ravel())[0, 1] > 0.999
+
+
 def test_samples_that_use_their_range_are_looked_at_once() -> None:
     assert len(shown(noise(3).astype(np.uint16) * 257)) == 1
     assert not shown(np.full((8, 8, 1), 300, np.uint16))  # of one colour, however it is spread

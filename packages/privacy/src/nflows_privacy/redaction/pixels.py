@@ -89,11 +89,14 @@ def _is_narrow(colours: Pixels) -> bool:
 
 def _spread(colours: Pixels) -> NDArray[np.uint8]:
     """The levels that are in use as eight bits, by their order: a white caption, which stretching would keep at the far
-    end of the range, is one level more."""
-    used = np.zeros(2**16, np.bool_)
+    end of the range, is one level more. Levels of few samples, as at the edges of its letters, count for less."""
+    counts = np.zeros(2**16, np.int64)
     for row in colours:  # as an index, a sample takes eight bytes
-        used[row] = True
-    order = np.cumsum(used) - 1
+        counts += np.bincount(row.ravel(), minlength=2**16)
+    falling = np.sort(counts)[::-1]
+    usual = falling[np.searchsorted(falling.cumsum(), colours.size / 2)]
+    order = np.minimum(counts, max(1, usual // 8)).cumsum()
+    order -= order[counts > 0][0]
     eight_bits = (255 * order // max(1, order[-1])).clip(0).astype(np.uint8)
     spread = np.empty(colours.shape, np.uint8)
     for row, samples in zip(spread, colours, strict=True):
