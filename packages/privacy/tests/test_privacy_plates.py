@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from nflows_privacy import shipped
 from nflows_privacy.detection import DetectorSettings, Look, load_detector, names_for, weights_of
 from nflows_privacy.detection.base import Detector
-from nflows_privacy.regions import PLATE, Box, Region, boxes_array, iou
+from nflows_privacy.regions import LEFT_SCORE, PLATE, Box, Region, boxes_array, iou
+from nflows_privacy.training.runs import read_run
 
 FOLDER = shipped.FOLDER / "plates"
 
@@ -70,6 +71,15 @@ def test_a_quick_look_marks_what_is_below_the_threshold_as_faint() -> None:
     (faint,) = [region for region in high(pixels, Look.QUICK) if region.box == sure.box]
     assert (sure.faint, faint.faint) == (False, True)
     assert high(pixels) == []
+
+
+def test_who_hides_counts_what_would_count_as_left() -> None:
+    told, hidden, asked = (
+        load_detector(DetectorSettings(("plates",), threshold, to_hide=to_hide))
+        for threshold, to_hide in ((None, False), (None, True), (0.9, True))
+    )
+    thresholds = [one.threshold for one in (told, hidden, asked)]  # type: ignore[attr-defined]
+    assert thresholds == [read_run(FOLDER).threshold, LEFT_SCORE, 0.9]
 
 
 def test_nothing_is_found_where_nothing_is(detector: Detector) -> None:

@@ -19,6 +19,7 @@ class DetectorSettings:
         device: The device by torch's name for it, or ``auto``: the GPU of the machine that looks, if it has one.
             Detectors that know the CPU alone stay there.
         turned: Whether they look at pictures turned by 90, 180 and 270 degrees too.
+        to_hide: Whether what is found is hidden, so that a miss is worse than a false box.
 
     Raises:
         ValueError: No name is given, or one twice, or the threshold is not in [0, 1].
@@ -28,6 +29,7 @@ class DetectorSettings:
     threshold: float | None = None
     device: str = "auto"
     turned: bool = False
+    to_hide: bool = False
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):

@@ -16,7 +16,7 @@ from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
 from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
-from nflows_privacy.regions import Box, Region, boxes_array, iou
+from nflows_privacy.regions import LEFT_SCORE, Box, Region, boxes_array, iou
 from nflows_privacy.training.network import BoxNetwork, fused
 from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
@@ -109,7 +109,9 @@ def of_run(folder: Path, narrowest: float = 0) -> NamedDetector:
 
 def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained:
     run = read_run(folder)
-    threshold = run.threshold if settings.threshold is None else settings.threshold
+    # What is hidden counts from the score on that counts as left, so that tracks of it begin in time.
+    own = min(run.threshold, LEFT_SCORE) if settings.to_hide else run.threshold
+    threshold = own if settings.threshold is None else settings.threshold
     network = load_network(folder, run).to(settings.place)
     return Trained(network, run.settings.classes, threshold, run.settings.crop, narrowest)
 

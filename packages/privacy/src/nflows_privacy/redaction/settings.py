@@ -89,7 +89,7 @@ def loaded(redaction: Redaction) -> Looks:
     Raises:
         ValueError: None of them looks for one of the kinds.
     """
-    settings, left = redaction.detector, redaction.left_score
+    settings, left = replace(redaction.detector, to_hide=True), redaction.left_score
     find, doubt, verify = (
         OfKinds(load_detector(replace(settings, threshold=score)), redaction.kinds)
         for score in (settings.threshold, min(DOUBT, left), left)
