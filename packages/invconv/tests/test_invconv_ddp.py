@@ -27,6 +27,9 @@ PROGRAM = textwrap.dedent("""
     shared = DistributedDataParallel(layers)
     shared(given["images"][3 * rank : 3 * rank + 3]).square().mean().backward()
     torch.save([parameter.grad for parameter in layers.parameters()], f"{folder}/gradients-{rank}.pt")
+    # The threads of a group end with it only if nobody else holds it, and not while the other process still talks.
+    del shared
+    dist.barrier()
     dist.destroy_process_group()
 """)
 
