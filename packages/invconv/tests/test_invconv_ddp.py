@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from invconv.nn import InverseConv2d, InvertibleConv2d  # noqa: E402
 
 PROGRAM = textwrap.dedent("""
-    import sys, torch
+    import sys, time, torch
     import torch.distributed as dist
     from torch.nn.parallel import DistributedDataParallel
     from invconv.nn import InverseConv2d, InvertibleConv2d
@@ -27,10 +27,12 @@ PROGRAM = textwrap.dedent("""
     shared = DistributedDataParallel(layers)
     shared(given["images"][3 * rank : 3 * rank + 3]).square().mean().backward()
     torch.save([parameter.grad for parameter in layers.parameters()], f"{folder}/gradients-{rank}.pt")
-    # The threads of a group end with it only if nobody else holds it, and not while the other process still talks.
+    # A process that ended beside the threads of the connection was aborted now and then, its work done: one of them may
+    # still have to drop a tensor of the last exchange, for which it needs the interpreter.
     del shared
     dist.barrier()
     dist.destroy_process_group()
+    time.sleep(0.5)
 """)
 
 
