@@ -1,0 +1,1 @@
+"""Classes made equal by made-up crops, and whether that helps."""

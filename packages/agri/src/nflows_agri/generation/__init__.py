@@ -1,0 +1,1 @@
+"""Generators of crops: adversarial ones and flows, each conditioned on the class."""

@@ -1,0 +1,1 @@
+"""Labels by active learning: which crops to ask for, and the page on which people answer."""

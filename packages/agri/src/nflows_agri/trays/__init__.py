@@ -1,0 +1,1 @@
+"""Trays: photographs of many seeds, cut into one crop a seed."""
