@@ -1,7 +1,18 @@
-"""Reading of images: folders, tar archives, IDX, arrays, and the embedded demo set."""
+"""Reading of images: folders, tar archives, IDX, arrays, labelled files, and the embedded demo set."""
 
 from nflows_core.data.images import DataError, Images
+from nflows_core.data.labelled import LabelledFile, LabelledFiles, read_labelled
+from nflows_core.data.labelled_images import images_of
 from nflows_core.data.read import read_images
 from nflows_core.data.split import SplitName
 
-__all__ = ["DataError", "Images", "SplitName", "read_images"]
+__all__ = [
+    "DataError",
+    "Images",
+    "LabelledFile",
+    "LabelledFiles",
+    "SplitName",
+    "images_of",
+    "read_images",
+    "read_labelled",
+]

@@ -29,15 +29,15 @@ def read_folder(path: Path, split: SplitName | None, reading: Reading = READ_AS_
     Raises:
         DataError: A file is no picture or damaged, sizes differ, the folders make no sense, or one is there twice.
     """
-    names, folders = _contents(path)
+    names, folders = contents(path)
     if reading.skip_others:
         names, folders = without_others(names, folders)
     layout = lay_out(path, names, folders, split, reading)
     return read_layout(path, layout, lambda name: require_regular(path / name).open("rb"), reading.size)
 
 
-def _contents(root: Path) -> tuple[list[str], list[str]]:
-    """Paths of all files and all folders below ``root``, with slashes, sorted."""
+def contents(root: Path) -> tuple[list[str], list[str]]:
+    """Paths of all files and all folders below ``root``, with slashes, sorted; see `read_folder`."""
     names: list[Path] = []
     folders: list[Path] = []
     for inner, files in walk(root):
