@@ -188,9 +188,9 @@ def test_early_stopping_needs_something_to_decide_by() -> None:
     [
         (
             {"value": torch.tensor(1.0)},
-            r"a value for each item of a batch, of shape \(B,\); got the shapes \{'value': \(\)",
+            r"a value for each item of a batch, of shape \(B, ...\); got the shapes \{'value': \(\)",
         ),
-        ({"value": torch.ones(16, 2)}, r"got the shapes \{'value': \(16, 2\)\}"),
+        ({"value": torch.ones(16, 2)}, r"a measure is one number; the task gives the shapes \{'value': \(2,\)\}"),
         ({"other": torch.ones(16)}, "measure gives other, and not value"),
     ],
 )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from nflows_core.evaluation.efficientnet import EfficientNetLite0
+from nflows_core.classifiers.efficientnet import EfficientNetLite0
 from nflows_core.runtime.weights import Weights, find_weights, load_state
 
 Perceptual = Literal["vgg", "efficientnet-lite0"]
@@ -115,6 +115,22 @@ class Vgg16(nn.Module):
         return found
 
 
+class EfficientNetLayers(nn.Module):
+    """The last layer of each size of EfficientNet-Lite0, from a half to a sixteenth of a picture's."""
+
+    channels = (16, 24, 40, 112)
+
+    def __init__(self, network: EfficientNetLite0) -> None:
+        super().__init__()
+        self.stem, self.stages = network.stem, network.stages[:5]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The features of pictures in [-1, 1]."""
+        x = self.stem(x)
+        features = [x := stage(x) for stage in self.stages]
+        return [one for one in features if one.shape[1] in self.channels]
+
+
 def build_perceptual(name: Perceptual, vgg: Weights | str | Path = VGG16) -> PerceptualDistance:
     """A trained judge of how different pictures look.
 
@@ -132,8 +148,8 @@ def build_perceptual(name: Perceptual, vgg: Weights | str | Path = VGG16) -> Per
         ValueError: There is no such network, or its weights are damaged.
     """
     if name == "efficientnet-lite0":
-        network: Any = EfficientNetLite0.pretrained()
-        return PerceptualDistance(network, _uniform(network.channels))
+        layers = EfficientNetLayers(EfficientNetLite0.pretrained())
+        return PerceptualDistance(layers, _uniform(layers.channels))
     if name == "vgg":
         heads = _published_heads()  # first: a library that is missing is told before half a gigabyte is fetched
         weights = vgg if isinstance(vgg, Weights) else Path(vgg)

@@ -5,7 +5,9 @@ what is tested. Checkpoints, curves, averaged weights, processes, and the exact 
 """
 
 from nflows_core.runtime.tensors import CheckpointError
+from nflows_core.training.augmentation import Recoloured, Together, Turned
 from nflows_core.training.batches.items import Items, TrainingItems, items_for_test
+from nflows_core.training.batches.labelled import Augmentation, Labelled
 from nflows_core.training.batches.vectors import VectorBatches
 from nflows_core.training.config import EngineConfig, TrainingConfig
 from nflows_core.training.curve import StepMetrics, TestMetrics
@@ -14,33 +16,41 @@ from nflows_core.training.guard import DivergedError
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.task import Batches, EarlyStopping, Objective, Place, Task
 from nflows_core.training.tasks.autoencoder import Autoencoder, Reconstruction
+from nflows_core.training.tasks.classification import Classification, balancing_weights
 from nflows_core.training.tasks.likelihood import FlowLikelihood
 from nflows_core.training.tasks.restoration import Restoration
 from nflows_core.training.tasks.vectors import VectorLikelihood
 from nflows_core.training.trainer import Trainer
 
 __all__ = [
+    "Augmentation",
     "Autoencoder",
     "Batches",
     "CheckpointError",
+    "Classification",
     "DivergedError",
     "EarlyStopping",
     "EngineConfig",
     "FlowLikelihood",
     "Items",
+    "Labelled",
     "Objective",
     "Place",
+    "Recoloured",
     "Reconstruction",
     "Restoration",
     "StepMetrics",
     "Task",
     "TestMetrics",
+    "Together",
     "Trainer",
     "TrainingConfig",
     "TrainingItems",
+    "Turned",
     "VectorBatches",
     "VectorLikelihood",
     "WeightAverage",
+    "balancing_weights",
     "items_for_test",
     "learning_rate",
 ]

@@ -22,7 +22,7 @@ from nflows_core.training.batches.order import Purpose, seeds
 from nflows_core.training.curve import Log, StepMetrics, TestMetrics
 from nflows_core.training.guard import DivergedError, largest_gradient, locate_non_finite
 from nflows_core.training.interrupts import held_interrupts
-from nflows_core.training.measuring import means_of_measures, sums_of_measures
+from nflows_core.training.measuring import summarized, tallied
 from nflows_core.training.numerics import Autocast
 from nflows_core.training.players import Player, alone, players_of
 from nflows_core.training.schedule import learning_rate
@@ -218,12 +218,12 @@ class TrainingLoop(Generic[M, B]):
             self.progress(metrics, self.total_steps)
 
     def _test(self) -> None:
-        sums = sums_of_measures(self.task, self.state.average.model, self.place, self.autocast)
-        means = means_of_measures(self.task.measures, self.accelerator.reduce(sums, "sum").tolist())
+        own = tallied(self.task, self.state.average.model, self.place, self.autocast)
+        measured = summarized(self.task, gather_object([own]))
         with held_interrupts():
             epoch = self.state.step // self.batches.steps_per_epoch
-            self.log.write(TestMetrics(self.state.step, epoch, means))
-            self.state.tested(means[self.task.measures[0]])
+            self.log.write(TestMetrics(self.state.step, epoch, measured))
+            self.state.tested(measured[self.task.measures[0]])
 
     def _save(self) -> None:
         if self.checkpoint is None:

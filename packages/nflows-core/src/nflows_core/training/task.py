@@ -105,7 +105,7 @@ class Task(ABC, Generic[M, B]):
     """
 
     measures: Sequence[str] = ()
-    """What `measure` returns, the value that decides first; nothing if the task is not tested."""
+    """What a test gives, the value that decides first; nothing if the task is not tested."""
     early_stopping: EarlyStopping | None = None
 
     def __init__(self, model: M, config: EngineConfig) -> None:
@@ -137,13 +137,20 @@ class Task(ABC, Generic[M, B]):
         return ()
 
     def measure(self, model: M, batch: B) -> Mapping[str, Tensor]:
-        """What is tested, by the names of ``measures``: a value for each item of a batch, :math:`(B,)`.
+        r"""What is tested of each item of a batch, by name: values :math:`(B, \dots)` whose mean over all items counts.
 
         Arguments:
             model: A copy of the task's model with averaged weights, in evaluation mode.
             batch: Of the test data.
         """
         raise NotImplementedError
+
+    def summarize(self, means: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The numbers of ``measures``, scalars, from the means of what `measure` gives over the items of all processes.
+
+        By default these means themselves. A number that is no mean, such as an F-score, is a function of some.
+        """
+        return means
 
     def running(self) -> AbstractContextManager[None]:
         """What holds while the model is trained."""

@@ -1,1 +1,1 @@
-"""Tasks for the `Trainer`: the likelihood of images and of vectors under a flow, autoencoders, restoration."""
+"""Tasks for the `Trainer`: the likelihood under a flow, autoencoders, restoration, classification."""

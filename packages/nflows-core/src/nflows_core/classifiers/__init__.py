@@ -1,0 +1,23 @@
+"""Classifiers of pictures: features and a linear layer, ours or others', by name."""
+
+from nflows_core.classifiers.building import LEAST_SIDE, OWN, build_classifier
+from nflows_core.classifiers.classifier import (
+    Classifier,
+    as_unit,
+    features_of,
+    probabilities_of,
+    sampled_probabilities,
+)
+from nflows_core.classifiers.efficientnet import EfficientNetLite0
+
+__all__ = [
+    "LEAST_SIDE",
+    "OWN",
+    "Classifier",
+    "EfficientNetLite0",
+    "as_unit",
+    "build_classifier",
+    "features_of",
+    "probabilities_of",
+    "sampled_probabilities",
+]
