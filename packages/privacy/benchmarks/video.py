@@ -34,7 +34,7 @@ from nflows_privacy.detection import DetectorSettings, Look, load_detector
 from nflows_privacy.fills import Fill, FillSettings, load_fill, stronger
 from nflows_privacy.regions import Region
 from nflows_privacy.video import Filling, opened, redact_video
-from nflows_privacy.video.camera import Camera, Shift, in_frames, steadied
+from nflows_privacy.video.camera import Camera, Motion, in_frames, steadied
 from nflows_privacy.video.finding import tracked
 from nflows_privacy.video.linking import linked
 from nflows_privacy.video.reading import Frame
@@ -153,8 +153,8 @@ def recall(source: Path, frames: int) -> dict[str, Any]:
     truth = [_sure(detector(one, Look.THOROUGH)) for one in pixels]
     result: dict[str, Any] = {"frames": len(pixels), "faces": sum(map(len, truth))}
     for name, scale in SIZES.items():
-        tracks, shifts = tracked((cast(Frame, Shrunk(one, scale)) for one in pixels), detector)
-        found = in_frames(tracks, shifts)
+        tracks, motions = tracked((cast(Frame, Shrunk(one, scale)) for one in pixels), detector)
+        found = in_frames(tracks, motions)
         boxes = sum(len(track.places) for track in tracks)
         result[name] = {
             "missed_frames": missed(truth, found, scale),
@@ -164,15 +164,15 @@ def recall(source: Path, frames: int) -> dict[str, Any]:
     return {**result, "missed_frames_of_dropped": dropped(truth, list(map(Camera(), pixels)))}
 
 
-def dropped(truth: Frames, shifts: Sequence[Shift]) -> dict[str, int]:
+def dropped(truth: Frames, motions: Sequence[Motion]) -> dict[str, int]:
     """Missed frames over many draws, where so many detections in a row are dropped."""
-    steady = [steadied(faces, shift) for faces, shift in zip(truth, shifts, strict=True)]
+    steady = [steadied(faces, moved) for faces, moved in zip(truth, motions, strict=True)]
     generator = np.random.default_rng(0)
     counts: dict[str, int] = {}
     for most in range(1, MOST_DROPPED + 1):
         starts = generator.integers(0, len(truth) - most, DRAWS) if any(truth) else []
         left = ([[] if start <= one < start + most else faces for one, faces in enumerate(steady)] for start in starts)
-        counts[str(most)] = sum(missed(truth, in_frames(linked(frames), shifts)) for frames in left)
+        counts[str(most)] = sum(missed(truth, in_frames(linked(frames), motions)) for frames in left)
     return counts
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.masks import Rectangle, covers
 from nflows_privacy.regions import Box, Region, boxes_array, iou
-from nflows_privacy.video.camera import Camera, Shift, steadied
+from nflows_privacy.video.camera import Camera, Motion, steadied
 from nflows_privacy.video.linking import Linker
 from nflows_privacy.video.planes import enclosing
 from nflows_privacy.video.reading import Frame, opened
@@ -20,7 +20,7 @@ from nflows_privacy.video.tracks import Track
 
 EVERY = 15
 """Of so many frames, one is looked at thoroughly."""
-_AROUND = 4.0  # how large a part is looked at, in sides of the box
+_AROUND = 6.0  # how large a part is looked at, in sides of the box
 _FEW = 4  # parts that are looked at one by one, each from near; of more, one look holds all
 _SAME = 0.3  # the intersection over union from which two boxes are one thing
 
@@ -39,8 +39,8 @@ def looked_at(path: str | Path, detector: Detector) -> Iterator[tuple[float, lis
             raise ValueError(f"{path}: holds {', '.join(hidden)} too, which was not looked at; leave it out")
 
 
-def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], list[Shift]]:
-    """The tracks of what a detector finds in frames, as if the camera stood still, and by how far it moves each frame.
+def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], list[Motion]]:
+    """The tracks of what a detector finds in frames, as if the camera stood still, and how it moves each frame.
 
     Every fifteenth frame, the first and so on, is looked at thoroughly and as the result will be, the others quickly.
     Where tracks have nothing in a frame, the parts of it around where they are predicted are looked at once more.
@@ -50,16 +50,16 @@ def tracked(frames: Iterable[Frame], detector: Detector) -> tuple[list[Track], l
         detector: The detector.
     """
     linker, camera = Linker(), Camera()
-    shifts: list[Shift] = []
+    motions: list[Motion] = []
     for count, frame in enumerate(frames):
         views = list(frame.views())
-        shifts.append(shift := camera(views[0]))
-        missed = linker.add(count, steadied(_looked(views, detector, count), shift))
+        motions.append(moved := camera(views[0]))
+        missed = linker.add(count, steadied(_looked(views, detector, count), moved))
         if missed:
-            places = [track.predicted(count).moved(*shift) for track in missed]
-            again = steadied(_near(views[0], places, detector), shift)
+            places = [moved.of(track.predicted(count)) for track in missed]
+            again = steadied(_near(views[0], places, detector), moved)
             linker.add(count, _new(again, linker.held(count)))
-    return linker.finished(), shifts
+    return linker.finished(), motions
 
 
 def seen_in(views: Iterable[NDArray[np.uint8]], detector: Detector, look: Look) -> list[Region]:

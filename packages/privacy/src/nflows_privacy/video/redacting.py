@@ -66,8 +66,8 @@ def find_in_video(source: str | Path, detector: Detector) -> tuple[tuple[Regions
         ValueError: It is no video, or is damaged.
     """
     with opened(source) as video:
-        tracks, shifts = tracked(_told(video, video.read(), "looking"), detector)
-    return in_frames(tracks, shifts), {"tracks": dict(sorted(Counter(track.kind for track in tracks).items()))}
+        tracks, motions = tracked(_told(video, video.read(), "looking"), detector)
+    return in_frames(tracks, motions), {"tracks": dict(sorted(Counter(track.kind for track in tracks).items()))}
 
 
 def _given(source: Path, found: Found) -> tuple[Regions, ...]:
