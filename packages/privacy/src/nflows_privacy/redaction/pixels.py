@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.images.finding import find
 from nflows_privacy.detection import Detector, Look, distinct
+from nflows_privacy.levels import is_narrow, spread
 from nflows_privacy.regions import Region
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
 _COLOURS = 16
 """A picture is dithered if so many colours fill half of it: of dithers that have more, networks see what they show."""
-_LEVELS = 32
-"""Samples of 16 bits use little of their range if so many of 256 levels hold half of them: there, 10 or 12 bits, which
-cameras store as they are, are black to networks. Of most street scenes at full range they hold less."""
 _SAMPLES = 2**16
 _SIGMA = 1.25
 """How far a dithered picture is smoothed, in pixels; chosen on a street and a snapshot dithered in eight ways."""
@@ -59,8 +57,8 @@ def _views(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
 def _shown(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
     yield from _over_grounds(as_rgb(pixels), pixels)
     colours = _colours(pixels)
-    if colours.dtype == np.uint16 and _is_narrow(colours):
-        yield from _over_grounds(_as_three(_spread(colours)), pixels)
+    if colours.dtype == np.uint16 and is_narrow(colours):
+        yield from _over_grounds(_as_three(spread(colours)), pixels)
 
 
 def _over_grounds(colours: NDArray[np.uint8], pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
@@ -78,30 +76,6 @@ def _is_dithered(view: NDArray[np.uint8]) -> bool:
     sample = view.reshape(-1, 3)[:: max(1, view.size // 3 // _SAMPLES)]
     counts = np.unique(sample @ np.array([1, 2**8, 2**16]), return_counts=True)[1]
     return bool(2 * np.sort(counts)[-_COLOURS:].sum() >= len(sample))
-
-
-def _is_narrow(colours: Pixels) -> bool:
-    """Whether a few levels of eight bits hold half of the samples, by some of them."""
-    samples = colours.reshape(-1)[:: max(1, colours.size // _SAMPLES)]
-    counts = np.bincount(samples >> 8, minlength=256)
-    return bool(2 * np.sort(counts)[-_LEVELS:].sum() >= len(samples))
-
-
-def _spread(colours: Pixels) -> NDArray[np.uint8]:
-    """The levels that are in use as eight bits, by their order: a white caption, which stretching would keep at the far
-    end of the range, is one level more. Levels of few samples, as at the edges of its letters, count for less."""
-    counts = np.zeros(2**16, np.int64)
-    for row in colours:  # as an index, a sample takes eight bytes
-        counts += np.bincount(row.ravel(), minlength=2**16)
-    falling = np.sort(counts)[::-1]
-    usual = falling[np.searchsorted(falling.cumsum(), colours.size / 2)]
-    order = np.minimum(counts, max(1, usual // 8)).cumsum()
-    order -= order[counts > 0][0]
-    eight_bits = (255 * order // max(1, order[-1])).clip(0).astype(np.uint8)
-    spread = np.empty(colours.shape, np.uint8)
-    for row, samples in zip(spread, colours, strict=True):
-        row[...] = eight_bits[samples]
-    return spread
 
 
 def _colours(pixels: Pixels) -> Pixels:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.files import unicode_name
+from nflows_privacy.levels import is_narrow, spread
 from nflows_privacy.regions import Box
 from nflows_privacy.video.intact import require_whole
 from nflows_privacy.video.turn import Turn
@@ -69,14 +70,14 @@ class Frame:
     def views(self) -> Iterator[NDArray[np.uint8]]:
         """What a screen may show of it: the pixels, and each of the two moments that an interlaced frame holds.
 
-        And what a few bits in samples of 16, as of thermal cameras, show once they are stretched.
+        And what a few bits in samples of 16, as of thermal cameras, show once their levels are spread.
         """
         stored = self.image.to_ndarray(format="rgb24")
         yield self._shown(stored)
         if self.image.interlaced_frame and len(stored) > 1:
             yield from (self._shown(stored[first::2]) for first in (0, 1))
-        if self.image.format.name.startswith("gray16"):
-            yield from map(self._shown, _stretched(self.image.to_ndarray()))
+        if self.image.format.name.startswith("gray16") and is_narrow(samples := self.image.to_ndarray()):
+            yield self._shown(np.repeat(spread(samples)[..., None], 3, axis=2))
 
     def stored(self, box: Box) -> Box:
         """The place in the stored samples of a box on the screen."""
@@ -211,14 +212,6 @@ def opened(path: str | Path) -> Iterator[Video]:
             raise ValueError(f"{path}: no video that can be read ({error.strerror})") from error
         with container:
             yield Video(Path(path), container, _video_stream(Path(path), container))
-
-
-def _stretched(samples: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
-    """Grey samples as 8 bits of RGB, from the least to the highest, if they are in one half of their range."""
-    low, high = int(samples.min()), int(samples.max())
-    if 0 < high - low < 2**15:
-        grey = ((samples.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
-        yield np.repeat(grey[..., None], 3, axis=2)
 
 
 def _aspect(stream: VideoStream) -> Fraction:
