@@ -21,8 +21,8 @@ from nflows_core.training import DivergedError, EngineConfig, Objective, Place, 
 from training_tasks import CENTRES, KILLED_AFTER, SPREAD, TASKS, Adversaries, Classifier, train
 
 FILES = ("metrics.csv", "metrics_test.csv")
-SHARED = [name for name in TASKS if name != "noisy_classifier"]
-"""Tasks without anything random in a network, which processes would draw apart."""
+SHARED = [name for name in TASKS if name not in ("noisy_classifier", "labelled_adversaries")]
+"""Tasks without anything random in a network or a loss, which processes would draw apart."""
 
 
 def curve(folder: Path, file: str) -> list[dict[str, str]]:

@@ -17,6 +17,9 @@ from nflows_core.bijections import ActNorm, AffineCoupling, Composition, Conv1x1
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.training import (
+    AdversarialPair,
+    AdversarialSettings,
+    AdversarialTask,
     Autoencoder,
     EarlyStopping,
     EngineConfig,
@@ -104,6 +107,47 @@ class Adversaries(Task[nn.ModuleDict, Pair]):
 
     def _generate(self, generator: nn.Module, batch: Pair) -> Tensor:
         return softplus(-self.discriminator(generator(batch[1]))).mean()
+
+
+class Painter(nn.Module):
+    """A generator of 8 x 8 pictures with what a resumption may spoil: batch statistics and a normalized weight."""
+
+    latent_features = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(2, 4)
+        self.linear = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 16))
+        self.norm = nn.BatchNorm1d(16)
+        self.last = nn.Linear(16, 192)
+
+    def hidden(self, latents: Tensor, labels: Tensor) -> Tensor:
+        features: Tensor = self.linear(latents + self.embedding(labels))
+        return features
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        pictures: Tensor = self.last(self.norm(self.hidden(latents, labels)).relu()).tanh()
+        return pictures.reshape(-1, 3, 8, 8)
+
+
+class Judge(nn.Module):
+    """A discriminator of 8 x 8 pictures of two classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.utils.parametrizations.spectral_norm(nn.Linear(192, 16))
+        self.embedding = nn.Embedding(2, 16)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        logits: Tensor = (self.features(x.flatten(1)).relu() * self.embedding(labels)).sum(1)
+        return logits
+
+
+def labelled_images() -> Images:
+    """Pictures of two classes, dark ones and a few bright ones."""
+    pixels = torch.randint(0, 128, (24, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels = torch.arange(24) // 16
+    return Images(pixels + 128 * labels.to(torch.uint8).reshape(-1, 1, 1, 1), labels=labels, classes=("dark", "bright"))
 
 
 class Stripes:
@@ -223,6 +267,13 @@ def adversaries(batch_size: int, folder: Path) -> Adversaries:
     return Adversaries(EngineConfig(epochs=1, batch_size=32 * batch_size, checkpoint_steps=3, log_steps=1))
 
 
+def labelled_adversaries(batch_size: int, folder: Path) -> AdversarialTask:
+    """With random numbers in the losses, which processes draw apart, and averages of what the discriminator said."""
+    torch.manual_seed(0)
+    config = EngineConfig(epochs=5, batch_size=batch_size, checkpoint_steps=3, log_steps=1, ema_decay=0.9)
+    return AdversarialTask(AdversarialPair(Painter(), Judge()), labelled_images(), config, AdversarialSettings(r1=0.1))
+
+
 def classifier(batch_size: int, folder: Path, *extra: nn.Module) -> Classifier:
     config = EngineConfig(epochs=2, batch_size=2 * batch_size, checkpoint_steps=3, log_steps=1)
     return Classifier(config, folder / "pictures", *extra, workers=1)
@@ -235,7 +286,16 @@ def noisy_classifier(batch_size: int, folder: Path) -> Classifier:
 
 TASKS: Mapping[str, Callable[[int, Path], Task[Any, Any]]] = {
     task.__name__: task
-    for task in (images, vectors, autoencoder, restoration, adversaries, classifier, noisy_classifier)
+    for task in (
+        images,
+        vectors,
+        autoencoder,
+        restoration,
+        adversaries,
+        labelled_adversaries,
+        classifier,
+        noisy_classifier,
+    )
 }
 KILLED_AFTER = 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nflows_sr.losses import PatchDiscriminator, adaptive_weight, hinge_loss
+from nflows_sr.losses import PatchDiscriminator, adaptive_weight
 
 
 def test_discriminator_of_pix2pix_has_its_parameters_and_patches() -> None:
@@ -31,12 +31,6 @@ def test_a_picture_without_a_patch_is_refused(layers: int) -> None:
     assert discriminator(torch.zeros(1, 3, least, least)).numel() == 1
     with pytest.raises(ValueError, match=f"needs pictures of {least} x {least} pixels or more, got {least - 1} x 99"):
         discriminator(torch.zeros(1, 3, least - 1, 99))
-
-
-def test_hinge_loss_counts_logits_within_the_margin_alone() -> None:
-    real, made = torch.tensor([2.0, 0.5, -1.0]), torch.tensor([-2.0, -0.5, 1.0])
-    assert hinge_loss(real, made).item() == pytest.approx(0.5 * ((0 + 0.5 + 2) / 3 + (0 + 0.5 + 2) / 3))
-    assert hinge_loss(torch.ones(3), -torch.ones(3)) == 0
 
 
 def test_adaptive_weight_makes_both_gradients_equally_strong() -> None:

@@ -5,16 +5,25 @@ what is tested. Checkpoints, curves, averaged weights, processes, and the exact 
 """
 
 from nflows_core.runtime.tensors import CheckpointError
+from nflows_core.training.adversarial_losses import hinge_loss, lecam_penalty, orthogonal_penalty, r1_penalty
 from nflows_core.training.augmentation import Recoloured, Together, Turned
+from nflows_core.training.batch_statistics import gather_statistics
+from nflows_core.training.batches.balanced import BalancedOrder
 from nflows_core.training.batches.items import Items, TrainingItems, items_for_test
 from nflows_core.training.batches.labelled import Augmentation, Labelled
 from nflows_core.training.batches.vectors import VectorBatches
 from nflows_core.training.config import EngineConfig, TrainingConfig
 from nflows_core.training.curve import StepMetrics, TestMetrics
+from nflows_core.training.diff_augment import diff_augment
 from nflows_core.training.ema import WeightAverage
 from nflows_core.training.guard import DivergedError
 from nflows_core.training.schedule import learning_rate
 from nflows_core.training.task import Batches, EarlyStopping, Objective, Place, Task
+from nflows_core.training.tasks.adversarial import (
+    AdversarialPair,
+    AdversarialSettings,
+    AdversarialTask,
+)
 from nflows_core.training.tasks.autoencoder import Autoencoder, Reconstruction
 from nflows_core.training.tasks.classification import Classification, balancing_weights
 from nflows_core.training.tasks.likelihood import FlowLikelihood
@@ -23,8 +32,12 @@ from nflows_core.training.tasks.vectors import VectorLikelihood
 from nflows_core.training.trainer import Trainer
 
 __all__ = [
+    "AdversarialPair",
+    "AdversarialSettings",
+    "AdversarialTask",
     "Augmentation",
     "Autoencoder",
+    "BalancedOrder",
     "Batches",
     "CheckpointError",
     "Classification",
@@ -51,6 +64,12 @@ __all__ = [
     "VectorLikelihood",
     "WeightAverage",
     "balancing_weights",
+    "diff_augment",
+    "gather_statistics",
+    "hinge_loss",
     "items_for_test",
     "learning_rate",
+    "lecam_penalty",
+    "orthogonal_penalty",
+    "r1_penalty",
 ]

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nflows_core.bijections.base import check_count
 
@@ -49,20 +48,6 @@ class PatchDiscriminator(nn.Sequential):
                 f"{x.shape[-2]} x {x.shape[-1]}; give larger ones or fewer layers"
             )
         return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
-
-
-def hinge_loss(real: Tensor, made: Tensor) -> Tensor:
-    r"""What a discriminator lowers, zero where it is right by a margin of 1.
-
-    .. math:: \tfrac12 \left( \overline{\max(0, 1 - D(x))} + \overline{\max(0, 1 + D(\hat x))} \right)
-
-    Lim & Ye 2017, "Geometric GAN", equation 13, halved as in Esser et al. 2021.
-
-    Arguments:
-        real: Logits :math:`D(x)` of real pictures.
-        made: Logits :math:`D(\hat x)` of made ones.
-    """
-    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + made).mean())
 
 
 def adaptive_weight(loss: Tensor, adversarial_loss: Tensor, layer: Tensor) -> Tensor:

@@ -13,10 +13,19 @@ from torch import Tensor, nn
 from nflows_core.evaluation import PerceptualDistance
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.weights import load_state
-from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
+from nflows_core.training import (
+    EngineConfig,
+    Items,
+    Objective,
+    Place,
+    Task,
+    TrainingItems,
+    hinge_loss,
+    items_for_test,
+)
 from nflows_sr.autoencoders import Reconstructor, take_over
 from nflows_sr.data.crops import Pair, enlarged
-from nflows_sr.losses import PatchDiscriminator, adaptive_weight, hinge_loss
+from nflows_sr.losses import PatchDiscriminator, adaptive_weight
 
 _BETAS = (0.5, 0.9)  # of Adam, as in Esser et al. 2021
 
