@@ -286,6 +286,7 @@ def test_the_page_and_what_it_loads_come_from_the_package_alone(review: Review) 
     for name in (
         "style.css",
         "favicon.ico",
+        "ask.js",
         "boxes.js",
         "keys.js",
         "lists.js",

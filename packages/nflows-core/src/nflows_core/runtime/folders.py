@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nflows_core.runtime.files import is_junk
@@ -39,6 +39,17 @@ def walk_names(root: Path, junk: list[Path] | None = None) -> Iterator[tuple[str
         if junk is not None:
             junk.extend(Path(top, name) for name in (*names, *files) if is_junk(name))
         names[:] = [folder.name for folder in folders]
+
+
+def is_inside(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether a file lies in one of the folders, or is one of the files, behind all links.
+
+    Arguments:
+        path: The file, which need not be there.
+        roots: The folders and files, without links in them.
+    """
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(root) for root in roots)
 
 
 def _leads_back(folder: Path, root: Path) -> bool:

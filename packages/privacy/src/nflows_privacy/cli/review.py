@@ -109,7 +109,7 @@ def _planned(inputs: Sequence[Path], found: Path) -> Batch:
 
 def _inside(batch: Batch, inputs: Sequence[Path]) -> list[Job]:
     """The jobs but those of links that lead out of the folders that were given."""
-    from nflows_privacy.review.pictures import is_inside
+    from nflows_core.runtime.folders import is_inside
 
     roots = [path.resolve() for path in inputs]
     jobs = [job for job in batch.jobs if is_inside(job.source, roots)]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_json
+from nflows_core.runtime.journal import add_line, read_lines
 
 JOURNAL = "review.jsonl"
 SEEN, CHANGED = "seen", "changed"
@@ -32,7 +29,7 @@ class Journal:
     _events: dict[str, set[tuple[str, int, int]]] = field(default_factory=lambda: {SEEN: set(), CHANGED: set()})
 
     def __post_init__(self) -> None:
-        for line in _lines(self.path):
+        for line in read_lines(self.path):
             match line:
                 case {
                     "event": "seen" | "changed" as event,
@@ -53,36 +50,10 @@ class Journal:
             OSError: It cannot be written.
         """
         size, changed = _facts(source)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        line = {"time": now, "event": event, "picture": name, "bytes": size, "changed_ns": changed, **further}
-        with self.path.open("a+b") as file:
-            # Before it, an end for what was cut short, if anything was.
-            file.write(b"" if _ends_a_line(self.path) else b"\n")
-            file.write(f"{to_json(line)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
+        add_line(self.path, {"event": event, "picture": name, "bytes": size, "changed_ns": changed, **further})
         self._events[event].add((name, size, changed))
 
 
 def _facts(source: Path) -> tuple[int, int]:
     found = source.stat()
     return found.st_size, found.st_mtime_ns
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for text in iter(lambda: file.readline(MOST_JSON_BYTES), b""):
-            try:
-                yield parse_json(text)
-            except ValueError:
-                continue  # cut short

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.files import sha256
+from nflows_core.runtime.folders import is_inside
 from nflows_core.runtime.foreign_text import to_json, visible
 from nflows_core.runtime.jobs import Job
 from nflows_privacy.annotations.folder import paths_by_source
@@ -149,17 +150,6 @@ class Pictures:
             if path.is_symlink() or not is_inside(path, [Path(os.path.realpath(self._folder))]):
                 raise ValueError(f"{path} is a link, and what it leads to is not changed; remove it")
         return paths
-
-
-def is_inside(path: Path, roots: Iterable[Path]) -> bool:
-    """Whether a file lies in one of the folders, or is one of the files, behind all links.
-
-    Arguments:
-        path: The file, which need not be there.
-        roots: The folders and files, without links in them.
-    """
-    real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(root) for root in roots)
 
 
 def _version(found: Found | None) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+from nflows_core.runtime.folders import is_inside
 from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, visible
 from nflows_core.runtime.ownership import STATUS_FILE
-from nflows_privacy.review.pictures import is_inside
 
 _LINES, _LONGEST = 20, 500
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from nflows_core.runtime.local_page import Reply
+from nflows_core.runtime.local_page import Reply, resource_routes
 from nflows_privacy.annotations.annotated import Annotations, Marked
 from nflows_privacy.annotations.coco import write_coco
 from nflows_privacy.review.pictures import Pictures
@@ -16,7 +16,11 @@ from nflows_privacy.review.views import Views
 
 _PACKAGE = "nflows_privacy.review"
 _SCRIPTS = ("boxes.js", "keys.js", "lists.js", "main.js", "redaction.js", "saving.js", "stage.js")
-_FILES = {"": "index.html", "favicon.ico": "icon.svg", **{name: name for name in ("style.css", *_SCRIPTS)}}
+_FILES = {
+    "": "page/index.html",
+    "favicon.ico": "page/icon.svg",
+    **{name: f"page/{name}" for name in ("style.css", *_SCRIPTS)},
+}
 MOST_BYTES = 2**22
 """Of one picture's boxes: some forty thousand."""
 
@@ -43,7 +47,7 @@ def review_routes(
         return Reply.json({})
 
     routes: dict[str, Callable[..., Reply]] = {
-        **{f"GET /{path}": _resource(name) for path, name in _FILES.items()},
+        **resource_routes(_PACKAGE, _FILES),
         "GET /pictures": listed,
         "GET /coco": coco,
         "GET /pictures/#": lambda number: Reply.json(pictures.marked(number)),
@@ -75,10 +79,6 @@ def _coco(pictures: Pictures, kinds: Sequence[str]) -> bytes:
         path = Path(folder, "boxes.json")
         write_coco(path, Annotations(str(path), marked, tuple(kinds)))
         return path.read_bytes()
-
-
-def _resource(name: str) -> Callable[[], Reply]:
-    return lambda: Reply.resource(_PACKAGE, f"page/{name}")
 
 
 def _views(name: str, views: Views, path: Callable[[int], Path]) -> dict[str, Callable[..., Reply]]:

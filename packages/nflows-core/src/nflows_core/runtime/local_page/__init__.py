@@ -10,7 +10,7 @@ An address holds whole numbers and nothing else that is a person's to choose, so
 file; what a number stands for, the functions of the routes say.
 """
 
-from nflows_core.runtime.local_page.reply import Reply
+from nflows_core.runtime.local_page.reply import Reply, resource_routes
 from nflows_core.runtime.local_page.server import LocalPage
 
-__all__ = ["LocalPage", "Reply"]
+__all__ = ["LocalPage", "Reply", "resource_routes"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import PurePath
@@ -61,6 +63,17 @@ class Reply:
     def resource(cls, package: str, name: str) -> Reply:
         """A file ``.html``, ``.css``, ``.js`` or ``.svg`` that comes with a package."""
         return cls(files(package).joinpath(name).read_bytes(), _TYPES[PurePath(name).suffix])
+
+
+def resource_routes(package: str, files: Mapping[str, str]) -> dict[str, Callable[[], Reply]]:
+    """The routes of files that come with a package, and of ``/ask.js``, by which their scripts ask the program.
+
+    Arguments:
+        package: The package.
+        files: The path of each file in the package, by its path on the page without the first slash.
+    """
+    own = {"GET /ask.js": lambda: Reply.resource(__package__, "ask.js")}
+    return own | {f"GET /{path}": partial(Reply.resource, package, name) for path, name in files.items()}
 
 
 class RefusedError(Exception):

@@ -4,7 +4,8 @@ import { Boxes } from "/boxes.js";
 import { watchKeys } from "/keys.js";
 import { BoxList, PictureList, options } from "/lists.js";
 import { Redaction } from "/redaction.js";
-import { ask, download, Saver } from "/saving.js";
+import { ask } from "/ask.js";
+import { download, Saver } from "/saving.js";
 import { Stage } from "/stage.js";
 
 const element = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 // The button that redacts all pictures, what the command says, and the pictures after it.
 
-import { ask } from "/saving.js";
+import { ask } from "/ask.js";
 
 const PAUSE = 500; // milliseconds between two looks
 

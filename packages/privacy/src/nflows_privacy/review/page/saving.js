@@ -1,11 +1,6 @@
 // What goes to the program and comes from it. A change is sent at once, one after the other, the newest only.
 
-export async function ask(path, value) {
-  const sent = value === undefined ? {} : {
-    method: "POST", body: JSON.stringify(value), headers: { "Content-Type": "application/json" },
-  };
-  return (await fetched(path, sent)).json();
-}
+import { ask, fetched } from "/ask.js";
 
 export async function download(path, name) {
   const link = document.createElement("a");
@@ -13,17 +8,6 @@ export async function download(path, name) {
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
-}
-
-async function fetched(path, sent) {
-  let answer;
-  try {
-    answer = await fetch(path, sent);
-  } catch {
-    throw new Error("the program does not answer; start it again by the same command, and open the new address");
-  }
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  return answer;
 }
 
 export class Saver {
