@@ -10,12 +10,12 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from nflows_core.bijections import ActNorm, Bijection, Composition, Conv1x1, SplineActivation
 from nflows_core.bijections.base import Shape
 from nflows_core.bijections.coupling import ConditionalAffine, halves
-from nflows_core.bijections.coupling_network import zero_initialized
+from nflows_core.bijections.pointwise_network import PointwiseNetwork
 from nflows_core.flow import Flow
 from nflows_core.runtime.tensors import load_tensors, read_tensors, under_prefix, with_prefix, write_tensors
 from nflows_core.training import EngineConfig, Trainer, VectorLikelihood
@@ -114,37 +114,6 @@ class SpectralFlow:
         check_spectra(spectra, self.bands)
         for start in range(0, max(1, len(spectra)), batch_size):
             yield _as_images(self.whitening.apply(spectra[start : start + batch_size]))
-
-
-class PointwiseNetwork(nn.Module):
-    r"""Three layers with rectifiers between them, for the spectra of single pixels.
-
-    `CouplingNetwork` looks at the neighbours of a pixel; here there are none, and its 3 x 3 kernels would be nine parts
-    zeros for one of weights. It starts at zero, so that a coupling starts as the identity.
-
-    Arguments:
-        in_channels: Bands that condition.
-        out_channels: Parameters of the coupling.
-        width: Features of the hidden layers.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, width: int) -> None:
-        super().__init__()
-        self.first = nn.Linear(in_channels, width)
-        self.second = nn.Linear(width, width)
-        self.last = zero_initialized(nn.Linear(width, out_channels))
-
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Maps :math:`(B, C, 1, 1)` to :math:`(B, C', 1, 1)`."""
-        # Spectra along the last dimension: all that follows adds and multiplies whole bands, not rows of few numbers.
-        y = x.flatten(1).T
-        y = _linear(self.first, y).relu_()
-        y = _linear(self.second, y).relu_()
-        return _linear(self.last, y).T[:, :, None, None]
-
-
-def _linear(layer: nn.Linear, y: Tensor) -> Tensor:
-    return torch.addmm(layer.bias[:, None], layer.weight, y)
 
 
 def spectral_flow(bands: int) -> Flow:

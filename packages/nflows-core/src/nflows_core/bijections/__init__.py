@@ -1,7 +1,7 @@
 """Invertible layers with exact inverses and log-determinants."""
 
 from nflows_core.bijections.actnorm import ActNorm
-from nflows_core.bijections.additive_coupling import AdditiveCoupling
+from nflows_core.bijections.additive_coupling import AdditiveCoupling, ConditionalShift
 from nflows_core.bijections.base import Bijection, Composition
 from nflows_core.bijections.context import ContextLinear, ContextNetwork
 from nflows_core.bijections.context_affine import ContextAffine
@@ -11,6 +11,7 @@ from nflows_core.bijections.finc_unit import FInCUnit
 from nflows_core.bijections.invertible_conv import InverseConv2d, InvertibleConv2d
 from nflows_core.bijections.logit import Logit
 from nflows_core.bijections.permutation import Permutation
+from nflows_core.bijections.pointwise_network import PointwiseNetwork
 from nflows_core.bijections.quad_coupling import QuadCoupling
 from nflows_core.bijections.spline import SplineActivation
 from nflows_core.bijections.spline_coupling import SplineCoupling
@@ -24,6 +25,7 @@ __all__ = [
     "Bijection",
     "Composition",
     "ConditionalAffine",
+    "ConditionalShift",
     "ContextAffine",
     "ContextLinear",
     "ContextNetwork",
@@ -33,6 +35,7 @@ __all__ = [
     "InvertibleConv2d",
     "Logit",
     "Permutation",
+    "PointwiseNetwork",
     "QuadCoupling",
     "SplineActivation",
     "SplineCoupling",
