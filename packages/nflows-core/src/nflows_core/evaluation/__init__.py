@@ -1,6 +1,13 @@
 """How good a flow is: bits per dimension, exactness, speed, and pictures to judge by eye."""
 
 from nflows_core.evaluation.baseline import gaussian_bits_per_dim
+from nflows_core.evaluation.generated import (
+    frechet_distance,
+    kernel_distance,
+    mean_distance,
+    precision_recall,
+    vendi_score,
+)
 from nflows_core.evaluation.grids import ReconstructionGrid, crossed_out, image_grid, reconstruction_grid
 from nflows_core.evaluation.metrics import (
     BitsPerDim,
@@ -32,15 +39,20 @@ __all__ = [
     "build_perceptual",
     "crossed_out",
     "density",
+    "frechet_distance",
     "gaussian_bits_per_dim",
     "image_grid",
+    "kernel_distance",
     "log_probs",
+    "mean_distance",
     "median_milliseconds",
     "parameters",
+    "precision_recall",
     "reconstruction_error",
     "reconstruction_errors",
     "reconstruction_grid",
     "sampling",
     "training",
     "untrained_lpips",
+    "vendi_score",
 ]
