@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import click
 
+from nflows_agri.cli.export import export
+from nflows_agri.cli.predict import predict
+from nflows_agri.cli.purity import purity
+from nflows_agri.cli.train import train
 from nflows_core.runtime.cli import CommandGroup
 
 
 @click.group(cls=CommandGroup)
 def agri() -> None:
     """Seeds and grains inspected: from a tray's photograph to a purity report."""
+
+
+for command in (train, predict, purity, export):
+    agri.add_command(command)

@@ -1,0 +1,184 @@
+r"""Trains a classifier of crops, from its beginning or from where it was stopped, into a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from nflows_agri.inspection.parts import Parts, parts_of
+from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
+from nflows_agri.inspection.settings import Augment, ClassifierSettings
+from nflows_core.classifiers import Classifier
+from nflows_core.data import DataError, Images
+from nflows_core.data.fingerprint import Fingerprint
+from nflows_core.data.labelled import LabelledFiles, read_labelled
+from nflows_core.data.labelled_images import images_of
+from nflows_core.runs.data import refuse_inside
+from nflows_core.training import (
+    Augmentation,
+    Classification,
+    EngineConfig,
+    Labelled,
+    Place,
+    Recoloured,
+    Together,
+    Trainer,
+    Turned,
+    balancing_weights,
+)
+from nflows_core.training.loop import Progress
+from nflows_core.training.processes import processes
+
+ENGINE = {
+    "batch_size": 64,
+    "learning_rate": 2e-3,
+    "warmup_steps": 50,
+    "clip_norm": 5.0,
+    "ema_decay": 0.99,
+    "checkpoint_steps": 200,
+}
+"""The settings of the engine that differ from its own defaults."""
+
+_BODY_RATE = 0.1
+"""The part of the learning rate for what was learned on ImageNet."""
+_AUGMENTATIONS: Mapping[Augment, Augmentation | None] = {
+    "none": None,
+    "turned": Turned(),
+    "turned+light": Together((Turned(), Recoloured())),
+}
+
+
+def train(
+    data: LabelledFiles,
+    source: str | Path,
+    folder: str | Path,
+    settings: ClassifierSettings,
+    config: EngineConfig,
+    *,
+    group: str | None = None,
+    fold: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Classifier:
+    """Trains a new classifier into a run folder; of several processes, the main one writes it.
+
+    Arguments:
+        data: The crops, as `read_labelled` reads them.
+        source: The folder or table that they were read from.
+        folder: The folder of the run; made if it is missing.
+        settings: The classifier's settings.
+        config: The settings of the engine.
+        group: The regular expression that they were read by.
+        fold: The fold that is the test, if they are split into folds.
+        overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
+        progress: The function that the `Trainer` calls after every update.
+
+    Raises:
+        DataError: The crops cannot be used, or the folder lies in them.
+        ValueError: The settings do not fit them, or they do not fill one update.
+        FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
+    """
+    folder = Path(folder)
+    refuse_inside(folder, data.root)
+    KIND.refuse_taken(folder, overwrite)
+    images = read_parts(parts_of(data, fold, config.seed), settings.size)
+    known = {name: Fingerprint.of(part) for name, part in images.items()}
+    run = Run(settings, str(Path(source).absolute()), group, fold, config, known)
+    task = task_of(settings, config, images)
+    own = processes()
+    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
+    trainer = Trainer(task, folder, progress)
+    with trainer.holding_folder():
+        KIND.begin(folder, overwrite, lambda: save_run(folder, run))
+        network = trainer.fit()
+        save_run(folder, run, network)
+    return network
+
+
+def resume(folder: str | Path, data: str | Path | None = None, progress: Progress | None = None) -> Classifier:
+    """Goes on with the run of a folder where its last checkpoint stands, with the settings that it had.
+
+    Arguments:
+        folder: The folder of the run.
+        data: The place of the run's crops now, if they have moved.
+        progress: The function that the `Trainer` calls after every update.
+
+    Raises:
+        DataError: The crops are not those of the run.
+        RunError: The folder is no run.
+    """
+    folder = Path(folder)
+    run = read_run(folder)
+    run = run if data is None else replace(run, data=str(Path(data).absolute()))
+    trainer = Trainer(task_of(run.settings, run.training, images_of_run(folder, run)), folder, progress)
+    with trainer.holding_folder():
+        network = trainer.fit(resume=True)
+        save_run(folder, run, network)
+    return network
+
+
+def parts_of_run(run: Run) -> Parts:
+    """The parts of a run's crops, as they are now.
+
+    Raises:
+        DataError: They cannot be used.
+    """
+    return parts_of(read_labelled(run.data, run.group), run.fold, run.training.seed)
+
+
+def images_of_run(folder: Path, run: Run) -> dict[str, Images]:
+    """The crops of a run by its parts.
+
+    Raises:
+        DataError: They are not those that the run had.
+    """
+    images = read_parts(parts_of_run(run), run.settings.size)
+    for name, known in run.fingerprint.items():
+        now = Fingerprint.of(images[name]) if name in images else None
+        if now is None or (difference := known.difference(now)):
+            difference = "gone" if now is None else difference
+            raise DataError(
+                f"{folder} was trained on other data: its {name} crops are {difference}. Put back those that the run "
+                "had, or train a new run."
+            )
+    return images
+
+
+def read_parts(parts: Parts, side: int) -> dict[str, Images]:
+    """The crops of the parts that are there, in squares."""
+    return {name: images_of(files, side) for name, files in parts.named().items()}
+
+
+def task_of(
+    settings: ClassifierSettings, config: EngineConfig, images: Mapping[str, Images]
+) -> Classification[Classifier]:
+    """What trains a new classifier.
+
+    Arguments:
+        settings: The classifier's settings.
+        config: The settings of the engine; its seed decides the first weights too.
+        images: The crops of "train" and, if there are any, "val".
+    """
+    torch.manual_seed(config.seed)
+    train = labelled(images["train"])
+    weights = balancing_weights(train.labels, len(settings.classes)) if settings.balance == "weights" else None
+    return Classification(
+        settings.build(settings.pretrained),
+        train,
+        config,
+        labelled(images["val"]) if "val" in images else None,
+        augmentation=_AUGMENTATIONS[settings.augment],
+        balanced=settings.balance == "oversample",
+        class_weights=weights,
+        label_smoothing=settings.label_smoothing,
+        body_rate=_BODY_RATE if settings.pretrained else 1.0,
+    )
+
+
+def labelled(images: Images) -> Labelled:
+    """The crops as the task takes them."""
+    assert images.labels is not None  # `images_of` gives them
+    return Labelled(images.pixels, images.labels)

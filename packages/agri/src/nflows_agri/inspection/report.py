@@ -1,0 +1,135 @@
+"""What a person asks of a trained classifier: what it mistakes for what, how surely, and which crops it gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nflows_agri.inspection.experiment import images_of_run, parts_of_run
+from nflows_agri.inspection.runs import Run, load_network, read_run
+from nflows_agri.inspection.testing import Tested, class_row, macro_f1, pure_counts
+from nflows_core.classifiers import Classifier, probabilities_of
+from nflows_core.data import Images
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runtime.curve import Curve, finite
+from nflows_core.runtime.page import Sheet, Table
+from nflows_core.runtime.pictures.thumbnails import as_png
+from nflows_core.runtime.report import write_report
+from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+
+_SHOWN = 24
+_READINGS = {
+    "recall": "of the test crops of a class, those that are found; its interval is Wilson's, as if each crop were a "
+    "photograph of its own",
+    "macro_f1": "the mean of the classes' F1, rare classes too; its interval draws whole photographs again",
+    "purity": "pure against impure seed; the rates by which the command purity corrects what it counts",
+    "val": "the crops by which the best weights were chosen; they are no test",
+}
+
+
+def report_run(folder: Path, title: str) -> dict[str, Any]:
+    """Tests a finished run on its test crops, writes ``report.json`` and ``report.html``, and returns the first.
+
+    Raises:
+        DataError: Its crops are not there.
+    """
+    run = read_run(folder)
+    network = load_network(folder, run)
+    images = images_of_run(folder, run)
+    tested = _tested(network, images, run) if "test" in images else None
+    return write_report(
+        folder,
+        title,
+        {
+            **({} if tested is None else _figures(tested, run)),
+            "best_val_macro_f1": max((value for _, value in _curve(folder, "macro_f1")), default=None),
+            **{f"{name}_crops": len(part) for name, part in images.items()},
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1],
+            "readings": _READINGS,
+            "run": asdict(run),
+        },
+        seed=run.training.seed,
+        inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
+        tables=[] if tested is None else _tables(tested, run),
+        curves=_curves(folder),
+        sheets=[] if tested is None else _sheets(tested, images["test"]),
+        packages=["nflows-agri"],
+    )
+
+
+def _tested(network: Classifier, images: Mapping[str, Images], run: Run) -> Tested:
+    test, files = images["test"], parts_of_run(run).test
+    assert test.labels is not None
+    assert files is not None
+    probabilities = probabilities_of(network, test.pixels).double().numpy()
+    return Tested(run.settings.classes, test.labels.numpy(), probabilities, test.names, files.groups)
+
+
+def _figures(tested: Tested, run: Run) -> dict[str, Any]:
+    counts = tested.confusion
+    interval = tested.macro_f1_interval(run.training.seed)
+    return {
+        "macro_f1": macro_f1(counts),
+        "macro_f1_interval_95": None if interval is None else list(interval),
+        "accuracy": float(counts.diagonal().sum() / counts.sum()),
+        "photographs": len(set(tested.groups.tolist())),
+        "classes": list(tested.classes),
+        "confusion": counts.tolist(),
+        **_purity(tested, run.settings.pure),
+    }
+
+
+def _purity(tested: Tested, pure: tuple[str, ...]) -> dict[str, Any]:
+    if not pure:
+        return {}
+    counts = pure_counts(tested.confusion, tested.classes, pure)
+    return {
+        "pure_impure_accuracy": float(counts.diagonal().sum() / counts.sum()),
+        "true_purity": float(counts[0].sum() / counts.sum()),
+        "counted_purity": float(counts[:, 0].sum() / counts.sum()),
+    }
+
+
+def _tables(tested: Tested, run: Run) -> list[Table]:
+    counts, classes = tested.confusion, tested.classes
+    rows = [
+        {"true class": name, **{f"as {other}": int(n) for other, n in zip(classes, row, strict=True)}}
+        for name, row in zip(classes, counts, strict=True)
+    ]
+    tables = [Table("Test crops, class by class", tested.rows()), Table("What is taken for what", rows)]
+    if not run.settings.pure:
+        return tables
+    two = pure_counts(counts, classes, run.settings.pure)
+    sides = [class_row(name, two, number) for number, name in enumerate(("pure", "impure"))]
+    return [*tables, Table(f"Pure ({', '.join(run.settings.pure)}) against impure", sides)]
+
+
+def _curve(folder: Path, column: str) -> list[tuple[float, float]]:
+    path = folder / TEST_METRICS_FILE
+    return list(finite(read_curve(path, column))) if path.exists() else []
+
+
+def _curves(folder: Path) -> list[Curve]:
+    loss = list(finite(read_curve(folder / METRICS_FILE, "cross_entropy")))
+    lines = {"training": loss, **({"val": points} if (points := _curve(folder, "cross_entropy")) else {})}
+    curves = [Curve("cross-entropy, of the updates and of the averaged weights", "updates", "nats", lines)]
+    if points := _curve(folder, "macro_f1"):
+        curves.insert(0, Curve("macro-F1 of the averaged weights", "updates", "macro-F1", {"val": points}))
+    return curves
+
+
+def _sheets(tested: Tested, test: Images) -> list[Sheet]:
+    """The worst mistakes, in rows of some crops each."""
+    wrong = tested.worst(_SHOWN)
+    pixels = np.ascontiguousarray(test.pixels.permute(0, 2, 3, 1).numpy())
+    rows: dict[str, list[bytes | str]] = {}
+    for index in wrong:
+        true, found = (tested.classes[int(of[index])] for of in (tested.labels, tested.found))
+        words = f"{true}, found as {found} ({tested.probabilities[index].max():.2f})"
+        rows[f"{tested.names[index]}: {words}"] = [as_png(pixels[index])]
+    return [Sheet("The worst mistakes: wrong with the greatest certainty", ("crop",), rows)] if rows else []

@@ -1,0 +1,276 @@
+"""From crops to a tested classifier, to predictions, an ONNX file and a purity report, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nflows_agri.cli import agri
+from nflows_agri.inspection.predictor import load_predictor
+from nflows_agri.inspection.runs import load_network, read_run
+from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.inspection.testing import pure_counts
+from nflows_core.runtime.report import read_csv
+from nflows_core.testing import call_command, kill_at_call, one_thread
+
+SHAPES = {"broken": (4, 4), "pure": (8, 3), "silkcut": (9, 9)}
+TRAINING = (
+    *("--size", 16, "--epochs", 12, "--batch-size", 12, "--pure", "pure"),
+    *("--ema-decay", 0.8, "--learning-rate", 0.01, "--warmup-steps", 0),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+def draw(path: Path, shape: tuple[int, int], generator: np.random.Generator) -> None:
+    """A seed on black, an ellipse of some colour."""
+    pixels = generator.integers(0, 20, (20, 20, 3)).astype(np.uint8)
+    rows, columns = np.mgrid[:20, :20] - 9.5
+    pixels[(rows / shape[0]) ** 2 + (columns / shape[1]) ** 2 < 1] = generator.integers(120, 250, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight trays of two seeds of each of three classes."""
+    folder, generator = tmp_path_factory.mktemp("data") / "crops", np.random.default_rng(0)
+    for label, shape in SHAPES.items():
+        for tray in range(8):
+            for number in range(2):
+                draw(folder / label / f"tray{tray}_{number}.png", shape, generator)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert call_command(agri, "train", crops, "-o", folder, *TRAINING) == 0
+    return folder
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return content
+
+
+def test_a_report_tells_what_is_taken_for_what_and_how_surely(run: Path) -> None:
+    report = report_of(run)
+    counts = np.array(report["confusion"])
+    assert report["macro_f1"] > 0.8
+    assert counts.sum() == report["test_crops"] == 12
+    assert (report["train_crops"], report["val_crops"]) == (30, 6)
+    rows = report["tables"]["Test crops, class by class"]
+    assert [row["class"] for row in rows] == ["broken", "pure", "silkcut"]
+    assert all(low <= row["recall"] <= high for row in rows for low, high in [row["recall_interval_95"]])
+    two = pure_counts(counts, report["classes"], ["pure"])
+    assert report["pure_impure_accuracy"] == pytest.approx(two.diagonal().sum() / two.sum())
+    page = (run / "report.html").read_text()
+    assert "What is taken for what" in page
+    assert "macro-F1 of the averaged weights" in page
+
+
+def test_each_crop_is_a_row_and_a_bad_one_stops_nothing(
+    run: Path, crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lot = shutil.copytree(crops, tmp_path / "lot")
+    (lot / "pure" / "torn.png").write_bytes((lot / "pure" / "tray0_0.png").read_bytes()[:50])
+    (lot / "notes.txt").write_text("not a crop")
+    assert call_command(agri, "predict", run, lot, "-o", tmp_path / "out", "--json") == 1
+    rows = read_csv(tmp_path / "out" / "crops.csv")
+    assert [row["file"] for row in rows] == sorted(path.relative_to(lot).as_posix() for path in lot.rglob("*.png"))
+    said = [row for row in rows if not row["error"]]
+    for row in said:
+        chances = {name: float(row[f"p_{name}"]) for name in SHAPES}
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+        assert max(chances, key=lambda name: chances[name]) == row["class"]
+        assert chances[row["class"]] == float(row["probability"])
+    right = sum(row["file"].startswith(row["class"]) for row in said)
+    assert right > 0.8 * len(said)
+    (bad,) = [row for row in rows if row["error"]]
+    assert bad["file"] == "pure/torn.png"
+    assert bad["class"] == ""
+    printed = capsys.readouterr()
+    assert "torn.png" in printed.err
+    assert "left out .txt (1)" in printed.err
+    assert json.loads(printed.out) == report_of(tmp_path / "out")
+    assert report_of(tmp_path / "out")["not_readable"] == 1
+
+
+def test_an_onnx_file_judges_as_its_run_does(run: Path, crops: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    assert call_command(agri, "export", run, "-o", tmp_path / "seeds.onnx") == 0
+    for place, name in ((run, "torch"), (tmp_path / "seeds.onnx", "onnx")):
+        assert call_command(agri, "purity", place, crops, "-o", tmp_path / name) == 0
+    rows = [read_csv(tmp_path / name / "crops.csv") for name in ("torch", "onnx")]
+    for ours, theirs in zip(*rows, strict=True):
+        assert ours["file"] == theirs["file"]
+        assert all(abs(float(ours[f"p_{name}"]) - float(theirs[f"p_{name}"])) < 1e-4 for name in SHAPES)
+    first, second = (report_of(tmp_path / name) for name in ("torch", "onnx"))
+    assert first["purity_corrected_interval_95"] == second["purity_corrected_interval_95"]
+
+
+def test_purity_is_counted_and_corrected_by_the_errors_of_the_test(run: Path, crops: Path, tmp_path: Path) -> None:
+    assert call_command(agri, "purity", run, crops / "pure", crops / "broken", "-o", tmp_path / "out") == 0
+    report, rows = report_of(tmp_path / "out"), read_csv(tmp_path / "out" / "crops.csv")
+    found = sum(row["class"] == "pure" for row in rows)
+    assert report["purity_counted"] == found / len(rows) == found / 32
+    tested = pure_counts(np.array(report_of(run)["confusion"]), list(SHAPES), ["pure"])
+    assert report["sensitivity"] == tested[0, 0] / tested[0].sum()
+    low, high = report["purity_corrected_interval_95"]
+    assert low <= report["purity_corrected"] <= high
+    assert low < 0.5 < high
+    assert call_command(agri, "purity", run, crops, "-o", tmp_path / "two", "--pure", "pure, broken") == 0
+    assert report_of(tmp_path / "two")["pure_classes"] == ["pure", "broken"]
+
+
+def test_two_views_of_a_seed_are_judged_as_one(run: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    for view, shapes in (("top", ("pure", "broken")), ("bottom", ("pure", "silkcut"))):
+        for number, name in enumerate(shapes):
+            draw(tmp_path / view / f"{number}.png", SHAPES[name], generator)
+    places = (tmp_path / "top", tmp_path / "bottom")
+    assert call_command(agri, "predict", run, *places, "--views", "-o", tmp_path / "both") == 0
+    for place in places:
+        assert call_command(agri, "predict", run, place, "-o", tmp_path / f"of_{place.name}") == 0
+    both, top, bottom = (read_csv(tmp_path / name / "crops.csv") for name in ("both", "of_top", "of_bottom"))
+    assert [row["file"] for row in both] == ["0.png", "1.png"]
+    for row, *views in zip(both, top, bottom, strict=True):
+        product = {name: np.prod([float(view[f"p_{name}"]) for view in views]) ** 0.5 for name in SHAPES}
+        for name, value in product.items():
+            assert float(row[f"p_{name}"]) == pytest.approx(value / sum(product.values()), abs=1e-3)
+
+
+def test_killed_and_resumed_is_the_run_that_was_not(run: Path, crops: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    kill_at_call("os.replace", 9, "nflows_core.cli", "agri", "train", crops, "-o", killed, *TRAINING)
+    assert not (killed / "model.safetensors").exists()
+    assert call_command(agri, "train", crops, "-o", killed, "--resume") == 0
+    weights = [load_network(place, read_run(place)).state_dict() for place in (run, killed)]
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert report_of(killed)["confusion"] == report_of(run)["confusion"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--balance", "oversample"], ["--balance", "weights", "--augment", "turned+light"]]
+)
+def test_a_split_is_trained_by_its_parts(crops: Path, tmp_path: Path, options: list[str]) -> None:
+    rows = ["file,class,group,part"]
+    for path in sorted(crops.rglob("*.png")):
+        tray = path.stem[4]
+        part = "test" if tray < "3" else "train"
+        rows.append(f"{path.relative_to(crops).as_posix()},{path.parent.name},{tray},{part}")
+    table = shutil.copytree(crops, tmp_path / "data") / "split.csv"
+    table.write_text("\n".join(rows))
+    command = ("train", table, "--size", 16, "--epochs", 1, "--batch-size", 8, *options, "-o")
+    assert call_command(agri, *command, tmp_path / "data" / "run") == 2, "it lies in the data"
+    assert call_command(agri, *command, tmp_path / "run") == 0
+    report = report_of(tmp_path / "run")
+    assert report["test_crops"] == 18
+    assert report["photographs"] == 3
+    assert report["run"]["settings"]["balance"] == options[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "CROPS", "-o", "OUT", "--model", "resnet18x"), "no classifier 'resnet18x'"),
+        (("train", "CROPS", "-o", "OUT", "--size", "8"), "--size: expected 16 to 1024 pixels, got 8"),
+        (("train", "CROPS", "-o", "OUT", "--pure", "gold"), "--pure: there is no class 'gold'; there are broken, pure"),
+        (("train", "CROPS", "-o", "OUT", "--pure", "pure,broken,silkcut"), "all classes are pure"),
+        (("train", "CROPS", "-o", "OUT", "--fold", "1"), "--fold: the data are not split into folds"),
+        (("train", "CROPS", "-o", "OUT", "--batch-size", "1000"), "do not fill one update"),
+        (("train", "CROPS", "-o", "RUN"), "a run is there; resume it, overwrite it"),
+        (("train", "CROPS", "-o", "RUN", "--resume", "--size", "32"), "--size is 32, but the run to resume has 16"),
+        (("predict", "CROPS", "CROPS", "-o", "OUT"), "is no run folder, it has no config.json"),
+        (("predict", "RUN/config.json", "CROPS", "-o", "OUT"), "is no ONNX network"),
+        (("predict", "RUN", "EMPTY", "-o", "OUT"), "holds no pictures"),
+        (("predict", "RUN", "CROPS", "-o", "CROPS/out"), "lies in the data"),
+        (("predict", "RUN", "CROPS", "-o", "RUN"), "holds another kind of result"),
+        (("predict", "RUN", "CROPS", "--views", "-o", "OUT"), "--views: give two folders or more"),
+        (("predict", "RUN", "CROPS", "EMPTY", "--views", "-o", "OUT"), "EMPTY lacks broken/tray0_0.png"),
+        (("purity", "RUN", "CROPS", "-o", "OUT", "--pure", "gold"), "--pure: there is no class 'gold'"),
+        (("purity", "UNTESTED", "CROPS", "-o", "OUT"), "was not tested, so that its errors are not known"),
+        (
+            ("purity", "NAMELESS", "CROPS", "-o", "OUT"),
+            "which classes are pure seed? Choose among broken, pure",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    run: Path, crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    for name, change in (("UNTESTED", None), ("NAMELESS", ())):
+        folder = shutil.copytree(run, tmp_path / name)
+        if change is None:
+            (folder / "report.json").unlink()
+        else:
+            config = json.loads((folder / "config.json").read_text())
+            config["settings"]["pure"] = change
+            (folder / "config.json").write_text(json.dumps(config))
+    places = {
+        "CROPS": crops,
+        "RUN": run,
+        **{name: tmp_path / name for name in ("OUT", "EMPTY", "UNTESTED", "NAMELESS")},
+    }
+    given = [str(places.get(word.partition("/")[0], word)) + "".join(word.partition("/")[1:]) for word in words]
+    assert call_command(agri, *given) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) <= 3
+    assert not (tmp_path / "OUT" / "crops.csv").exists()
+
+
+def test_a_lot_of_nothing_that_can_be_judged_has_no_share(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lot").mkdir()
+    (tmp_path / "lot" / "a.png").write_text("torn")
+    assert call_command(agri, "purity", run, tmp_path / "lot", "-o", tmp_path / "out") == 2
+    assert "none of 1 crops could be judged" in capsys.readouterr().err
+
+
+def test_a_report_of_other_weights_says_nothing_of_these(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    assert load_predictor(folder, "cpu").tested is not None
+    report = report_of(folder)
+    report["inputs"]["weights"]["sha256"] = "0" * 64
+    (folder / "report.json").write_text(json.dumps(report))
+    assert load_predictor(folder, "cpu").tested is None
+
+
+def test_without_onnx_the_error_says_what_to_install(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    (tmp_path / "a.onnx").write_bytes(b"")
+    for words in (("export", run), ("predict", tmp_path / "a.onnx", run, "-o", tmp_path / "out")):
+        assert call_command(agri, *words) == 2
+        assert "pip install 'nflows-agri[onnx]'" in capsys.readouterr().err
+
+
+def test_settings_of_a_foreign_configuration_are_checked() -> None:
+    for change, message in (
+        ({"size": 10**6}, "`size`"),
+        ({"classes": ("a",)}, "`classes`"),
+        ({"balance": "much"}, "`balance`"),
+        ({"label_smoothing": 1.0}, "`label_smoothing`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ClassifierSettings(**{"classes": ("a", "b"), **change})  # type: ignore[arg-type]
