@@ -70,6 +70,12 @@ def test_wilson_gives_known_values() -> None:
     assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=1e-4)
 
 
+def test_wilson_holds_the_rate_itself_at_its_ends_too() -> None:
+    for n in range(1, 100):
+        assert wilson(n, n)[1] == 1
+        assert wilson(0, n)[0] == 0
+
+
 def test_wilson_is_the_set_of_rates_that_are_not_rejected() -> None:
     for successes, n in ((3, 10), (50, 51), (0.5, 7)):
         for rate in wilson(successes, n):

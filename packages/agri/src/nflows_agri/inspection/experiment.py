@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from nflows_agri.inspection.parts import Parts, parts_of
+from nflows_agri.crops.parts import Parts, parts_of
 from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
 from nflows_agri.inspection.settings import Augment, ClassifierSettings
 from nflows_core.classifiers import Classifier
@@ -84,7 +84,7 @@ def train(
     folder = Path(folder)
     refuse_inside(folder, data.root)
     KIND.refuse_taken(folder, overwrite)
-    images = read_parts(parts_of(data, fold, config.seed), settings.size)
+    images = read_parts(parts_of(data, fold), settings.size)
     known = {name: Fingerprint.of(part) for name, part in images.items()}
     run = Run(settings, str(Path(source).absolute()), group, fold, config, known)
     task = task_of(settings, config, images)
@@ -126,7 +126,7 @@ def parts_of_run(run: Run) -> Parts:
     Raises:
         DataError: They cannot be used.
     """
-    return parts_of(read_labelled(run.data, run.group), run.fold, run.training.seed)
+    return parts_of(read_labelled(run.data, run.group), run.fold)
 
 
 def images_of_run(folder: Path, run: Run) -> dict[str, Images]:

@@ -46,7 +46,8 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
         raise ValueError(f"a rate is of 1 or more, and of 0 successes to all of them; got {successes} of {n}")
     rate, ratio = successes / n, Z95**2 / n
     margin = math.sqrt(ratio * rate * (1 - rate) + ratio**2 / 4)
-    return (rate + ratio / 2 - margin) / (1 + ratio), (rate + ratio / 2 + margin) / (1 + ratio)
+    low, high = ((rate + ratio / 2 + side * margin) / (1 + ratio) for side in (-1, 1))
+    return max(0.0, min(low, rate)), min(1.0, max(high, rate))  # rates of 0 and 1 are ends, but for rounding
 
 
 def student(values: Sequence[float]) -> tuple[float, float, float]:

@@ -35,16 +35,16 @@ class Parts:
         return {name: part for name in _NAMES if (part := getattr(self, name)) is not None}
 
 
-def parts_of(files: LabelledFiles, fold: str | None = None, seed: int = 0) -> Parts:
+def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
     """The parts as a split says them, or of files that nobody has split.
 
     Of a split into train, val and test, these are they; of one into folds, one fold is the test. What is missing is
-    held out by whole photographs, as `held_out` says.
+    held out by whole photographs, as `held_out` says: the same for all that are trained on these files, so that what a
+    generator has learned from is no classifier's test.
 
     Arguments:
         files: The files.
         fold: The fold that is the test, if the files are split into folds.
-        seed: The seed of what is held out.
 
     Raises:
         DataError: A class has fewer than two pictures, or none to learn from, or a photograph is in two parts.
@@ -54,7 +54,7 @@ def parts_of(files: LabelledFiles, fold: str | None = None, seed: int = 0) -> Pa
     names = sorted(set(files.parts.tolist()))
     if names == [""]:
         _refuse_fold(fold, "the data are not split into folds; split them first")
-        train, test = _held_out(files, seed)
+        train, test = _held_out(files)
         if test is None:
             raise DataError(
                 f"{files.root}: a class is in one photograph alone, and a test without it would tell nothing; write a "
@@ -69,11 +69,11 @@ def parts_of(files: LabelledFiles, fold: str | None = None, seed: int = 0) -> Pa
     else:
         train, test = _one_fold(files, names, fold)
     _check_learned(train)
-    rest, val = _held_out(train, seed)
+    rest, val = _held_out(train)
     return _checked(Parts(rest, val, test))
 
 
-def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
+def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Which pictures to hold out, :math:`(N,)`: whole groups, about a fifth of each class, and none of all of a class.
 
     A class whose groups are all larger gives its smallest, if it has another; one in a single group gives none.
@@ -81,13 +81,12 @@ def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int) -> 
     Arguments:
         labels: The class of each picture, :math:`(N,)`.
         groups: Its group, :math:`(N,)`.
-        seed: The seed of the order in which groups are tried.
     """
     names, of_group = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), labels.max() + 1), np.int64)
     np.add.at(counts, (of_group, labels), 1)
     total, held = counts.sum(0), np.zeros(len(names), bool)
-    order = np.random.default_rng(seed).permutation(len(names))
+    order = np.random.default_rng(0).permutation(len(names))
 
     def fits(group: int, most: NDArray[np.float64]) -> bool:
         """Whether no class of the group has more than so many held out with it."""
@@ -102,8 +101,8 @@ def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int) -> 
     return np.asarray(held[of_group])
 
 
-def _held_out(files: LabelledFiles, seed: int) -> tuple[LabelledFiles, LabelledFiles | None]:
-    chosen = held_out(files.labels, files.groups, seed)
+def _held_out(files: LabelledFiles) -> tuple[LabelledFiles, LabelledFiles | None]:
+    chosen = held_out(files.labels, files.groups)
     return (files.select(~chosen), files.select(chosen)) if chosen.any() else (files, None)
 
 
