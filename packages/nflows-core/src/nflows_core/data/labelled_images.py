@@ -55,7 +55,7 @@ def images_of(files: LabelledFiles, side: int) -> Images:
 
 
 def whole(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A picture shrunk by area until it fits a square, or enlarged bilinearly, with its proportions.
+    """A picture shrunk by weighted means over areas until it fits a square, or enlarged bilinearly, in its proportions.
 
     What it does not cover gets the median colour of the picture's own border.
 
@@ -66,12 +66,15 @@ def whole(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     Returns:
         The square, :math:`(S, S, 3)`, with the picture in its middle.
     """
-    height, width = (max(1, round(length * side / max(pixels.shape[:2]))) for length in pixels.shape[:2])
-    kind = Image.Resampling.BOX if side < max(pixels.shape[:2]) else Image.Resampling.BILINEAR
+    scale = side / max(pixels.shape[:2])
+    # As much on both sides, so that a picture and the same turned or mirrored become squares that are so too.
+    top, left = (min(round((side - length * scale) / 2), (side - 1) // 2) for length in pixels.shape[:2])
+    size = side - 2 * left, side - 2 * top
     square = np.empty((side, side, 3), np.uint8)
     square[:] = _border_colour(pixels)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = np.asarray(Image.fromarray(pixels).resize((width, height), kind))
+    # Pillow's own box filter takes whole pixels, and so one more on one side than on the other.
+    kind = Image.Resampling.HAMMING if scale < 1 else Image.Resampling.BILINEAR
+    square[top : side - top, left : side - left] = np.asarray(Image.fromarray(pixels).resize(size, kind))
     return square
 
 
