@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from nflows_agri.cli.check import check
 from nflows_agri.cli.export import export
 from nflows_agri.cli.predict import predict
 from nflows_agri.cli.purity import purity
+from nflows_agri.cli.split import split
 from nflows_agri.cli.train import train
 from nflows_core.runtime.cli import CommandGroup
 
@@ -16,5 +18,5 @@ def agri() -> None:
     """Seeds and grains inspected: from a tray's photograph to a purity report."""
 
 
-for command in (train, predict, purity, export):
+for command in (check, split, train, predict, purity, export):
     agri.add_command(command)
