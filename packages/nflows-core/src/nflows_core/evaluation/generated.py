@@ -22,11 +22,10 @@ def frechet_distance(real: Tensor, made: Tensor) -> float:
         ValueError: There are fewer than two of either, or they have other lengths.
     """
     x, y = _checked(real, made)
-    first, second = (torch.cov(one.T).reshape(one.shape[1], -1) for one in (x, y))
-    values, vectors = torch.linalg.eigh(first)
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    shared = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
-    distance = (x.mean(0) - y.mean(0)).square().sum() + first.trace() + second.trace() - 2 * shared
+    # With R^T R = Sigma, the last trace is the sum of the singular values of R_1 R_2^T, and neither needs a root.
+    first, second = (torch.linalg.qr(_deviations(one), mode="r").R for one in (x, y))
+    shared = torch.linalg.svdvals(first @ second.T).sum()
+    distance = (x.mean(0) - y.mean(0)).square().sum() + first.square().sum() + second.square().sum() - 2 * shared
     return float(distance.clamp(min=0))
 
 
@@ -101,6 +100,12 @@ def _checked(*features: Tensor, least: int = 2) -> list[Tensor]:
         shapes = " and ".join(str(tuple(one.shape)) for one in features)
         raise ValueError(f"expected features of {least} or more pictures, all of one length, got {shapes}")
     return [one.double() for one in features]
+
+
+def _deviations(x: Tensor) -> Tensor:
+    """Rows whose squares sum to the covariance."""
+    scale = 1 / (len(x) - 1) ** 0.5
+    return scale * (x - x.mean(0))
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
