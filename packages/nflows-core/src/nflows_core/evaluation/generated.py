@@ -104,7 +104,7 @@ def _checked(*features: Tensor, least: int = 2) -> list[Tensor]:
 
 def _deviations(x: Tensor) -> Tensor:
     """Rows whose squares sum to the covariance."""
-    scale = 1 / (len(x) - 1) ** 0.5
+    scale: float = 1 / (len(x) - 1) ** 0.5
     return scale * (x - x.mean(0))
 
 
