@@ -14,14 +14,15 @@ from PIL import Image
 from torch.nn.functional import avg_pool2d
 
 from nflows_agri.cli import agri
-from nflows_agri.generation.data import training_crops, training_files
+from nflows_agri.crops.parts import parts_of
+from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
 from nflows_agri.generation.generators import GanGenerator
 from nflows_agri.generation.interpolation import interpolation
 from nflows_agri.generation.quality import quality
 from nflows_agri.generation.runs import load_generator, read_run
 from nflows_agri.generation.samples import provenance_of
-from nflows_core.data import DataError, Images, LabelledFile, LabelledFiles, read_labelled
+from nflows_core.data import DataError, Images, read_labelled
 from nflows_core.runs import load_run
 from nflows_core.runs.kind import RunError
 from nflows_core.runtime.images import read_picture
@@ -56,7 +57,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Image.fromarray(pixels).save(folder / file)
             else:
                 (folder / file).write_text("no picture")
-            rows.append({"file": file, "class": name, "group": f"tray{index}", "part": part})
+            rows.append({"file": file, "class": name, "group": f"{name}{index}", "part": part})
     write_csv(folder / "split.csv", rows)
     return folder / "split.csv"
 
@@ -91,19 +92,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_only_the_training_side_is_read(split: Path) -> None:
     images = training_crops(split, 8).images
     assert len(images) == 4 + 28 + 7
-    assert read_labelled(split).parts.tolist().count("train") == len(images)
-
-
-def test_of_folds_all_but_the_one_that_is_held_out_are_read() -> None:
-    files = LabelledFiles(Path(), tuple(LabelledFile(str(i), "ab"[i % 2], "", str(i), str(i % 3)) for i in range(12)))
-    assert set(training_files(files, "1").parts.tolist()) == {"0", "2"}
-    for fold in (None, "3"):
-        with pytest.raises(DataError, match="the parts are 0, 1, 2, and `fold` is"):
-            training_files(files, fold)
-    unsplit = LabelledFiles(Path(), tuple(file._replace(part="") for file in files.files))
-    assert training_files(unsplit) == unsplit
-    with pytest.raises(DataError, match="leave `fold` out"):
-        training_files(unsplit, "0")
+    assert images.names == tuple(file.name for file in parts_of(read_labelled(split)).train.files)
 
 
 @pytest.mark.parametrize("command", [GAN, FLOW])
@@ -118,7 +107,7 @@ def test_a_class_of_one_crop_is_refused_by_its_name(
         shutil.copy(split.parent / "silkcut" / f"tray{index}_{index}.png", crops / "silkcut")
     shutil.copy(split.parent / "broken" / "tray0_0.png", crops / "broken")
     assert call_command(agri, *command, crops, "-o", tmp_path / "run") == 2
-    assert "the class broken has 1 crop to learn from" in capsys.readouterr().err
+    assert "the class 'broken' has 1 picture, and" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -71,8 +71,8 @@ def test_without_a_photograph_to_spare_nothing_decides() -> None:
 @pytest.mark.parametrize(
     ("files", "fold", "error", "message"),
     [
-        (files_of(("a", "1", "")), None, DataError, "has 1 classes; a classifier tells two or more apart"),
-        (files_of(("a", "1", ""), ("b", "2", ""), each=1), None, DataError, "the class 'a' has 1 pictures"),
+        (files_of(("a", "1", "")), None, DataError, "tells apart, and it has a alone"),
+        (files_of(("a", "1", ""), ("b", "2", ""), each=1), None, DataError, "the class 'a' has 1 picture,"),
         (files_of(("a", "1", ""), ("b", "2", "")), None, DataError, "a class is in one photograph alone"),
         (files_of(("a", "1", "0"), ("b", "2", "1")), None, ValueError, "split into the folds 0, 1; choose the one"),
         (files_of(("a", "1", "0"), ("b", "2", "1")), "7", ValueError, "split into the folds 0, 1; choose the one"),

@@ -121,11 +121,14 @@ def _refuse_fold(fold: str | None, why: str) -> None:
 def _check_counts(files: LabelledFiles) -> None:
     counts = Counter(file.label for file in files.files)
     if len(files.classes) < 2:
-        raise DataError(f"{files.root}: has {len(files.classes)} classes; a classifier tells two or more apart")
-    if few := [name for name in files.classes if counts[name] < 2]:
         raise DataError(
-            f"{files.root}: the class {few[0]!r} has {counts[few[0]]} pictures, and one to learn from and one to test "
-            "on are the least; add some, or leave the class out"
+            f"{files.root}: classes are what a classifier tells apart, and it has {', '.join(files.classes)} alone"
+        )
+    if few := [name for name in files.classes if counts[name] < 2]:
+        count = "1 picture" if counts[few[0]] else "no picture"
+        raise DataError(
+            f"{files.root}: the class {few[0]!r} has {count}, and one to learn from and one to test on are the least; "
+            "add some, or leave the class out"
         )
 
 
