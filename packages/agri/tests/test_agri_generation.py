@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch.nn.functional import avg_pool2d
 
+from generator_runs import CLASSES, FLOW, GAN
 from nflows_agri.cli import agri
+from nflows_agri.crops.made import made_among
 from nflows_agri.crops.parts import parts_of
 from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
@@ -21,59 +22,18 @@ from nflows_agri.generation.generators import GanGenerator
 from nflows_agri.generation.interpolation import interpolation
 from nflows_agri.generation.quality import quality
 from nflows_agri.generation.runs import load_generator, read_run
-from nflows_agri.generation.samples import provenance_of
 from nflows_core.data import DataError, Images, read_labelled
 from nflows_core.runs import load_run
 from nflows_core.runs.kind import RunError
+from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
-from nflows_core.runtime.report import write_csv
 from nflows_core.testing import call_command, kill_at_call, one_thread
-
-CLASSES = ("broken", "pure", "silkcut")
-GAN = ("gan", "train", "--size", 32, "--width", 1, "--latent", 8, "--epochs", 3, "--batch-size", 6)
-FLOW = ("flow", "train", "--size", 8, "--model", "glow:levels=1,depth=1,width=4", "--epochs", 2, "--batch-size", 8)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
     with one_thread():
         yield
-
-
-@pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Crops of three classes, unbalanced; those of other parts are no pictures, so that whoever opens one fails."""
-    folder = tmp_path_factory.mktemp("crops")
-    generator = np.random.default_rng(0)
-    rows = []
-    for number, (name, count) in enumerate(zip(CLASSES, (6, 30, 9), strict=True)):
-        (folder / name).mkdir()
-        for index in range(count):
-            file = f"{name}/tray{index}_{index}.png"
-            part = "train" if index < count - 2 else ("val", "test")[count - 1 - index]
-            if part == "train":
-                pixels = np.zeros((24, 20, 3), np.uint8)
-                pixels[4:-4, 4:-4, number] = 200 + generator.integers(0, 50, (16, 12))
-                Image.fromarray(pixels).save(folder / file)
-            else:
-                (folder / file).write_text("no picture")
-            rows.append({"file": file, "class": name, "group": f"{name}{index}", "part": part})
-    write_csv(folder / "split.csv", rows)
-    return folder / "split.csv"
-
-
-@pytest.fixture(scope="module")
-def gan(split: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("gan")
-    assert call_command(agri, *GAN, split, "-o", folder) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def flow(split: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("flow")
-    assert call_command(agri, *FLOW, split, "-o", folder) == 0
-    return folder
 
 
 @pytest.fixture(params=["gan", "flow"])
@@ -187,14 +147,16 @@ def test_samples_say_whose_training_side_they_are_of(run: Path, split: Path, tmp
     kind = "gan" if read_run(run).is_gan else "flow"
     assert call_command(agri, kind, "sample", run, "-n", 1, "-o", tmp_path / "made") == 0
     for place in (tmp_path / "made", tmp_path / "made" / "pure"):
-        said = provenance_of(place)
+        said = made_among(place)
         assert said is not None
-        assert (said["split"], said["part"], said["fold"]) == (str(split), "train", None)
+        assert (said["split"], said["split_sha256"], said["fold"]) == (str(split), sha256(split), None)
         assert (said["run"], said["seed"]) == (str(run), 0)
-    assert provenance_of(split.parent) is None
+    assert made_among(split.parent) is None
+    with pytest.raises(DataError, match="holds crops that a generator made"):
+        parts_of(read_labelled(tmp_path / "made"))
     (tmp_path / "made" / "generated.json").write_text('{"kind": "generated crops"}')
     with pytest.raises(DataError, match="does not say whose"):
-        provenance_of(tmp_path / "made")
+        made_among(tmp_path / "made")
 
 
 def test_other_samples_are_not_mixed_into_a_folder(
@@ -203,7 +165,7 @@ def test_other_samples_are_not_mixed_into_a_folder(
     command = ("gan", "sample", gan, "-n", 1, "-o", tmp_path / "made")
     assert [call_command(agri, *command), call_command(agri, *command)] == [0, 0]
     assert call_command(agri, *command, "--seed", 1) == 2
-    assert "holds other samples" in capsys.readouterr().err
+    assert "holds other made crops" in capsys.readouterr().err
 
 
 def test_a_class_that_is_not_known_is_named(gan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nflows_agri.cli.balance import balance
 from nflows_agri.cli.check import check
 from nflows_agri.cli.export import export
 from nflows_agri.cli.flow import flow
@@ -20,5 +21,5 @@ def agri() -> None:
     """Seeds and grains inspected: from a tray's photograph to a purity report."""
 
 
-for command in (check, split, gan, flow, train, predict, purity, export):
+for command in (check, split, gan, flow, balance, train, predict, purity, export):
     agri.add_command(command)

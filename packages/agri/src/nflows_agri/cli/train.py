@@ -30,6 +30,11 @@ _SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "la
 @click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
 @click.option("--group", help="A regular expression: its first parenthesis in a file's stem is the photograph.")
 @click.option("--fold", help="The fold that is the test, of data that are split into folds.")
+@click.option(
+    "--made",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Made crops to learn from besides, as `balance` writes them.",
+)
 @click.option("--pure", type=Names(), default="", help="The classes that are pure seed, by commas.")
 @click.option("--model", default="small", show_default=True, help="small, efficientnet-lite0, or one of timm's.")
 @click.option("--pretrained", is_flag=True, help="Begin with weights learned on ImageNet.")
@@ -65,7 +70,15 @@ _SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "la
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
 @click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run.")
 @json_option
-def train(data: Path, folder: Path, group: str | None, fold: str | None, pure: tuple[str, ...], **options: Any) -> None:
+def train(
+    data: Path,
+    folder: Path,
+    group: str | None,
+    fold: str | None,
+    made: Path | None,
+    pure: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Train a classifier on the crops of DATA, a folder with one folder a class, or a table that `split` wrote.
 
     The weights with the best macro-F1 on the part "val" are kept, and tested on "test". What the table does not say, or
@@ -74,12 +87,18 @@ def train(data: Path, folder: Path, group: str | None, fold: str | None, pure: t
     if options["resume"]:
         _resume(data, folder)
     else:
-        _begin(data, folder, group, fold, pure, options)
+        _begin(data, folder, group, fold, made, pure, options)
     _report(folder, f"Classifier of {data.name}")
 
 
 def _begin(
-    data: Path, folder: Path, group: str | None, fold: str | None, pure: tuple[str, ...], options: dict[str, Any]
+    data: Path,
+    folder: Path,
+    group: str | None,
+    fold: str | None,
+    made: Path | None,
+    pure: tuple[str, ...],
+    options: dict[str, Any],
 ) -> None:
     from nflows_agri.inspection import experiment
     from nflows_agri.inspection.settings import ClassifierSettings
@@ -90,7 +109,7 @@ def _begin(
     settings = ClassifierSettings(files.classes, pure=pure, **{name: options[name] for name in _SETTINGS})
     chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
     config = EngineConfig(**{**experiment.ENGINE, **chosen})
-    places = {"group": group, "fold": fold, "overwrite": options["overwrite"]}
+    places: dict[str, Any] = {"group": group, "fold": fold, "made": made, "overwrite": options["overwrite"]}
     with epochs_shown(config.epochs, _loss) as progress:
         experiment.train(files, data, folder, settings, config, **places, progress=progress)
 
@@ -100,7 +119,9 @@ def _resume(data: Path, folder: Path) -> None:
     from nflows_agri.inspection.runs import read_run
 
     run = read_run(folder)
-    refuse_changed({**asdict(run.settings), **asdict(run.training), "group": run.group, "fold": run.fold}, {})
+    refuse_changed(
+        {**asdict(run.settings), **asdict(run.training), "group": run.group, "fold": run.fold, "made": run.made}, {}
+    )
     with epochs_shown(run.training.epochs, _loss) as progress:
         experiment.resume(folder, data, progress)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_agri.crops.made import made_among
 from nflows_core.data import DataError
 from nflows_core.data.labelled import LabelledFiles
 
@@ -47,9 +48,14 @@ def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
         fold: The fold that is the test, if the files are split into folds.
 
     Raises:
-        DataError: A class has fewer than two pictures, or none to learn from, or a photograph is in two parts.
+        DataError: The crops were made, a class has fewer than two pictures or none to learn from, or a photograph is
+            in two parts.
         ValueError: There are folds and none is chosen, or the other way round.
     """
+    if made_among(files.root):
+        raise DataError(
+            f"{files.root} holds crops that a generator made: give real ones, and these as `made` beside them"
+        )
     _check_counts(files)
     names = sorted(set(files.parts.tolist()))
     if names == [""]:

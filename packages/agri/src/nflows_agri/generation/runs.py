@@ -50,6 +50,7 @@ class Run:
         model: ``biggan``, or the name of a flow in nflows-core's `MODELS`.
         arguments: The arguments of the model.
         data: The table or folder of the crops.
+        split_sha256: The SHA-256 of the table; nothing of a folder.
         fold: Of a table of folds, the one that was held out.
         size: The side of the crops.
         classes: The names of their classes.
@@ -61,6 +62,7 @@ class Run:
     model: str
     arguments: dict[str, Any]
     data: str
+    split_sha256: str | None
     fold: str | None
     size: int
     classes: tuple[str, ...]
@@ -169,6 +171,7 @@ def _parse(content: Any) -> Run:
             "model": str(model),
             "arguments": dict(arguments),
             "data": str(data),
+            "split_sha256": None | str() as split_sha256,
             "fold": None | str() as fold,
             "size": int(size),
             "classes": [*classes],
@@ -180,6 +183,7 @@ def _parse(content: Any) -> Run:
                 model,
                 {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()},
                 data,
+                split_sha256,
                 fold,
                 size,
                 tuple(classes),

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nflows_agri.crops.made import split_digest
 from nflows_agri.generation.data import Crops, training_crops
 from nflows_agri.generation.runs import GAN, GAN_ARGUMENTS, KIND, LIKELIHOODS_FILE, Run, read_run, save_run, settled
 from nflows_core.data.fingerprint import Fingerprint
@@ -73,6 +74,7 @@ def train_gan(
         GAN,
         {**GAN_ARGUMENTS, **arguments},
         str(Path(data).absolute()),
+        split_digest(data),
         fold,
         size,
         crops.images.classes,
@@ -114,6 +116,7 @@ def train_flow(
         model,
         {**chosen, **fitting},
         str(Path(data).absolute()),
+        split_digest(data),
         fold,
         size,
         crops.images.classes,

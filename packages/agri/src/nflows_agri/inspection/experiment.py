@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
+from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import Parts, parts_of
 from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
 from nflows_agri.inspection.settings import Augment, ClassifierSettings
 from nflows_core.classifiers import Classifier
 from nflows_core.data import DataError, Images
 from nflows_core.data.fingerprint import Fingerprint
+from nflows_core.data.images import join
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
 from nflows_core.runs.data import refuse_inside
@@ -60,6 +62,7 @@ def train(
     *,
     group: str | None = None,
     fold: str | None = None,
+    made: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Classifier:
@@ -73,6 +76,7 @@ def train(
         config: The settings of the engine.
         group: The regular expression that they were read by.
         fold: The fold that is the test, if they are split into folds.
+        made: A folder of crops that a generator made from what is learned from here, and that are learned from besides.
         overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
         progress: The function that the `Trainer` calls after every update.
 
@@ -84,9 +88,9 @@ def train(
     folder = Path(folder)
     refuse_inside(folder, data.root)
     KIND.refuse_taken(folder, overwrite)
-    images = read_parts(parts_of(data, fold), settings.size)
-    known = {name: Fingerprint.of(part) for name, part in images.items()}
-    run = Run(settings, str(Path(source).absolute()), group, fold, config, known)
+    run = Run(settings, _absolute(source), group, fold, None if made is None else _absolute(made), config, {})
+    images = _images(run, data)
+    run = replace(run, fingerprint={name: Fingerprint.of(part) for name, part in images.items()})
     task = task_of(settings, config, images)
     own = processes()
     task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
@@ -112,7 +116,7 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
     """
     folder = Path(folder)
     run = read_run(folder)
-    run = run if data is None else replace(run, data=str(Path(data).absolute()))
+    run = run if data is None else replace(run, data=_absolute(data))
     trainer = Trainer(task_of(run.settings, run.training, images_of_run(folder, run)), folder, progress)
     with trainer.holding_folder():
         network = trainer.fit(resume=True)
@@ -135,7 +139,7 @@ def images_of_run(folder: Path, run: Run) -> dict[str, Images]:
     Raises:
         DataError: They are not those that the run had.
     """
-    images = read_parts(parts_of_run(run), run.settings.size)
+    images = _images(run, read_labelled(run.data, run.group))
     for name, known in run.fingerprint.items():
         now = Fingerprint.of(images[name]) if name in images else None
         if now is None or (difference := known.difference(now)):
@@ -144,6 +148,15 @@ def images_of_run(folder: Path, run: Run) -> dict[str, Images]:
                 f"{folder} was trained on other data: its {name} crops are {difference}. Put back those that the run "
                 "had, or train a new run."
             )
+    return images
+
+
+def _images(run: Run, data: LabelledFiles) -> dict[str, Images]:
+    """The crops of the parts, and beside those that are learned from the made ones."""
+    images = read_parts(parts_of(data, run.fold), run.settings.size)
+    if run.made is not None:
+        made = made_for(run.made, run.data, run.fold, run.settings.classes)
+        images["train"] = join([images["train"], images_of(made, run.settings.size)])
     return images
 
 
@@ -182,3 +195,7 @@ def labelled(images: Images) -> Labelled:
     """The crops as the task takes them."""
     assert images.labels is not None  # `images_of` gives them
     return Labelled(images.pixels, images.labels)
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).absolute())

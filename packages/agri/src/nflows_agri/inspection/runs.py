@@ -34,6 +34,7 @@ class Run:
         data: The folder or table of the crops.
         group: The regular expression of their groups, if one was given.
         fold: The fold that it is tested on, if they are split into folds.
+        made: The folder of made crops that it learned from besides, if any.
         training: The settings of the engine.
         fingerprint: What the crops of each part are known by.
     """
@@ -42,6 +43,7 @@ class Run:
     data: str
     group: str | None
     fold: str | None
+    made: str | None
     training: EngineConfig
     fingerprint: Mapping[str, Fingerprint]
 
@@ -94,6 +96,7 @@ def _parse(content: Any) -> Run:
             "data": str(data),
             "group": str() | None as group,
             "fold": str() | None as fold,
+            "made": str() | None as made,
             "training": dict(training),
             "fingerprint": dict(fingerprint),
         }:
@@ -102,6 +105,7 @@ def _parse(content: Any) -> Run:
                 data,
                 group,
                 fold,
+                made,
                 EngineConfig.from_dict(training),
                 {part: Fingerprint.from_dict(known) for part, known in fingerprint.items()},
             )

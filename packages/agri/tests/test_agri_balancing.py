@@ -1,0 +1,137 @@
+"""Classes filled with made crops: as many as they lack, none that the gate refuses, and for the training side alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from generator_runs import CLASSES
+from nflows_agri.balancing.filling import Balancing, fill
+from nflows_agri.cli import agri
+from nflows_agri.generation.data import training_crops
+from nflows_agri.generation.gate import copies, unlikely
+from nflows_core.data import read_labelled
+from nflows_core.data.labelled_images import images_of
+from nflows_core.testing import call_command
+
+GATE = ("--share", 0.5, "--temperature", 0.3)
+TRAINING = ("--epochs", 1, "--batch-size", 16, "--size", 16)
+
+
+@pytest.fixture(scope="module")
+def made(flow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "made"
+    assert call_command(agri, "balance", flow, "-o", folder, "--flow", flow, *GATE) == 0
+    return folder
+
+
+@pytest.fixture
+def whole_split(split: Path, tmp_path: Path) -> Path:
+    """The same split, whose other parts are pictures too."""
+    folder = tmp_path / "crops"
+    shutil.copytree(split.parent, folder)
+    for path in folder.rglob("*.png"):
+        if path.read_bytes() == b"no picture":
+            Image.fromarray(np.full((24, 20, 3), 90, np.uint8)).save(path)
+    return folder / split.name
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return content
+
+
+def test_each_class_is_filled_to_the_largest(made: Path, split: Path) -> None:
+    real = Counter(file.label for file in read_labelled(split).files if file.part == "train")
+    filled = read_labelled(made)
+    assert Counter(file.label for file in filled.files) == {"broken": 28 - 4, "silkcut": 28 - 7}
+    rows = report_of(made)["tables"]["Crops by class"]
+    assert [(row["class"], row["real"]) for row in rows] == [(name, real[name]) for name in ("broken", "silkcut")]
+    assert all(row["made"] <= row["tried"] <= row["made"] + row["unlikely"] + row["copies"] for row in rows)
+
+
+def test_what_is_kept_is_likely_and_no_copy(made: Path, flow: Path, split: Path) -> None:
+    files, real = read_labelled(made), training_crops(split, 8).images
+    images = images_of(files, 8)
+    labels = torch.tensor([CLASSES.index(file.label) for file in files.files])
+    assert not unlikely(images.pixels, labels, flow, 0.5).any()
+    assert not copies(images.pixels, labels, real).any()
+    assert sum(row["unlikely"] for row in report_of(made)["tables"]["Crops by class"])
+
+
+def test_made_again_it_is_the_same_and_what_a_kill_has_left_is_completed(
+    made: Path, flow: Path, tmp_path: Path
+) -> None:
+    settings = Balancing(flow=str(flow), share=0.5, temperature=0.3)
+    fill(flow, tmp_path / "made", settings)
+    (tmp_path / "made" / "report.json").unlink()
+    gone = sorted((tmp_path / "made" / "broken").iterdir())[-1]
+    gone.unlink()
+    fill(flow, tmp_path / "made", settings)
+    for one in made.rglob("*.png"):
+        assert one.read_bytes() == (tmp_path / "made" / one.relative_to(made)).read_bytes()
+    with pytest.raises(FileExistsError, match="holds other made crops"):
+        fill(flow, tmp_path / "made", Balancing(ratio=0.5, flow=str(flow), share=0.5))
+
+
+def test_a_ratio_is_of_the_largest_class(gan: Path, tmp_path: Path) -> None:
+    fill(gan, tmp_path / "half", Balancing(ratio=0.5))
+    assert Counter(file.label for file in read_labelled(tmp_path / "half").files) == {"broken": 10, "silkcut": 7}
+    fill(gan, tmp_path / "more", Balancing(ratio=1.25))
+    assert Counter(file.label for file in read_labelled(tmp_path / "more").files)["pure"] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ratio", 0.1), "no class lacks crops, the smallest has 4 of 28"),
+        (("--flow", "FLOW"), "was trained on another size than"),
+        (("--flow", "GAN"), "knows no likelihood"),
+    ],
+)
+def test_what_fills_nothing_or_cannot_judge_is_refused(
+    options: tuple[object, ...], message: str, gan: Path, flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"FLOW": flow, "GAN": gan}
+    chosen = [places.get(str(option), option) for option in options]
+    assert call_command(agri, "balance", gan, "-o", tmp_path / "made", *chosen) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_generator_whose_crops_are_refused_again_and_again_has_learned_nothing(flow: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"of 240 crops made of the class broken, \d+ are unlikely and \d+ copy"):
+        fill(flow, tmp_path / "made", Balancing(flow=str(flow), share=0.5))
+
+
+def test_a_classifier_learns_from_made_crops_besides(whole_split: Path, made: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call_command(agri, "train", whole_split, "-o", run, "--made", made, *TRAINING) == 0
+    report = report_of(run)
+    assert report["train_crops"] == 3 * 28
+    assert (report["val_crops"], report["test_crops"]) == (3, 3)
+    next((made / "broken").glob("*.png")).touch()  # the same bytes are the same crops
+    assert call_command(agri, "train", whole_split, "-o", run, "--resume") == 0
+
+
+def test_made_crops_go_nowhere_but_to_their_own_training_side(
+    whole_split: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = whole_split.with_name("other.csv")
+    other.write_text(whole_split.read_text().replace(",val\n", ",train\n", 1))
+    for data, folder, message in [
+        (other, made, "were made from the training side of"),
+        (whole_split, made / "broken", "has no generated.json"),
+        (made, made, "holds crops that a generator made"),
+    ]:
+        assert call_command(agri, "train", data, "-o", tmp_path / "run", "--made", folder, *TRAINING) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
