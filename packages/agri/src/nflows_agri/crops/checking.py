@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,11 @@ class DataCheck:
             "near_duplicate_pairs": len(self.duplicates.near),
             "straddling": len(self.straddling),
             "problems": self.problems,
-            "class_and_photograph": asdict(self.confounding),
+            "photographs": self.confounding.groups,
+            "photographs_of_one_class": self.confounding.groups_of_one_class,
+            "classes_told_by_the_photograph": self.confounding.accuracy,
+            "share_of_the_largest_class": self.confounding.chance,
+            "cramers_v_of_class_and_photograph": self.confounding.cramers_v,
         }
 
     def tables(self) -> list[Table]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -85,8 +84,9 @@ class Duplicates:
 def find_duplicates(files: LabelledFiles, looks: Mapping[int, Look]) -> Duplicates:
     """The duplicates among the files that could be read.
 
-    Files of the same bytes or pixels are all paired with each other; of these only the first is compared with other
-    pictures, as `nflows_agri.crops.likeness.find_alike` does. Views of one thing, as the files say, may look alike.
+    Of files of the same bytes or pixels, each is paired with the first of its class, and those with the first of all,
+    which alone is compared with other pictures, as `nflows_agri.crops.likeness.find_alike` does. Views of one thing, as
+    the files say, may look alike.
 
     Arguments:
         files: The files.
@@ -95,11 +95,7 @@ def find_duplicates(files: LabelledFiles, looks: Mapping[int, Look]) -> Duplicat
     same: dict[bytes, list[int]] = {}
     for place, look in looks.items():
         same.setdefault(look.pixels, []).append(place)
-    pairs = [
-        Pair(*ends, "same bytes" if looks[ends[0]].content == looks[ends[1]].content else "same pixels")
-        for places in same.values()
-        for ends in combinations(sorted(places), 2)
-    ]
+    pairs = [_exact(looks, *ends) for places in same.values() for ends in _paired(files, sorted(places))]
     firsts = [min(places) for places in same.values()]
     items = files.items
     for alike in find_alike(np.stack([looks[place].square for place in firsts])) if firsts else []:
@@ -107,6 +103,18 @@ def find_duplicates(files: LabelledFiles, looks: Mapping[int, Look]) -> Duplicat
         if items[first] != items[second]:
             pairs.append(Pair(first, second, "near pixels" if alike.is_copy else "same pattern"))
     return Duplicates(files, tuple(sorted(pairs)))
+
+
+def _paired(files: LabelledFiles, places: list[int]) -> list[tuple[int, int]]:
+    """Each of some places with the first of its class, and the first of each class with the first of all."""
+    firsts: dict[str, int] = {}
+    ends = [(firsts.setdefault(files.files[place].label, place), place) for place in places]
+    return [(first, place) if first != place else (places[0], place) for first, place in ends if place != places[0]]
+
+
+def _exact(looks: Mapping[int, Look], first: int, second: int) -> Pair:
+    same = looks[first].content == looks[second].content
+    return Pair(first, second, "same bytes" if same else "same pixels")
 
 
 def components(count: int, links: Iterable[tuple[int, ...]]) -> NDArray[np.int32]:

@@ -24,7 +24,8 @@ _EDGE = 3  # pixels of the rim of the thing, where there is its outline and no p
 _FINE, _COARSE = 1.0, 4.0  # the standard deviations of the band, in pixels
 _COMPONENTS = 96
 _LIKEST = 6
-_ROWS = 512
+_ROWS = 512  # pictures that are filtered at once
+_BLOCK = 2**22  # correlations that are held at once
 
 Floats = NDArray[np.float32]
 
@@ -108,18 +109,16 @@ def turned(images: NDArray[Any], turn: int) -> NDArray[Any]:
 
 
 def _likest(patterns: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """The likest others of each picture, the position of each of them, and the correlation with the last.
-
-    That of the patterns is at most this much above that of their principal components, by which they are found.
-    """
+    """The likest others of each picture, by principal components, the position of each, and the lowest correlation."""
     count = len(patterns)
     most = min(_LIKEST, count - 1)
     components = _components(patterns)
     short = [_unit(turned(patterns, turn).reshape(count, -1) @ components) for turn in _TURNS]
     likest, turns = np.empty((2, count, most), np.intp)
     background = np.empty(count, np.float32)
-    for top in range(0, count, _ROWS):
-        rows = np.arange(top, min(top + _ROWS, count))
+    step = max(1, _BLOCK // count)
+    for top in range(0, count, step):
+        rows = np.arange(top, min(top + step, count))
         best, which = _in_best_turn(short, rows)
         best[np.arange(len(rows)), rows] = -np.inf
         order = np.argpartition(-best, most - 1, axis=1)[:, :most]
@@ -142,8 +141,8 @@ def _in_best_turn(short: list[Floats], rows: NDArray[np.intp]) -> tuple[Floats, 
 
 def _components(patterns: Floats) -> Floats:
     """The directions in which the patterns vary most, in all positions, as columns."""
-    flat = np.concatenate([turned(patterns, turn).reshape(len(patterns), -1) for turn in _TURNS])
-    _, vectors = np.linalg.eigh(flat.T @ flat)
+    flat = (turned(patterns, turn).reshape(len(patterns), -1) for turn in _TURNS)
+    _, vectors = np.linalg.eigh(sum(one.T @ one for one in flat))
     return np.ascontiguousarray(vectors[:, -_COMPONENTS:])
 
 
