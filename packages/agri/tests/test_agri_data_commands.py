@@ -10,7 +10,8 @@ import pytest
 
 from crop_folders import crop, crops, save
 from nflows_agri.cli import agri
-from nflows_core.data import read_labelled
+from nflows_agri.crops.parts import parts_of
+from nflows_core.data import DataError, read_labelled
 from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command
 
@@ -128,6 +129,9 @@ def test_a_split_by_file_warns_and_is_found_to_be_straddled(clean: Path, capsys:
     assert "what is tested was trained on" in capsys.readouterr().err
     assert call_command(agri, "check", "leak.csv") == 1
     assert "straddle the parts of the split" in capsys.readouterr().out
+    with pytest.raises(DataError, match="which are not independent"):
+        parts_of(read_labelled("leak.csv"))
+    assert parts_of(read_labelled("leak.csv", group="(.*/.*)")).test is not None
 
 
 def test_a_set_whose_photographs_tell_the_class_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,8 @@ def warnings_of_split(check: DataCheck, split: Split, by: By) -> list[str]:
     found = {
         confounding_words(check.confounding): by == "photograph" and check.confounding.is_strong,
         "split by file: photographs, duplicates and views of one thing lie in several parts, so that what is tested "
-        "was trained on; take the numbers for what a leak feigns, and for nothing else": by == "file",
+        "was trained on; take the numbers for what a leak feigns, and for nothing else. train refuses it unless each "
+        "file is said to be a photograph of its own, by --group '(.*/.*)'": by == "file",
         f"photographs that show the same things stay together: {_first(again)}": by == "photograph" and bool(again),
         f"left out, their picture stands in another class too: {_first(split.dropped)}": bool(split.dropped),
         f"left out, cannot be read: {_first([f'{name} ({why})' for name, why in split.unreadable.items()])}": bool(
