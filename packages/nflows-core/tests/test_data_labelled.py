@@ -65,6 +65,8 @@ def test_the_folder_is_the_class_and_the_stem_without_its_last_number_the_group(
         ("0395", "0395"),
         ("IMG12", "IMG12"),
         ("_12", "_12"),
+        ("a_1_2", "a_1"),
+        ("a" + "_" * 200 + "x", "a" + "_" * 200 + "x"),
         ("seed", "seed"),
     ],
 )
@@ -190,6 +192,16 @@ def test_a_root_is_found_from_the_table_or_said(crops: Path, tmp_path: Path) -> 
     with pytest.raises(DataError, match="its root gone is no folder as seen from the table; say where by `root`"):
         read_labelled(path)
     assert read_labelled(path, root=crops).root == crops
+
+
+def test_files_of_any_name_are_found_in_a_table_that_was_written(tmp_path: Path) -> None:
+    names = ["=1+1_1", " a ", 'b,"c"', "d\ne", "f\\g", "\x1b[31m", "\udce9", "@x", "ä", "-1", "h;i", "'"]
+    names = [f"{name}.png" for name in names]
+    for name in names:
+        save(tmp_path / "grain" / "x.png").rename(tmp_path / "grain" / name)
+    write_csv(tmp_path / "table.csv", [{"file": f"grain/{name}", "class": "grain"} for name in names])
+    assert [file.name for file in read_labelled(tmp_path / "table.csv").files] == [f"grain/{name}" for name in names]
+    assert {file.name for file in read_labelled(tmp_path).files} == {f"grain/{name}" for name in names}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,9 @@ def labelled_data(function: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("data", type=click.Path(exists=True, path_type=Path)),
         click.option("--group", metavar="REGEX", help="Its first parenthesis is the photograph in a file's name."),
         click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Where a table's paths begin."),
-        click.option("--columns", type=Columns(), default={}, metavar="WHAT=NAME,...", help="A table's own names."),
+        click.option(
+            "--columns", type=Columns(), default={}, metavar="WHAT=NAME,...", help="Other names of a table's columns."
+        ),
     ]
     for option in reversed(options):
         command = option(command)

@@ -18,7 +18,7 @@ from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.split_folders import check_classes, split_folders
 from nflows_core.runtime.foreign_text import visible
 
-_LAST_NUMBER = r"^(.*[^\W_].*?)[\W_]+\d+\W*$"
+_LAST_NUMBER = re.compile(r"[\W_]+\d+\W*$")
 _NAMED = ("class", "group", "item")
 
 
@@ -223,5 +223,5 @@ def _said(pattern: re.Pattern[str] | None, name: str) -> dict[str, str | None] |
 
 def _without_number(name: str) -> str:
     stem = PurePosixPath(name).stem
-    found = re.match(_LAST_NUMBER, stem)
-    return found[1] if found else stem
+    rest = _LAST_NUMBER.sub("", stem)
+    return rest if any(map(str.isalnum, rest)) else stem

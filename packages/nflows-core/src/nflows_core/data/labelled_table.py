@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
@@ -92,8 +93,9 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, str], neede
 def _row(place: str, cells: Sequence[str], places: Mapping[str, int], needed: Iterable[str]) -> dict[str, str]:
     if len(cells) <= max(places.values()):
         raise DataError(f"{place}: has {len(cells)} cells, fewer than the header; was it cut off?")
-    row = dict.fromkeys(_COLUMNS, "") | {kind: from_cell(cells[at]).strip() for kind, at in places.items()}
-    if empty := [kind for kind in needed if not row[kind]]:
+    row = dict.fromkeys(_COLUMNS, "") | {kind: from_cell(cells[at]) for kind, at in places.items()}
+    row |= {kind: text.strip() for kind, text in row.items() if kind != "file"}
+    if empty := [kind for kind in needed if not row[kind].strip()]:
         raise DataError(f"{place}: the {empty[0]} is empty; fill it, or remove the line")
     return row
 
@@ -109,9 +111,9 @@ def _root(path: Path, lines: Iterable[tuple[int, Mapping[str, str]]]) -> Path:
 
 
 def _name(path: Path, line: int, text: str, root: Path) -> str:
-    """A path below the root with slashes; a table of Windows has others, which a name of Linux may have in it."""
-    if "\\" in text and not (root / text).exists():
-        text = text.replace("\\", "/")
+    """A path below the root with slashes; spaces around it and backslashes may be the table's, or the name's own."""
+    if not os.path.lexists(root / text):
+        text = text.strip().replace("\\", "/")
     name = PurePosixPath(text)
     drive = Path(text).drive or PureWindowsPath(text).is_absolute()
     if name.is_absolute() or drive or ".." in name.parts or not name.parts:
