@@ -6,14 +6,17 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from nflows_agri.cli import agri
+from nflows_agri.inspection.lot import Lot, Thing, judged
 from nflows_agri.inspection.predictor import load_predictor
 from nflows_agri.inspection.runs import load_network, read_run
 from nflows_agri.inspection.settings import ClassifierSettings
@@ -69,14 +72,14 @@ def report_of(folder: Path) -> dict[str, Any]:
 
 def test_a_report_tells_what_is_taken_for_what_and_how_surely(run: Path) -> None:
     report = report_of(run)
-    counts = np.array(report["confusion"])
+    counts = np.array(report["tested"]["confusion"])
     assert report["macro_f1"] > 0.8
     assert counts.sum() == report["test_crops"] == 12
     assert (report["train_crops"], report["val_crops"]) == (30, 6)
     rows = report["tables"]["Test crops, class by class"]
     assert [row["class"] for row in rows] == ["broken", "pure", "silkcut"]
     assert all(low <= row["recall"] <= high for row in rows for low, high in [row["recall_interval_95"]])
-    two = pure_counts(counts, report["classes"], ["pure"])
+    two = pure_counts(counts, report["tested"]["classes"], ["pure"])
     assert report["pure_impure_accuracy"] == pytest.approx(two.diagonal().sum() / two.sum())
     page = (run / "report.html").read_text()
     assert "What is taken for what" in page
@@ -129,7 +132,7 @@ def test_purity_is_counted_and_corrected_by_the_errors_of_the_test(run: Path, cr
     report, rows = report_of(tmp_path / "out"), read_csv(tmp_path / "out" / "crops.csv")
     found = sum(row["class"] == "pure" for row in rows)
     assert report["purity_counted"] == found / len(rows) == found / 32
-    tested = pure_counts(np.array(report_of(run)["confusion"]), list(SHAPES), ["pure"])
+    tested = pure_counts(np.array(report_of(run)["tested"]["confusion"]), list(SHAPES), ["pure"])
     assert report["sensitivity"] == tested[0, 0] / tested[0].sum()
     low, high = report["purity_corrected_interval_95"]
     assert low <= report["purity_corrected"] <= high
@@ -155,6 +158,50 @@ def test_two_views_of_a_seed_are_judged_as_one(run: Path, tmp_path: Path) -> Non
             assert float(row[f"p_{name}"]) == pytest.approx(value / sum(product.values()), abs=1e-3)
 
 
+class Dim:
+    """Finds crops unknown whose brightest pixel is dim, in squares of its own side."""
+
+    side = 20
+
+    def scores(self, images: Tensor) -> Tensor:
+        assert images.shape[1:] == (3, self.side, self.side)
+        return images.flatten(1).amax(1) / 255
+
+    def is_unknown(self, scores: Tensor) -> Tensor:
+        return scores < 0.3
+
+
+def test_what_is_unknown_is_put_aside_and_in_no_share(run: Path, crops: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20), (40, 20, 30)).save(tmp_path / "dim.png")
+    bright = crops / "pure" / "tray0_0.png"
+    predictor = replace(load_predictor(run, "cpu"), unknown=Dim())
+    views = ((bright,), (tmp_path / "dim.png",), (bright, tmp_path / "dim.png"), (tmp_path / "gone.png",))
+    lot = Lot(predictor.classes)
+    rows = list(lot.rows(judged(predictor, (Thing(str(number), paths) for number, paths in enumerate(views)))))
+    assert [row["unknown"] for row in rows] == [0, 1, 1, None]
+    assert [row["familiar"] for row in rows][1:] == [pytest.approx(40 / 255, abs=1e-5)] * 2 + [None]
+    assert (lot.judged, lot.aside, len(lot.failed)) == (1, 2, 1)
+    assert "gone.png: No such file" in str(rows[3]["error"])
+
+
+def test_a_lot_larger_than_what_is_read_at_a_time_keeps_its_order(run: Path, crops: Path) -> None:
+    files = sorted(crops.rglob("*.png")) * 12
+    found = list(judged(load_predictor(run, "cpu"), (Thing(str(n), (path,)) for n, path in enumerate(files))))
+    assert [one.thing.name for one in found] == [str(number) for number in range(len(files))]
+    for one, again in zip(found, found[48:], strict=False):
+        assert one.probabilities is not None
+        assert again.probabilities is not None
+        np.testing.assert_allclose(one.probabilities, again.probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "size"), [("RGB", (1, 1)), ("L", (9, 40)), ("P", (300, 2)), ("1", (5, 5))])
+def test_odd_pictures_are_judged_too(run: Path, tmp_path: Path, mode: str, size: tuple[int, int]) -> None:
+    Image.new(mode, size).save(tmp_path / "odd.png")
+    (one,) = judged(load_predictor(run, "cpu"), [Thing("odd", (tmp_path / "odd.png",))])
+    assert one.probabilities is not None
+    assert one.probabilities.sum() == pytest.approx(1)
+
+
 def test_killed_and_resumed_is_the_run_that_was_not(run: Path, crops: Path, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     kill_at_call("os.replace", 9, "nflows_core.cli", "agri", "train", crops, "-o", killed, *TRAINING)
@@ -162,7 +209,7 @@ def test_killed_and_resumed_is_the_run_that_was_not(run: Path, crops: Path, tmp_
     assert call_command(agri, "train", crops, "-o", killed, "--resume") == 0
     weights = [load_network(place, read_run(place)).state_dict() for place in (run, killed)]
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert report_of(killed)["confusion"] == report_of(run)["confusion"]
+    assert report_of(killed)["tested"]["confusion"] == report_of(run)["tested"]["confusion"]
 
 
 @pytest.mark.parametrize(

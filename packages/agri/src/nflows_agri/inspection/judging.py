@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,13 @@ def judge_lot(
     predictor = load_predictor(run, device)
     pure = pure or predictor.pure
     tested = _tested(predictor, pure) if weighs else None
-    things = list(viewed(crops) if views else _things(crops))
-    if not things:
+    things = viewed(crops) if views else _things(crops)
+    if (first := next(things, None)) is None:
         raise ValueError(f"{crops[0]}: holds no pictures; give the crops of the lot, or their folder")
     refuse_inside(folder, *(path for path in crops if path.is_dir()))
     claim_folder(folder, _KIND, [TABLE_FILE, *REPORT_FILES])
     lot = Lot(predictor.classes)
-    write_csv(folder / TABLE_FILE, lot.rows(judged(predictor, things)))
+    write_csv(folder / TABLE_FILE, lot.rows(judged(predictor, chain([first], things))))
     found = None if tested is None else _purity(lot, pure, tested)
     report = _write_report(folder, predictor, lot, found, pure if weighs else ())
     _tell(lot, report, folder)
@@ -84,7 +85,7 @@ def _things(crops: Sequence[Path]) -> Iterator[Thing]:
             yield Thing(str(path), (path,))
 
 
-def viewed(folders: Sequence[Path]) -> list[Thing]:
+def viewed(folders: Sequence[Path]) -> Iterator[Thing]:
     """Things with a view in each folder, by their path below it.
 
     Raises:
@@ -100,7 +101,7 @@ def viewed(folders: Sequence[Path]) -> list[Thing]:
                 f"`views`: {folder} lacks {missing[0]}, which another folder has ({len(missing)} such); take it away "
                 "there, or judge the folders alone"
             )
-    return [Thing(name, tuple(folder / name for folder in folders)) for name in sorted(every)]
+    yield from (Thing(name, tuple(folder / name for folder in folders)) for name in sorted(every))
 
 
 def _below(folder: Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -30,8 +30,8 @@ _CHUNK = 256  # things that are read while as many are judged
 _SHOWN = 8  # crops of each class
 
 Square = NDArray[np.uint8]
-PutsAside = Callable[[Tensor], Tensor]
-"""Says of which squares :math:`(N, 3, S, S)` nobody can tell the class, as they are like none of the training: (N,)."""
+Squares = tuple[Square, ...]
+"""A picture as the classifier takes it and, if something finds what is unknown, as that takes it."""
 
 
 class Thing(NamedTuple):
@@ -42,26 +42,31 @@ class Thing(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A thing, what is said of it, and how its first view looks; or why nothing can be said."""
-
-    thing: Thing
-    probabilities: NDArray[np.float64] | None
-    aside: bool
-    square: Square | None
-    error: str
-
-
-def judged(predictor: Predictor, things: Iterable[Thing], puts_aside: PutsAside | None = None) -> Iterator[Judged]:
-    """Judges things in their order; one that cannot be read stops nothing.
+    """A thing, what is said of it, and how its first view looks; or why nothing can be said.
 
     Arguments:
-        predictor: The classifier.
-        things: The things; no more than some hundreds are in memory.
-        puts_aside: What finds those of no known class, if anything does.
+        thing: The thing.
+        probabilities: Those of the classes, :math:`(K,)`.
+        familiar: How much the strangest of its views is like what was learned, in (0, 1], if something tells.
+        aside: Whether it is like nothing that was learned, so that its class counts for nothing.
+        square: Its first view.
+        error: What is wrong with a file.
     """
+
+    thing: Thing
+    probabilities: NDArray[np.float64] | None = None
+    familiar: float | None = None
+    aside: bool = False
+    square: Square | None = None
+    error: str = ""
+
+
+def judged(predictor: Predictor, things: Iterable[Thing]) -> Iterator[Judged]:
+    """Judges things in their order; one that cannot be read stops nothing, and some hundreds are in memory."""
+    sides = (predictor.side, *(() if predictor.unknown is None else (predictor.unknown.side,)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for chunk in _read_ahead(pool, iter(things), predictor.side):
-            yield from _judge(predictor, chunk, puts_aside)
+        for chunk in _read_ahead(pool, iter(things), sides):
+            yield from _judge(predictor, chunk)
 
 
 class Lot:
@@ -108,6 +113,7 @@ class Lot:
             "class": None if best is None else self.classes[best],
             "probability": None if best is None else _rounded(probabilities[best]),
             **{f"p_{name}": _rounded(value) for name, value in zip(self.classes, probabilities, strict=True)},
+            "familiar": _rounded(one.familiar),
             "unknown": None if best is None else int(one.aside),
             "error": one.error or None,
         }
@@ -131,60 +137,67 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, things: Iterator[Thing], side: int
-) -> Iterator[list[tuple[Thing, list[Square | str]]]]:
+    pool: ThreadPoolExecutor, things: Iterator[Thing], sides: Sequence[int]
+) -> Iterator[list[tuple[Thing, list[Squares | str]]]]:
     """Chunks of things with their squares, or what is wrong with a file; the next is read meanwhile."""
-    waiting: deque[list[tuple[Thing, list[Future[Square | str]]]]] = deque()
+    waiting: deque[list[tuple[Thing, list[Future[Squares | str]]]]] = deque()
     while True:
         chunk = list(islice(things, _CHUNK))
         if chunk:
-            waiting.append([(thing, [pool.submit(_square, path, side) for path in thing.views]) for thing in chunk])
+            waiting.append([(thing, [pool.submit(_squares, path, sides) for path in thing.views]) for thing in chunk])
         if not waiting:
             return
         if len(waiting) > 1 or not chunk:
             yield [(thing, [one.result() for one in views]) for thing, views in waiting.popleft()]
 
 
-def _square(path: Path, side: int) -> Square | str:
-    """A picture as the square that a classifier takes, or what is wrong with it."""
+def _squares(path: Path, sides: Sequence[int]) -> Squares | str:
+    """A picture as squares of these sides, or what is wrong with it."""
     try:
         pixels = decode(str(path), lambda _: require_regular(path).open("rb"))
     except DataError as error:
         return str(error)
-    return whole(np.ascontiguousarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), side)
+    rgb = np.ascontiguousarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy())
+    return tuple(whole(rgb, side) for side in sides)
 
 
-def _judge(
-    predictor: Predictor, chunk: Sequence[tuple[Thing, list[Square | str]]], puts_aside: PutsAside | None
-) -> Iterator[Judged]:
-    readable = {
-        number: [view for view in views if not isinstance(view, str)]
-        for number, (_, views) in enumerate(chunk)
-        if not any(isinstance(view, str) for view in views)
-    }
-    said = _said(predictor, readable, puts_aside)
-    for number, (thing, views) in enumerate(chunk):
-        if number in said:
-            probabilities, aside = said[number]
-            yield Judged(thing, probabilities, aside, readable[number][0], "")
-        else:
-            wrong = next(view for view in views if isinstance(view, str))
-            yield Judged(thing, None, False, None, visible(wrong))
+def _judge(predictor: Predictor, chunk: Sequence[tuple[Thing, list[Squares | str]]]) -> Iterator[Judged]:
+    wrong = [next((view for view in views if isinstance(view, str)), "") for _, views in chunk]
+    readable = [
+        [view for view in views if not isinstance(view, str)]
+        for (_, views), error in zip(chunk, wrong, strict=True)
+        if not error
+    ]
+    said = iter(_said(predictor, readable))
+    for (thing, _), error in zip(chunk, wrong, strict=True):
+        yield Judged(thing, error=visible(error)) if error else Judged(thing, *next(said))
 
 
 def _said(
-    predictor: Predictor, readable: Mapping[int, list[Square]], puts_aside: PutsAside | None
-) -> dict[int, tuple[NDArray[np.float64], bool]]:
-    """The probabilities of each thing from all its views, and whether a view is like nothing known."""
-    if not readable:
-        return {}
-    squares = np.stack([square for views in readable.values() for square in views])
-    pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous()
-    probabilities = predictor.compute(pixels)
-    aside = torch.zeros(len(pixels), dtype=torch.bool) if puts_aside is None else puts_aside(pixels)
-    ends = np.cumsum([len(views) for views in readable.values()])[:-1]
-    parts = zip(np.split(probabilities, ends), np.split(aside.numpy(), ends), strict=True)
-    return {
-        number: (views[0] if len(views) == 1 else fused(views), bool(strange.any()))
-        for number, (views, strange) in zip(readable, parts, strict=True)
-    }
+    predictor: Predictor, things: Sequence[Sequence[Squares]]
+) -> Iterator[tuple[NDArray[np.float64], float | None, bool, Square]]:
+    """What all views of each thing say together, whether its strangest view is unknown, and its first view."""
+    if not things:
+        return
+    views = [squares for thing in things for squares in thing]
+    probabilities = predictor.compute(_pixels(views, 0))
+    familiar, aside = _familiar(predictor, views)
+    first = 0
+    for thing in things:
+        own = slice(first, first := first + len(thing))
+        together = probabilities[own][0] if len(thing) == 1 else fused(probabilities[own])
+        least = None if familiar is None else float(familiar[own].min())
+        yield together, least, bool(aside[own].any()), thing[0][0]
+
+
+def _familiar(predictor: Predictor, views: Sequence[Squares]) -> tuple[Tensor | None, Tensor]:
+    """How familiar each view is, if something tells, and whether it is put aside."""
+    if predictor.unknown is None:
+        return None, torch.zeros(len(views), dtype=torch.bool)
+    scores = predictor.unknown.scores(_pixels(views, 1))
+    return scores, predictor.unknown.is_unknown(scores)
+
+
+def _pixels(views: Sequence[Squares], which: int) -> Tensor:
+    squares = np.stack([squares[which] for squares in views])
+    return torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +28,20 @@ _REPORT = "report.json"
 _EXTRA = "pip install 'nflows-agri[onnx]'"
 
 
+class FindsUnknown(Protocol):
+    """Finds crops that are like none of the training."""
+
+    @property
+    def side(self) -> int:
+        """The side of the squares that it takes."""
+
+    def scores(self, images: Tensor) -> Tensor:
+        """How familiar squares in bytes are, :math:`(N, 3, S, S)` to :math:`(N,)`: low ones are unknown."""
+
+    def is_unknown(self, scores: Tensor) -> Tensor:
+        """Whether crops of these scores are put aside."""
+
+
 @dataclass(frozen=True)
 class Predictor:
     """What tells crops apart.
@@ -39,6 +53,7 @@ class Predictor:
         tested: The confusion matrix of its test, :math:`(K, K)`, if it was tested.
         weights: The file of its weights.
         compute: Gives the probabilities :math:`(N, K)` of squares in bytes, :math:`(N, 3, S, S)`.
+        unknown: Finds crops whose class nobody can tell, if a run has it.
     """
 
     classes: tuple[str, ...]
@@ -47,6 +62,7 @@ class Predictor:
     tested: Counts | None
     weights: Path
     compute: Callable[[Tensor], NDArray[np.float64]]
+    unknown: FindsUnknown | None = None
 
     def description(self) -> str:
         """What an ONNX file says of it, as JSON."""
@@ -89,7 +105,9 @@ def _tested(folder: Path, settings: ClassifierSettings) -> Counts | None:
     if not path.is_file() or not weights.is_file():
         return None
     match read_json(path):
-        case {"confusion": list(rows), "inputs": {"weights": {"sha256": str(digest)}}} if digest == sha256(weights):
+        case {"tested": {"confusion": list(rows)}, "inputs": {"weights": {"sha256": str(digest)}}} if digest == sha256(
+            weights
+        ):
             return _counts(rows, len(settings.classes))
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 
-_SHOWN = 24
+_KINDS, _SHOWN = 12, 8  # rows of mistakes, and crops of each
+_NAMED = 50
 _READINGS = {
     "recall": "of the test crops of a class, those that are found; its interval is Wilson's, as if each crop were a "
     "photograph of its own",
@@ -78,8 +79,7 @@ def _figures(tested: Tested, run: Run) -> dict[str, Any]:
         "macro_f1_interval_95": None if interval is None else list(interval),
         "accuracy": float(counts.diagonal().sum() / counts.sum()),
         "photographs": len(set(tested.groups.tolist())),
-        "classes": list(tested.classes),
-        "confusion": counts.tolist(),
+        "tested": {"classes": list(tested.classes), "confusion": counts.tolist()},
         **_purity(tested, run.settings.pure),
     }
 
@@ -102,11 +102,13 @@ def _tables(tested: Tested, run: Run) -> list[Table]:
         for name, row in zip(classes, counts, strict=True)
     ]
     tables = [Table("Test crops, class by class", tested.rows()), Table("What is taken for what", rows)]
+    if worst := _worst(tested):
+        tables.append(Table("The worst mistakes: wrong with the greatest certainty", worst))
     if not run.settings.pure:
         return tables
     two = pure_counts(counts, classes, run.settings.pure)
     sides = [class_row(name, two, number) for number, name in enumerate(("pure", "impure"))]
-    return [*tables, Table(f"Pure ({', '.join(run.settings.pure)}) against impure", sides)]
+    return [*tables[:2], Table(f"Pure ({', '.join(run.settings.pure)}) against impure", sides), *tables[2:]]
 
 
 def _curve(folder: Path, column: str) -> list[tuple[float, float]]:
@@ -124,12 +126,30 @@ def _curves(folder: Path) -> list[Curve]:
 
 
 def _sheets(tested: Tested, test: Images) -> list[Sheet]:
-    """The worst mistakes, in rows of some crops each."""
-    wrong = tested.worst(_SHOWN)
-    pixels = np.ascontiguousarray(test.pixels.permute(0, 2, 3, 1).numpy())
-    rows: dict[str, list[bytes | str]] = {}
-    for index in wrong:
+    """The mistakes that are made most often, each by its crops of the greatest certainty."""
+    kinds: dict[str, list[int]] = {}
+    for index in tested.worst(len(test)):
         true, found = (tested.classes[int(of[index])] for of in (tested.labels, tested.found))
-        words = f"{true}, found as {found} ({tested.probabilities[index].max():.2f})"
-        rows[f"{tested.names[index]}: {words}"] = [as_png(pixels[index])]
-    return [Sheet("The worst mistakes: wrong with the greatest certainty", ("crop",), rows)] if rows else []
+        kinds.setdefault(f"{true}, found as {found}", []).append(index)
+    often = sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_KINDS]
+    rows = {f"{words}: {len(indices)}": _shown(test, indices) for words, indices in often}
+    return [Sheet("Mistakes, those of the greatest certainty first", [""] * _SHOWN, rows)] if rows else []
+
+
+def _shown(test: Images, indices: Sequence[int]) -> list[bytes | str]:
+    pixels = test.pixels[list(indices[:_SHOWN])].permute(0, 2, 3, 1)
+    pictures = [as_png(np.ascontiguousarray(one.numpy())) for one in pixels]
+    return [*pictures, *[""] * (_SHOWN - len(pictures))]
+
+
+def _worst(tested: Tested) -> list[dict[str, Any]]:
+    """The crops that are wrong with the greatest certainty, by name."""
+    return [
+        {
+            "file": tested.names[index],
+            "class": tested.classes[int(tested.labels[index])],
+            "found": tested.classes[int(tested.found[index])],
+            "probability": float(tested.probabilities[index].max()),
+        }
+        for index in tested.worst(_NAMED)
+    ]
