@@ -22,11 +22,13 @@ from nflows_agri.generation.generators import GanGenerator
 from nflows_agri.generation.interpolation import interpolation
 from nflows_agri.generation.quality import quality
 from nflows_agri.generation.runs import load_generator, read_run
+from nflows_core.cli import nflows
 from nflows_core.data import DataError, Images, read_labelled
 from nflows_core.runs import load_run
 from nflows_core.runs.kind import RunError
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
+from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command, kill_at_call, one_thread
 
 
@@ -121,10 +123,17 @@ def test_an_unfinished_run_makes_crops_by_statistics_of_its_own(gan: Path, tmp_p
     assert torch.equal(made, load_generator(gan).sample(labels, 0))
 
 
-def test_a_flow_is_a_run_of_the_core_too(flow: Path) -> None:
+def test_a_flow_is_a_run_of_the_core_too(flow: Path, split: Path, tmp_path: Path) -> None:
     own = load_run(flow)
     assert own.shape == (3, 8, 8)
     assert own.context_features == len(CLASSES)
+    for file in read_labelled(split).files:
+        if file.part == "train":
+            (tmp_path / file.name).parent.mkdir(exist_ok=True)
+            shutil.copy(split.parent / file.name, tmp_path / file.name)
+    assert call_command(nflows, "score", flow, tmp_path, "-o", tmp_path.parent / "scores.csv") == 0
+    scores = {row["image"]: float(row["log_prob"]) for row in read_csv(tmp_path.parent / "scores.csv")}
+    assert len(scores) == 39
 
 
 # Samples
@@ -182,6 +191,22 @@ def test_truncated_latents_are_within_the_bound(gan: Path) -> None:
     assert plain.latents(range(200)).abs().max() > 2
     with pytest.raises(ValueError, match="`truncation`"):
         GanGenerator(plain.network, CLASSES, truncation=0)
+
+
+@pytest.mark.parametrize(("kind", "option", "value"), [("flow", "--temperature", 0.5), ("gan", "--truncation", 0.5)])
+def test_what_belongs_to_the_other_kind_of_generator_is_refused(
+    kind: str,
+    option: str,
+    value: float,
+    gan: Path,
+    flow: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = gan if kind == "flow" else flow
+    assert call_command(agri, kind, "sample", other, option, value, "-o", tmp_path / "made") == 2
+    assert option in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 # Interpolation

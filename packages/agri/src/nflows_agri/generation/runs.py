@@ -119,9 +119,14 @@ def load_generator(folder: str | Path, *, truncation: float | None = None, tempe
     Raises:
         RunError: The folder is no run, or nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another model.
+        ValueError: What is given belongs to the other kind of generator, or is out of its range.
     """
     folder = Path(folder)
     run = read_run(folder)
+    if run.is_gan and temperature != 1.0:
+        raise ValueError(f"`temperature`: {folder} is the run of a GAN, which has a `truncation`")
+    if not run.is_gan and truncation is not None:
+        raise ValueError(f"`truncation`: {folder} is the run of a flow, which has a `temperature`")
     if run.is_gan:
         return GanGenerator(_load_gan(folder, run), run.classes, truncation)
     return FlowGenerator(load_flow(folder), run.classes, temperature)

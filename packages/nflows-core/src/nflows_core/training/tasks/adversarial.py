@@ -159,8 +159,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
         seen = diff_augment(made, self._draws(made), self.settings.augmentation)
         loss: Tensor = -self.model.discriminator(seen, batch.labels).mean()
         if self.settings.orthogonal:
-            filters = (weight for weight in generator.parameters() if weight.ndim > 1)
-            loss = loss + self.settings.orthogonal * orthogonal_penalty(filters)
+            loss = loss + self.settings.orthogonal * orthogonal_penalty(_filters(generator))
         return loss
 
     def _made(self, generator: nn.Module, batch: LabelledBatch) -> Tensor:
@@ -177,6 +176,13 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
         now = reduce(torch.stack([real.mean(), made.mean()]), "mean")
         for average, value in zip((self.model.real_mean, self.model.made_mean), now, strict=True):
             average.lerp_(value.to(average), 1 - _LECAM_DECAY)
+
+
+def _filters(network: nn.Module) -> list[Tensor]:
+    """The weights of all layers; embeddings are no filters."""
+    embeddings = (module for module in network.modules() if isinstance(module, nn.Embedding))
+    left_out = {id(weight) for module in embeddings for weight in module.parameters()}
+    return [weight for weight in network.parameters() if weight.ndim > 1 and id(weight) not in left_out]
 
 
 def _mean_distances(x: Tensor) -> Tensor:
