@@ -14,8 +14,10 @@ from torch.nn.functional import avg_pool2d
 
 from generator_runs import CLASSES, FLOW, GAN
 from nflows_agri.cli import agri
+from nflows_agri.cli.gan import SIDES
 from nflows_agri.crops.made import made_among
 from nflows_agri.crops.parts import parts_of
+from nflows_agri.generation import biggan
 from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
 from nflows_agri.generation.generators import GanGenerator
@@ -73,12 +75,33 @@ def test_a_class_of_one_crop_is_refused_by_its_name(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--size", 48, "--size"),
+        ("--augment", "mirror,sepia", "--augment: there is no 'sepia'; there are colour, mirror"),
+        ("--lecam", -1, "--lecam: expected a finite number, 0 or more"),
+        ("--latent", 3, "--latent: each of 4 blocks"),
+    ],
+)
+def test_impossible_settings_are_named_as_options(
+    option: str, value: object, message: str, split: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_command(agri, *GAN, option, value, split, "-o", tmp_path / "run") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_batch_that_classes_cannot_share_is_refused_before_there_is_a_run(
     split: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call_command(agri, *GAN, split, "-o", tmp_path / "run", "--batch-size", 16) == 2
     assert "16 cannot have as many items of each of 3 classes; give 18" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_sides_that_the_command_knows_are_those_of_the_networks() -> None:
+    assert tuple(biggan.SIDES) == SIDES
 
 
 # Training

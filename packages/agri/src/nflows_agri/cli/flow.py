@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
 
 _DEFAULTS = {"batch_size": 32, "learning_rate": 1e-3, "warmup_steps": 100}
+_WORDS = {
+    "batch_size": "32",
+    "learning_rate": "0.001",
+    "warmup_steps": "100",
+    "schedule": "cosine",
+    "clip_norm": "1",
+}
 
 
 @click.group(cls=CommandGroup)
@@ -26,7 +33,7 @@ def flow() -> None:
 
 
 @flow.command(cls=Command)
-@training_options
+@training_options(_WORDS)
 @click.option("--size", type=click.IntRange(1), default=64, show_default=True, help="Side of the crops.")
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
 @click.option(

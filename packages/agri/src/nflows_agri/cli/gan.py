@@ -10,6 +10,7 @@ import click
 
 from nflows_agri.cli import generators
 from nflows_agri.cli.generators import interpolation_options, sampling_options, training_options, truncation_option
+from nflows_agri.cli.options import Names
 from nflows_core.cli.trainings import epochs_shown, refuse_changed
 from nflows_core.runtime.cli import Command, CommandGroup, json_option
 from nflows_core.runtime.page import words
@@ -17,8 +18,17 @@ from nflows_core.runtime.page import words
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
 
-_DEFAULTS = {"learning_rate": 2e-4, "schedule": "constant", "clip_norm": 10.0, "ema_decay": 0.999}
+_DEFAULTS = {"learning_rate": 2e-4, "schedule": "constant", "clip_norm": 10.0}
 _BATCH = 16
+SIDES = (32, 64, 128, 256)
+"""Those of `nflows_agri.generation.biggan`, which takes torch to import."""
+_WORDS = {
+    "batch_size": f"{_BATCH}, or the next multiple of the number of classes",
+    "learning_rate": "0.0002",
+    "warmup_steps": "0",
+    "schedule": "constant",
+    "clip_norm": "10",
+}
 
 
 @click.group(cls=CommandGroup)
@@ -27,13 +37,15 @@ def gan() -> None:
 
 
 @gan.command(cls=Command)
-@training_options
-@click.option("--size", type=int, default=64, show_default=True, help="Side of the crops: 32, 64, 128 or 256.")
+@training_options(_WORDS)
+@click.option("--size", type=click.Choice(SIDES), default=64, show_default=True, help="Side of the crops.")
 @click.option("--epochs", type=click.IntRange(1), default=250, show_default=True)
 @click.option("--width", type=click.IntRange(1), help="Channels; 64 in the paper, 4 for a CPU.  [default: 32]")
 @click.option("--latent", "latent_features", type=click.IntRange(1), help="Entries of a latent.  [default: 128]")
 @click.option(
     "--augment",
+    "augmentation",
+    type=Names(),
     help="By commas, of colour, mirror, translation, cutout; or none.  [default: mirror,translation,cutout]",
 )
 @click.option("--lecam", type=float, help="Weight of LeCam regularization.  [default: 0.1]")
@@ -43,8 +55,7 @@ def gan() -> None:
 def train(data: Path, folder: Path, resume: bool, fold: str | None, size: int, overwrite: bool, **options: Any) -> None:
     """Train a GAN on the training side of DATA: a split of crops (CSV), or a folder with one folder a class.
 
-    Without options, batches have 16 crops or the next multiple of the number of classes, all classes alike, and the
-    learning rate is 0.0002.
+    Every batch has as many crops of each class. While it trains, `nflows agri gan sample RUN` shows how far it is.
     """
     from nflows_agri.generation import training
     from nflows_agri.generation.runs import GAN_ARGUMENTS, read_run
@@ -52,8 +63,8 @@ def train(data: Path, folder: Path, resume: bool, fold: str | None, size: int, o
 
     arguments = {name: options[name] for name in GAN_ARGUMENTS if options.get(name) is not None}
     adversarial = {name: options[name] for name in ("lecam", "r1", "orthogonal") if options[name] is not None}
-    if (augment := options["augment"]) is not None:
-        adversarial["augmentation"] = () if augment == "none" else tuple(augment.split(","))
+    if (chosen := options["augmentation"]) is not None:
+        adversarial["augmentation"] = () if chosen == ("none",) else chosen
     if resume:
         run = read_run(folder)
         kept = {**asdict(run.training), **run.arguments, "size": run.size, "fold": run.fold}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,29 +33,38 @@ truncation_option = click.option(
 )
 
 
-def training_options(command: F) -> F:
-    """What may be said about the training of a generator besides its network."""
+def training_options(defaults: Mapping[str, str]) -> Callable[[F], F]:
+    """What may be said about the training of a generator besides its network.
+
+    Arguments:
+        defaults: What the settings of the engine are where nothing is said, in words, by their names.
+    """
+    said = {name: f"[default: {value}]" for name, value in defaults.items()}
     options = (
         click.argument("data", type=DataPath),
         click.option("-o", "--output", "folder", type=FolderPath, required=True, help="Folder of the run."),
         click.option("--fold", help="Of a split into folds, the one that is held out."),
-        click.option("--batch-size", type=click.IntRange(1), help="Crops of an update."),
-        click.option("--accumulation-steps", type=click.IntRange(1)),
-        click.option("--learning-rate", type=float),
-        click.option("--warmup-steps", type=click.IntRange(0)),
-        click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"])),
-        click.option("--clip-norm", type=float, help="Largest norm of a gradient."),
-        click.option("--ema-decay", type=float, help="Of the averaged weights."),
-        click.option("--mixed-precision", type=click.Choice(["no", "bf16"])),
-        click.option("--checkpoint-steps", type=click.IntRange(1)),
+        click.option("--batch-size", type=click.IntRange(1), help=f"Crops of an update.  {said['batch_size']}"),
+        click.option("--accumulation-steps", type=click.IntRange(1), help="[default: 1]"),
+        click.option("--learning-rate", type=float, help=said["learning_rate"]),
+        click.option("--warmup-steps", type=click.IntRange(0), help=said["warmup_steps"]),
+        click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help=said["schedule"]),
+        click.option("--clip-norm", type=float, help=f"Largest norm of a gradient.  {said['clip_norm']}"),
+        click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: 0.999]"),
+        click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]"),
+        click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]"),
         click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too."),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]"),
         click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings."),
         click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def sampling_options(command: F) -> F:

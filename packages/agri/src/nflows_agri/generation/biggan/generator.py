@@ -46,13 +46,13 @@ class Generator(nn.Module):
         super().__init__()
         check_side(side)
         multiples = SIDES[side]
-        for name, value, least in (
-            ("classes", classes, 1),
-            ("width", width, 1),
-            ("latent_features", latent_features, len(multiples)),
-            ("embedding_features", embedding_features, 1),
-        ):
-            check_count(name, value, least)
+        for name, value in (("classes", classes), ("width", width), ("embedding_features", embedding_features)):
+            check_count(name, value)
+        if latent_features < len(multiples):
+            raise ValueError(
+                f"`latent_features`: each of {len(multiples)} blocks takes a part of the latent, which needs as many "
+                f"entries, got {latent_features}"
+            )
         self.side, self.width, self.latent_features = side, width, latent_features
         self.embedding = nn.Embedding(classes, embedding_features)
         nn.init.orthogonal_(self.embedding.weight)
