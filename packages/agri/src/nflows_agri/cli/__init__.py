@@ -9,6 +9,7 @@ from nflows_agri.cli.check import check
 from nflows_agri.cli.export import export
 from nflows_agri.cli.flow import flow
 from nflows_agri.cli.gan import gan
+from nflows_agri.cli.label import label
 from nflows_agri.cli.predict import predict
 from nflows_agri.cli.purity import purity
 from nflows_agri.cli.split import split
@@ -21,5 +22,5 @@ def agri() -> None:
     """Seeds and grains inspected: from a tray's photograph to a purity report."""
 
 
-for command in (check, split, gan, flow, balance, train, predict, purity, export):
+for command in (check, split, label, gan, flow, balance, train, predict, purity, export):
     agri.add_command(command)

