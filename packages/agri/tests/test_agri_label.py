@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,10 +21,14 @@ from PIL import Image
 
 from label_pages import CLASSES, Labelling, command, entered, labelling, save_crops
 from nflows_agri.cli import agri
+from nflows_agri.inspection.runs import Run, save_run
+from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.labelling.acquisition import Acquisition
 from nflows_agri.labelling.answers import Answers
 from nflows_agri.labelling.classes import label_classes
 from nflows_core.data import read_labelled
 from nflows_core.testing import call_command
+from nflows_core.training import EngineConfig
 
 
 @pytest.fixture
@@ -296,6 +300,8 @@ def test_the_command_refuses_what_it_cannot_label(tmp_path: Path, capsys: pytest
         ((crops, *new, "--labels", other), "none of the 4 files"),
         ((crops, *new, "--labels", tmp_path / "mine.csv", "--classes", "broken,green"), "none of broken, green"),
         ((crops, "-o", tmp_path / "mine.csv", "--by", "random", "--classes", "a,b"), "was not made here"),
+        ((crops, *new, "--classes", "a,b", "--run", crops), "--run"),
+        ((crops, *new[:2], "--classes", "a,b", "--run", crops), "no run folder"),
         ((crops, "-o", tmp_path / "new.txt", "--classes", "a,b"), ".csv"),
     ):
         assert call_command(agri, "label", *words) == 2
@@ -329,13 +335,20 @@ def test_a_kill_loses_no_answer_two_do_not_write_at_once_and_ctrl_c_reports(
         assert "another command" in capsys.readouterr().err
         running.kill()
     assert table(folder) == {crop["name"]: CLASSES[place] for place, crop in enumerate(batch[:3])}
-    with command(folder, "--by", "random", "--json") as (running, address, _):
+    settings = ClassifierSettings(CLASSES, size=16)
+    save_run(folder / "run", Run(settings, "", None, None, EngineConfig(epochs=1), {}), settings.build())
+    with command(folder, "--run", "run", "--json") as (running, address, _):
         assert [crop["class"] for crop in entered(address).get()["batch"]] == [0, 1, 2, None, None]
         running.send_signal(signal.SIGINT)
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     report = json.loads(out)
     assert (report["labelled"], report["classes"]) == (3, {"broken": 1, "grain": 1, "green": 1})
+
+
+def test_the_ways_that_the_command_offers_are_those_that_there_are() -> None:
+    (option,) = (one for one in agri.commands["label"].params if one.name == "by")
+    assert option.type.choices == get_args(Acquisition)
 
 
 NAMES = st.lists(st.text("abcdefgz =_É", min_size=1, max_size=6).map(str.strip), min_size=2, max_size=35, unique=True)

@@ -34,6 +34,11 @@ _NAMED = 10
     type=click.Path(path_type=Path),
     help="Labels that there are already: a folder with one folder a class, or a table with the columns file and class.",
 )
+@click.option(
+    "--run",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The run of `train` whose network looks at the crops.  [default: EfficientNet-Lite0, trained on ImageNet]",
+)
 @click.option("--batch", type=click.IntRange(1, 500), default=20, show_default=True, help="Crops asked for at once.")
 @click.option(
     "--by",
@@ -50,6 +55,7 @@ def label(
     output: Path,
     classes: str,
     labels: Path | None,
+    run: Path | None,
     batch: int,
     by: Acquisition,
     port: int | None,
@@ -72,11 +78,13 @@ def label(
     if words:
         label_classes(words)  # refused before anything is written
     found = Crops(crops)
+    if run is not None and by == "random":
+        raise ValueError("`run` says nothing where `by` is random; leave one of them out")
     if found.links:
         echo(f"not taken: {found.links} links that lead out of the folder", err=True)
     if output.exists() and not folder.exists():
         raise ValueError(f"`output`: {output} is there and was not made here; give it by `labels`, and another output")
-    looking = None if by == "random" else _looking(found)
+    looking = None if by == "random" else _looking(found, run)
     claim_folder(folder, "answers", [JOURNAL])
     with locked(folder):
         session = Session(found, output, folder, words, Chooser(by, batch, looking, seed))
@@ -88,15 +96,22 @@ def label(
     return ExitCode.DONE
 
 
-def _looking(crops: Crops) -> Looking:
+def _looking(crops: Crops, run: Path | None) -> Looking:
+    from nflows_agri.inspection.runs import load_network, read_run
     from nflows_agri.labelling.looking import Looking
     from nflows_core.classifiers import build_classifier, features_of
+    from nflows_core.runtime.devices import find_device
 
-    try:
-        network = build_classifier("efficientnet-lite0", pretrained=True)
-    except ModuleNotFoundError as error:
-        raise CommandError(f"{error}; or choose crops with --by random", ExitCode.WEIGHTS) from error
-    return Looking(crops, lambda pixels: features_of(network, pixels), _SIDE)
+    if run is not None:
+        known = read_run(run)
+        network, side = load_network(run, known), known.settings.size
+    else:
+        try:
+            network, side = build_classifier("efficientnet-lite0", pretrained=True), _SIDE
+        except ModuleNotFoundError as error:
+            raise CommandError(f"{error}; or choose crops with --by random", ExitCode.WEIGHTS) from error
+    network.to(find_device("auto"))
+    return Looking(crops, lambda pixels: features_of(network, pixels), side)
 
 
 def _take_over(session: Session, labels: Path) -> None:

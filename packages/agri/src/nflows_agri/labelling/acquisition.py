@@ -15,7 +15,7 @@ from torch import Tensor
 from nflows_agri.labelling.joint import Joint, entropies
 
 Acquisition = Literal["batchbald", "bald", "entropy", "random"]
-CONFIGURATIONS = 1000
+CONFIGURATIONS = 300
 """The most configurations of labels that are enumerated, and as many are drawn where there are more."""
 _BLOCK = 64
 """The points whose information is computed at once while the best is sought."""
