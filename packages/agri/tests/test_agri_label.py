@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,8 +117,14 @@ def test_a_table_that_a_kill_kept_from_being_written_is_written_by_the_next_star
         before = (folder / "out.csv").read_bytes()
         page.post(f"/crops/{batch[1]['number']}", {"class": 1})
     (folder / "out.csv").write_bytes(before)
-    with labelling(folder):
+    with labelling(folder) as (page, _):
         assert len(table(folder)) == 2
+        page.label_all()
+        before = (folder / "out.csv").read_bytes()
+        page.post("/undo", {})
+    (folder / "out.csv").write_bytes(before)
+    with labelling(folder):
+        assert len(table(folder)) == 3
 
 
 def test_what_somebody_has_written_into_the_table_is_not_replaced(folder: Path) -> None:
@@ -321,10 +328,8 @@ def test_without_weights_it_says_what_to_install_or_to_choose_by(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_a_kill_loses_no_answer_two_do_not_write_at_once_and_ctrl_c_reports(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ("--by", "random", "--classes", ",".join(CLASSES), "--batch", "5")
+def test_a_kill_loses_no_answer_and_two_do_not_write_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--by", "random", "--classes", ",".join(CLASSES), "--batch", "4")
     with command(folder, *words) as (running, address, first):
         assert first.startswith("10 crops at ")
         page = entered(address)
@@ -335,15 +340,26 @@ def test_a_kill_loses_no_answer_two_do_not_write_at_once_and_ctrl_c_reports(
         assert "another command" in capsys.readouterr().err
         running.kill()
     assert table(folder) == {crop["name"]: CLASSES[place] for place, crop in enumerate(batch[:3])}
+    with labelling(folder, classes=()) as (page, _):
+        assert [crop["class"] for crop in page.get()["batch"]] == [0, 1, 2, None]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_the_network_of_a_run_looks_at_the_crops_and_ctrl_c_reports(folder: Path) -> None:
     settings = ClassifierSettings(CLASSES, size=16)
     save_run(folder / "run", Run(settings, "", None, None, EngineConfig(epochs=1), {}), settings.build())
-    with command(folder, "--run", "run", "--json") as (running, address, _):
-        assert [crop["class"] for crop in entered(address).get()["batch"]] == [0, 1, 2, None, None]
+    save_crops(folder / "in", 60)
+    words = ("--run", "run", "--json", "--classes", ",".join(CLASSES), "--batch", "8")
+    with command(folder, *words) as (running, address, _):
+        page = entered(address)
+        while (state := page.get())["by"] == "random":
+            page.label_all()
+        assert state["by"] == "batchbald"
         running.send_signal(signal.SIGINT)
         out, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     report = json.loads(out)
-    assert (report["labelled"], report["classes"]) == (3, {"broken": 1, "grain": 1, "green": 1})
+    assert (report["labelled"], report["classes"]) == (len(table(folder)), dict(Counter(table(folder).values())))
 
 
 def test_the_ways_that_the_command_offers_are_those_that_there_are() -> None:

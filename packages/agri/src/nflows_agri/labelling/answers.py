@@ -61,7 +61,7 @@ class Answers:
 
     @property
     def before_last(self) -> dict[str, Answer]:
-        """What was known about each crop before the last line."""
+        """What was known about each crop before the last line that changed it."""
         before: dict[str, Answer | None] = {**self.known, **self._replaced}
         return {name: answer for name, answer in before.items() if answer is not None}
 
@@ -106,14 +106,12 @@ class Answers:
         match line:
             case {"event": "classes", "classes": list(words)}:
                 self.classes = [str(word) for word in words]
-                self._replaced = {}
             case {"event": "taken", "labels": dict(labels)}:
                 others = {name: told for name, told in labels.items() if not self._is_mine(name)}
                 self._set({name: Answer(str(label)) for name, (label, *_) in others.items()})
                 self.origins |= {name: (str(group), str(item)) for name, (_, group, item) in labels.items()}
             case {"event": "batch", "by": str(by), "crops": list(crops)}:
                 self.batch, self.by = [str(crop) for crop in crops], by
-                self._replaced = {}
             case {"event": "answer", "crop": str(crop), "class": str() | None as label, "sha256": str(digest)}:
                 self._undo.append((crop, self.known.get(crop)))
                 self._set({crop: Answer(label, digest)})

@@ -199,8 +199,8 @@ class Session:
         own = [self._table(labels_of(known)) for known in (self.answers.known, self.answers.before_last)]
         if self.output.read_bytes() not in own:
             raise ValueError(
-                f"`output`: {self.output} says something else than {self.answers.path}; to take it over, "
-                "give it by `labels` and choose another output"
+                f"`output`: {self.output} says something else than {self.answers.path}; remove it, as every answer "
+                "is there, or give it by `labels` and choose another output"
             )
 
     def _refuse_other_crops(self) -> None:
