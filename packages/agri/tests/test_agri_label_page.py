@@ -115,7 +115,12 @@ def test_undo_skip_and_changes_go_by_keys(page: Page, folder: Path) -> None:
         assert page.locator("#undo").is_disabled()
         press(page, "2", "ArrowLeft")
         assert "grain" in page.locator("#classes [aria-pressed=true]").inner_text()
-        press(page, "b")
+        page.evaluate(
+            "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'à', code: 'Digit3', bubbles: true}))"
+        )
+        ready(page)
+        assert table(folder) == {first: "green"}, "a digit of a French keyboard, without Shift"
+        press(page, "ArrowLeft", "b")
         assert table(folder) == {first: "broken"}
         page.keyboard.press("?")
         page.locator("#keys").wait_for()

@@ -82,13 +82,15 @@ function controlled({ key, altKey }) {
   return key.toLowerCase() === "z" && !altKey ? undo : null;
 }
 
-function pressed({ key, target }) {
+function pressed({ key, code, target }) {
   const isButton = target.matches("button");
   if (key === " " && !isButton) return () => answer(null);
   if (key === "Backspace") return undo;
   if (key === "ArrowLeft" || key === "ArrowRight") return () => move(key === "ArrowLeft" ? -1 : 1);
   if (key === "?") return () => element("keys").showModal();
-  const chosen = state.classes.findIndex(({ keys }) => key.length === 1 && keys.includes(key.toLowerCase()));
+  // Where the digits need Shift, as on a French keyboard, the key in their place is meant.
+  const typed = /^(Digit|Numpad)[1-9]$/.test(code) ? code.at(-1) : key.toLowerCase();
+  const chosen = state.classes.findIndex(({ keys }) => typed.length === 1 && keys.includes(typed));
   return chosen < 0 ? null : () => answer(chosen);
 }
 
