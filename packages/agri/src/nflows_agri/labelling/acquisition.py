@@ -7,6 +7,7 @@ All functions take :math:`\log p(y = c \mid x_n, \theta_k)` of N points, K draws
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -17,8 +18,8 @@ from nflows_agri.labelling.joint import Joint, entropies
 Acquisition = Literal["batchbald", "bald", "entropy", "random"]
 CONFIGURATIONS = 300
 """The most configurations of labels that are enumerated, and as many are drawn where there are more."""
-_BLOCK = 64
-"""The points whose information is computed at once while the best is sought."""
+_SCORED, _BLOCK = 1024, 64
+"""The points that are scored at once, each for itself, and while the best with others is sought."""
 
 
 class Chosen(NamedTuple):
@@ -63,7 +64,7 @@ def choose(log_probs: Tensor, batch: int, by: Acquisition = "batchbald", seed: i
 
 def predictive_entropy(log_probs: Tensor) -> Tensor:
     r"""The entropy of each point's label, :math:`H(\tfrac{1}{K} \sum_k p(y \mid \theta_k))` in nats, :math:`(N,)`."""
-    return entropies(log_probs.logsumexp(1) - math.log(log_probs.shape[1]))
+    return _in_blocks(lambda block: entropies(block.logsumexp(1) - math.log(block.shape[1])), log_probs)
 
 
 def mutual_information(log_probs: Tensor) -> Tensor:
@@ -72,7 +73,8 @@ def mutual_information(log_probs: Tensor) -> Tensor:
     The predictive entropy without the mean entropy of the draws (Houlsby et al. 2011, "Bayesian active learning",
     equation 2).
     """
-    return (predictive_entropy(log_probs) - entropies(log_probs).mean(1)).clamp(min=0)
+    known = _in_blocks(lambda block: entropies(block).mean(1), log_probs)
+    return (predictive_entropy(log_probs) - known).clamp(min=0)
 
 
 def batchbald(log_probs: Tensor, batch: int, configurations: int = CONFIGURATIONS, seed: int = 0) -> Chosen:
@@ -126,10 +128,15 @@ def _best(joint: Joint, log_probs: Tensor, bounds: Tensor) -> int:
     return int(bounds.argmax())
 
 
+def _in_blocks(score: Callable[[Tensor], Tensor], log_probs: Tensor) -> Tensor:
+    """The scores of all points, with few of them in memory a second time."""
+    return torch.cat([score(block) for block in torch.split(log_probs, _SCORED)])
+
+
 def _check(log_probs: Tensor, batch: int) -> None:
     if log_probs.ndim != 3 or 0 in log_probs.shape or not log_probs.is_floating_point():
         raise ValueError(f"`log_probs` must be floats of shape (N, K, C), got {tuple(log_probs.shape)}")
-    if not (log_probs.logsumexp(-1).abs() < 1e-3).all():
+    if not (_in_blocks(lambda block: block.logsumexp(-1).abs().amax(1), log_probs) < 1e-3).all():
         raise ValueError("`log_probs` must be logarithms of probabilities that sum to 1 over the classes")
     if not 1 <= batch <= len(log_probs):
         raise ValueError(f"`batch` must be 1 to {len(log_probs)}, as many as there are points, got {batch}")
