@@ -137,6 +137,12 @@ def test_a_split_that_is_straddled_is_a_problem(tmp_path: Path) -> None:
     assert found.problems == ["1 photographs, things or duplicates straddle the parts of the split"]
 
 
+def test_a_class_that_comes_from_one_photograph_is_noted(tmp_path: Path) -> None:
+    crops(tmp_path, {"whole": {"a": 3, "b": 2}, "silkcut": {"c": 6, "d": 1}})
+    (note,) = check_data(read_labelled(tmp_path)).notes[1:]
+    assert note.startswith("86% of silkcut come from one photograph, or several of the same things")
+
+
 def test_a_class_of_one_picture_is_a_problem_by_its_name(tmp_path: Path) -> None:
     crops(tmp_path, {"whole": {"a": 3}, "silkcut": {"a": 1}})
     assert check_data(read_labelled(tmp_path)).problems == ["the class silkcut has 1 pictures, and needs 2"]

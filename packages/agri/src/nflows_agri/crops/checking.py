@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,15 @@ from nflows_agri.crops.confounding import Confounding, confounding
 from nflows_agri.crops.duplicates import Duplicates, Pair, components, find_duplicates
 from nflows_agri.crops.looks import look_at
 from nflows_core.data import LabelledFile, LabelledFiles
+from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.pictures.thumbnails import as_png, thumbnail
 
 LEAST = 2
 """Pictures of a class: one for training and one to test by."""
+_MOST_OF_ONE = 0.8
+"""The share of a class in one photograph from which on there is hardly another one to test by."""
 _SHOWN = 300
 _SIDE = 96
 
@@ -51,6 +55,17 @@ class DataCheck:
         return found + [f"{count:,} {what}" for what, count in counts.items() if count]
 
     @property
+    def notes(self) -> list[str]:
+        """What cannot be settled, and must be known of every number that is measured on the data, a line each."""
+        lonely = [
+            f"{sizes[0] / sum(sizes):.0%} of {visible(name)} come from one photograph, or several of the same things: "
+            "what is learned of it, or else what is tested, is that one"
+            for name, sizes in self._sizes().items()
+            if sizes[0] > _MOST_OF_ONE * sum(sizes)
+        ]
+        return [str(self.confounding)] * self.confounding.is_strong + lonely
+
+    @property
     def straddling(self) -> list[dict[str, object]]:
         """The photographs, things and pairs of duplicates that lie in several parts of a split, if there is one."""
         files = self.files.files
@@ -74,6 +89,7 @@ class DataCheck:
             "near_duplicate_pairs": len(self.duplicates.near),
             "straddling": len(self.straddling),
             "problems": self.problems,
+            "notes": self.notes,
             "photographs": self.confounding.groups,
             "photographs_of_one_class": self.confounding.groups_of_one_class,
             "classes_told_by_the_photograph": self.confounding.accuracy,
@@ -112,22 +128,25 @@ class DataCheck:
         counts = np.bincount(self.files.labels, minlength=len(self.files.classes)).tolist()
         return [(name, count) for name, count in zip(self.files.classes, counts, strict=True) if count < LEAST]
 
-    def _classes(self) -> list[dict[str, object]]:
-        independent = blocks(self.files, self.duplicates)
-        return [self._class(name, independent) for name in self.files.classes]
+    def _sizes(self) -> dict[str, list[int]]:
+        """The pictures of each class in each photograph, counting those that show the same as one, falling."""
+        numbers, labels = blocks(self.files, self.duplicates), self.files.labels
+        counts = {name: Counter(numbers[labels == at].tolist()) for at, name in enumerate(self.files.classes)}
+        return {name: sorted(count.values(), reverse=True) or [0] for name, count in counts.items()}
 
-    def _class(self, name: str, independent: NDArray[np.int32]) -> dict[str, object]:
-        """The counts of a class; independent are those photographs that show nothing that another one shows too."""
-        own = self.files.labels == self.files.classes.index(name)
-        _, sizes = np.unique(independent[own], return_counts=True)
-        return {
-            "class": name,
-            "pictures": int(own.sum()),
-            "things": len(set(self.files.items[own])),
-            "photographs": len(set(self.files.groups[own])),
-            "independent_photographs": len(sizes),
-            "share_of_largest": float(sizes.max(initial=0) / max(1, own.sum())),
-        }
+    def _classes(self) -> list[dict[str, object]]:
+        labels, items, groups = self.files.labels, self.files.items, self.files.groups
+        return [
+            {
+                "class": name,
+                "pictures": sum(sizes),
+                "things": len(set(items[labels == at])),
+                "photographs": len(set(groups[labels == at])),
+                "independent_photographs": len(sizes),
+                "share_of_largest": sizes[0] / max(1, sum(sizes)),
+            }
+            for at, (name, sizes) in enumerate(self._sizes().items())
+        ]
 
     def _rows(self, pairs: Iterable[Pair]) -> list[dict[str, object]]:
         files = self.files.files

@@ -38,6 +38,14 @@ class Confounding:
         """Whether half of what chance leaves open is told by the photograph."""
         return self.groups > 1 and self.accuracy > (1 + self.chance) / 2
 
+    def __str__(self) -> str:
+        return (
+            f"class and photograph are confounded: {self.groups_of_one_class} of {self.groups} photographs hold one "
+            f"class only, and the photograph alone tells the class of {self.accuracy:.1%} of the things, where the "
+            f"largest class is {self.chance:.1%} of them (Cramér's V {self.cramers_v:.2f}); a split that divides "
+            "photographs would reward this"
+        )
+
 
 def confounding(files: LabelledFiles) -> Confounding:
     """How class and photograph go together in a data set of at least one file; views of one thing count once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nflows_agri.crops.checking import DataCheck
-from nflows_agri.crops.confounding import Confounding
 from nflows_agri.crops.splitting import By, Split
 from nflows_core.runtime.text_table import table
 
@@ -21,20 +20,7 @@ def check_words(check: DataCheck) -> str:
         most = len(one.rows) if one.caption in _WHOLE else _SHOWN
         left = len(one.rows) - most
         lines += [f"{one.caption}:", table(one.rows[:most]), f"... and {left:,} more\n" if left > 0 else ""]
-    warning = confounding_words(check.confounding)
-    return "\n".join([*lines, *([warning] if warning else []), *check.problems])
-
-
-def confounding_words(confounding: Confounding) -> str:
-    """The warning where the photograph tells the class, else nothing."""
-    if not confounding.is_strong:
-        return ""
-    return (
-        f"class and photograph are confounded: {confounding.groups_of_one_class} of {confounding.groups} photographs "
-        f"hold one class only, and the photograph alone tells the class of {confounding.accuracy:.1%} of the things, "
-        f"where the largest class is {confounding.chance:.1%} of them (Cramér's V {confounding.cramers_v:.2f}); a "
-        "split that divides photographs would reward this"
-    )
+    return "\n".join([*lines, *check.notes, *check.problems])
 
 
 def split_words(split: Split) -> str:
@@ -48,7 +34,7 @@ def warnings_of_split(check: DataCheck, split: Split, by: By) -> list[str]:
     """What a person must know of a split."""
     again = [f"{low} and {high} ({count})" for (low, high), count in check.duplicates.shared.items()]
     found = {
-        confounding_words(check.confounding): by == "photograph" and check.confounding.is_strong,
+        **dict.fromkeys(check.notes, by == "photograph"),
         "split by file: photographs, duplicates and views of one thing lie in several parts, so that what is tested "
         "was trained on; take the numbers for what a leak feigns, and for nothing else. train refuses it unless each "
         "file is said to be a photograph of its own, by --group '(.*/.*)'": by == "file",
