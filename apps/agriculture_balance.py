@@ -1,0 +1,280 @@
+"""Whether made crops help a classifier of few and unbalanced ones, beside what costs nothing.
+
+The crops are those of a folder with one folder a class; pictures in two classes are left out. Two experiments:
+
+- ``photographs``: three folds that divide no photograph. For each fold and seed, classifiers learn from the same side
+  by each arm; generators see that side alone.
+- ``pair``: two classes, one of which is thinned on the training side alone, in folds of single crops. There
+  photographs do not differ between the sides, so that what an arm does about the imbalance is seen apart from the
+  shift. The folds of single crops are also the row ``leak`` of the first experiment, whose numbers are not to be had.
+
+Rows are written as they come, and a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nflows_agri.balancing.filling import Balancing, fill
+from nflows_agri.crops.checking import check_data
+from nflows_agri.crops.made import made_for
+from nflows_agri.crops.parts import parts_of
+from nflows_agri.crops.splitting import Split, folds, make_split
+from nflows_agri.generation import training
+from nflows_agri.generation.data import training_crops
+from nflows_agri.inspection.experiment import ENGINE, read_parts, task_of
+from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.inspection.testing import confusion, macro_f1, pure_counts
+from nflows_core.classifiers import probabilities_of
+from nflows_core.data import LabelledFiles, read_labelled
+from nflows_core.data.images import join
+from nflows_core.data.labelled_images import images_of
+from nflows_core.runtime.errors import run_script
+from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import read_json, to_json
+from nflows_core.runtime.intervals import student, wilson
+from nflows_core.training import AdversarialSettings, EngineConfig, Trainer, TrainingConfig
+
+FOLDS, SEEDS = 3, 3
+PURE = ("grain",)
+RARE, OFTEN, LEFT = "damaged_grain", "grain", 40
+"""The pair of the second experiment: so many of the rare class are left to learn from."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large everything is: for two cores, or for a GPU.
+
+    Arguments:
+        size: The side of the crops, in pixels.
+        epochs: Epochs of a classifier.
+        batch_size: Crops of an update of a classifier.
+        gan_width: Channels of the GAN.
+        gan_steps: Its updates.
+        flow: The flow.
+        flow_steps: Its updates.
+    """
+
+    size: int = 64
+    epochs: int = 12
+    batch_size: int = 64
+    gan_width: int = 4
+    gan_steps: int = 1000
+    flow: tuple[str, dict[str, int]] = ("inverse-flow", {"levels": 3, "depth": 2, "width": 16})
+    flow_steps: int = 600
+
+
+SCALES = {
+    "cpu": Scale(),
+    "gpu": Scale(
+        epochs=30,
+        gan_width=48,
+        gan_steps=20_000,
+        flow=("inverse-flow", {"levels": 3, "depth": 8, "width": 96}),
+        flow_steps=10_000,
+    ),
+    "test": Scale(32, 1, 16, 1, 2, ("glow", {"levels": 1, "depth": 1, "width": 4}), 2),
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to treat unequal classes.
+
+    Arguments:
+        classifier: What differs in the classifier's settings.
+        generator: ``gan`` or ``flow``, if crops are made.
+        ratio: What the classes are filled to; see `Balancing`.
+        likely: Whether crops that the flow finds unlikely are left out.
+    """
+
+    classifier: tuple[tuple[str, str], ...] = ()
+    generator: str | None = None
+    ratio: float = 1.0
+    likely: bool = False
+
+
+ARMS = {
+    "none": Arm(),
+    "oversampled": Arm((("balance", "oversample"),)),
+    "weighted": Arm((("balance", "weights"),)),
+    "colour": Arm((("augment", "turned+light"),)),
+    "gan": Arm(generator="gan"),
+    "gan, likely": Arm(generator="gan", likely=True),
+    "flow": Arm(generator="flow"),
+    "flow, likely": Arm(generator="flow", likely=True),
+}
+CURVE = {
+    f"{kind}, ratio {ratio}": Arm(generator=kind, ratio=ratio) for kind in ("gan", "flow") for ratio in (0.25, 0.5, 2.0)
+}
+_GENERATOR = {"batch_size": 20, "ema_decay": 0.995}
+
+
+def run(
+    data: Path,
+    folder: Path,
+    scale: Scale = SCALES["cpu"],
+    arms: Mapping[str, Arm] = ARMS,
+    curve: Mapping[str, Arm] = CURVE,
+    seeds: int = SEEDS,
+) -> dict[str, Any]:
+    """Both experiments; what is done already is not done again.
+
+    Arguments:
+        data: The folder of the crops.
+        folder: The folder of the splits, the generators and the results; made if it is missing.
+        scale: How large everything is.
+        arms: The arms of both experiments.
+        curve: The further ones of the first.
+        seeds: How many seeds.
+
+    Returns:
+        The results, as ``balance.json`` has them: of each arm the mean of the folds of each seed, their mean and its
+        interval of Student.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "balance.json"
+    rows: list[dict[str, Any]] = read_json(path)["rows"] if path.exists() else []
+    known = {(row["experiment"], row["arm"], row["fold"], row["seed"]) for row in rows}
+    for experiment, table, fold, name, arm, seed in _jobs(data, folder, arms, curve, seeds):
+        if (experiment, name, fold, seed) in known:
+            continue
+        row = {"experiment": experiment, "arm": name, "fold": fold, "seed": seed}
+        rows.append(row | _tested(table, folder / experiment, fold, arm, seed, scale))
+        print(rows[-1], flush=True)
+        with atomic_write(path, "w") as file:
+            file.write(to_json({"rows": rows, "arms": summary(rows)}, indent=2))
+    return {"rows": rows, "arms": summary(rows)}
+
+
+def _jobs(
+    data: Path, folder: Path, arms: Mapping[str, Arm], curve: Mapping[str, Arm], seeds: int
+) -> Iterator[tuple[str, Path, str, str, Arm, int]]:
+    """Experiment, split, fold, arm and seed: one seed after the other, so that what is done first is whole."""
+    photographs, single = _splits(data, folder)
+    pairs = {fold: _pair(single, folder, fold) for fold in folds(FOLDS)}
+    for seed in range(seeds):
+        for fold in folds(FOLDS):
+            for name, arm in {**arms, **curve}.items():
+                yield "photographs", photographs, fold, name, arm, seed
+            yield "photographs", single, fold, "leak", Arm(), seed
+            for name, arm in arms.items():
+                yield "pair", pairs[fold], fold, name, arm, seed
+
+
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each arm of each experiment: the macro-F1 of each seed that is whole, and what they say together."""
+    found: list[dict[str, Any]] = []
+    for experiment, arm in dict.fromkeys((row["experiment"], row["arm"]) for row in rows):
+        own = [row for row in rows if (row["experiment"], row["arm"]) == (experiment, arm)]
+        of_seeds = [[row["macro_f1"] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
+        means = [float(np.mean(values)) for values in of_seeds if len(values) == FOLDS]
+        counts = np.sum([row["confusion"] for row in own], axis=0)
+        found.append(
+            {
+                "experiment": experiment,
+                "arm": arm,
+                "macro_f1_seeds": means,
+                "macro_f1": student(means) if len(means) > 1 else None,
+                "recall": (counts.diagonal() / counts.sum(1).clip(1)).tolist(),
+                "physical_purity": _purity(counts, own[0]["classes"]),
+            }
+        )
+    return found
+
+
+def _purity(counts: Any, classes: list[str]) -> list[float]:
+    """The share of crops that are found on their side, pure or impure, and its interval of Wilson."""
+    two = pure_counts(np.asarray(counts), classes, PURE)
+    right, total = int(two.diagonal().sum()), int(two.sum())
+    return [right / total, *wilson(right, total)]
+
+
+def _tested(table: Path, folder: Path, fold: str, arm: Arm, seed: int, scale: Scale) -> dict[str, Any]:
+    files = read_labelled(table)
+    chosen = None if set(files.parts) == {"train", "test"} else fold
+    images = read_parts(parts_of(files, chosen), scale.size)
+    if arm.generator is not None:
+        made = made_for(_made(table, folder, chosen, fold, arm, seed, scale), table, chosen, files.classes)
+        images["train"] = join([images["train"], images_of(made, scale.size)])
+    settings = ClassifierSettings(files.classes, size=scale.size, pure=PURE, **dict(arm.classifier))  # type: ignore[arg-type]
+    config = EngineConfig(**{**ENGINE, "epochs": scale.epochs, "batch_size": scale.batch_size, "seed": seed})  # type: ignore[arg-type]
+    network = Trainer(task_of(settings, config, images)).fit()
+    test = images["test"]
+    assert test.labels is not None
+    counts = confusion(
+        test.labels.numpy(), probabilities_of(network, test.pixels).argmax(1).numpy(), len(files.classes)
+    )
+    return {"macro_f1": macro_f1(counts), "confusion": counts.tolist(), "classes": list(files.classes)}
+
+
+def _made(table: Path, folder: Path, chosen: str | None, fold: str, arm: Arm, seed: int, scale: Scale) -> Path:
+    """The folder of the crops of an arm, made by generators that are trained if they are not there."""
+    runs = {kind: folder / f"{kind}-{fold}-{seed}" for kind in ("gan", "flow")}
+    for kind in {arm.generator, "flow"} if arm.likely else {arm.generator}:
+        if kind is not None and not (runs[kind] / "model.safetensors").exists():
+            _train(kind, table, runs[kind], chosen, seed, scale)
+    made = folder / f"made-{fold}-{seed}" / f"{arm.generator}-{arm.ratio}-{'likely' if arm.likely else 'all'}"
+    assert arm.generator is not None
+    fill(runs[arm.generator], made, Balancing(arm.ratio, str(runs["flow"]) if arm.likely else None))
+    return made
+
+
+def _train(kind: str, table: Path, folder: Path, fold: str | None, seed: int, scale: Scale) -> None:
+    crops = len(training_crops(table, scale.size, fold).images)
+    steps = scale.gan_steps if kind == "gan" else scale.flow_steps
+    epochs = max(1, round(steps * _GENERATOR["batch_size"] / crops))
+    places: dict[str, Any] = {"size": scale.size, "fold": fold, "overwrite": folder.exists()}
+    if kind == "gan":
+        steady = {"schedule": "constant", "clip_norm": 10.0}
+        config = EngineConfig(**{**_GENERATOR, **steady}, epochs=epochs, learning_rate=1e-3, seed=seed)  # type: ignore[arg-type]
+        training.train_gan(table, folder, {"width": scale.gan_width}, config, AdversarialSettings(), **places)
+    else:
+        flow_config = TrainingConfig(**_GENERATOR, epochs=epochs, learning_rate=1e-3, warmup_steps=50, seed=seed)  # type: ignore[arg-type]
+        model, arguments = scale.flow
+        training.train_flow(table, folder, model, arguments, flow_config, **places)
+
+
+def _splits(data: Path, folder: Path) -> tuple[Path, Path]:
+    """The tables of folds that divide no photograph, and of folds of single crops."""
+    paths = folder / "photographs.csv", folder / "single.csv"
+    if not all(path.exists() for path in paths):
+        check = check_data(read_labelled(data))
+        make_split(check, folds(FOLDS), "drop").write(paths[0])
+        single = make_split(check, folds(FOLDS), "drop", by="file")
+        of_their_own = tuple(file._replace(group=file.name) for file in single.files.files)
+        replace(single, files=replace(single.files, files=of_their_own)).write(paths[1])
+    return paths
+
+
+def _pair(table: Path, folder: Path, fold: str) -> Path:
+    """The table of two classes, in which few of the rare one are left to learn from; a fold is the test."""
+    path = folder / f"pair-{fold}.csv"
+    if not path.exists():
+        files = read_labelled(table)
+        own = [file for file in files.files if file.label in (RARE, OFTEN)]
+        rare = [file.name for file in own if file.label == RARE and file.part != fold]
+        gone = set(np.random.default_rng(int(fold)).permutation(rare)[LEFT:].tolist())
+        parts = (file._replace(part="test" if file.part == fold else "train") for file in own if file.name not in gone)
+        Split(LabelledFiles(files.root, tuple(parts)), {"train": 1.0}, (), {}).write(path)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("crops", type=Path, help="a folder with one folder a class")
+    parser.add_argument("folder", type=Path, help="for splits, generators and results")
+    parser.add_argument("--scale", choices=SCALES, default="cpu", help="how large everything is")
+    options = parser.parse_args()
+    for row in run(options.crops, options.folder, SCALES[options.scale])["arms"]:
+        print(to_json(row))
+
+
+if __name__ == "__main__":
+    run_script(main)
