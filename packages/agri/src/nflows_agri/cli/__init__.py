@@ -12,6 +12,7 @@ from nflows_agri.cli.gan import gan
 from nflows_agri.cli.label import label
 from nflows_agri.cli.predict import predict
 from nflows_agri.cli.purity import purity
+from nflows_agri.cli.segment import segment
 from nflows_agri.cli.split import split
 from nflows_agri.cli.train import train
 from nflows_core.runtime.cli import CommandGroup
@@ -22,5 +23,5 @@ def agri() -> None:
     """Seeds and grains inspected: from a tray's photograph to a purity report."""
 
 
-for command in (check, split, label, gan, flow, balance, train, predict, purity, export):
+for command in (segment, check, split, label, gan, flow, balance, train, predict, purity, export):
     agri.add_command(command)
