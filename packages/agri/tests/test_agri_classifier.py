@@ -206,6 +206,9 @@ def test_killed_and_resumed_is_the_run_that_was_not(run: Path, crops: Path, tmp_
     killed = tmp_path / "killed"
     kill_at_call("os.replace", 9, "nflows_core.cli", "agri", "train", crops, "-o", killed, *TRAINING)
     assert not (killed / "model.safetensors").exists()
+    with pytest.warns(RuntimeWarning, match="its training has not finished"):
+        assert call_command(agri, "predict", killed, crops, "-o", tmp_path / "early") == 0
+    assert len(read_csv(tmp_path / "early" / "crops.csv")) == 48
     assert call_command(agri, "train", crops, "-o", killed, "--resume") == 0
     weights = [load_network(place, read_run(place)).state_dict() for place in (run, killed)]
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -17,10 +17,11 @@ from nflows_agri.inspection.runs import load_network, read_run
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import Counts
 from nflows_core.classifiers import probabilities_of
-from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runs.kind import WEIGHTS_FILE, is_finished
 from nflows_core.runtime.devices import find_device
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import parse_json, read_json, to_json
+from nflows_core.training.trainer import CHECKPOINT_FILE
 
 METADATA = "nflows_agri"
 """The entry of an ONNX file's metadata that says what it tells apart."""
@@ -94,7 +95,7 @@ def _from_run(folder: Path, device: str) -> Predictor:
         settings.size,
         settings.pure,
         _tested(folder, settings),
-        folder / WEIGHTS_FILE,
+        folder / (WEIGHTS_FILE if is_finished(folder) else CHECKPOINT_FILE),
         lambda pixels: probabilities_of(network, pixels).double().numpy(),
     )
 
