@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nflows_agri.labelling.found import Crops
-from nflows_agri.labelling.head import standardized
+from nflows_agri.labelling.head import normalized
 
 _BLOCK = 64
 
@@ -27,7 +27,7 @@ class Looking:
         self.done = 0
         """How many crops were looked at."""
         self.features: Tensor | None = None
-        """What `standardized` gives of all crops, once all were looked at."""
+        """What `normalized` gives of all crops, once all were looked at."""
         self.error = ""
         """Why it has ended before."""
         self._crops, self._features_of, self._side = crops, features_of, side
@@ -50,6 +50,6 @@ class Looking:
                     return
                 found.append(self._features_of(self._crops.squares(numbers.tolist(), self._side)))
                 self.done += len(numbers)
-            self.features = standardized(torch.cat(found))
+            self.features = normalized(torch.cat(found))
         except Exception as error:  # the person goes on, by chance, and is told
             self.error = f"{type(error).__name__}: {error}"
