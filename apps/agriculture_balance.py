@@ -13,13 +13,13 @@ Rows are written as they come, and a run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from nflows_agri.balancing.filling import Balancing, fill
 from nflows_agri.crops.checking import check_data
@@ -35,7 +35,6 @@ from nflows_core.classifiers import probabilities_of
 from nflows_core.data import LabelledFiles, read_labelled
 from nflows_core.data.images import join
 from nflows_core.data.labelled_images import images_of
-from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.intervals import student, wilson
@@ -119,7 +118,7 @@ _GENERATOR = {"batch_size": 20, "ema_decay": 0.995}
 def run(
     data: Path,
     folder: Path,
-    scale: Scale = SCALES["cpu"],
+    scale: Scale | None = None,
     arms: Mapping[str, Arm] = ARMS,
     curve: Mapping[str, Arm] = CURVE,
     seeds: int = SEEDS,
@@ -129,16 +128,17 @@ def run(
     Arguments:
         data: The folder of the crops.
         folder: The folder of the splits, the generators and the results; made if it is missing.
-        scale: How large everything is.
+        scale: How large everything is; by default what a GPU can do, or two cores.
         arms: The arms of both experiments.
         curve: The further ones of the first.
         seeds: How many seeds.
 
     Returns:
-        The results, as ``balance.json`` has them: of each arm the mean of the folds of each seed, their mean and its
-        interval of Student.
+        The results, as ``balance.json`` has them: of each arm the macro-F1 of each seed over all folds, their mean and
+        its interval of Student.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    scale = scale or SCALES["gpu" if torch.cuda.is_available() else "cpu"]
     path = folder / "balance.json"
     rows: list[dict[str, Any]] = read_json(path)["rows"] if path.exists() else []
     known = {(row["experiment"], row["arm"], row["fold"], row["seed"]) for row in rows}
@@ -169,19 +169,23 @@ def _jobs(
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each arm of each experiment: the macro-F1 of each seed that is whole, and what they say together."""
+    """A row for each arm of each experiment: the macro-F1 of each seed that is whole, and what they say together.
+
+    It is that of all folds together, in which each crop is tested once: of a class that comes from hardly more than one
+    tray, some folds have two or three crops.
+    """
     found: list[dict[str, Any]] = []
     for experiment, arm in dict.fromkeys((row["experiment"], row["arm"]) for row in rows):
         own = [row for row in rows if (row["experiment"], row["arm"]) == (experiment, arm)]
-        of_seeds = [[row["macro_f1"] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
-        means = [float(np.mean(values)) for values in of_seeds if len(values) == FOLDS]
+        of_seeds = [[row["confusion"] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
+        scores = [macro_f1(np.sum(each, axis=0)) for each in of_seeds if len(each) == FOLDS]
         counts = np.sum([row["confusion"] for row in own], axis=0)
         found.append(
             {
                 "experiment": experiment,
                 "arm": arm,
-                "macro_f1_seeds": means,
-                "macro_f1": student(means) if len(means) > 1 else None,
+                "macro_f1_seeds": scores,
+                "macro_f1": student(scores) if len(scores) > 1 else None,
                 "recall": (counts.diagonal() / counts.sum(1).clip(1)).tolist(),
                 "physical_purity": _purity(counts, own[0]["classes"]),
             }
@@ -264,17 +268,3 @@ def _pair(table: Path, folder: Path, fold: str) -> Path:
         parts = (file._replace(part="test" if file.part == fold else "train") for file in own if file.name not in gone)
         Split(LabelledFiles(files.root, tuple(parts)), {"train": 1.0}, (), {}).write(path)
     return path
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("crops", type=Path, help="a folder with one folder a class")
-    parser.add_argument("folder", type=Path, help="for splits, generators and results")
-    parser.add_argument("--scale", choices=SCALES, default="cpu", help="how large everything is")
-    options = parser.parse_args()
-    for row in run(options.crops, options.folder, SCALES[options.scale])["arms"]:
-        print(to_json(row))
-
-
-if __name__ == "__main__":
-    run_script(main)

@@ -1,5 +1,6 @@
 """Set what a few labelled crops are worth beside the thesis's tables 5.1 and 5.2, in parts that take hours.
 
+    python apps/reproduce_agriculture.py balance CROPS FOLDER
     python apps/reproduce_agriculture.py finetune CROPS FOLDER
     python apps/reproduce_agriculture.py views SIGNS FOLDER
 
@@ -9,15 +10,22 @@ Each part leaves its results in the folder as they come, and goes on where it wa
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import agriculture_balance
 import agriculture_finetuning
 import agriculture_views
 
 from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.foreign_text import to_json
 
-PARTS = {"finetune": agriculture_finetuning.run, "views": agriculture_views.run}
+PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    "balance": agriculture_balance.run,
+    "finetune": agriculture_finetuning.run,
+    "views": agriculture_views.run,
+}
 
 
 def main() -> None:
