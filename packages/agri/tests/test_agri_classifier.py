@@ -74,8 +74,10 @@ def test_a_report_tells_what_is_taken_for_what_and_how_surely(run: Path) -> None
     report = report_of(run)
     counts = np.array(report["tested"]["confusion"])
     assert report["macro_f1"] > 0.8
-    assert counts.sum() == report["test_crops"] == 12
-    assert (report["train_crops"], report["val_crops"]) == (30, 6)
+    assert counts.sum() == report["test_crops"]
+    parts = [report[f"{name}_crops"] for name in ("train", "val", "test")]
+    assert sum(parts) == 3 * 8 * 2
+    assert all(count % (3 * 2) == 0 for count in parts)  # whole trays
     rows = report["tables"]["Test crops, class by class"]
     assert [row["class"] for row in rows] == ["broken", "pure", "silkcut"]
     assert all(low <= row["recall"] <= high for row in rows for low, high in [row["recall_interval_95"]])
@@ -155,7 +157,7 @@ def test_two_views_of_a_seed_are_judged_as_one(run: Path, tmp_path: Path) -> Non
     for row, *views in zip(both, top, bottom, strict=True):
         product = {name: np.prod([float(view[f"p_{name}"]) for view in views]) ** 0.5 for name in SHAPES}
         for name, value in product.items():
-            assert float(row[f"p_{name}"]) == pytest.approx(value / sum(product.values()), abs=1e-3)
+            assert float(row[f"p_{name}"]) == pytest.approx(value / sum(product.values()), abs=3e-3)  # the root of 1e-6
 
 
 class Dim:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.made import made_among
+from nflows_agri.crops.splitting import make_split
 from nflows_core.data import DataError
 from nflows_core.data.labelled import LabelledFiles
+from nflows_core.runtime.foreign_text import visible
 
-_NAMES = ("train", "val", "test")
+_SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+"""Of files that nobody has split."""
+_NAMES = tuple(_SHARES)
 _HELD_OUT = 0.2
 """The part of each class that is held out, about; whole photographs are."""
 
@@ -39,9 +44,10 @@ class Parts:
 def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
     """The parts as a split says them, or of files that nobody has split.
 
-    Of a split into train, val and test, these are they; of one into folds, one fold is the test. What is missing is
-    held out by whole photographs, as `held_out` says: the same for all that are trained on these files, so that what a
-    generator has learned from is no classifier's test.
+    Of a split into train, val and test, these are they; of one into folds, one fold is the test, and what decides is
+    held out by whole photographs, as `held_out` says. Files that nobody has split are checked, and shared out by
+    `make_split`. It is the same for all that are trained on these files, so that what a generator has learned from is
+    no classifier's test.
 
     Arguments:
         files: The files.
@@ -60,13 +66,8 @@ def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
     names = sorted(set(files.parts.tolist()))
     if names == [""]:
         _refuse_fold(fold, "the data are not split into folds; split them first")
-        train, test = _held_out(files)
-        if test is None:
-            raise DataError(
-                f"{files.root}: a class is in one photograph alone, and a test without it would tell nothing; write a "
-                "table with the parts that you want, by nflows agri split"
-            )
-    elif set(names) <= {*_NAMES, ""}:
+        files, names = _shared_out(files), [*_SHARES]
+    if set(names) <= {*_NAMES, ""}:
         _refuse_fold(fold, f"the data are split into {', '.join(filter(None, names))}, and not into folds")
         chosen = {name: files.select(files.parts == name) for name in names}
         train, test = chosen.get("train", files.select([])), chosen.get("test")
@@ -110,6 +111,17 @@ def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.
 def _held_out(files: LabelledFiles) -> tuple[LabelledFiles, LabelledFiles | None]:
     chosen = held_out(files.labels, files.groups)
     return (files.select(~chosen), files.select(chosen)) if chosen.any() else (files, None)
+
+
+def _shared_out(files: LabelledFiles) -> LabelledFiles:
+    split = make_split(check_data(files), _SHARES)
+    if split.unreadable:
+        name, why = next(iter(split.unreadable.items()))
+        raise DataError(
+            f"{files.root}: {len(split.unreadable)} files cannot be read, such as {visible(name)}: {why}. Mend them, "
+            "or write a table by nflows agri split, which leaves them out"
+        )
+    return split.files
 
 
 def _one_fold(files: LabelledFiles, names: list[str], fold: str | None) -> tuple[LabelledFiles, LabelledFiles]:
