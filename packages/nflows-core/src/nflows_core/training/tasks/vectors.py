@@ -27,10 +27,15 @@ class VectorLikelihood(Task[Flow, Tensor]):
     kept, and the training stops where they stay the best. The first test is of no updates: of few vectors, a Gaussian
     may be all that can be learned.
 
+    With noise, the density is that of vectors to which noise was added, and as smooth as the noise makes it: of few
+    vectors in many dimensions, a flow would otherwise learn the vectors by heart.
+
     Arguments:
         flow: The flow that is trained, not initialized.
         x: The vectors, as the flow takes them, :math:`(N, C, H, W)`; two or more.
         config: The settings.
+        noise: The standard deviation of the normal noise that is added to each entry, anew in each update,
+            :math:`(C, H, W)`; without it, vectors are as they are.
         steps_per_epoch: Updates between two tests.
         patience: Tests without a better likelihood after which the training ends.
     """
@@ -38,13 +43,23 @@ class VectorLikelihood(Task[Flow, Tensor]):
     measures = ("negative_log_likelihood",)
 
     def __init__(
-        self, flow: Flow, x: Tensor, config: EngineConfig, *, steps_per_epoch: int = 25, patience: int = 10
+        self,
+        flow: Flow,
+        x: Tensor,
+        config: EngineConfig,
+        *,
+        noise: Tensor | None = None,
+        steps_per_epoch: int = 25,
+        patience: int = 10,
     ) -> None:
         super().__init__(flow, config)
         generator = torch.Generator().manual_seed(config.seed)
         order = torch.randperm(len(x), generator=generator)
         self._generator_state = generator.get_state()
         self.test, self.train = x[order].tensor_split([math.ceil(HELD_OUT * len(x))])
+        self.noise = noise
+        if noise is not None:
+            self.test = self.test + noise * torch.randn(self.test.shape, generator=generator)
         self.steps_per_epoch = steps_per_epoch
         self.early_stopping = EarlyStopping(patience)
 
@@ -62,7 +77,7 @@ class VectorLikelihood(Task[Flow, Tensor]):
 
     def initialize(self, place: Place) -> None:
         size = _INITIAL_BATCHES * self.config.batch_size * place.processes
-        self.model.initialize(self.train[:size].to(place.device))
+        self.model.initialize(self._noisy(self.train[:size].to(place.device)))
 
     def test_batches(self, place: Place) -> Iterable[Tensor]:
         for indices in shares_for_test(len(self.test), self.config, place):
@@ -72,4 +87,7 @@ class VectorLikelihood(Task[Flow, Tensor]):
         return {"negative_log_likelihood": -log_density(*model(batch))}
 
     def _loss(self, model: nn.Module, batch: Tensor) -> Tensor:
-        return -log_density(*model(batch)).mean()
+        return -log_density(*model(self._noisy(batch))).mean()
+
+    def _noisy(self, batch: Tensor) -> Tensor:
+        return batch if self.noise is None else batch + self.noise.to(batch.device) * torch.randn_like(batch)
