@@ -25,7 +25,8 @@ def unlikely(images: Tensor, labels: Tensor, run: str | Path, share: float = 0.0
     .. math:: \log p(x \mid y) < Q_q\bigl(\{\log p(x_i \mid y)\}_i\bigr)
 
     with the q-quantile over the real crops of the class y on which the flow was trained. Densities are exact, and of
-    one flow: what made the crops may be anything. It filters what is odd; a crop that is merely smooth is likely.
+    one flow: what made the crops may be anything. It tells what is odd: a crop that is merely smooth is likely, and one
+    of another class may be.
 
     Arguments:
         images: The crops in bytes, :math:`(N, 3, S, S)`, of the side of the run.

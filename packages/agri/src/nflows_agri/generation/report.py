@@ -56,7 +56,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             "crops": len(real),
             "parameters": parameters(generator.network),
             "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1],
-            "compared": "by class, see the table" if rows else _NO_FEATURES,
+            **({} if rows else {"features": _NO_FEATURES}),
             "readings": _READINGS,
             "run": asdict(run),
         },
@@ -95,8 +95,10 @@ def _curves(folder: Path, run: Run, tested: str) -> list[Curve]:
 def _sheet(real: Images, generator: CropGenerator) -> Sheet:
     rows = {}
     for number, name in enumerate(generator.classes):
+        own = real.pixels[real.labels == number]
+        spread = torch.linspace(0, len(own) - 1, min(_SHOWN, len(own))).round().long()  # over all photographs
         made = generator.sample(torch.full((_SHOWN,), number), seed=0)
-        rows[name] = [_grid(real.pixels[real.labels == number][:_SHOWN]), _grid(made)]
+        rows[name] = [_grid(own[spread]), _grid(made)]
     return Sheet("Crops by class", ("real", "made"), rows)
 
 
