@@ -173,6 +173,21 @@ def test_every_penalty_changes_what_is_learned(settings: dict[str, float]) -> No
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
+def test_diversity_is_beside_real_pictures_of_the_whole_class_and_zero_of_one_picture() -> None:
+    images = labelled_images()
+    same = images.pixels[:1].expand(40, -1, -1, -1)  # the first of a class are often of one photograph
+    pixels, labels = torch.cat([same, images.pixels]), torch.tensor([0] * 40 + [0] * 16 + [1] * 8)
+    varied = task(Images(pixels, labels=labels, classes=images.classes))
+    (batch,) = varied.test_batches(HERE)
+    assert batch.labels.bincount().tolist() == [32, 8]
+    with torch.no_grad():
+        before = varied.measure(varied.model, batch)["diversity"]
+        assert before.isfinite().all()
+        assert (before > 0).all()
+        varied.model.generator.last.weight.zero_()
+        assert varied.measure(varied.model, batch)["diversity"].abs().max() < 1e-6
+
+
 def test_gathered_statistics_are_those_of_the_batches_that_the_weights_make() -> None:
     painter = Painter().eval()
     gather_statistics(painter, 2, 8, seed=0)

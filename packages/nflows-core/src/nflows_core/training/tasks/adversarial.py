@@ -120,7 +120,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
 
     def test_batches(self, place: Place) -> Iterable[LabelledBatch]:
         numbers = range(place.process, len(self.images.classes), place.processes)
-        chosen = [(self.labels == number).nonzero()[:_COMPARED, 0] for number in numbers]
+        chosen = [_spread((self.labels == number).nonzero()[:, 0]) for number in numbers]
         return [batch_of(self.images, self.labels, torch.cat(chosen), place.device)] if chosen else []
 
     def measure(self, model: AdversarialPair, batch: LabelledBatch) -> Mapping[str, Tensor]:
@@ -176,6 +176,12 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
         now = reduce(torch.stack([real.mean(), made.mean()]), "mean")
         for average, value in zip((self.model.real_mean, self.model.made_mean), now, strict=True):
             average.lerp_(value.to(average), 1 - _LECAM_DECAY)
+
+
+def _spread(indices: Tensor) -> Tensor:
+    """Some of the indices, evenly over all: pictures that follow each other are often of one kind."""
+    places = torch.linspace(0, len(indices) - 1, min(_COMPARED, len(indices)))
+    return indices[places.round().long()]
 
 
 def _filters(network: nn.Module) -> list[Tensor]:
