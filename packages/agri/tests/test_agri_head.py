@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nflows_agri.labelling.acquisition import Acquisition
-from nflows_agri.labelling.head import Head, normalized, train_head, wanted
+from nflows_agri.labelling.head import TOGETHER, Head, normalized, train_head, wanted
 
 
 def blobs(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,3 +69,14 @@ def test_between_two_classes_it_wants_to_know_more_than_within_one(head: Head, b
     pool = torch.cat([features, between[None]])
     assert wanted(head, pool, [3, 4, 30, 5], 1, by) == [30]
     assert sorted(wanted(head, pool, [3, 30], 9, by)) == [3, 30], "fewer than asked for"
+
+
+def test_a_large_batch_is_chosen_a_few_at_a_time_each_once_and_the_same_for_the_same_seed(head: Head) -> None:
+    features, _ = blobs(30)
+    candidates = list(range(2, 29))
+    chosen = wanted(head, features, candidates, 2 * TOGETHER + 1, "batchbald", seed=4)
+    assert len(set(chosen)) == 2 * TOGETHER + 1
+    assert set(chosen) <= set(candidates)
+    assert chosen == wanted(head, features, candidates, 2 * TOGETHER + 1, "batchbald", seed=4)
+    assert chosen[:TOGETHER] == wanted(head, features, candidates, TOGETHER, "batchbald", seed=4)
+    assert sorted(wanted(head, features, candidates, 40, "batchbald")) == candidates

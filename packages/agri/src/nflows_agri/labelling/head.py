@@ -18,6 +18,8 @@ DRAWS = 100
 # folds of magnetic tiles and road signs; features of one length were best for BatchBALD and the entropy on the tiles.
 _DROPOUT, _RATE = 0.5, 0.01
 _BATCH, _UPDATES, _PASSES = 64, 100, 10
+TOGETHER = 5
+"""The crops that are chosen together: on the tiles, labels of 20 would tell 3.5 to 4.2 of those 4.6 nats, of 5 half."""
 
 
 class Head(Classifier):
@@ -76,6 +78,9 @@ def wanted(
 ) -> list[int]:
     """Which of the candidates should be labelled next, the most wanted first; all of them if they are fewer.
 
+    By BatchBALD, `TOGETHER` at a time, each under draws of their own: the labels of more would tell which of the draws
+    is the true one, whatever crops they are of, and what else is chosen would be chosen by chance.
+
     Arguments:
         head: A head that has learned what is labelled.
         features: Those of all crops, :math:`(N, F)`.
@@ -84,5 +89,11 @@ def wanted(
         by: See `choose`.
         seed: The seed of what is drawn.
     """
-    log_probs = head.log_probs(features[list(candidates)], seed=seed)
-    return [candidates[place] for place in choose(log_probs, min(batch, len(candidates)), by, seed)]
+    chosen: list[int] = []
+    while left := sorted(set(candidates) - set(chosen)):
+        count = min(batch - len(chosen), len(left), TOGETHER if by == "batchbald" else batch)
+        if not count:
+            break
+        log_probs = head.log_probs(features[left], seed=seed + len(chosen))
+        chosen += [left[place] for place in choose(log_probs, count, by, seed + len(chosen))]
+    return chosen
