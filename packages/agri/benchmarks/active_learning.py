@@ -117,6 +117,11 @@ def median_of(needed: Sequence[int | None]) -> int | None:
     return median if median <= MOST else None
 
 
+def shares(scores: Sequence[float], full: Mapping[str, float], repeats: Sequence[str]) -> list[float]:
+    """The macro-F1 of each repeat as a share of that with all labels: photographs of some folds are harder."""
+    return [score / full[repeat] for score, repeat in zip(scores, repeats, strict=True)]
+
+
 def summary(runs: Sequence[Mapping[str, Any]], full: Mapping[str, float]) -> dict[str, Any]:
     """What the runs of each way say together, of the repeats that all ways have finished."""
     done = [repeat for repeat in full if sum(str(run["repeat"]) == repeat for run in runs) == len(WAYS)]
@@ -138,6 +143,7 @@ def summary(runs: Sequence[Mapping[str, Any]], full: Mapping[str, float]) -> dic
             "reached": len(needed) - needed.count(None),
             "median_labels_needed": median_of(needed),
             "macro_f1": {str(count): student(values) for count, values in scores.items()},
+            "share_of_full": {str(count): student(shares(values, full, done)) for count, values in scores.items()},
             "gain_over_random": {str(count): student(values) for count, values in gains.items()},
         }
     return result

@@ -1,4 +1,4 @@
-"""The curves of `active_learning.py`: the macro-F1 of each way by the number of labels, with intervals, as an SVG."""
+"""The curves of `active_learning.py`: macro-F1 as a share of that with all labels, with intervals, as an SVG."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ def drawn(summary: Mapping[str, Any], share: float) -> str:
 
     Arguments:
         summary: What `active_learning.summary` gives.
-        share: The share of the macro-F1 with all labels that is drawn as the goal.
+        share: The share that is drawn as the goal.
     """
     lines: dict[str, Sequence[tuple[float, float]]] = {}
     for way in WAYS:
-        scores = {float(count): found for count, found in summary[way]["macro_f1"].items()}
+        scores = {float(count): found for count, found in summary[way]["share_of_full"].items()}
         for place, end in enumerate(_ENDS):
             lines[f"{way} {end}"] = [(count, found[place]) for count, found in scores.items()]
-    goal = share * summary["full_macro_f1"][0]
-    lines[_GOAL] = [(min(scores), goal), (max(scores), goal)]
-    chart = draw(Curve("", "labels", "macro-F1", lines))
-    return "\n".join((_HEAD, *_axes(chart), *_curves(chart, f"{share:.0%} of all labels"), "</svg>")) + "\n"
+    lines[_GOAL] = [(min(scores), share), (max(scores), share)]
+    chart = draw(Curve("", "labels", "macro-F1 / that with all labels", lines))
+    return "\n".join((_HEAD, *_axes(chart), *_curves(chart, f"{share:.0%}"), "</svg>")) + "\n"
 
 
 def _axes(chart: Chart) -> Iterator[str]:
@@ -46,7 +45,7 @@ def _axes(chart: Chart) -> Iterator[str]:
         yield f'<path d="M0 {y}H{WIDTH}" stroke="#eee"/>'
         yield _text(-8, y + 4, text, "end")
     yield _text(WIDTH / 2, HEIGHT + 40, chart.curve.x_label, "middle")
-    yield _text(0, -8, chart.curve.y_label, "middle")
+    yield _text(-45, -8, chart.curve.y_label)
 
 
 def _curves(chart: Chart, goal: str) -> Iterator[str]:
