@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from nflows_agri.inspection.predictor import load_predictor
+from nflows_agri.inspection.runs import KIND, Run, save_run
+from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.unknown import UNKNOWN_FILE, FeatureDensity, Unknown, fit, frozen_features, load
 from nflows_agri.unknown.density import NOISE, TRAINING, feature_flow
 from nflows_agri.unknown.scorer import fit_features
@@ -137,6 +140,18 @@ def test_loads_as_it_was(unknown: Unknown, tmp_path: Path) -> None:
 
 def test_run_without_it_has_none(tmp_path: Path) -> None:
     assert load(tmp_path) is None
+
+
+def test_classifier_of_a_run_puts_aside_what_the_run_says(unknown: Unknown, tmp_path: Path) -> None:
+    settings = ClassifierSettings(("broken", "pure"), size=32)
+    save_run(tmp_path, Run(settings, "crops", None, None, None, TRAINING, {}), settings.build())
+    assert load_predictor(tmp_path, "cpu").unknown is None
+    unknown.save(tmp_path)
+    found = load_predictor(tmp_path, "cpu").unknown
+    assert found is not None
+    assert found.side == 32
+    assert found.is_unknown(torch.tensor([0.04, 0.06])).tolist() == [True, False]
+    assert UNKNOWN_FILE in KIND.files
 
 
 def test_damaged_files_are_refused(unknown: Unknown, tmp_path: Path) -> None:

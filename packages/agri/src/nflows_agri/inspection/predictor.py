@@ -16,6 +16,7 @@ from torch import Tensor
 from nflows_agri.inspection.runs import load_network, read_run
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import Counts
+from nflows_agri.unknown import load as load_unknown
 from nflows_core.classifiers import probabilities_of
 from nflows_core.runs.kind import WEIGHTS_FILE, is_finished
 from nflows_core.runtime.devices import find_device
@@ -97,6 +98,7 @@ def _from_run(folder: Path, device: str) -> Predictor:
         _tested(folder, settings),
         folder / (WEIGHTS_FILE if is_finished(folder) else CHECKPOINT_FILE),
         lambda pixels: probabilities_of(network, pixels).double().numpy(),
+        load_unknown(folder),
     )
 
 

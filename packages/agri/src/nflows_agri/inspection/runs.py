@@ -3,7 +3,8 @@ r"""The run folder of a classifier: what a training leaves behind, and all that 
 - ``config.json``: the classifier's settings, the data, the engine's settings, the versions;
 - ``model.safetensors``: the averaged weights with the best macro-F1;
 - ``checkpoint.safetensors`` and the curves, written by nflows-core's `Trainer`;
-- ``model.onnx``, if it was exported.
+- ``model.onnx``, if it was exported;
+- ``unknown.safetensors``, by which crops are put aside, if it was learned.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.unknown import UNKNOWN_FILE
 from nflows_core.classifiers import Classifier
 from nflows_core.data.fingerprint import Fingerprint
 from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
@@ -22,7 +24,7 @@ from nflows_core.runtime.tensors import load_tensors
 from nflows_core.training import EngineConfig
 
 ONNX_FILE = "model.onnx"
-KIND = RunKind("classifier run", (ONNX_FILE,))
+KIND = RunKind("classifier run", (ONNX_FILE, UNKNOWN_FILE))
 
 
 @dataclass(frozen=True)
