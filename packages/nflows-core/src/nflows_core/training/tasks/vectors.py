@@ -77,7 +77,11 @@ class VectorLikelihood(Task[Flow, Tensor]):
 
     def initialize(self, place: Place) -> None:
         size = _INITIAL_BATCHES * self.config.batch_size * place.processes
-        self.model.initialize(self._noisy(self.train[:size].to(place.device)))
+        x = self.train[:size]
+        if self.noise is not None:  # no update yet, for which the trainer would seed what is random
+            generator = torch.Generator().manual_seed(self.config.seed)
+            x = x + self.noise * torch.randn(x.shape, generator=generator)
+        self.model.initialize(x.to(place.device))
 
     def test_batches(self, place: Place) -> Iterable[Tensor]:
         for indices in shares_for_test(len(self.test), self.config, place):
