@@ -27,6 +27,8 @@ _QUANTUM = np.array([0.6, 0.6, 0.6, 0.01, 0.01])
 _SURE = 6.0
 """Standard deviations of the background beyond which a pixel is not of it."""
 _LEVELS = (0.5, 0.4, 0.6, 0.3, 0.7)
+_LEAST_SPREAD = 0.1
+"""The same at least, of a background whose every pixel has one colour, in units of a step of eight bits."""
 _SAMPLES = 250_000
 _FEWEST = 8
 _LEAST_CONTRAST, _CONTRAST = 8.0, 2.0
@@ -45,14 +47,15 @@ class Channel:
         name: A key of `CHANNELS`.
         precision: The inverse of the covariance.
         near: The median distance of the background.
-        far: The median distance of seeds.
+        far: The median distances of seeds whose first feature is below that of the background, and above it: a tray may
+            hold both darker and paler ones. They are the same where the two need not be told apart.
         level: The value from which on a pixel is of a seed: half way, where an edge that is blurred has its place.
     """
 
     name: str
     precision: Floats
     near: float
-    far: float
+    far: tuple[float, float]
     level: float = 0.5
 
     @property
@@ -62,9 +65,13 @@ class Channel:
 
     def __call__(self, residuals: Floats) -> Floats:
         """The values of residuals: (H, W) of (F, H, W)."""
-        some = residuals[self.places]
-        distance = np.sqrt(np.einsum("i...,ij,j...->...", some, self.precision, some, optimize=True))
-        return np.asarray((distance - np.float32(self.near)) / np.float32(self.far - self.near), np.float32)
+        return self.values(residuals[self.places])
+
+    def values(self, some: Floats) -> Floats:
+        """The same of the channel's own features alone, (n, ...)."""
+        below, above = (np.float32(far - self.near) for far in self.far)
+        scale = np.where(some[0] < 0, below, above) if below != above else below
+        return np.asarray((_distances(some, self.precision) - np.float32(self.near)) / scale, np.float32)
 
 
 def choose_channel(residuals: Floats) -> Channel | None:
@@ -77,7 +84,7 @@ def choose_channel(residuals: Floats) -> Channel | None:
         The channel; nothing where none shows anything that a person would see.
     """
     difference = np.linalg.norm(residuals[:3], axis=0)
-    candidates = (_separated(name, residuals) for name in CHANNELS)
+    candidates = (_separated(name, residuals, sides) for sides in (1, 2) for name in CHANNELS)
     channels = [one for one in candidates if one is not None and _contrasts(one(residuals) >= one.level, difference)]
     if not channels:
         return None
@@ -88,10 +95,11 @@ def choose_channel(residuals: Floats) -> Channel | None:
     return replace(best, level=level)
 
 
-def _separated(name: str, residuals: Floats) -> Channel | None:
+def _separated(name: str, residuals: Floats, sides: int) -> Channel | None:
     """The channel by the iterated midpoint of two classes (Ridler and Calvard 1978), from what is surely no background.
 
     Midpoints do not depend on how much there is of each class, as Otsu's threshold does: one seed counts as a thousand.
+    With two sides, seeds below and above the background are classes of their own.
     """
     places = [FEATURES.index(one) for one in CHANNELS[name]]
     samples = residuals[places].reshape(len(places), -1)
@@ -105,19 +113,27 @@ def _separated(name: str, residuals: Floats) -> Channel | None:
         if is_background.sum() < _FEWEST:
             return None
         covariance = np.atleast_2d(np.cov(samples[:, is_background])) + np.diag(quanta**2)
-        precision = np.linalg.inv(covariance).astype(np.float32)
-        distance = np.sqrt(np.einsum("in,ij,jn->n", samples, precision, samples))
-        channel = _between(name, precision, distance, is_background)
+        channel = _between(name, np.linalg.inv(covariance).astype(np.float32), samples, is_background, sides)
         if channel is None:
             return None
-        is_background = distance < (channel.near + channel.far) / 2
+        is_background = channel.values(samples) < channel.level
     return channel
 
 
-def _between(name: str, precision: Floats, distance: Floats, is_background: Mask) -> Channel | None:
+def _between(name: str, precision: Floats, samples: Floats, is_background: Mask, sides: int) -> Channel | None:
+    distance = _distances(samples, precision)
     near = float(np.median(distance[is_background]))
     spread = 1.4826 * float(np.median(np.abs(distance[is_background] - near)))
-    threshold = least = near + _SURE * spread
+    least = near + _SURE * max(spread, _LEAST_SPREAD)
+    is_below = samples[0] < 0
+    classes = [distance] if sides == 1 else [distance[is_below], distance[~is_below]]
+    fars = [far for one in classes if (far := _far(one, near, least)) is not None]
+    return Channel(name, precision, near, (fars[0], fars[-1])) if len(fars) == sides else None
+
+
+def _far(distance: Floats, near: float, least: float) -> float | None:
+    """The median distance of what is beyond the midpoint between itself and the background."""
+    threshold, far = least, None
     for _ in range(20):
         beyond = distance[distance >= threshold]
         if len(beyond) < _FEWEST:
@@ -126,7 +142,11 @@ def _between(name: str, precision: Floats, distance: Floats, is_background: Mask
         threshold, before = max(least, (near + far) / 2), threshold
         if abs(threshold - before) < 1e-3 * threshold:
             break
-    return Channel(name, precision, near, far)
+    return far
+
+
+def _distances(some: Floats, precision: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum("i...,ij,j...->...", some, precision, some, optimize=True)))
 
 
 def _contrasts(mask: Mask, difference: Floats) -> bool:

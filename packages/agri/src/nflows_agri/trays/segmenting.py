@@ -26,6 +26,8 @@ _LEAST_RADIUS = 1.5
 _SMOOTHING = 0.7
 _CLEARLY = 15.0  # of CIELAB
 _STRIP = 2**19
+_FAINT = 0.6
+"""The least value of a faint seed, as a share of a typical one's."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _at_full_size(
 ) -> Segmentation:
     factor = max(1, int(radius / _RADIUS))
     working = _reduced(pixels, factor)
-    values = _values(working, background, channel)
+    values = _evened(_values(working, background, channel), channel.level)
     radius /= factor
     least = SPECK * np.pi * radius**2 if min_area is None else min_area / factor**2
     mask = values >= channel.level
@@ -142,6 +144,21 @@ def _values(pixels: Pixels, background: Background, channel: Channel) -> Floats:
         part = channel(residuals)
         values[top : top + step] = part[top - first : top - first + step]
     return values
+
+
+def _evened(values: Floats, level: float) -> Floats:
+    """The values with those of faint pieces raised: in a dark corner, a seed differs less from what it lies on.
+
+    A piece at a lower level has the mean of those of its pixels that are of a seed; where it is below that of all
+    pieces, the piece's values are divided by its share of it.
+    """
+    pieces = pieces_of(values >= _FAINT * level)
+    is_seed = values >= level
+    counts = np.bincount(pieces[is_seed], minlength=int(pieces.max()) + 1)
+    sums = np.bincount(pieces[is_seed], values[is_seed], minlength=len(counts))
+    usual = sums.sum() / max(1, counts.sum())
+    shares = np.divide(sums, counts * usual, out=np.ones(len(counts)), where=counts > 0)
+    return np.asarray(values / shares.clip(_FAINT, 1).astype(np.float32)[pieces], np.float32)
 
 
 def _specks(mask: Mask, pieces: Labels) -> NDArray[np.float64]:
