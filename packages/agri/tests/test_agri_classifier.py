@@ -186,6 +186,37 @@ def test_what_is_unknown_is_put_aside_and_in_no_share(run: Path, crops: Path, tm
     assert "gone.png: No such file" in str(rows[3]["error"])
 
 
+def test_a_run_that_learns_what_its_crops_look_like_puts_others_aside(tmp_path: Path) -> None:
+    generator, lot = np.random.default_rng(0), tmp_path / "crops"
+    for label, shape in list(SHAPES.items())[:2]:
+        for number in range(60):
+            draw(lot / label / f"tray{number // 5}_{number}.png", shape, generator)
+    command = ("train", lot, "-o", tmp_path / "run", "--size", 16, "--epochs", 1, "--unknown")
+    assert call_command(agri, *command) == 0
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for number in range(4):
+        noise = generator.integers(0, 256, (20, 20, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(strange / f"{number}.png")
+    shares = {}
+    for place in (strange, lot):
+        assert call_command(agri, "predict", tmp_path / "run", place, "-o", tmp_path / f"of_{place.name}") == 0
+        rows = read_csv(tmp_path / f"of_{place.name}" / "crops.csv")
+        assert all(0 < float(row["familiar"]) <= 1 for row in rows)
+        aside = sum(row["unknown"] == "1" for row in rows)
+        assert report_of(tmp_path / f"of_{place.name}")["put_aside"] == aside
+        shares[place] = aside / len(rows)
+    assert shares[lot] < 0.5 < shares[strange]
+
+
+def test_too_few_crops_to_know_what_is_usual_are_refused_before_the_training(
+    crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_command(agri, "train", crops, "-o", tmp_path / "run", *TRAINING, "--unknown") == 2
+    assert "crops are too few to learn what is likely" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
 def test_a_lot_larger_than_what_is_read_at_a_time_keeps_its_order(run: Path, crops: Path) -> None:
     files = sorted(crops.rglob("*.png")) * 12
     found = list(judged(load_predictor(run, "cpu"), (Thing(str(n), (path,)) for n, path in enumerate(files))))

@@ -22,7 +22,7 @@ _ENGINE = (
     "epochs", "batch_size", "accumulation_steps", "learning_rate", "warmup_steps", "schedule", "clip_norm", "ema_decay",
     "mixed_precision", "checkpoint_steps", "tensorboard", "seed",
 )  # fmt: skip
-_SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "label_smoothing")
+_SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "label_smoothing", "unknown")
 
 
 @click.command(cls=Command)
@@ -55,6 +55,7 @@ _SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "la
     help="What is changed about crops at random: mirrors and turns, or light and colour too.",
 )
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
+@click.option("--unknown", is_flag=True, help="Learn too what these crops look like, so that others are put aside.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 64]")
 @click.option("--accumulation-steps", type=click.IntRange(1))

@@ -12,6 +12,8 @@ from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import Parts, parts_of
 from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
 from nflows_agri.inspection.settings import Augment, ClassifierSettings
+from nflows_agri.unknown import SIDE, UNKNOWN_FILE, Unknown
+from nflows_agri.unknown import fit as fit_unknown
 from nflows_core.classifiers import Classifier
 from nflows_core.data import DataError, Images
 from nflows_core.data.fingerprint import Fingerprint
@@ -94,9 +96,11 @@ def train(
     task = task_of(settings, config, images)
     own = processes()
     task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
+    unknown = _learned(run, parts_of(data, fold).train)
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
+        _save_unknown(folder, unknown)
         network = trainer.fit()
         save_run(folder, run, network)
     return network
@@ -119,9 +123,23 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
     run = run if data is None else replace(run, data=_absolute(data))
     trainer = Trainer(task_of(run.settings, run.training, images_of_run(folder, run)), folder, progress)
     with trainer.holding_folder():
+        if not (folder / UNKNOWN_FILE).exists():  # it was stopped before
+            _save_unknown(folder, _learned(run, parts_of_run(run).train))
         network = trainer.fit(resume=True)
         save_run(folder, run, network)
     return network
+
+
+def _learned(run: Run, learned: LabelledFiles) -> Unknown | None:
+    """What finds crops that are like none of those that are learned from, if the run is to have it."""
+    if not run.settings.unknown:
+        return None
+    return fit_unknown(images_of(learned, SIDE).pixels, learned.groups.tolist(), seed=run.training.seed)
+
+
+def _save_unknown(folder: Path, unknown: Unknown | None) -> None:
+    if unknown is not None and processes().is_main_process:
+        unknown.save(folder)
 
 
 def parts_of_run(run: Run) -> Parts:

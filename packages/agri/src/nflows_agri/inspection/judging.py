@@ -184,6 +184,8 @@ def _tell(lot: Lot, report: dict[str, Any], folder: Path) -> None:
         echo(f"and {more} more, see {folder / TABLE_FILE}", err=True)
     for name, count in lot.counts.items():
         echo(f"{name:<32} {count:,}")
+    if lot.aside:
+        echo(f"{'put aside, as unknown':<32} {lot.aside:,}")
     for key, words in (("purity_counted", "purity, counted"), ("purity_corrected", "purity, corrected")):
         if key in report:
             low_high = report[f"{key}_interval_95"]

@@ -3,8 +3,8 @@ r"""The run folder of a classifier: what a training leaves behind, and all that 
 - ``config.json``: the classifier's settings, the data, the engine's settings, the versions;
 - ``model.safetensors``: the averaged weights with the best macro-F1;
 - ``checkpoint.safetensors`` and the curves, written by nflows-core's `Trainer`;
-- ``model.onnx``, if it was exported;
-- ``unknown.safetensors``, by which crops are put aside, if it was learned.
+- ``unknown.safetensors``: what finds crops of no class, if that was wanted;
+- ``model.onnx``, if it was exported.
 """
 
 from __future__ import annotations
@@ -125,6 +125,6 @@ def _setting(name: str, value: Any) -> Any:
             return float(value)
         case "model" | "balance" | "augment", str():
             return value
-        case "pretrained", bool():
+        case "pretrained" | "unknown", bool():
             return value
     raise TypeError(f"settings.{name} is {value!r}, which no classifier has")

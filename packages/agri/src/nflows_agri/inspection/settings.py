@@ -29,6 +29,7 @@ class ClassifierSettings:
         augment: What is changed about crops in training: nothing, turns and mirrors, or the light too.
         label_smoothing: The part of each label that is shared among all classes.
         pure: The classes that are pure seed; the others are impure.
+        unknown: Whether the run learns too what crops of its classes look like, so that others are put aside.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -43,6 +44,7 @@ class ClassifierSettings:
     augment: Augment = "turned"
     label_smoothing: float = 0.0
     pure: tuple[str, ...] = ()
+    unknown: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= _MOST_CLASSES or len(set(self.classes)) < len(self.classes):
