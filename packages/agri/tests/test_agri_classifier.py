@@ -38,10 +38,11 @@ def _one_thread() -> Iterator[None]:
 
 
 def draw(path: Path, shape: tuple[int, int], generator: np.random.Generator) -> None:
-    """A seed on black, an ellipse of some colour."""
+    """A seed on black, an ellipse of some colour with a pattern of its own."""
     pixels = generator.integers(0, 20, (20, 20, 3)).astype(np.uint8)
     rows, columns = np.mgrid[:20, :20] - 9.5
-    pixels[(rows / shape[0]) ** 2 + (columns / shape[1]) ** 2 < 1] = generator.integers(120, 250, 3)
+    inside = (rows / shape[0]) ** 2 + (columns / shape[1]) ** 2 < 1
+    pixels[inside] = generator.integers(120, 210, 3) + generator.integers(-40, 40, (inside.sum(), 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 

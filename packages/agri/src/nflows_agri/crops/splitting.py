@@ -150,8 +150,8 @@ def _refuse_conflicts(duplicates: Duplicates) -> None:
     classes = ",".join(sorted({duplicates.files.files[place].label for pair in pairs for place in pair[:2]}))
     raise DataError(
         f"{duplicates.files.root}: {len(pairs)} pairs of one picture stand in two classes, such as {visible(first)} "
-        f"and {visible(second)}; settle them by nflows agri split --conflicts: drop leaves both out, keep={visible(classes)} keeps that "
-        "of the first of these classes"
+        f"and {visible(second)}; settle them by nflows agri split --conflicts: drop leaves both out, "
+        f"keep={visible(classes)} keeps that of the first of these classes"
     )
 
 

@@ -91,12 +91,13 @@ def train(
     refuse_inside(folder, data.root)
     KIND.refuse_taken(folder, overwrite)
     run = Run(settings, _absolute(source), group, fold, None if made is None else _absolute(made), config, {})
-    images = _images(run, data)
+    parts = parts_of(data, fold)
+    images = _images(run, parts)
     run = replace(run, fingerprint={name: Fingerprint.of(part) for name, part in images.items()})
     task = task_of(settings, config, images)
     own = processes()
     task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
-    unknown = _learned(run, parts_of(data, fold).train)
+    unknown = _learned(run, parts.train) if settings.unknown else None
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
@@ -123,17 +124,15 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
     run = run if data is None else replace(run, data=_absolute(data))
     trainer = Trainer(task_of(run.settings, run.training, images_of_run(folder, run)), folder, progress)
     with trainer.holding_folder():
-        if not (folder / UNKNOWN_FILE).exists():  # it was stopped before
+        if run.settings.unknown and not (folder / UNKNOWN_FILE).exists():  # it was stopped before
             _save_unknown(folder, _learned(run, parts_of_run(run).train))
         network = trainer.fit(resume=True)
         save_run(folder, run, network)
     return network
 
 
-def _learned(run: Run, learned: LabelledFiles) -> Unknown | None:
-    """What finds crops that are like none of those that are learned from, if the run is to have it."""
-    if not run.settings.unknown:
-        return None
+def _learned(run: Run, learned: LabelledFiles) -> Unknown:
+    """What finds crops that are like none of those that are learned from."""
     return fit_unknown(images_of(learned, SIDE).pixels, learned.groups.tolist(), seed=run.training.seed)
 
 
@@ -157,7 +156,7 @@ def images_of_run(folder: Path, run: Run) -> dict[str, Images]:
     Raises:
         DataError: They are not those that the run had.
     """
-    images = _images(run, read_labelled(run.data, run.group))
+    images = _images(run, parts_of_run(run))
     for name, known in run.fingerprint.items():
         now = Fingerprint.of(images[name]) if name in images else None
         if now is None or (difference := known.difference(now)):
@@ -169,9 +168,9 @@ def images_of_run(folder: Path, run: Run) -> dict[str, Images]:
     return images
 
 
-def _images(run: Run, data: LabelledFiles) -> dict[str, Images]:
+def _images(run: Run, parts: Parts) -> dict[str, Images]:
     """The crops of the parts, and beside those that are learned from the made ones."""
-    images = read_parts(parts_of(data, run.fold), run.settings.size)
+    images = read_parts(parts, run.settings.size)
     if run.made is not None:
         made = made_for(run.made, run.data, run.fold, run.settings.classes)
         images["train"] = join([images["train"], images_of(made, run.settings.size)])
