@@ -189,10 +189,14 @@ def test_what_is_unknown_is_put_aside_and_in_no_share(run: Path, crops: Path, tm
 
 def test_a_run_that_learns_what_its_crops_look_like_puts_others_aside(tmp_path: Path) -> None:
     generator, lot = np.random.default_rng(0), tmp_path / "crops"
+    rows = ["file,class,group,part"]
     for label, shape in list(SHAPES.items())[:2]:
         for number in range(60):
-            draw(lot / label / f"tray{number // 5}_{number}.png", shape, generator)
-    command = ("train", lot, "-o", tmp_path / "run", "--size", 16, "--epochs", 1, "--unknown")
+            draw(lot / f"{label}{number}.png", shape, generator)
+            tray = number // 5
+            rows.append(f"{label}{number}.png,{label},{tray},{'train' if tray < 10 else 'test'}")
+    (lot / "split.csv").write_text("\n".join(rows))
+    command = ("train", lot / "split.csv", "-o", tmp_path / "run", "--size", 16, "--epochs", 1, "--unknown")
     assert call_command(agri, *command) == 0
     strange = tmp_path / "strange"
     strange.mkdir()
@@ -210,11 +214,11 @@ def test_a_run_that_learns_what_its_crops_look_like_puts_others_aside(tmp_path: 
     assert shares[lot] < 0.5 < shares[strange]
 
 
-def test_too_few_crops_to_know_what_is_usual_are_refused_before_the_training(
+def test_too_few_photographs_to_know_what_is_usual_are_refused_before_the_training(
     crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call_command(agri, "train", crops, "-o", tmp_path / "run", *TRAINING, "--unknown") == 2
-    assert "crops are too few to learn what is likely" in capsys.readouterr().err
+    assert "to know what is usual, give crops of two or more" in capsys.readouterr().err
     assert not (tmp_path / "run" / "config.json").exists()
 
 
