@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -51,6 +51,7 @@ def test_each_picture_has_the_gain_of_its_own_condition() -> None:
         torch.testing.assert_close(layer(x[index : index + 1], conditions[index : index + 1])[0], together[index])
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(2, 9), st.integers(1, 3), st.integers(1, 3))
 def test_attention_is_the_sum_over_all_places_weighted_by_softmax(channels: int, rows: int, columns: int) -> None:
     layer = SelfAttention(channels).eval()

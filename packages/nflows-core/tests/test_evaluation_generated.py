@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -70,6 +70,7 @@ def test_precision_falls_with_what_is_odd_and_recall_with_what_is_missing() -> N
     assert precision_recall(real, odd)[0] == 0.75
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 6), st.integers(1, 5))
 def test_vendi_score_counts_pictures_that_have_nothing_in_common(kinds: int, repeated: int) -> None:
     features = 3 * torch.eye(8)[:kinds].repeat(repeated, 1)

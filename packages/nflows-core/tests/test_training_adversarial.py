@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -63,6 +63,7 @@ def test_orthogonal_filters_of_any_length_cost_nothing() -> None:
     assert orthogonal_penalty([torch.ones(2, 3), torch.ones(2, 1)]) == 2 * 3**2 + 2 * 1**2
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sets(st.sampled_from(ALL)), st.integers(1, 3), st.integers(8, 11), st.integers(8, 11))
 def test_the_gradient_of_augmented_pictures_is_the_numerical_one(
     policies: set[str], n: int, height: int, width: int
@@ -106,6 +107,7 @@ def _moved(x: Tensor, rows: int, columns: int) -> Tensor:
     return padded[2 + rows : 18 + rows, 2 + columns : 18 + columns]
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 3), st.integers(1, 2), st.integers(1, 2))
 def test_every_batch_has_all_classes_alike_and_every_round_each_item_once(
     counts: list[int], share: int, accumulated: int, processes: int
