@@ -347,7 +347,7 @@ def test_a_kill_loses_no_answer_and_two_do_not_write_at_once(folder: Path, capsy
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_the_network_of_a_run_looks_at_the_crops_and_ctrl_c_reports(folder: Path) -> None:
     settings = ClassifierSettings(CLASSES, size=16)
-    save_run(folder / "run", Run(settings, "", None, None, EngineConfig(epochs=1), {}), settings.build())
+    save_run(folder / "run", Run(settings, "", None, None, None, EngineConfig(epochs=1), {}), settings.build())
     save_crops(folder / "in", 60)
     words = ("--run", "run", "--json", "--classes", ",".join(CLASSES), "--batch", "8")
     with command(folder, *words) as (running, address, _):
