@@ -60,13 +60,14 @@ def ours(pixels: NDArray[np.uint8]) -> Labels:
 
 
 def plain(pixels: NDArray[np.uint8]) -> Labels:
-    """As tutorials have it: Otsu's threshold of the grey picture, seeds what the rim is not, peaks 5 pixels apart."""
-    grey = rgb2gray(pixels)
+    """As tutorials have it: Otsu's threshold of the smoothed grey picture, seeds what the rim is not, peaks apart."""
+    grey = ndimage.gaussian_filter(rgb2gray(pixels), 1.5)
     mask = grey > threshold_otsu(grey)
     rim = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     mask = ~mask if rim.mean() > 0.5 else mask
     depth = ndimage.distance_transform_edt(mask)
-    peaks = peak_local_max(depth, min_distance=5, labels=ndimage.label(mask)[0])
+    depth = ndimage.gaussian_filter(depth, 1.5)
+    peaks = peak_local_max(depth, min_distance=8, threshold_abs=3, labels=ndimage.label(mask)[0])
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
     return np.asarray(watershed(-depth, markers, mask=mask))
