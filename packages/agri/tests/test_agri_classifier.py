@@ -214,11 +214,11 @@ def test_a_run_that_learns_what_its_crops_look_like_puts_others_aside(tmp_path: 
     assert shares[lot] < 0.5 < shares[strange]
 
 
-def test_too_few_photographs_to_know_what_is_usual_are_refused_before_the_training(
+def test_too_few_crops_to_know_what_is_usual_are_refused_before_the_training(
     crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call_command(agri, "train", crops, "-o", tmp_path / "run", *TRAINING, "--unknown") == 2
-    assert "to know what is usual, give crops of two or more" in capsys.readouterr().err
+    assert "crops are too few to learn what is likely" in capsys.readouterr().err
     assert not (tmp_path / "run" / "config.json").exists()
 
 
