@@ -152,6 +152,10 @@ def test_what_cannot_be_right_is_doubted() -> None:
     mixed = dots | ellipse(size, (60, 250), (40, 25)) | ellipse(size, (140, 250), (40, 25))
     assert "the areas are wildly mixed, 1 to 31" in reason(mixed)
     assert doubt(Segmentation(pieces_of(mixed)), sizes_differ=True) is None
+    small = np.any([ellipse(size, (y, x), (6, 4)) for y in (20, 50, 180) for x in range(20, 290, 30)], 0)
+    hand = small | ellipse(size, (112, 150), (40, 12))
+    assert "times as large as a typical seed: a hand" in reason(hand)
+    assert doubt(Segmentation(pieces_of(hand)), sizes_differ=True) is None
     assert "12 seeds there are 40 pieces" in reason(seeds, specks=np.full(40, 60.0))
     assert "12 seeds there are 400 specks" in reason(seeds, specks=np.full(400, 2.0))
 
@@ -245,6 +249,7 @@ def test_an_overlay_marks_every_seed_and_nothing_else() -> None:
     assert not changed[~near].any()
     assert all(changed[labels == number].any() for number in range(1, labels.max() + 1))
     assert max(overlay(pixels, labels, 100).shape) == 80
+    assert overlay(np.zeros((1, 500, 3), np.uint8), np.zeros((1, 500), np.int32), 100).shape == (1, 100, 3)
 
 
 def test_photographs_of_every_kind_become_the_same_colours() -> None:
@@ -257,10 +262,16 @@ def test_photographs_of_every_kind_become_the_same_colours() -> None:
     assert np.array_equal(in_srgb(Picture(grey)), grey.repeat(3, 2))
 
 
-def test_what_is_transparent_becomes_a_background_far_from_the_seeds() -> None:
-    for kind, plain in (("dark on white paper", 255), ("rice on blue", 0)):
-        made = tray(kind, touching=0)
-        alpha = np.where(made.truth, 255, 0).astype(np.uint8)
-        pixels = in_srgb(Picture(np.dstack([made.pixels, alpha])))
-        assert (pixels[made.truth == 0] == plain).all()
-        assert segment(pixels).count == made.count
+def test_what_is_transparent_is_refused_and_an_alpha_that_hides_nothing_is_none() -> None:
+    made = tray("dark on white paper", touching=0)
+    with pytest.raises(ValueError, match="some of it is transparent"):
+        in_srgb(Picture(np.dstack([made.pixels, np.where(made.truth, 255, 0).astype(np.uint8)])))
+    opaque = np.dstack([made.pixels, np.full(made.truth.shape, 255, np.uint8)])
+    assert np.array_equal(in_srgb(Picture(opaque)), made.pixels)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_16_bits_of_which_a_camera_uses_fewer_are_of_so_many(bits: int) -> None:
+    pixels = np.linspace(0, 2**bits - 1, 32 * 32 * 3).round().astype(np.uint16).reshape(32, 32, 3)
+    shown = in_srgb(Picture(pixels)).astype(int)
+    assert abs(shown - np.linspace(0, 255, 32 * 32 * 3).reshape(32, 32, 3)).max() <= 1

@@ -46,7 +46,8 @@ def overlay(pixels: Pixels, labels: Labels, longest: int = _LONGEST) -> Pixels:
     """The photograph with an outline about each seed and its number in the middle, at most ``longest`` pixels long."""
     factor = max(1, -(-max(labels.shape) // longest))
     small = pixels if factor == 1 else np.asarray(Image.fromarray(pixels).reduce(factor))
-    numbers = labels[factor // 2 :: factor, factor // 2 :: factor]
+    top, left = (min(factor // 2, side - 1) for side in labels.shape)
+    numbers = labels[top::factor, left::factor]
     shown = np.array(small)
     thickness = 1 + min(shown.shape[:2]) // 900
     for number, window in enumerate(ndimage.find_objects(numbers, int(labels.max(initial=0))), 1):

@@ -15,6 +15,7 @@ Areas = NDArray[np.int64]
 _MOST_COVERED = 0.6
 _MOST_OF_RIM = 0.5
 _GIANT_SHARE, _GIANT_AREAS = 0.1, 10.0
+_NO_SEED = 15.0  # typical areas: seeds of one lot are not so unequal, hands and rulers are
 _LONE_SHARE = 0.4
 _LEAST_SOLIDITY, _GIANT_SOLIDITY = 0.8, 0.85
 _MOST_UNEXPLAINED = 0.05
@@ -44,6 +45,7 @@ def doubt(found: Segmentation, *, heaps: bool = False, sizes_differ: bool = Fals
         _giant(areas, found),
         None if heaps else _ragged(found),
         None if heaps or sizes_differ else _mixed(areas, typical, found.specks),
+        None if heaps or sizes_differ else _no_seed(areas, typical),
     )
     return next((reason for reason in reasons if reason is not None), None)
 
@@ -83,6 +85,15 @@ def _giant(areas: Areas, found: Segmentation) -> str | None:
     if share > _LONE_SHARE or (share > _GIANT_SHARE and is_odd):
         pieces = "the only piece" if found.count == 1 else f"one of {found.count} pieces"
         return f"{pieces} covers {share:.0%} of it: a heap, or no seed; spread the seeds, and photograph the tray alone"
+    return None
+
+
+def _no_seed(areas: Areas, typical: float) -> str | None:
+    if len(areas) >= _FEWEST and areas.max() > _NO_SEED * typical:
+        return (
+            f"one of {len(areas)} pieces is {areas.max() / typical:.0f} times as large as a typical seed: a hand, a "
+            "ruler, a rim? Photograph the seeds alone, or cut the picture; give `min_area` if seeds are so unequal"
+        )
     return None
 
 
