@@ -21,6 +21,7 @@ from nflows_agri.inspection.predictor import load_predictor
 from nflows_agri.inspection.runs import load_network, read_run
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import pure_counts
+from nflows_core.data import read_labelled
 from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command, kill_at_call, one_thread
 
@@ -212,6 +213,15 @@ def test_a_run_that_learns_what_its_crops_look_like_puts_others_aside(tmp_path: 
         assert report_of(tmp_path / f"of_{place.name}")["put_aside"] == aside
         shares[place] = aside / len(rows)
     assert shares[lot] < 0.5 < shares[strange]
+    files = read_labelled(lot / "split.csv")
+    said = {row["file"]: row for row in rows}
+    test = [(file.label, said[file.name]) for file in files.files if file.part == "test"]
+    report = report_of(tmp_path / "run")
+    assert report["test_put_aside"] == sum(row["unknown"] == "1" for _, row in test)
+    kept = [(label, row["class"]) for label, row in test if row["unknown"] == "0"]
+    assert np.sum(report["tested_kept"]["confusion"]) == len(kept)
+    assert np.trace(report["tested_kept"]["confusion"]) == sum(label == found for label, found in kept)
+    assert np.array_equal(load_predictor(tmp_path / "run", "cpu").tested, report["tested_kept"]["confusion"])
 
 
 def test_too_few_crops_to_know_what_is_usual_are_refused_before_the_training(

@@ -113,6 +113,14 @@ def test_a_split_keeps_photographs_whole_and_is_the_same_for_the_same_seed(
     assert call_command(agri, "check", "one.csv") == 0
 
 
+def test_the_order_of_a_table_changes_no_split(clean: Path) -> None:
+    assert call_command(agri, "split", clean, "-o", "folder.csv", "--folds", 2) == 0
+    head, *rows = Path("folder.csv").read_text().splitlines()
+    Path("turned.csv").write_text("\n".join([head, *reversed(rows)]))
+    assert call_command(agri, "split", "turned.csv", "-o", "again.csv", "--folds", 2) == 0
+    assert Path("again.csv").read_text() == Path("folder.csv").read_text()
+
+
 def test_conflicts_stop_a_split_until_they_are_settled(disputed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call_command(agri, "split", disputed, "-o", "split.csv", "--folds", 2) == 2
     message = capsys.readouterr().err

@@ -24,7 +24,10 @@ def export(run: Path, output: Path | None) -> None:
     """
     from nflows_agri.inspection.export import export_run
     from nflows_agri.inspection.runs import ONNX_FILE
+    from nflows_agri.unknown import UNKNOWN_FILE
 
     path = run / ONNX_FILE if output is None else output
     difference = export_run(run, path)
     echo(f"{path}: differs from torch by {difference:.1e} at most")
+    if (run / UNKNOWN_FILE).exists():
+        echo("it judges every crop: what is like none of the training is put aside by RUN alone", err=True)

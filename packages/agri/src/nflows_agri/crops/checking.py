@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,8 @@ class DataCheck:
 
 
 def check_data(files: LabelledFiles) -> DataCheck:
-    """Looks at every file of a data set, and at how they go together."""
+    """Looks at every file of a data set, and at how they go together; in the order of their names, not of a table."""
+    files = replace(files, files=tuple(sorted(files.files)))
     looks, unreadable = look_at(files)
     return DataCheck(files, unreadable, find_duplicates(files, looks), confounding(files))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nflows_agri.inspection.experiment import parts_of_run
-from nflows_agri.inspection.predictor import METADATA, Predictor, load_predictor
+from nflows_agri.inspection.predictor import METADATA, Predictor, confusion_of, load_predictor
 from nflows_agri.inspection.runs import load_network, read_run
 from nflows_core.classifiers import Classifier
 from nflows_core.data.labelled_images import images_of
@@ -48,7 +49,9 @@ def export_run(folder: Path, path: Path) -> float:
     files = parts.test or parts.train
     chosen = files.select(np.linspace(0, len(files) - 1, min(len(files), _CHECKED)).astype(int))
     pixels = images_of(chosen, run.settings.size).pixels
-    return export_onnx(load_network(folder, run), load_predictor(folder, "cpu"), path, pixels)
+    # The file puts nothing aside, so that it was tested on all crops.
+    predictor = replace(load_predictor(folder, "cpu"), tested=confusion_of(folder, run.settings), unknown=None)
+    return export_onnx(load_network(folder, run), predictor, path, pixels)
 
 
 def export_onnx(network: Classifier, predictor: Predictor, path: Path, pixels: Tensor) -> float:

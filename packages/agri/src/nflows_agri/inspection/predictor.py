@@ -52,7 +52,7 @@ class Predictor:
         classes: The names of the K classes.
         side: The side of the squares that it takes, in pixels.
         pure: The classes that are pure seed, as far as they were named.
-        tested: The confusion matrix of its test, :math:`(K, K)`, if it was tested.
+        tested: The confusion matrix of its test, :math:`(K, K)`, if it was tested; without what it put aside.
         weights: The file of its weights.
         compute: Gives the probabilities :math:`(N, K)` of squares in bytes, :math:`(N, 3, S, S)`.
         unknown: Finds crops whose class nobody can tell, if a run has it.
@@ -90,27 +90,33 @@ def load_predictor(place: Path, device: str = "auto") -> Predictor:
 def _from_run(folder: Path, device: str) -> Predictor:
     run = read_run(folder)
     network = load_network(folder, run).to(find_device(device))
-    settings = run.settings
+    settings, unknown = run.settings, load_unknown(folder)
     return Predictor(
         settings.classes,
         settings.size,
         settings.pure,
-        _tested(folder, settings),
+        confusion_of(folder, settings, "tested" if unknown is None else "tested_kept"),
         folder / (WEIGHTS_FILE if is_finished(folder) else CHECKPOINT_FILE),
         lambda pixels: probabilities_of(network, pixels).double().numpy(),
-        load_unknown(folder),
+        unknown,
     )
 
 
-def _tested(folder: Path, settings: ClassifierSettings) -> Counts | None:
-    """The confusion matrix in a run's report, if that is of the weights that are there now."""
+def confusion_of(folder: Path, settings: ClassifierSettings, name: str = "tested") -> Counts | None:
+    """A confusion matrix in a run's report, if that is of the weights that are there now.
+
+    Arguments:
+        folder: The folder of the run.
+        settings: The classifier's settings.
+        name: ``tested`` for all test crops, ``tested_kept`` for those that were not put aside.
+    """
     path, weights = folder / _REPORT, folder / WEIGHTS_FILE
     if not path.is_file() or not weights.is_file():
         return None
     match read_json(path):
-        case {"tested": {"confusion": list(rows)}, "inputs": {"weights": {"sha256": str(digest)}}} if digest == sha256(
-            weights
-        ):
+        case {"inputs": {"weights": {"sha256": str(digest)}}, **rest} if digest == sha256(weights):
+            found = rest.get(name)
+            rows = found.get("confusion") if isinstance(found, dict) else None
             return _counts(rows, len(settings.classes))
     return None
 

@@ -12,8 +12,9 @@ import numpy as np
 from nflows_agri.inspection.experiment import images_of_run, parts_of_run
 from nflows_agri.inspection.runs import Run, load_network, read_run
 from nflows_agri.inspection.testing import Tested, class_row, macro_f1, pure_counts
+from nflows_agri.unknown import load as load_unknown
 from nflows_core.classifiers import Classifier, probabilities_of
-from nflows_core.data import Images
+from nflows_core.data import Images, images_of
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve, finite
 from nflows_core.runtime.page import Sheet, Table
@@ -27,7 +28,8 @@ _READINGS = {
     "recall": "of the test crops of a class, those that are found; its interval is Wilson's, as if each crop were a "
     "photograph of its own",
     "macro_f1": "the mean of the classes' F1, rare classes too; its interval draws whole photographs again",
-    "purity": "pure against impure seed; the rates by which the command purity corrects what it counts",
+    "purity": "pure against impure seed; the rates by which the command purity corrects what it counts, of a run that "
+    "puts crops aside without those that it put aside of the test",
     "val": "the crops by which the best weights were chosen; they are no test",
 }
 
@@ -46,7 +48,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         folder,
         title,
         {
-            **({} if tested is None else _figures(tested, run)),
+            **({} if tested is None else _figures(tested, run) | _kept(folder, run, tested)),
             "best_val_macro_f1": max((value for _, value in _curve(folder, "macro_f1")), default=None),
             **{f"{name}_crops": len(part) for name, part in images.items()},
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -81,6 +83,19 @@ def _figures(tested: Tested, run: Run) -> dict[str, Any]:
         "photographs": len(set(tested.groups.tolist())),
         "tested": {"classes": list(tested.classes), "confusion": counts.tolist()},
         **_purity(tested, run.settings.pure),
+    }
+
+
+def _kept(folder: Path, run: Run, tested: Tested) -> dict[str, Any]:
+    """What is left of the test once crops are put aside as they are in a lot, whose purity is corrected by that."""
+    unknown, files = load_unknown(folder), parts_of_run(run).test
+    if unknown is None or files is None:
+        return {}
+    aside = unknown.is_unknown(unknown.scores(images_of(files, unknown.side).pixels)).numpy()
+    counts = tested.select(~aside).confusion
+    return {
+        "test_put_aside": int(aside.sum()),
+        "tested_kept": {"classes": list(tested.classes), "confusion": counts.tolist()},
     }
 
 

@@ -44,6 +44,11 @@ class Tested:
         """How many crops of each true class, by rows, are found to be of each class, :math:`(K, K)`."""
         return confusion(self.labels, self.found, len(self.classes))
 
+    def select(self, chosen: NDArray[np.bool_]) -> Tested:
+        """Some of the crops, by a mask (N,)."""
+        names = [name for name, is_one in zip(self.names, chosen.tolist(), strict=True) if is_one]
+        return Tested(self.classes, self.labels[chosen], self.probabilities[chosen], names, self.groups[chosen])
+
     def macro_f1_interval(self, seed: int) -> tuple[float, float] | None:
         """The interval of the macro-F1 by drawing whole photographs again: crops of one are alike.
 
