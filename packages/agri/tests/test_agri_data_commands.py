@@ -172,6 +172,8 @@ def test_a_table_that_is_no_split_is_not_replaced(clean: Path, capsys: pytest.Ca
     assert call_command(agri, "split", clean, "-o", "labels.csv") == 2
     assert "labels.csv is there and is no split; move it" in capsys.readouterr().err
     assert Path("labels.csv").read_text() == "file,class\n"
+    assert call_command(agri, "split", clean, "-o", "nowhere/split.csv") == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ def _refuse_other_table(output: Path) -> None:
     """A table of labels that a person wrote must not be lost; one of an earlier split is replaced."""
     from nflows_agri.crops.splitting import COLUMNS
 
+    if not output.parent.is_dir():
+        raise click.UsageError(f"{output.parent} is no folder; make it, or choose another place")
     if output.is_file():
         with output.open("rb") as file:
             if file.readline(100).strip() != ",".join(COLUMNS).encode():
