@@ -14,14 +14,15 @@ Rows are written as they come, and a run that was stopped goes on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from agriculture_arms import ARMS, CURVE, SCALES, Arm, Scale
 
-from nflows_agri.balancing.filling import Balancing, fill
+from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import parts_of
@@ -46,72 +47,6 @@ RARE, OFTEN, LEFT = "damaged_grain", "grain", 40
 """The pair of the second experiment: so many of the rare class are left to learn from."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How large everything is: for two cores, or for a GPU.
-
-    Arguments:
-        size: The side of the crops, in pixels.
-        epochs: Epochs of a classifier.
-        batch_size: Crops of an update of a classifier.
-        gan_width: Channels of the GAN.
-        gan_steps: Its updates.
-        flow: The flow.
-        flow_steps: Its updates.
-    """
-
-    size: int = 64
-    epochs: int = 12
-    batch_size: int = 64
-    gan_width: int = 4
-    gan_steps: int = 1000
-    flow: tuple[str, dict[str, int]] = ("inverse-flow", {"levels": 3, "depth": 2, "width": 16})
-    flow_steps: int = 600
-
-
-SCALES = {
-    "cpu": Scale(),
-    "gpu": Scale(
-        epochs=30,
-        gan_width=48,
-        gan_steps=20_000,
-        flow=("inverse-flow", {"levels": 3, "depth": 8, "width": 96}),
-        flow_steps=10_000,
-    ),
-    "test": Scale(32, 1, 16, 1, 2, ("glow", {"levels": 1, "depth": 1, "width": 4}), 2),
-}
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to treat unequal classes.
-
-    Arguments:
-        classifier: What differs in the classifier's settings.
-        generator: ``gan`` or ``flow``, if crops are made.
-        ratio: What the classes are filled to; see `Balancing`.
-        likely: Whether crops that the flow finds unlikely are left out.
-    """
-
-    classifier: tuple[tuple[str, str], ...] = ()
-    generator: str | None = None
-    ratio: float = 1.0
-    likely: bool = False
-
-
-ARMS = {
-    "none": Arm(),
-    "oversampled": Arm((("balance", "oversample"),)),
-    "weighted": Arm((("balance", "weights"),)),
-    "colour": Arm((("augment", "turned+light"),)),
-    "gan": Arm(generator="gan"),
-    "gan, likely": Arm(generator="gan", likely=True),
-    "flow": Arm(generator="flow"),
-    "flow, likely": Arm(generator="flow", likely=True),
-}
-CURVE = {
-    f"{kind}, ratio {ratio}": Arm(generator=kind, ratio=ratio) for kind in ("gan", "flow") for ratio in (0.25, 0.5, 2.0)
-}
 _GENERATOR = {"batch_size": 20, "ema_decay": 0.995}
 
 
@@ -176,7 +111,10 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     for experiment, arm in dict.fromkeys((row["experiment"], row["arm"]) for row in rows):
-        own = [row for row in rows if (row["experiment"], row["arm"]) == (experiment, arm)]
+        own = [row for row in rows if (row["experiment"], row["arm"]) == (experiment, arm) and "confusion" in row]
+        if not own:
+            found.append({"experiment": experiment, "arm": arm, "macro_f1": None})
+            continue
         of_seeds = [[row["confusion"] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
         scores = [macro_f1(np.sum(each, axis=0)) for each in of_seeds if len(each) == FOLDS]
         counts = np.sum([row["confusion"] for row in own], axis=0)
@@ -205,7 +143,11 @@ def _tested(table: Path, folder: Path, fold: str, arm: Arm, seed: int, scale: Sc
     chosen = None if set(files.parts) == {"train", "test"} else fold
     images = read_parts(parts_of(files, chosen), scale.size)
     if arm.generator is not None:
-        made = made_for(_made(table, folder, chosen, fold, arm, seed, scale), table, chosen, files.classes)
+        try:
+            folder = _made(table, folder, chosen, fold, arm, seed, scale)
+        except RefusedCropsError as error:  # a result too
+            return {"refused": str(error)}
+        made = made_for(folder, table, chosen, files.classes)
         images["train"] = join([images["train"], images_of(made, scale.size)])
     settings = ClassifierSettings(files.classes, size=scale.size, pure=PURE, **dict(arm.classifier))  # type: ignore[arg-type]
     config = EngineConfig(**{**ENGINE, "epochs": scale.epochs, "batch_size": scale.batch_size, "seed": seed})  # type: ignore[arg-type]

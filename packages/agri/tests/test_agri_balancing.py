@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from generator_runs import CLASSES
-from nflows_agri.balancing.filling import Balancing, fill
+from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.cli import agri
 from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
@@ -108,7 +108,9 @@ def test_what_fills_nothing_or_cannot_judge_is_refused(
 
 
 def test_a_generator_whose_crops_are_refused_again_and_again_has_learned_nothing(flow: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"of 240 crops made of the class broken, \d+ are unlikely and \d+ copy"):
+    with pytest.raises(
+        RefusedCropsError, match=r"of 240 crops made of the class broken, \d+ are unlikely"
+    ):
         fill(flow, tmp_path / "made", Balancing(flow=str(flow), share=0.5))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import agriculture_balance
 import numpy as np
 import pytest
-from agriculture_balance import ARMS, SCALES, Arm
+from agriculture_arms import ARMS, SCALES, Arm
 
 from crop_folders import crops
 from nflows_core.data import read_labelled

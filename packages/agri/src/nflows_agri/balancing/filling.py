@@ -29,6 +29,10 @@ _MOST_TRIES = 10
 _SHOWN = 16
 
 
+class RefusedCropsError(ValueError):
+    """The gate refuses nearly all crops of a class; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class Balancing:
     """How classes are filled.
@@ -86,7 +90,8 @@ def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str,
 
     Raises:
         FileExistsError: The folder holds something else, or other crops.
-        ValueError: The flow was trained on other crops, no class lacks any, or the gate refuses nearly all of a class.
+        RefusedCropsError: The gate refuses nearly all crops of a class.
+        ValueError: The flow was trained on other crops, or no class lacks any.
     """
     run, folder = Path(run), Path(folder)
     generator = load_generator(run, truncation=balancing.truncation, temperature=balancing.temperature)
@@ -135,7 +140,7 @@ def _fill(
         if len(kept) == wanted:
             break
         if tried == _MOST_TRIES * wanted:
-            raise ValueError(
+            raise RefusedCropsError(
                 f"of {tried} crops made of the class {name}, {odd} are unlikely and {copied} copy real ones: "
                 f"{len(kept)} of {wanted} are left. Train the generator for longer, or lower the share by which crops "
                 "are unlikely"
