@@ -133,7 +133,8 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
 
 def _learned(run: Run, learned: LabelledFiles) -> Unknown:
     """What finds crops that are like none of those that are learned from."""
-    return fit_unknown(images_of(learned, SIDE).pixels, learned.groups.tolist(), seed=run.training.seed)
+    pixels, labels = images_of(learned, SIDE).pixels, torch.from_numpy(learned.labels)
+    return fit_unknown(pixels, labels, learned.groups.tolist(), seed=run.training.seed)
 
 
 def _save_unknown(folder: Path, unknown: Unknown | None) -> None:

@@ -92,16 +92,26 @@ class Unknown:
     def save(self, run: str | Path) -> None:
         """Writes it into a run folder, whole or not at all."""
         density = self.density
-        tensors = {"mean": density.mean, "matrix": density.matrix, "known": self.known}
+        tensors = {"means": density.means, "shares": density.shares, "matrix": density.matrix, "known": self.known}
         tensors |= with_prefix("flow", density.flow.state_dict())
-        write_tensors(Path(run) / UNKNOWN_FILE, tensors, _KIND, side=self.side, false_alarms=self.false_alarms)
+        write_tensors(
+            Path(run) / UNKNOWN_FILE,
+            tensors,
+            _KIND,
+            side=self.side,
+            false_alarms=self.false_alarms,
+            rest=density.rest,
+        )
 
 
-def fit(images: Tensor, groups: Sequence[str], *, false_alarms: float = FALSE_ALARMS, seed: int = 0) -> Unknown:
+def fit(
+    images: Tensor, labels: Tensor, groups: Sequence[str], *, false_alarms: float = FALSE_ALARMS, seed: int = 0
+) -> Unknown:
     """Learns what crops of known classes look like, all of one training part.
 
     Arguments:
         images: The crops in squares, RGB in bytes, :math:`(N, 3, S, S)`; `SIDE` is what they were chosen for.
+        labels: The number of the class of each, :math:`(N,)`.
         groups: The photograph of each. A quarter of the photographs is held out, as a whole: crops of one photograph
             are more alike than those of the next will be.
         false_alarms: The part of crops of known classes that may be put aside.
@@ -111,11 +121,12 @@ def fit(images: Tensor, groups: Sequence[str], *, false_alarms: float = FALSE_AL
         ModuleNotFoundError: The package with the weights of the frozen network is not installed.
         ValueError: There are too few crops, or all are of one photograph.
     """
-    return fit_features(frozen_features(images), groups, images.shape[2], false_alarms=false_alarms, seed=seed)
+    return fit_features(frozen_features(images), labels, groups, images.shape[2], false_alarms=false_alarms, seed=seed)
 
 
 def fit_features(
     features: Tensor,
+    labels: Tensor,
     groups: Sequence[str],
     side: int,
     *,
@@ -124,13 +135,16 @@ def fit_features(
     training: EngineConfig = TRAINING,
 ) -> Unknown:
     """As `fit`, of features that are at hand, :math:`(N, D)`, of crops in squares of this side."""
+    if labels.shape != features.shape[:1]:
+        raise ValueError(f"`labels`: expected the class of each of {len(features)} crops, got {tuple(labels.shape)}")
     if len(groups) != len(features):
         raise ValueError(f"`groups`: expected the photograph of each of {len(features)} crops, got {len(groups)}")
     if len(set(groups)) < 2:
         raise ValueError("`groups`: all crops are of one photograph; to know what is usual, give crops of two or more")
     split = GroupShuffleSplit(1, test_size=_HELD_OUT, random_state=seed)
     train, held_out = next(split.split(np.empty(len(features)), groups=np.asarray(groups)))
-    density = FeatureDensity.fit(features[torch.from_numpy(train)], seed, training)
+    learned = torch.from_numpy(train)
+    density = FeatureDensity.fit(features[learned], labels[learned], seed, training)
     known = density.log_prob(features[torch.from_numpy(held_out)]).sort().values
     return Unknown(density, known, side, false_alarms)
 
@@ -147,10 +161,15 @@ def load(run: str | Path) -> Unknown | None:
     tensors, header = read_tensors(path, _KIND)
     match header, tensors:
         case (
-            {"side": int(side), "false_alarms": float(false_alarms)},
-            {"mean": Tensor() as mean, "matrix": Tensor() as matrix, "known": Tensor() as known},
-        ) if (matrix.ndim, mean.ndim, known.ndim) == (2, 1, 1) and len(mean) == len(matrix) and matrix.shape[1] > 1:
+            {"side": int(side), "false_alarms": float(false_alarms), "rest": float(rest)},
+            {"means": Tensor() as means, "shares": Tensor() as shares, "matrix": Tensor() as matrix, "known": Tensor()},
+        ) if _fit_together(means, shares, matrix, tensors["known"]):
             flow = feature_flow(matrix.shape[1])
             load_tensors(flow, under_prefix("flow", tensors), path)
-            return Unknown(FeatureDensity(mean, matrix, flow), known, side, false_alarms)
+            return Unknown(FeatureDensity(means, shares, matrix, rest, flow), tensors["known"], side, false_alarms)
     raise CheckpointError(f"{path} does not say what is known; take an intact copy, or train again")
+
+
+def _fit_together(means: Tensor, shares: Tensor, matrix: Tensor, known: Tensor) -> bool:
+    ranks = (means.ndim, shares.ndim, matrix.ndim, known.ndim) == (2, 1, 2, 1)
+    return ranks and means.shape == (len(shares), len(matrix)) and matrix.shape[1] > 1
