@@ -18,7 +18,7 @@ from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.cli import agri
 from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
-from nflows_core.data import read_labelled
+from nflows_core.data import DataError, read_labelled
 from nflows_core.data.labelled_images import images_of
 from nflows_core.testing import call_command
 
@@ -108,9 +108,7 @@ def test_what_fills_nothing_or_cannot_judge_is_refused(
 
 
 def test_a_generator_whose_crops_are_refused_again_and_again_has_learned_nothing(flow: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        RefusedCropsError, match=r"of 240 crops made of the class broken, \d+ are unlikely"
-    ):
+    with pytest.raises(RefusedCropsError, match=r"of 240 crops made of the class broken, \d+ are unlikely"):
         fill(flow, tmp_path / "made", Balancing(flow=str(flow), share=0.5))
 
 
@@ -137,3 +135,17 @@ def test_made_crops_go_nowhere_but_to_their_own_training_side(
         assert call_command(agri, "train", data, "-o", tmp_path / "run", "--made", folder, *TRAINING) == 2
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", [("check",), ("split", "--by", "file", "-o", "split.csv")])
+def test_made_crops_are_neither_checked_nor_split_as_real_ones(
+    command: tuple[str, ...],
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call_command(agri, command[0], made, *command[1:]) == 2
+    assert "holds crops that a generator made" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -158,6 +158,7 @@ def test_what_cannot_be_right_is_doubted() -> None:
     assert doubt(Segmentation(pieces_of(hand)), sizes_differ=True) is None
     assert "12 seeds there are 40 pieces" in reason(seeds, specks=np.full(40, 60.0))
     assert "12 seeds there are 400 specks" in reason(seeds, specks=np.full(400, 2.0))
+    assert reason(seeds, specks=np.full(10_000, 1.0)) == ""  # noise of single pixels, in a large photograph
 
 
 def test_noise_salt_and_scenes_are_doubted_and_not_called_empty() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nflows_agri.crops.confounding import Confounding, confounding
 from nflows_agri.crops.duplicates import Duplicates, Pair, components, find_duplicates
 from nflows_agri.crops.looks import look_at
+from nflows_agri.crops.made import refuse_made
 from nflows_core.data import LabelledFile, LabelledFiles
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.images import PictureError, PictureFile
@@ -172,7 +173,12 @@ class DataCheck:
 
 
 def check_data(files: LabelledFiles) -> DataCheck:
-    """Looks at every file of a data set, and at how they go together; in the order of their names, not of a table."""
+    """Looks at every file of a data set, and at how they go together; in the order of their names, not of a table.
+
+    Raises:
+        DataError: A generator made them.
+    """
+    refuse_made(files.root)
     files = replace(files, files=tuple(sorted(files.files)))
     looks, unreadable = look_at(files)
     return DataCheck(files, unreadable, find_duplicates(files, looks), confounding(files))

@@ -51,6 +51,16 @@ def made_among(folder: str | Path) -> dict[str, Any] | None:
     return None
 
 
+def refuse_made(folder: str | Path) -> None:
+    """Refuses a folder of made crops where real ones are wanted.
+
+    Raises:
+        DataError: A generator made what is in it.
+    """
+    if made_among(folder):
+        raise DataError(f"{folder} holds crops that a generator made: give real ones, and these to train as `made`")
+
+
 def made_for(folder: str | Path, data: str | Path, fold: str | None, classes: tuple[str, ...]) -> LabelledFiles:
     """The made crops of a folder, for the training side of a split.
 

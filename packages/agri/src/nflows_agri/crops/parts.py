@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_agri.crops.checking import check_data
-from nflows_agri.crops.made import made_among
+from nflows_agri.crops.made import refuse_made
 from nflows_agri.crops.splitting import make_split
 from nflows_core.data import DataError
 from nflows_core.data.labelled import LabelledFiles
@@ -58,10 +58,7 @@ def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
             in two parts.
         ValueError: There are folds and none is chosen, or the other way round.
     """
-    if made_among(files.root):
-        raise DataError(
-            f"{files.root} holds crops that a generator made: give real ones, and these as `made` beside them"
-        )
+    refuse_made(files.root)
     _check_counts(files)
     names = sorted(set(files.parts.tolist()))
     if names == [""]:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from nflows_agri.crops.made import refuse_made
 from nflows_agri.inspection.lot import Lot, Thing, judged
 from nflows_agri.inspection.predictor import Predictor, load_predictor
 from nflows_agri.inspection.purity import Purity, purity
@@ -56,12 +57,15 @@ def judge_lot(
         pure: The classes that are pure; by default those of the run.
 
     Raises:
+        DataError: The purity of made crops is asked for.
         ValueError: There is no crop, a thing lacks a view, or the purity cannot be known.
         FileExistsError: The folder is not ours.
     """
     predictor = load_predictor(run, device)
     pure = pure or predictor.pure
     tested = _tested(predictor, pure) if weighs else None
+    for path in crops if weighs else ():
+        refuse_made(path)
     things = viewed(crops) if views else _things(crops)
     if (first := next(things, None)) is None:
         raise ValueError(f"{crops[0]}: holds no pictures; give the crops of the lot, or their folder")

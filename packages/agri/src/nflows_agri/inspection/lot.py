@@ -114,7 +114,7 @@ class Lot:
             "probability": None if best is None else _rounded(probabilities[best]),
             **{f"p_{name}": _rounded(value) for name, value in zip(self.classes, probabilities, strict=True)},
             "familiar": _rounded(one.familiar),
-            "unknown": None if best is None else int(one.aside),
+            "unknown": None if one.familiar is None else int(one.aside),
             "error": one.error or None,
         }
 

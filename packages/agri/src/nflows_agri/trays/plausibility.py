@@ -21,6 +21,7 @@ _LEAST_SOLIDITY, _GIANT_SOLIDITY = 0.8, 0.85
 _MOST_UNEXPLAINED = 0.05
 _SOLIDITY_SAMPLES = 400
 _DUST = 0.05  # of the area of a typical seed: what is smaller is dust, and no seed of another sort
+_GRAIN = 0.004  # of it: what is smaller is the camera's noise, of which a large photograph has more
 _MOST_SPECKS = 100
 _SPREAD = 12.0
 _FEWEST = 5
@@ -53,7 +54,9 @@ def doubt(found: Segmentation, *, heaps: bool = False, sizes_differ: bool = Fals
 def _hidden(found: Segmentation) -> str | None:
     """Why it cannot be right that there is no seed."""
     if found.unexplained > _MOST_UNEXPLAINED:
-        return f"no seed is told from the rest, but {found.unexplained:.0%} of it is not of one colour: is it a tray?"
+        small = f", or are its {len(found.specks)} specks seeds of too few pixels" if found.specks.size else ""
+        share = f"{found.unexplained:.0%} of it is not of one colour"
+        return f"no seed is told from the rest, but {share}: is it a tray{small}?"
     if len(found.specks) > _MOST_SPECKS:
         return f"there are {len(found.specks)} specks and no seed: dust, or a rough background"
     return None
@@ -111,6 +114,7 @@ def _mixed(areas: Areas, typical: float, specks: NDArray[np.float64]) -> str | N
     small = int((specks >= _DUST * typical).sum())
     if small > max(_FEWEST, 0.5 * len(areas)):
         return f"beside {len(areas)} seeds there are {small} pieces below a fifth of a typical one: {advice}"
+    specks = specks[specks >= _GRAIN * typical]
     if len(specks) > max(_MOST_SPECKS, 4 * len(areas)):
         return f"beside {len(areas)} seeds there are {len(specks)} specks: dust, or a rough background; {advice}"
     low, high = float(np.percentile(areas, 10)), _half_of_all(areas)

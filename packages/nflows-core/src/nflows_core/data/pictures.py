@@ -126,7 +126,7 @@ def _has_colour(name: str, open_file: Opener) -> bool:
 
 def _colours(picture: Picture) -> Tensor:
     if picture.bits != 8:
-        raise PictureError(f"has {picture.bits} bits a sample, and flows take 8")
+        raise PictureError(f"has {picture.bits} bits a sample, and 8 are taken")
     if picture.has_alpha and (picture.pixels[:, :, -1] < 255).any():
         raise PictureError("has transparent pixels; put it on a background first")
     colours = picture.pixels[:, :, : picture.channels - picture.has_alpha]
