@@ -18,7 +18,7 @@ from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.cli import agri
 from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
-from nflows_core.data import DataError, read_labelled
+from nflows_core.data import read_labelled
 from nflows_core.data.labelled_images import images_of
 from nflows_core.testing import call_command
 
