@@ -11,6 +11,7 @@ from PIL import Image
 
 from made_up_trays import KINDS, make_tray
 from nflows_agri.cli import agri
+from nflows_agri.labelling.found import Crops
 from nflows_core.data.labelled import read_labelled
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.report import read_csv
@@ -58,6 +59,17 @@ def test_sorted_crops_know_their_tray() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         crop.rename(target)
     assert {file.group for file in read_labelled("sorted").files} == {"tray_7"}
+
+
+def test_a_folder_of_trays_stands_for_its_crops() -> None:
+    write_picture("in/salt.png", Picture(SALT))
+    assert segment() == 1
+    assert Path("out/salt-refused.jpg").exists()
+    crops = Crops(Path("out")).names
+    assert crops == sorted(path.relative_to("out").as_posix() for path in Path("out/tray_7/crops").iterdir())
+    Path("elsewhere").mkdir()
+    Path("out/tray_7/overlay.jpg").rename("elsewhere/overlay.jpg")
+    assert Crops(Path("elsewhere")).names == ["overlay.jpg"]
 
 
 def test_a_scale_adds_millimetres() -> None:

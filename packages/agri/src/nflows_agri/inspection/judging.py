@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_agri.crops.made import refuse_made
+from nflows_agri.crops.segmented import is_of_tray
 from nflows_agri.inspection.lot import Lot, Thing, judged
 from nflows_agri.inspection.predictor import Predictor, load_predictor
 from nflows_agri.inspection.purity import Purity, purity
@@ -114,6 +115,8 @@ def _below(folder: Path) -> Iterator[str]:
     for top, _, files in walk_names(folder):
         inner = Path(top).relative_to(folder)
         for name in files:
+            if is_of_tray(Path(top, name)):
+                continue
             if is_named_as_picture(name):
                 yield (inner / name).as_posix()
             else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from nflows_agri.crops.segmented import is_of_tray
 from nflows_core.data.labelled_images import whole
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.pictures import decode
@@ -41,7 +42,8 @@ class Crops:
         self._real = root.resolve()
         if not root.is_dir():
             raise ValueError(f"`crops`: {root} is no folder; give the folder of the crops")
-        paths = [path for _, files in walk(root) for path in files if is_named_as_picture(path.name)]
+        named = (path for _, files in walk(root) for path in files if is_named_as_picture(path.name))
+        paths = [path for path in named if not is_of_tray(path)]
         inside = [path for path in paths if is_inside(path, [self._real])]
         self.links = len(paths) - len(inside)
         """How many were left out, as links lead out of the folder."""
