@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.parts import held_out
+from nflows_agri.crops.splitting import folds, make_split
 from nflows_agri.inspection.testing import confusion, macro_f1
 from nflows_core.classifiers import EfficientNetLite0
 from nflows_core.data.labelled import LabelledFiles, read_labelled
@@ -90,33 +92,47 @@ def run(data: Path, folder: Path, device: str = "auto") -> dict[str, Any]:
     files, maps = _features(data, folder, find_device(device))
     path = folder / "finetuning.json"
     rows: list[dict[str, Any]] = read_json(path)["rows"] if path.exists() else []
-    for seed, fold, train, test in splits(files):
-        if not any((row["seed"], row["fold"]) == (seed, fold) for row in rows):
-            rows.append({"seed": seed, "fold": fold, **_tested(files, maps, train, test, seed)})
+    known = {(row["whole"], row["seed"], row["fold"]) for row in rows}
+    for whole, seed, fold, train, test in splits(files, data):
+        if (whole, seed, fold) not in known:
+            place = {"whole": whole, "seed": seed, "fold": fold}
+            rows.append(place | _tested(files, maps, train, test, seed))
             with atomic_write(path, "w") as file:
                 file.write(to_json({"rows": rows, **summary(rows)}, indent=2))
             print(rows[-1], flush=True)
     return {"rows": rows, **summary(rows)}
 
 
-def splits(files: LabelledFiles) -> Iterator[tuple[int, int, NDArray[np.intp], NDArray[np.intp]]]:
-    """Seed, fold, and the crops to train and to test on: whole photographs."""
+def splits(files: LabelledFiles, data: Path) -> Iterator[tuple[str, int, int, NDArray[np.intp], NDArray[np.intp]]]:
+    """What is kept whole, seed, fold, and the crops to train and to test on.
+
+    Trays are photographs that show the same seeds, as `make_split` finds them; photographs are as files name them, for
+    the comparison with what others measured, and their folds hardly change with a seed.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
+    check = check_data(read_labelled(data))
     for seed in range(SEEDS):
-        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        for fold, (train, test) in enumerate(folds.split(files.groups, files.labels, files.groups)):
-            yield seed, fold, train, test
+        split = make_split(check, folds(FOLDS), "drop", seed=seed).files
+        parts = {file.name: int(file.part) - 1 for file in split.files}
+        of_trays = np.array([parts[file.name] for file in files.files])
+        for fold in range(FOLDS):
+            yield "trays", seed, fold, np.flatnonzero(of_trays != fold), np.flatnonzero(of_trays == fold)
+        kfold = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+        for fold, (train, test) in enumerate(kfold.split(files.groups, files.labels, files.groups)):
+            yield "photographs", seed, fold, train, test
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The mean over the folds of each seed that is done, and over these seeds."""
     means: dict[str, Any] = {}
-    for name in ("frozen", "finetuned"):
-        of_seeds = [[row[name] for row in rows if row["seed"] == seed] for seed in range(SEEDS)]
-        whole = [float(np.mean(values)) for values in of_seeds if len(values) == FOLDS]
-        means[f"{name}_seeds"] = whole
-        means[f"{name}_mean"] = float(np.mean(whole)) if whole else None
+    for whole in dict.fromkeys(row["whole"] for row in rows):
+        for name in ("frozen", "finetuned"):
+            own = [row for row in rows if row["whole"] == whole]
+            of_seeds = [[row[name] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
+            done = [float(np.mean(values)) for values in of_seeds if len(values) == FOLDS]
+            means[f"{whole}_{name}_seeds"] = done
+            means[f"{whole}_{name}_mean"] = float(np.mean(done)) if done else None
     return means
 
 
