@@ -207,7 +207,7 @@ def test_files_of_any_name_are_found_in_a_table_that_was_written(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no column file, but none"),
+        ("", "is empty; a table has a line with the names of its columns"),
         ("name,class\na,b\n", "has no column file, but name,? class; name it so, or say by `columns`"),
         ("file,class\n", "has a header and no rows"),
         ("file,class,class\na,b,c\n", "has 2 columns class"),

@@ -103,10 +103,13 @@ def _begin(
 ) -> None:
     from nflows_agri.inspection import experiment
     from nflows_agri.inspection.settings import ClassifierSettings
+    from nflows_core.data import DataError
     from nflows_core.data.labelled import read_labelled
     from nflows_core.training import EngineConfig
 
     files = read_labelled(data, group)
+    if len(files.classes) < 2:
+        raise DataError(f"{data}: a classifier tells classes apart, and there is {', '.join(files.classes)} alone")
     settings = ClassifierSettings(files.classes, pure=pure, **{name: options[name] for name in _SETTINGS})
     chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
     config = EngineConfig(**{**experiment.ENGINE, **chosen})

@@ -82,9 +82,11 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, str], neede
             raise DataError(f"{path}: has {names.count(name)} columns {visible(name)}; leave one of them")
         if name in names:
             places[kind] = names.index(name)
+        elif not any(header):
+            raise DataError(f"{path}: is empty; a table has a line with the names of its columns, file and class")
         elif kind in needed or kind in columns:
             raise DataError(
-                f"{path}: has no column {visible(name)}, but {visible(', '.join(header)) or 'none'}; name it so, or "
+                f"{path}: has no column {visible(name)}, but {visible(', '.join(header))}; name it so, or "
                 f"say by `columns` which it is, as in {kind}=NAME"
             )
     return places
