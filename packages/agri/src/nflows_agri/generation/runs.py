@@ -24,7 +24,6 @@ from nflows_core.flow import Flow
 from nflows_core.models import build
 from nflows_core.runs.folder import load_run
 from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, is_finished, read_weights
-from nflows_core.runtime.foreign_text import read_json
 from nflows_core.runtime.tensors import load_tensors
 from nflows_core.training import (
     AdversarialPair,
@@ -99,13 +98,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         RunError: The folder is no run, or its ``config.json`` is not one of ours.
     """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
-    try:
-        return _parse(read_json(path))
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} does not describe a generator of this version: {error}") from error
+    return KIND.read(folder, _parse, "a generator")
 
 
 def load_generator(folder: str | Path, *, truncation: float | None = None, temperature: float = 1.0) -> CropGenerator:

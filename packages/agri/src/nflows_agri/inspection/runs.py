@@ -18,8 +18,7 @@ from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.unknown import UNKNOWN_FILE
 from nflows_core.classifiers import Classifier
 from nflows_core.data.fingerprint import Fingerprint
-from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
-from nflows_core.runtime.foreign_text import read_json
+from nflows_core.runs.kind import RunKind, read_weights
 from nflows_core.runtime.tensors import load_tensors
 from nflows_core.training import EngineConfig
 
@@ -65,13 +64,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         RunError: The folder is no run, or its ``config.json`` is not one of ours.
     """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that train wrote")
-    try:
-        return _parse(read_json(path))
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} does not describe a classifier of this version: {error}") from error
+    return KIND.read(folder, _parse, "a classifier")
 
 
 def load_network(folder: Path, run: Run) -> Classifier:

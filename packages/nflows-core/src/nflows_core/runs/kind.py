@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -23,6 +23,7 @@ from nflows_core.training.trainer import CHECKPOINT_FILE
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+R = TypeVar("R")
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
 _WEIGHTS, _DIGEST = "weights", "weights_sha256"
 
@@ -73,6 +74,26 @@ class RunKind:
         if model is not None:
             write_tensors(folder / WEIGHTS_FILE, model.state_dict(), _WEIGHTS)
             _write_config(folder, {**content, _DIGEST: sha256(folder / WEIGHTS_FILE)})
+
+    def read(self, folder: Path, parse: Callable[[Any], R], thing: str) -> R:
+        """What `save` wrote about a run.
+
+        Arguments:
+            folder: The folder of the run.
+            parse: Makes the run of the content of ``config.json``; it raises a TypeError or a ValueError that names
+                the entry that is wrong.
+            thing: What the configuration should describe, in words, as "a detector".
+
+        Raises:
+            RunError: The folder is no run, or its ``config.json`` is not one of ours.
+        """
+        path = folder / CONFIG_FILE
+        if not path.is_file():
+            raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
+        try:
+            return parse(read_json(path))
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{path} does not describe {thing} of this version: {error}") from error
 
     def refuse_taken(self, folder: Path, overwrite: bool = False) -> None:
         """Refuses to begin a run in a folder that has one, or that is not ours.

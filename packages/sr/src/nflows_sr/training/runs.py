@@ -92,13 +92,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         RunError: The folder is no run, or its ``config.json`` is not one of ours.
     """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise RunError(f"{folder} is no run folder, it has no {CONFIG_FILE}: give the folder that training wrote")
-    try:
-        return _parse(read_json(path))
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} does not describe a super-resolution run of this version: {error}") from error
+    return KIND.read(folder, _parse, "a super-resolution run")
 
 
 def load_model(folder: Path, run: Run) -> nn.Module:
