@@ -150,7 +150,8 @@ def _tested(table: Path, folder: Path, fold: str, arm: Arm, seed: int, scale: Sc
         made = made_for(folder, table, chosen, files.classes)
         images["train"] = join([images["train"], images_of(made, scale.size)])
     settings = ClassifierSettings(files.classes, size=scale.size, pure=PURE, **dict(arm.classifier))  # type: ignore[arg-type]
-    config = EngineConfig(**{**ENGINE, "epochs": scale.epochs, "batch_size": scale.batch_size, "seed": seed})  # type: ignore[arg-type]
+    epochs = max(1, round(scale.updates * scale.batch_size / len(images["train"])))
+    config = EngineConfig(**{**ENGINE, "epochs": epochs, "batch_size": scale.batch_size, "seed": seed})  # type: ignore[arg-type]
     network = Trainer(task_of(settings, config, images)).fit()
     test = images["test"]
     assert test.labels is not None

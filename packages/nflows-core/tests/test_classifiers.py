@@ -10,6 +10,7 @@ from torch import nn
 
 from nflows_core.classifiers import (
     Classifier,
+    EfficientNetLite0,
     as_unit,
     build_classifier,
     features_of,
@@ -54,6 +55,16 @@ def test_pretrained_features_are_those_of_the_published_network() -> None:
     with torch.no_grad():
         expected = theirs.eval()(2 * as_unit(PIXELS) - 1)
     torch.testing.assert_close(features_of(ours, PIXELS), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_a_frozen_network_is_the_same_function_without_normalizations() -> None:
+    network = EfficientNetLite0.pretrained()
+    frozen = network.frozen()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in frozen.modules())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    x = 2 * as_unit(PIXELS) - 1
+    with torch.no_grad():
+        torch.testing.assert_close(frozen.maps(x), network.maps(x), atol=1e-4, rtol=1e-3)
 
 
 def test_one_draw_drops_the_same_of_all_pictures_and_their_mean_is_the_network() -> None:

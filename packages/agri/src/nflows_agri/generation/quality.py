@@ -56,7 +56,7 @@ def pretrained_features() -> Features:
         ModuleNotFoundError: The weights are not installed.
     """
     device = processes().device
-    network = EfficientNetLite0.pretrained().to(device)
+    network = EfficientNetLite0.pretrained().frozen().to(device)
 
     @torch.no_grad()
     def features(pixels: Tensor) -> Tensor:

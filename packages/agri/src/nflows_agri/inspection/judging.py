@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nflows_agri.crops.made import refuse_made
 from nflows_agri.crops.segmented import is_of_tray
-from nflows_agri.inspection.lot import Lot, Thing, judged
+from nflows_agri.inspection.lot import Judged, Lot, Thing, judged
 from nflows_agri.inspection.predictor import Predictor, load_predictor
 from nflows_agri.inspection.purity import Purity, purity
 from nflows_agri.inspection.settings import check_pure
@@ -22,12 +21,14 @@ from nflows_core.runtime.inputs import listed
 from nflows_core.runtime.intervals import wilson
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table, shown
+from nflows_core.runtime.progress import progress
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_core.runtime.terminal import echo
 
 TABLE_FILE = "crops.csv"
 _KIND = "judged crops"
 _SHOWN_FAILURES = 10
+_TOLD = 1000
 _READINGS = {
     "counted": "the share found pure of the crops that were judged, and Wilson's interval: of the lot's chance alone",
     "corrected": "the share of pure seed by Rogan and Gladen, with the error rates of the run's test; its interval "
@@ -67,17 +68,26 @@ def judge_lot(
     tested = _tested(predictor, pure) if weighs else None
     for path in crops if weighs else ():
         refuse_made(path)
-    things = viewed(crops) if views else _things(crops)
-    if (first := next(things, None)) is None:
+    things = list(viewed(crops) if views else _things(crops))
+    if not things:
         raise ValueError(f"{crops[0]}: holds no pictures; give the crops of the lot, or their folder")
     refuse_inside(folder, *(path for path in crops if path.is_dir()))
     claim_folder(folder, _KIND, [TABLE_FILE, *REPORT_FILES])
     lot = Lot(predictor.classes)
-    write_csv(folder / TABLE_FILE, lot.rows(judged(predictor, chain([first], things))))
+    write_csv(folder / TABLE_FILE, lot.rows(_told(judged(predictor, things), len(things))))
     found = None if tested is None else _purity(lot, pure, tested)
     report = _write_report(folder, predictor, lot, found, pure if weighs else ())
     _tell(lot, report, folder)
     return report, lot
+
+
+def _told(things: Iterable[Judged], total: int) -> Iterator[Judged]:
+    """The things, and how many thousands of them are done."""
+    with progress("thousand crops", total // _TOLD) as advance:
+        for number, one in enumerate(things, start=1):
+            yield one
+            if number % _TOLD == 0:
+                advance(one.thing.name)
 
 
 def _things(crops: Sequence[Path]) -> Iterator[Thing]:

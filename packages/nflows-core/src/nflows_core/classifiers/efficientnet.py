@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nflows_core.runtime.weights import load_state
 
@@ -33,7 +37,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(*_convolution(3, _STEM, 3, 2), nn.ReLU6())
+        self.stem = nn.Sequential(*_convolution(3, _STEM, 3, 2), nn.ReLU6(inplace=True))
         stages, before = [], _STEM
         for expansion, after, blocks, kernel, stride in _STAGES:
             first = _Block(before, after, expansion, kernel, stride)
@@ -41,7 +45,7 @@ class EfficientNetLite0(nn.Module):
             stages.append(nn.Sequential(first, *rest))
             before = after
         self.stages = nn.ModuleList(stages)
-        self.head = nn.Sequential(*_convolution(before, self.width, 1, 1), nn.ReLU6())
+        self.head = nn.Sequential(*_convolution(before, self.width, 1, 1), nn.ReLU6(inplace=True))
 
     @classmethod
     def pretrained(cls) -> EfficientNetLite0:
@@ -53,6 +57,18 @@ class EfficientNetLite0(nn.Module):
         network = cls()
         network.load_state_dict(dict(_renamed(network.state_dict(), load_state(_weights_file()))))
         return network.eval()
+
+    def frozen(self) -> EfficientNetLite0:
+        """The same function without batch normalizations, twice as fast on a CPU: each is in the filters before it.
+
+        What is left cannot be trained any more.
+        """
+        network = deepcopy(self).eval().requires_grad_(False)
+        for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+            for number, (filters, norm) in enumerate(pairwise(layers)):
+                if isinstance(filters, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    layers[number], layers[number + 1] = fuse_conv_bn_eval(filters, norm), nn.Identity()
+        return network.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean of the last layer over its places."""
@@ -71,8 +87,8 @@ class _Block(nn.Module):
     def __init__(self, before: int, after: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         inner = before * expansion
-        wider = [*_convolution(before, inner, 1, 1), nn.ReLU6()] if expansion > 1 else []
-        filtered = [*_convolution(inner, inner, kernel, stride, groups=inner), nn.ReLU6()]
+        wider = [*_convolution(before, inner, 1, 1), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        filtered = [*_convolution(inner, inner, kernel, stride, groups=inner), nn.ReLU6(inplace=True)]
         self.layers = nn.Sequential(*wider, *filtered, *_convolution(inner, after, 1, 1))
         self.has_shortcut = stride == 1 and before == after
 
