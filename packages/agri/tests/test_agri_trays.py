@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.color import rgb2lab
 
-from made_up_trays import KINDS, Tray, make_tray
+from made_up_trays import KINDS, Kind, Tray, make_tray
 from nflows_agri.trays import Segmentation, doubt, measured, segment
 from nflows_agri.trays.background import fit_background, places
 from nflows_agri.trays.colours import features, lab
@@ -168,6 +168,13 @@ def test_noise_salt_and_scenes_are_doubted_and_not_called_empty() -> None:
     salt = np.full((240, 320, 3), 30, np.uint8)
     salt[generator.random((240, 320)) < 0.01] = 255
     assert "specks and no seed" in (doubt(segment(salt)) or "")
+
+
+def test_seeds_that_hardly_show_are_not_called_none() -> None:
+    dark = Kind((34, 34, 34), ((48, 48, 48),), shadow=0.0)
+    faint = segment(make_tray(dark, 1, size=(240, 320), light=0.0, noise=1.5).pixels)
+    assert faint.count == 0
+    assert "hardly differs from the background" in (doubt(faint) or "")
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))

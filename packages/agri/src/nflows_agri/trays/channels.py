@@ -31,7 +31,9 @@ _LEAST_SPREAD = 0.1
 """The same at least, of a background whose every pixel has one colour, in units of a step of eight bits."""
 _SAMPLES = 250_000
 _FEWEST = 8
-_LEAST_CONTRAST, _CONTRAST = 8.0, 2.0
+CONTRAST, FAINT_CONTRAST = 8.0, 4.0
+"""By how much of CIELAB seeds differ from the background at least, and what hardly differs but may be seeds."""
+_TIMES_USUAL = 2.0
 _MOST_BETWEEN = 2.5  # as many pixels as of seeds: outlines are blurred, and seeds may be a few pixels wide
 
 
@@ -74,18 +76,20 @@ class Channel:
         return np.asarray((_distances(some, self.precision) - np.float32(self.near)) / scale, np.float32)
 
 
-def choose_channel(residuals: Floats) -> Channel | None:
+def choose_channel(residuals: Floats, contrast: float = CONTRAST) -> Channel | None:
     """The channel and the level whose outlines lie on the strongest edges, and on most of them; see `_agreement`.
 
     Arguments:
         residuals: The features less the background's surface, :math:`(F, H, W)`.
+        contrast: By how much of CIELAB seeds differ from the background at least.
 
     Returns:
-        The channel; nothing where none shows anything that a person would see.
+        The channel; nothing where none shows anything that differs so much.
     """
     difference = np.linalg.norm(residuals[:3], axis=0)
     candidates = (_separated(name, residuals, sides) for sides in (1, 2) for name in CHANNELS)
-    channels = [one for one in candidates if one is not None and _contrasts(one(residuals) >= one.level, difference)]
+    found = (one for one in candidates if one is not None)
+    channels = [one for one in found if _contrast(one(residuals) >= one.level, difference) >= contrast]
     if not channels:
         return None
     edges = _edges(residuals)
@@ -149,12 +153,12 @@ def _distances(some: Floats, precision: Floats) -> Floats:
     return np.asarray(np.sqrt(np.einsum("i...,ij,j...->...", some, precision, some, optimize=True)))
 
 
-def _contrasts(mask: Mask, difference: Floats) -> bool:
-    """Whether a person would see the mask: by far more of CIELAB than the background differs from itself."""
+def _contrast(mask: Mask, difference: Floats) -> float:
+    """By how much of CIELAB the mask differs; 0 if that is hardly more than the background differs from itself."""
     if not mask.any() or mask.all():
-        return False
-    usual = float(np.percentile(difference[~mask], 90))
-    return float(np.median(difference[mask])) >= max(_LEAST_CONTRAST, _CONTRAST * usual)
+        return 0.0
+    own, usual = float(np.median(difference[mask])), float(np.percentile(difference[~mask], 90))
+    return own if own >= _TIMES_USUAL * usual else 0.0
 
 
 def _edges(residuals: Floats) -> Floats:

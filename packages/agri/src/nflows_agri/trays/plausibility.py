@@ -57,6 +57,8 @@ def _hidden(found: Segmentation) -> str | None:
         small = f", or are its {len(found.specks)} specks seeds of too few pixels" if found.specks.size else ""
         share = f"{found.unexplained:.0%} of it is not of one colour"
         return f"no seed is told from the rest, but {share}: is it a tray{small}?"
+    if found.faint:
+        return "what shows hardly differs from the background: photograph seeds on paper or cloth of another colour"
     if len(found.specks) > _MOST_SPECKS:
         return f"there are {len(found.specks)} specks and no seed: dust, or a rough background"
     return None

@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels
 
 from nflows_agri.trays.background import Background, fit_background, places
-from nflows_agri.trays.channels import Channel, choose_channel, is_apart
+from nflows_agri.trays.channels import FAINT_CONTRAST, Channel, choose_channel, is_apart
 from nflows_agri.trays.colours import Floats, Pixels, features, lab
 from nflows_agri.trays.shapes import Mask, Window
 from nflows_agri.trays.splitting import SPECK, Labels, cleaned, pieces_of, split, typical_radius
@@ -40,6 +40,7 @@ class Segmentation:
         radius: Half the width of a typical seed in pixels.
         specks: The areas of the pieces that were left out as too small, in pixels.
         unexplained: Where there is no seed, the share of pixels that are not of the background's colour all the same.
+        faint: Where there is no seed, whether something differs from the background, by too little to be sure of.
     """
 
     labels: Labels
@@ -47,6 +48,7 @@ class Segmentation:
     radius: float = 0.0
     specks: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     unexplained: float = 0.0
+    faint: bool = False
 
     @property
     def count(self) -> int:
@@ -76,13 +78,10 @@ def segment(pixels: Pixels, *, touching: bool = True, min_area: float | None = N
     residuals -= background.at(places(small.shape[0]), places(small.shape[1]))
     channel = choose_channel(residuals)
     nothing = Segmentation(np.zeros(pixels.shape[:2], np.int32), unexplained=_unexplained(residuals))
-    if channel is None:
-        return nothing
-    values = channel(residuals)
+    if channel is None or not is_apart(values := channel(residuals), channel.level):
+        return replace(nothing, faint=_shows_faintly(residuals))
     mask = values >= channel.level
     radius = typical_radius(mask)
-    if not is_apart(values, channel.level):
-        return nothing
     scale = pixels.shape[0] / small.shape[0]
     if radius < _LEAST_RADIUS:
         return replace(nothing, specks=_specks(mask, np.zeros_like(mask, np.int32)) * scale**2)
@@ -92,6 +91,12 @@ def segment(pixels: Pixels, *, touching: bool = True, min_area: float | None = N
 def _unexplained(residuals: Floats) -> float:
     """The share of pixels whose CIELAB is clearly not that of the background's surface."""
     return float((np.linalg.norm(residuals[:3], axis=0) > _CLEARLY).mean())
+
+
+def _shows_faintly(residuals: Floats) -> bool:
+    """Whether there is what would be seeds if it differed more."""
+    channel = choose_channel(residuals, FAINT_CONTRAST)
+    return channel is not None and is_apart(channel(residuals), channel.level)
 
 
 def _at_full_size(
