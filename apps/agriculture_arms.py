@@ -68,4 +68,6 @@ ARMS = {
     "flow": Arm(generator="flow"),
     "flow, likely": Arm(generator="flow", likely=True),
 }
-CURVE = {f"{kind}, ratio {ratio}": Arm(generator=kind, ratio=ratio) for kind in ("gan", "flow") for ratio in (0.5, 2.0)}
+CURVE = {
+    f"{kind}, ratio {ratio}": Arm(generator=kind, ratio=ratio) for kind in ("gan", "flow") for ratio in (0.25, 0.5)
+}

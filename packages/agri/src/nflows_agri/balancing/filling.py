@@ -24,8 +24,8 @@ from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 
 _BLOCK = 64
-_MOST_TRIES = 10
-"""Crops that are tried for each that is needed: of a class whose crops are refused more often, nothing was learned."""
+_LEAST_KEPT, _FIRST_TRIES = 0.1, 640
+"""The share of a class's crops that must be kept, after so many at most: where fewer are, nothing was learned."""
 _SHOWN = 16
 
 
@@ -139,7 +139,7 @@ def _fill(
     for seed, pixels, is_odd, is_copy in _tried(generator, real, number, balancing):
         if len(kept) == wanted:
             break
-        if tried == _MOST_TRIES * wanted:
+        if tried >= min(_FIRST_TRIES, wanted / _LEAST_KEPT) and len(kept) < _LEAST_KEPT * tried:
             raise RefusedCropsError(
                 f"of {tried} crops made of the class {name}, {odd} are unlikely and {copied} copy real ones: "
                 f"{len(kept)} of {wanted} are left. Train the generator for longer, or lower the share by which crops "
