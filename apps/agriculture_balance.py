@@ -195,7 +195,8 @@ def _splits(data: Path, folder: Path) -> tuple[Path, Path]:
     paths = folder / "photographs.csv", folder / "single.csv"
     if not all(path.exists() for path in paths):
         files = read_labelled(data)
-        check = check_data(files.select([file.label not in LEFT_OUT for file in files.files]))
+        kept = tuple(file for file in files.files if file.label not in LEFT_OUT)
+        check = check_data(LabelledFiles(files.root, kept))
         make_split(check, folds(FOLDS), "drop").write(paths[0])
         single = make_split(check, folds(FOLDS), "drop", by="file")
         of_their_own = tuple(file._replace(group=file.name) for file in single.files.files)
