@@ -2,6 +2,7 @@
 
     python apps/reproduce_agriculture.py balance CROPS FOLDER
     python apps/reproduce_agriculture.py finetune CROPS FOLDER
+    python apps/reproduce_agriculture.py solve CROPS FOLDER
     python apps/reproduce_agriculture.py views SIGNS FOLDER
 
 Each part leaves its results in the folder as they come, and goes on where it was stopped.
@@ -16,6 +17,7 @@ from typing import Any
 
 import agriculture_balance
 import agriculture_finetuning
+import agriculture_solving
 import agriculture_views
 
 from nflows_core.runtime.errors import run_script
@@ -24,6 +26,7 @@ from nflows_core.runtime.foreign_text import to_json
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "balance": agriculture_balance.run,
     "finetune": agriculture_finetuning.run,
+    "solve": agriculture_solving.run,
     "views": agriculture_views.run,
 }
 

@@ -11,6 +11,7 @@ from torch import nn
 from nflows_core.classifiers import (
     Classifier,
     EfficientNetLite0,
+    FrozenBody,
     as_unit,
     build_classifier,
     features_of,
@@ -67,6 +68,17 @@ def test_a_frozen_network_is_the_same_function_without_normalizations() -> None:
         torch.testing.assert_close(frozen.maps(x), network.maps(x), atol=1e-4, rtol=1e-3)
 
 
+def test_the_frozen_classifier_sees_a_picture_and_its_quarter_turns_alike() -> None:
+    network = build_classifier("frozen", 2, pretrained=True)
+    features = features_of(network, PIXELS)
+    assert features.shape == (len(PIXELS), FrozenBody.width)
+    torch.testing.assert_close(features_of(network, PIXELS.rot90(1, (2, 3))), features, atol=1e-4, rtol=1e-3)
+    once = [FrozenBody.pretrained()(2 * as_unit(PIXELS.rot90(turn, (2, 3))) - 1) for turn in range(4)]
+    torch.testing.assert_close(torch.stack(once).mean(0), features, atol=1e-4, rtol=1e-3)
+    with pytest.raises(ValueError, match="frozen takes pictures in colour"):
+        build_classifier("frozen", 2, 1)
+
+
 def test_one_draw_drops_the_same_of_all_pictures_and_their_mean_is_the_network() -> None:
     torch.manual_seed(0)
     network = build_classifier("small", 3, dropout=0.5)
@@ -99,7 +111,7 @@ def test_what_cannot_be_built_is_refused() -> None:
         build_classifier("small", 2, pretrained=True)
     with pytest.raises(ValueError, match="in colour, of 3 channels, got 1"):
         build_classifier("efficientnet-lite0", 2, 1)
-    with pytest.raises(ValueError, match="no classifier 'resnet18x'; there are small, efficientnet-lite0, and of timm"):
+    with pytest.raises(ValueError, match="no classifier 'resnet18x'; there are small, .*-lite0, frozen, and of timm"):
         build_classifier("resnet18x", 2)
     network = build_classifier("small", 2, dropout=0)
     with pytest.raises(ValueError, match="without dropout all draws are the same"):

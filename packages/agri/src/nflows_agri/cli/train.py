@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
-    from nflows_core.training import StepMetrics
+    from nflows_agri.inspection.settings import ClassifierSettings
+    from nflows_core.training import EngineConfig, StepMetrics
+    from nflows_core.training.loop import Progress
 
 _FolderPath = click.Path(file_okay=False, path_type=Path)
 _ENGINE = (
@@ -36,9 +39,11 @@ _SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "la
     help="Made crops to learn from besides, as `balance` writes them.",
 )
 @click.option("--pure", type=Names(), default="", help="The classes that are pure seed, by commas.")
-@click.option("--model", default="small", show_default=True, help="small, efficientnet-lite0, or one of timm's.")
+@click.option(
+    "--model", default="small", show_default=True, help="small, frozen, efficientnet-lite0, or one of timm's."
+)
 @click.option("--pretrained", is_flag=True, help="Begin with weights learned on ImageNet.")
-@click.option("--size", type=int, default=64, show_default=True, help="The side of crops, in pixels.")
+@click.option("--size", type=int, help="The side of crops, in pixels.  [default: 64, of the frozen model 128]")
 @click.option("--dropout", type=float, default=0.2, show_default=True, help="The part of the features.")
 @click.option(
     "--balance",
@@ -56,7 +61,7 @@ _SETTINGS = ("model", "size", "pretrained", "dropout", "balance", "augment", "la
 )
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
 @click.option("--unknown", is_flag=True, help="Learn too what these crops look like, so that others are put aside.")
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), help="[default: 30]")
 @click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 64]")
 @click.option("--accumulation-steps", type=click.IntRange(1))
 @click.option("--learning-rate", type=float, help="[default: 0.002]")
@@ -82,8 +87,10 @@ def train(
 ) -> None:
     """Train a classifier on the crops of DATA, a folder with one folder a class, or a table that `split` wrote.
 
-    The weights with the best macro-F1 on the part "val" are kept, and tested on "test". What the table does not say, or
-    all of it for a folder, is held out by whole photographs. `predict` and `purity` take the folder of the run.
+    The model frozen learns in a minute, from features of a network that was trained on ImageNet; with few labels it is
+    the best. Of the others, the weights with the best macro-F1 on the part "val" are kept. All are tested on "test".
+    What the table does not say, or all of it for a folder, is held out by whole photographs. `predict` and `purity`
+    take the folder of the run.
     """
     if options["resume"]:
         _resume(data, folder)
@@ -103,6 +110,8 @@ def _begin(
 ) -> None:
     from nflows_agri.inspection import experiment
     from nflows_agri.inspection.settings import ClassifierSettings
+    from nflows_agri.unknown import SIDE
+    from nflows_core.classifiers import FROZEN
     from nflows_core.data import DataError
     from nflows_core.data.labelled import read_labelled
     from nflows_core.training import EngineConfig
@@ -110,11 +119,17 @@ def _begin(
     files = read_labelled(data, group)
     if len(files.classes) < 2:
         raise DataError(f"{data}: a classifier tells classes apart, and there is {', '.join(files.classes)} alone")
-    settings = ClassifierSettings(files.classes, pure=pure, **{name: options[name] for name in _SETTINGS})
+    chosen = {name: options[name] for name in _SETTINGS if options[name] is not None}
+    if options["model"] == FROZEN:
+        chosen.setdefault("size", SIDE)
+    settings = ClassifierSettings(files.classes, pure=pure, **chosen)
     chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
+    if settings.is_solved and (unused := sorted(chosen.keys() - {"seed"})):
+        option = unused[0].replace("_", "-")
+        raise click.UsageError(f"--{option}: the frozen model is not trained step by step; leave it out")
     config = EngineConfig(**{**experiment.ENGINE, **chosen})
     places: dict[str, Any] = {"group": group, "fold": fold, "made": made, "overwrite": options["overwrite"]}
-    with epochs_shown(config.epochs, _loss) as progress:
+    with _shown(settings, config) as progress:
         experiment.train(files, data, folder, settings, config, **places, progress=progress)
 
 
@@ -126,8 +141,12 @@ def _resume(data: Path, folder: Path) -> None:
     refuse_changed(
         {**asdict(run.settings), **asdict(run.training), "group": run.group, "fold": run.fold, "made": run.made}, {}
     )
-    with epochs_shown(run.training.epochs, _loss) as progress:
+    with _shown(run.settings, run.training) as progress:
         experiment.resume(folder, data, progress)
+
+
+def _shown(settings: ClassifierSettings, config: EngineConfig) -> AbstractContextManager[Progress | None]:
+    return nullcontext() if settings.is_solved else epochs_shown(config.epochs, _loss)
 
 
 def _loss(metrics: StepMetrics) -> str:

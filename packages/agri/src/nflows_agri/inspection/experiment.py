@@ -12,6 +12,7 @@ from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import Parts, parts_of
 from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
 from nflows_agri.inspection.settings import Augment, ClassifierSettings
+from nflows_agri.inspection.solving import Solving
 from nflows_agri.unknown import SIDE, UNKNOWN_FILE, Unknown
 from nflows_agri.unknown import fit as fit_unknown
 from nflows_core.classifiers import Classifier
@@ -37,6 +38,7 @@ from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
 
 ENGINE = {
+    "epochs": 30,
     "batch_size": 64,
     "learning_rate": 2e-3,
     "warmup_steps": 50,
@@ -94,15 +96,12 @@ def train(
     parts = parts_of(data, fold)
     images = _images(run, parts)
     run = replace(run, fingerprint={name: Fingerprint.of(part) for name, part in images.items()})
-    task = task_of(settings, config, images)
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
+    learner = _learner(run, images, folder, progress)
     unknown = _learned(run, parts.train) if settings.unknown else None
-    trainer = Trainer(task, folder, progress)
-    with trainer.holding_folder():
+    with learner.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
         _save_unknown(folder, unknown)
-        network = trainer.fit()
+        network = learner.fit()
         save_run(folder, run, network)
     return network
 
@@ -122,13 +121,24 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
     folder = Path(folder)
     run = read_run(folder)
     run = run if data is None else replace(run, data=_absolute(data))
-    trainer = Trainer(task_of(run.settings, run.training, images_of_run(folder, run)), folder, progress)
-    with trainer.holding_folder():
+    learner = _learner(run, images_of_run(folder, run), folder, progress)
+    with learner.holding_folder():
         if run.settings.unknown and not (folder / UNKNOWN_FILE).exists():  # it was stopped before
             _save_unknown(folder, _learned(run, parts_of_run(run).train))
-        network = trainer.fit(resume=True)
+        network = learner.fit(resume=True)
         save_run(folder, run, network)
     return network
+
+
+def _learner(
+    run: Run, images: Mapping[str, Images], folder: Path, progress: Progress | None
+) -> Solving | Trainer[Classifier, Labelled]:
+    if run.settings.is_solved:
+        return Solving(run.settings, images, folder)
+    task = task_of(run.settings, run.training, images)
+    own = processes()
+    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
+    return Trainer(task, folder, progress)
 
 
 def _learned(run: Run, learned: LabelledFiles) -> Unknown:

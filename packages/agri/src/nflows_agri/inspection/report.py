@@ -52,7 +52,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             "best_val_macro_f1": max((value for _, value in _curve(folder, "macro_f1")), default=None),
             **{f"{name}_crops": len(part) for name, part in images.items()},
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1],
+            "seconds": seconds[-1][1] if (seconds := _curve(folder, "seconds", METRICS_FILE)) else None,
             "readings": _READINGS,
             "run": asdict(run),
         },
@@ -126,13 +126,14 @@ def _tables(tested: Tested, run: Run) -> list[Table]:
     return [*tables[:2], Table(f"Pure ({', '.join(run.settings.pure)}) against impure", sides), *tables[2:]]
 
 
-def _curve(folder: Path, column: str) -> list[tuple[float, float]]:
-    path = folder / TEST_METRICS_FILE
+def _curve(folder: Path, column: str, name: str = TEST_METRICS_FILE) -> list[tuple[float, float]]:
+    path = folder / name
     return list(finite(read_curve(path, column))) if path.exists() else []
 
 
 def _curves(folder: Path) -> list[Curve]:
-    loss = list(finite(read_curve(folder / METRICS_FILE, "cross_entropy")))
+    if not (loss := _curve(folder, "cross_entropy", METRICS_FILE)):
+        return []
     lines = {"training": loss, **({"val": points} if (points := _curve(folder, "cross_entropy")) else {})}
     curves = [Curve("cross-entropy, of the updates and of the averaged weights", "updates", "nats", lines)]
     if points := _curve(folder, "macro_f1"):

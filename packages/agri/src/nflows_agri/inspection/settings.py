@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from nflows_core.classifiers import LEAST_SIDE, Classifier, build_classifier
+from nflows_core.classifiers import FROZEN, LEAST_SIDE, Classifier, build_classifier
 
 Balance = Literal["none", "oversample", "weights"]
 Augment = Literal["none", "turned", "turned+light"]
@@ -57,6 +57,28 @@ class ClassifierSettings:
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"`{name}`: expected {', '.join(choices)}, got {value!r}")
         check_pure(self.pure, self.classes)
+        if self.is_solved:
+            self._refuse_training()
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the last layer is solved for, and nothing is trained step by step."""
+        return self.model == FROZEN
+
+    def _refuse_training(self) -> None:
+        trained = {
+            "pretrained": self.pretrained,
+            "balance": self.balance == "oversample",
+            "augment": self.augment == "turned+light",
+            "label_smoothing": self.label_smoothing > 0,
+        }
+        for name, is_asked in trained.items():
+            if is_asked:
+                raise ValueError(
+                    f"`{name}`: the frozen model always begins with trained weights, sees crops in four turns, and its "
+                    "last layer is solved for, with the same chance for each class if `balance` is weights; got "
+                    f"{getattr(self, name)!r}"
+                )
 
     def build(self, pretrained: bool = False) -> Classifier:
         """The network, untrained but for what is taken from elsewhere."""

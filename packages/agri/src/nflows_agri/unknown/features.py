@@ -8,20 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from nflows_core.classifiers import LEAST_SIDE, EfficientNetLite0, as_unit
+from nflows_core.classifiers import LEAST_SIDE, FrozenBody, as_unit
 
 SIDE = 128
 """The side of the squares that crops are read in, in pixels: four places at the last of the stages, each way."""
-_STAGES = (2, 4, 6)
-"""The last stage of each size that sees more than edges: an eighth, a sixteenth and a thirty-second of a crop's."""
 _BATCH = 16  # what fits a CPU's cache: 64 take twice as long a crop
 
 
 @torch.inference_mode()
 def frozen_features(images: Tensor) -> Tensor:
-    """The mean and the standard deviation, over the places of a crop, of each feature of three stages.
+    """What `FrozenBody` sees in crops, its network trained on ImageNet.
 
-    The network is EfficientNet-Lite0, trained on ImageNet. A classifier of a few classes forgets what does not tell
+    A classifier of a few classes forgets what does not tell
     these apart, and in that a thing of another class may differ.
 
     Arguments:
@@ -35,7 +33,7 @@ def frozen_features(images: Tensor) -> Tensor:
         ValueError: They are no such crops.
     """
     check_crops(images)
-    return normalize(torch.cat([_pooled(part) for part in torch.split(images, _BATCH)]))
+    return normalize(torch.cat([_body()(as_unit(part) * 2 - 1) for part in torch.split(images, _BATCH)]))
 
 
 def check_crops(images: Tensor) -> None:
@@ -47,17 +45,6 @@ def check_crops(images: Tensor) -> None:
         raise ValueError(f"`images`: {sides[0]} pixels a side are too few; read them in squares of {SIDE}")
 
 
-def _pooled(images: Tensor) -> Tensor:
-    maps = _network().maps(as_unit(images) * 2 - 1)
-    places = [maps[stage].flatten(2) for stage in _STAGES]
-    return torch.cat([moment for x in places for moment in _moments(x)], 1)
-
-
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    mean = x.mean(2, keepdim=True)
-    return mean[:, :, 0], (x - mean).square().mean(2).sqrt()
-
-
 @cache
-def _network() -> EfficientNetLite0:
-    return EfficientNetLite0.pretrained().frozen()
+def _body() -> FrozenBody:
+    return FrozenBody.pretrained()

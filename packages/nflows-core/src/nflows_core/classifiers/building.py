@@ -7,12 +7,16 @@ from typing import Any
 
 from nflows_core.classifiers.classifier import Classifier
 from nflows_core.classifiers.efficientnet import EfficientNetLite0
+from nflows_core.classifiers.frozen import FrozenBody
 from nflows_core.classifiers.small import SmallBody
 
-OWN = ("small", "efficientnet-lite0")
+FROZEN = "frozen"
+"""The classifier of which only the last layer learns."""
+OWN = ("small", "efficientnet-lite0", FROZEN)
 """The classifiers that need no library."""
 LEAST_SIDE = 16
 """The side of the smallest pictures; of smaller ones the last stage would have no pixel of its own."""
+_TURNS = 4
 _WITHOUT = "leave it out, or give efficientnet-lite0, whose weights are a package of pip"
 
 
@@ -22,7 +26,8 @@ def build_classifier(
     """A classifier of pictures of any size from `LEAST_SIDE` on.
 
     "small" is ours, 0.3 M parameters. "efficientnet-lite0" has weights learned on ImageNet in a package of pip, so that
-    nothing is downloaded. Every other name is one of timm's, such as resnet18, resnet50, wide_resnet50_2,
+    nothing is downloaded; "frozen" is its features of a picture in four turns, as `FrozenBody` gives them, without
+    dropout. Every other name is one of timm's, such as resnet18, resnet50, wide_resnet50_2,
     mobilenetv2_100, or lcnet_050 of SqueezeNet's size.
 
     Arguments:
@@ -42,11 +47,19 @@ def build_classifier(
             raise ValueError(f"`pretrained`: the small network has no weights of others; {_WITHOUT}")
         return Classifier(SmallBody(channels), SmallBody.width, classes, dropout=dropout)
     if name == "efficientnet-lite0":
-        if channels != 3:
-            raise ValueError(f"`channels`: efficientnet-lite0 takes pictures in colour, of 3 channels, got {channels}")
+        _refuse_grey(name, channels)
         body = EfficientNetLite0.pretrained() if pretrained else EfficientNetLite0()
         return Classifier(body.train(), body.width, classes, dropout=dropout)
+    if name == FROZEN:
+        _refuse_grey(name, channels)
+        frozen = FrozenBody.pretrained(_TURNS) if pretrained else FrozenBody(_TURNS)
+        return Classifier(frozen, frozen.width, classes, dropout=0.0)
     return _from_timm(name, classes, channels, pretrained, dropout)
+
+
+def _refuse_grey(name: str, channels: int) -> None:
+    if channels != 3:
+        raise ValueError(f"`channels`: {name} takes pictures in colour, of 3 channels, got {channels}")
 
 
 def _from_timm(name: str, classes: int, channels: int, pretrained: bool, dropout: float) -> Classifier:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import atexit
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object, parse_flag_from_env
+
+from nflows_core.runtime.lock import locked
 
 _LAST_DROP_SECONDS = 0.2
 """A guess: some turns of a processor that several processes share."""
@@ -38,6 +43,30 @@ def raise_together(error: Exception | None) -> None:
     errors: list[Exception | None] = gather_object([error])
     if first := next(filter(None, errors), None):
         raise first
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Keeps other trainings out of a folder, which is made if it is missing; see `locked`.
+
+    Of several processes, the main one holds it for all of them.
+
+    Raises:
+        FolderInUseError: Another training writes there.
+        OSError: It cannot be written.
+    """
+    with ExitStack() as stack:
+        raise_together(_try_to_hold(stack, folder) if processes().is_main_process else None)
+        yield
+
+
+def _try_to_hold(stack: ExitStack, folder: Path) -> Exception | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(locked(folder))
+    except OSError as error:
+        return error
+    return None
 
 
 def _disconnect() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import importlib.util
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic
 
 import torch
 from accelerate import Accelerator
 
-from nflows_core.runtime.lock import locked
 from nflows_core.runtime.memory import keep_freed_memory
 from nflows_core.training.interrupts import terminations
 from nflows_core.training.loop import Progress, TrainingLoop
@@ -23,7 +22,7 @@ from nflows_core.training.numerics import (
     loss_precision,
     network_precision,
 )
-from nflows_core.training.processes import on_cpu, processes, raise_together
+from nflows_core.training.processes import hold_folder, on_cpu, processes
 from nflows_core.training.task import B, M, Place, Task
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -110,22 +109,12 @@ class Trainer(Generic[M, B]):
         if self.folder is None or self._holds_folder:
             yield
             return
-        with ExitStack() as stack:
-            raise_together(self._try_to_hold(stack, self.folder))
+        with hold_folder(self.folder):
             self._holds_folder = True
-            stack.callback(setattr, self, "_holds_folder", False)
-            yield
-
-    def _try_to_hold(self, stack: ExitStack, folder: Path) -> Exception | None:
-        """Of several processes, the main one holds the folder for all of them."""
-        if not processes().is_main_process:
-            return None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(folder))
-        except OSError as error:
-            return error
-        return None
+            try:
+                yield
+            finally:
+                self._holds_folder = False
 
     def _check_free(self, resume: bool) -> None:
         if self.checkpoint is not None and self.checkpoint.exists() and not resume:
