@@ -111,7 +111,7 @@ def test_what_cannot_be_built_is_refused() -> None:
         build_classifier("small", 2, pretrained=True)
     with pytest.raises(ValueError, match="in colour, of 3 channels, got 1"):
         build_classifier("efficientnet-lite0", 2, 1)
-    with pytest.raises(ValueError, match="no classifier 'resnet18x'; there are small, .*-lite0, frozen, and of timm"):
+    with pytest.raises(ValueError, match=r"no classifier 'resnet18x'; there are small, .*-lite0, frozen, and of timm"):
         build_classifier("resnet18x", 2)
     network = build_classifier("small", 2, dropout=0)
     with pytest.raises(ValueError, match="without dropout all draws are the same"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 
 _BLOCK = 64
+_WRITERS = 4  # a file waits for the disk half of the time that a crop takes
 _LEAST_KEPT, _FIRST_TRIES = 0.1, 640
 """The share of a class's crops that must be kept, after so many at most: where fewer are, nothing was learned."""
 _SHOWN = 16
@@ -101,7 +103,12 @@ def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str,
         _check_flow(run, Path(balancing.flow))
     refuse_inside(folder, read_run(run).data)
     claim(folder, provenance(run) | {"balancing": asdict(balancing)})
-    filled = [_fill(folder, generator, real, number, count, balancing) for number, count in enumerate(wanted) if count]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        filled = [
+            _fill(folder, pool, generator, real, number, count, balancing)
+            for number, count in enumerate(wanted)
+            if count
+        ]
     return _report(folder, run, balancing, real, filled)
 
 
@@ -129,13 +136,14 @@ def _check_flow(run: Path, flow: Path) -> None:
 
 
 def _fill(
-    folder: Path, generator: CropGenerator, real: Images, number: int, wanted: int, balancing: Balancing
+    folder: Path, pool: Executor, generator: CropGenerator, real: Images, number: int, wanted: int, balancing: Balancing
 ) -> Filled:
     name = generator.classes[number]
     (folder / name).mkdir(exist_ok=True)
     tried = odd = copied = 0
     kept: list[Tensor] = []
     refused: list[Tensor] = []
+    written: list[Future[None]] = []
     for seed, pixels, is_odd, is_copy in _tried(generator, real, number, balancing):
         if len(kept) == wanted:
             break
@@ -149,8 +157,10 @@ def _fill(
         if is_odd or is_copy:
             refused.append(pixels)
         else:
-            save_crop(folder, name, seed, pixels)
+            written.append(pool.submit(save_crop, folder, name, seed, pixels))
             kept.append(pixels)
+    for one in written:
+        one.result()  # raises what went wrong
     count = int((_labels(real) == number).sum())
     row: dict[str, int | str] = {"class": name, "real": count, "made": len(kept)}
     row |= {"tried": tried, "unlikely": odd, "copies": copied}
