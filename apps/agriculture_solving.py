@@ -86,7 +86,7 @@ def _trained(
     files: LabelledFiles, images: Images, train: NDArray[np.intp], test: NDArray[np.intp], seed: int
 ) -> NDArray[np.intp]:
     decides = held_out(files.labels[train], files.groups[train])
-    parts = {"train": images[train[~decides]], "val": images[train[decides]]}
+    parts = {name: images[torch.from_numpy(own)] for name, own in (("train", train[~decides]), ("val", train[decides]))}
     config = EngineConfig(**{**ENGINE, "epochs": EPOCHS, "seed": seed})  # type: ignore[arg-type]
     network = Trainer(task_of(ClassifierSettings(files.classes), config, parts)).fit()
     return probabilities_of(network, images.pixels[test]).argmax(1).numpy()
