@@ -78,7 +78,8 @@ def test_no_other_temperature_is_better() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"pretrained": True}, {"balance": "oversample"}, {"augment": "turned+light"}, {"label_smoothing": 0.1}]
+    "setting",
+    [{"pretrained": True}, {"balance": "oversample"}, {"augment": "none"}, {"dropout": 0.9}, {"label_smoothing": 0.1}],
 )
 def test_what_only_a_training_has_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"`{next(iter(setting))}`: the frozen model"):

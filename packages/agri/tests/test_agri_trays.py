@@ -170,11 +170,17 @@ def test_noise_salt_and_scenes_are_doubted_and_not_called_empty() -> None:
     assert "specks and no seed" in (doubt(segment(salt)) or "")
 
 
-def test_seeds_that_hardly_show_are_not_called_none() -> None:
-    dark = Kind((34, 34, 34), ((48, 48, 48),), shadow=0.0)
-    faint = segment(make_tray(dark, 1, size=(240, 320), light=0.0, noise=1.5).pixels)
-    assert faint.count == 0
-    assert "hardly differs from the background" in (doubt(faint) or "")
+@pytest.mark.parametrize(
+    ("kind", "noise", "quality"),
+    [
+        (Kind((34, 34, 34), ((48, 48, 48),), shadow=0.0), 1.5, 88),
+        (Kind((34, 32, 36), ((62, 48, 40),), weave=0.15, shadow=0.2), 10.0, 50),  # not told from the camera's noise
+        (Kind((186, 150, 108), ((206, 178, 120),)), 4.0, 88),  # barley on kraft paper: lit halves, and shadows
+    ],
+)
+def test_seeds_that_hardly_show_are_neither_counted_nor_called_none(kind: Kind, noise: float, quality: int) -> None:
+    faint = make_tray(kind, 91, noise=noise, quality=quality)
+    assert "hardly differs from the background" in (doubt(segment(faint.pixels)) or "")
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))

@@ -32,6 +32,7 @@ _READINGS = {
     "puts crops aside without those that it put aside of the test",
     "val": "the crops by which the best weights were chosen; they are no test",
 }
+_SOLVED = {"val": "the crops that say how sure the classifier may be, and that it learns from then; they are no test"}
 
 
 def report_run(folder: Path, title: str) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             **{f"{name}_crops": len(part) for name, part in images.items()},
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "seconds": seconds[-1][1] if (seconds := _curve(folder, "seconds", METRICS_FILE)) else None,
-            "readings": _READINGS,
+            "readings": _READINGS | (_SOLVED if run.settings.is_solved else {}),
             "run": asdict(run),
         },
         seed=run.training.seed,

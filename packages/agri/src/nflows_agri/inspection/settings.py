@@ -69,7 +69,8 @@ class ClassifierSettings:
         trained = {
             "pretrained": self.pretrained,
             "balance": self.balance == "oversample",
-            "augment": self.augment == "turned+light",
+            "augment": self.augment != "turned",
+            "dropout": self.dropout != type(self).dropout,
             "label_smoothing": self.label_smoothing > 0,
         }
         for name, is_asked in trained.items():

@@ -26,6 +26,13 @@ _MOST_SPECKS = 100
 _SPREAD = 12.0
 _FEWEST = 5
 _LEVELS, _MOSTLY = 3, 0.7
+_LEAST_DISTANCE = 11.0
+"""Of seeds from the background, in its standard deviations: of drawn trays below, seeds came in pieces in most, and in
+none above."""
+_INDISTINCT = (
+    "what shows hardly differs from the background, or from its shadows: photograph seeds on paper or cloth of another "
+    "colour, in softer light"
+)
 
 
 def doubt(found: Segmentation, *, heaps: bool = False, sizes_differ: bool = False) -> str | None:
@@ -42,6 +49,7 @@ def doubt(found: Segmentation, *, heaps: bool = False, sizes_differ: bool = Fals
     size = found.labels.size
     typical = float(np.median(areas))
     reasons = (
+        _INDISTINCT if found.channel is not None and min(found.channel.far) < _LEAST_DISTANCE else None,
         _covering(areas.sum() / size, _rim(found)),
         _giant(areas, found),
         None if heaps else _ragged(found),
@@ -58,7 +66,7 @@ def _hidden(found: Segmentation) -> str | None:
         share = f"{found.unexplained:.0%} of it is not of one colour"
         return f"no seed is told from the rest, but {share}: is it a tray{small}?"
     if found.faint:
-        return "what shows hardly differs from the background: photograph seeds on paper or cloth of another colour"
+        return _INDISTINCT
     if len(found.specks) > _MOST_SPECKS:
         return f"there are {len(found.specks)} specks and no seed: dust, or a rough background"
     return None

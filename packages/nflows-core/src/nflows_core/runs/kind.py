@@ -168,7 +168,9 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
                 stacklevel=2,
             )
         return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
-    raise RunError(f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once")
+    raise RunError(
+        f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once; go on with it"
+    )
 
 
 def _write_config(folder: Path, content: Mapping[str, Any]) -> None:
