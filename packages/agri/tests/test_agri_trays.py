@@ -156,6 +156,13 @@ def test_what_cannot_be_right_is_doubted() -> None:
     hand = small | ellipse(size, (112, 150), (40, 12))
     assert "times as large as a typical seed: a hand" in reason(hand)
     assert doubt(Segmentation(pieces_of(hand)), sizes_differ=True) is None
+    fold = np.zeros(size, np.int32)
+    fold[100:104, 10:290] = 1 + np.arange(280) // 40
+    assert "7 pieces lie in one thin line" in (doubt(Segmentation(fold)) or "")
+    row = np.zeros(size, np.int32)  # seven seeds that touch, laid end to end
+    for number in range(7):
+        row[ellipse(size, (100, 30 + 38 * number), (12, 19))] = number + 1
+    assert doubt(Segmentation(row)) is None
     assert "12 seeds there are 40 pieces" in reason(seeds, specks=np.full(40, 60.0))
     assert "12 seeds there are 400 specks" in reason(seeds, specks=np.full(400, 2.0))
     assert reason(seeds, specks=np.full(10_000, 1.0)) == ""  # noise of single pixels, in a large photograph

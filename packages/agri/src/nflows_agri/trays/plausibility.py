@@ -25,6 +25,7 @@ _GRAIN = 0.004  # of it: what is smaller is the camera's noise, of which a large
 _MOST_SPECKS = 100
 _SPREAD = 12.0
 _FEWEST = 5
+_LINE = 15.0
 _LEVELS, _MOSTLY = 3, 0.7
 _LEAST_DISTANCE = 11.0
 """Of seeds from the background, in its standard deviations: of drawn trays below, seeds came in pieces in most, and in
@@ -53,6 +54,7 @@ def doubt(found: Segmentation, *, heaps: bool = False, sizes_differ: bool = Fals
         _covering(areas.sum() / size, _rim(found)),
         _giant(areas, found),
         None if heaps else _ragged(found),
+        _lined(found),
         None if heaps or sizes_differ else _mixed(areas, typical, found.specks),
         None if heaps or sizes_differ else _no_seed(areas, typical),
     )
@@ -117,6 +119,23 @@ def _ragged(found: Segmentation) -> str | None:
     if solidity < _LEAST_SOLIDITY:
         return f"the pieces are ragged (median solidity {solidity:.2f}), which seeds are not: is it a tray, and sharp?"
     return None
+
+
+def _lined(found: Segmentation) -> str | None:
+    """Pieces in a row that is far longer than wide: seeds that touch lie in heaps, or in rows of a few."""
+    rows, _ = ndimage.label(found.labels, np.ones((3, 3)))
+    for window, number in zip(ndimage.find_objects(rows), range(1, rows.max() + 1), strict=True):
+        is_row = rows[window] == number
+        pieces = len(np.unique(found.labels[window][is_row]))
+        if pieces >= _FEWEST and _elongation(is_row) > _LINE:
+            return f"{pieces} pieces lie in one thin line: a fold, an edge or a thread? Photograph the seeds alone"
+    return None
+
+
+def _elongation(piece: NDArray[np.bool_]) -> float:
+    """The ratio of the axes of the ellipse with the piece's second moments."""
+    least, largest = np.linalg.eigvalsh(np.cov(np.argwhere(piece).T) + np.eye(2) / 12)
+    return float(np.sqrt(largest / least))
 
 
 def _mixed(areas: Areas, typical: float, specks: NDArray[np.float64]) -> str | None:
