@@ -96,7 +96,7 @@ def train(
     parts = parts_of(data, fold)
     images = _images(run, parts)
     run = replace(run, fingerprint={name: Fingerprint.of(part) for name, part in images.items()})
-    learner = _learner(run, images, folder, progress)
+    learner = _learner(run, parts, images, folder, progress)
     unknown = _learned(run, parts.train) if settings.unknown else None
     with learner.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
@@ -121,7 +121,7 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
     folder = Path(folder)
     run = read_run(folder)
     run = run if data is None else replace(run, data=_absolute(data))
-    learner = _learner(run, images_of_run(folder, run), folder, progress)
+    learner = _learner(run, parts_of_run(run), images_of_run(folder, run), folder, progress)
     with learner.holding_folder():
         if run.settings.unknown and not (folder / UNKNOWN_FILE).exists():  # it was stopped before
             _save_unknown(folder, _learned(run, parts_of_run(run).train))
@@ -131,10 +131,10 @@ def resume(folder: str | Path, data: str | Path | None = None, progress: Progres
 
 
 def _learner(
-    run: Run, images: Mapping[str, Images], folder: Path, progress: Progress | None
+    run: Run, parts: Parts, images: Mapping[str, Images], folder: Path, progress: Progress | None
 ) -> Solving | Trainer[Classifier, Labelled]:
     if run.settings.is_solved:
-        return Solving(run.settings, images, folder)
+        return Solving(run.settings, images, parts, folder)
     task = task_of(run.settings, run.training, images)
     own = processes()
     task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops

@@ -32,7 +32,7 @@ _READINGS = {
     "puts crops aside without those that it put aside of the test",
     "val": "the crops by which the best weights were chosen; they are no test",
 }
-_SOLVED = {"val": "the crops that say how sure the classifier may be, and that it learns from then; they are no test"}
+_SOLVED = {"val": "crops that it learns from as from the others; they are no test"}
 
 
 def report_run(folder: Path, title: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@ r"""Classifiers that are not trained step by step: their last layer is solved fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from nflows_agri.crops.parts import Parts
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_core.classifiers import Classifier, features_of
 from nflows_core.data import Images
@@ -26,6 +28,7 @@ from nflows_core.training.processes import hold_folder, processes
 _COMPONENTS, _SHRINKAGE = 256, 0.1
 _ABSENT = -1e4
 """The logit of a class of which there was no crop to learn from."""
+_FOLDS = 4
 _COLDEST, _HOTTEST = -2.0, 5.0  # natural logarithms of temperatures
 
 
@@ -34,13 +37,15 @@ class Solving:
 
     Arguments:
         settings: The classifier's settings.
-        images: The crops of "train" and, if there are any, "val".
-        folder: The folder that is held meanwhile; without one, none is.
+        images: The crops of "train", made ones after the real ones, and those of "val", if there are any.
+        parts: The files of the real ones.
+        folder: The folder that is held meanwhile.
     """
 
-    def __init__(self, settings: ClassifierSettings, images: Mapping[str, Images], folder: Path) -> None:
+    def __init__(self, settings: ClassifierSettings, images: Mapping[str, Images], parts: Parts, folder: Path) -> None:
         self.settings = settings
         self.images = images
+        self.parts = parts
         self.folder = folder
 
     def holding_folder(self) -> AbstractContextManager[None]:
@@ -48,18 +53,21 @@ class Solving:
         return hold_folder(self.folder)
 
     def fit(self, resume: bool = False) -> Classifier:
-        """Solves for the last layer, on the crops of "val" too once they have said how sure it may be.
+        """Solves for the last layer, on the crops of "val" too: nothing is chosen by them.
 
         Arguments:
             resume: As of a `Trainer`; a minute's work is done again.
         """
         network = self.settings.build(pretrained=True).to(processes().device)
-        features = {name: features_of(network, images.pixels) for name, images in self._learned_from().items()}
-        labels = {name: _labels(images) for name, images in self._learned_from().items()}
-        heat = 1.0
-        if "val" in features:
-            weight, bias = self._solved(features["train"], labels["train"])
-            heat = temperature(features["val"] @ weight.T + bias, labels["val"])
+        files = {name: part for name, part in self.parts.named().items() if name in ("train", "val")}
+        features = {name: features_of(network, self.images[name].pixels) for name in files}
+        labels = {name: _labels(self.images[name]) for name in files}
+        real = {name: slice(len(part)) for name, part in files.items()}
+        heat = self._heat(
+            torch.cat([features[name][own] for name, own in real.items()]),
+            torch.cat([labels[name][own] for name, own in real.items()]),
+            np.concatenate([part.groups for part in files.values()]),
+        )
         weight, bias = self._solved(torch.cat([*features.values()]), torch.cat([*labels.values()]))
         network = network.cpu().eval()
         with torch.no_grad():
@@ -67,8 +75,18 @@ class Solving:
             network.head.bias.copy_(bias / heat)
         return network
 
-    def _learned_from(self) -> dict[str, Images]:
-        return {name: self.images[name] for name in ("train", "val") if name in self.images}
+    def _heat(self, features: Tensor, labels: Tensor, groups: NDArray[np.str_]) -> float:
+        """The temperature of crops whose photographs were left out, those of a few at a time."""
+        left_out = []
+        for learned, tested in _folds(groups):
+            known = tested[torch.isin(labels[tested], labels[learned])]
+            if len(known) and len(torch.unique(labels[learned])) > 1:
+                weight, bias = self._solved(features[learned], labels[learned])
+                left_out.append((features[known] @ weight.T + bias, labels[known]))
+        if not left_out:
+            return 1.0
+        logits, true = (torch.cat(parts) for parts in zip(*left_out, strict=True))
+        return temperature(logits, true)
 
     def _solved(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return solve(features, labels, len(self.settings.classes), self.settings.balance == "weights")
@@ -127,6 +145,15 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def _folds(groups: NDArray[np.str_]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Places that are learned from and that are not, of folds that divide no photograph, if there are several."""
+    names, of_group = np.unique(groups, return_inverse=True)
+    blocks = of_group if len(names) > 1 else np.arange(len(groups))
+    folds = GroupKFold(min(_FOLDS, len(np.unique(blocks))), shuffle=True, random_state=0)
+    for learned, tested in folds.split(blocks, groups=blocks):
+        yield torch.from_numpy(learned), torch.from_numpy(tested)
 
 
 def _of_each(discriminant: LinearDiscriminantAnalysis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
