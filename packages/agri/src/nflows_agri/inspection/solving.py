@@ -29,7 +29,7 @@ _COMPONENTS, _SHRINKAGE = 256, 0.1
 _ABSENT = -1e4
 """The logit of a class of which there was no crop to learn from."""
 _FOLDS = 4
-_COLDEST, _HOTTEST = -2.0, 5.0  # natural logarithms of temperatures
+_LOG_TEMPERATURES = -2.0, 5.0
 
 
 class Solving:
@@ -63,7 +63,7 @@ class Solving:
         features = {name: features_of(network, self.images[name].pixels) for name in files}
         labels = {name: _labels(self.images[name]) for name in files}
         real = {name: slice(len(part)) for name, part in files.items()}
-        heat = self._heat(
+        divisor = self._temperature(
             torch.cat([features[name][own] for name, own in real.items()]),
             torch.cat([labels[name][own] for name, own in real.items()]),
             np.concatenate([part.groups for part in files.values()]),
@@ -71,11 +71,11 @@ class Solving:
         weight, bias = self._solved(torch.cat([*features.values()]), torch.cat([*labels.values()]))
         network = network.cpu().eval()
         with torch.no_grad():
-            network.head.weight.copy_(weight / heat)
-            network.head.bias.copy_(bias / heat)
+            network.head.weight.copy_(weight / divisor)
+            network.head.bias.copy_(bias / divisor)
         return network
 
-    def _heat(self, features: Tensor, labels: Tensor, groups: NDArray[np.str_]) -> float:
+    def _temperature(self, features: Tensor, labels: Tensor, groups: NDArray[np.str_]) -> float:
         """The temperature of crops whose photographs were left out, those of a few at a time."""
         left_out = []
         for learned, tested in _folds(groups):
@@ -141,7 +141,7 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
     """
     found = minimize_scalar(
         lambda log: float(cross_entropy(logits.double() / np.exp(log), labels)),
-        bounds=(_COLDEST, _HOTTEST),
+        bounds=_LOG_TEMPERATURES,
         method="bounded",
     )
     return float(np.exp(found.x))

@@ -28,8 +28,8 @@ _FEWEST = 5
 _LINE = 15.0
 _LEVELS, _MOSTLY = 3, 0.7
 _LEAST_DISTANCE = 11.0
-"""Of seeds from the background, in its standard deviations: of drawn trays below, seeds came in pieces in most, and in
-none above."""
+"""Of seeds from the background, in its standard deviations: of drawn trays, seeds came in pieces in most below, and in
+hardly any above."""
 _INDISTINCT = (
     "what shows hardly differs from the background, or from its shadows: photograph seeds on paper or cloth of another "
     "colour, in softer light"
