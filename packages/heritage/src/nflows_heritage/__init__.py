@@ -1,0 +1,1 @@
+"""Pictures of art restored without falsifying them."""

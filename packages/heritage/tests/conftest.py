@@ -1,0 +1,5 @@
+"""What the tests of this package share."""
+
+from nflows_core.testing import data_folder
+
+__all__ = ["data_folder"]
