@@ -1,4 +1,4 @@
-r"""What makes a picture unsharp: a lens out of focus, a shaken camera, a zoom while the shutter was open, few pixels."""
+r"""What makes a picture unsharp: a lens out of focus, a shaken camera, a zoom during the exposure, few pixels."""
 
 from __future__ import annotations
 

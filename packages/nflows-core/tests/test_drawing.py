@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nflows_core.drawing import Polygon, Stroke, bezier, drawn, wandering
+
+
+@given(st.floats(4, 28), st.floats(4, 28), st.floats(0.5, 6), st.floats(0.5, 6))
+def test_a_rectangle_covers_its_area(x: float, y: float, half_width: float, half_height: float) -> None:
+    corners = np.array([[x - half_width, y - half_height], [x + half_width, y - half_height]])
+    corners = np.concatenate([corners, 2 * np.array([x, y]) - corners])
+    shares = drawn([Polygon(corners)], 40, 40)
+    inside = np.clip(corners, 0, None)
+    area = (inside[:, 0].max() - inside[:, 0].min()) * (inside[:, 1].max() - inside[:, 1].min())
+    outline = 4 * (half_width + half_height)
+    assert float(shares.sum()) == pytest.approx(area, abs=outline / 7)  # to half of a quarter of a pixel
+    assert 0 <= shares.min() <= shares.max() <= 1
+
+
+@given(st.floats(0, 2 * math.pi), st.floats(0.5, 8))
+def test_a_stroke_is_as_wide_as_it_says_in_every_direction(angle: float, width: float) -> None:
+    middle, way = np.array([30.0, 30.0]), 20 * np.array([math.cos(angle), math.sin(angle)])
+    points = np.array([middle - way / 2, middle, middle + way / 2])
+    shares = drawn([Stroke(points, np.full(3, width))], 60, 60)
+    ends = math.pi * width**2 / 4 if width > 0.5 else 0
+    assert float(shares.sum()) == pytest.approx(20 * width + ends, rel=0.15, abs=6)
+    y, x = np.mgrid[:60, :60] + 0.5
+    assert (shares * x).sum() / shares.sum() == pytest.approx(30, abs=0.3)
+    assert (shares * y).sum() / shares.sum() == pytest.approx(30, abs=0.3)
+
+
+def test_what_lies_outside_is_cut_off_and_nothing_is_nothing() -> None:
+    assert not drawn([], 5, 7).any()
+    assert drawn([], 5, 7).shape == (5, 7)
+    whole = np.array([[-9.0, -9], [99, -9], [99, 99], [-9, 99]])
+    assert (drawn([Polygon(whole)], 5, 7) == 1).all()
+
+
+def test_a_curve_begins_and_ends_at_its_control_points() -> None:
+    controls = np.array([[0.0, 0], [4, 8], [8, 0]])
+    points = bezier(controls, 9)
+    np.testing.assert_allclose(points[[0, -1]], controls[[0, -1]])
+    np.testing.assert_allclose(points[4], [4, 4])  # of a parabola: half the height of its control
+    np.testing.assert_allclose(bezier(controls[:2], 3), [[0, 0], [2, 4], [4, 8]])
+
+
+def test_a_way_without_turns_is_straight_and_each_step_is_a_pixel() -> None:
+    straight = wandering(np.array([3.0, 4.0]), math.pi / 2, 10, 0, np.random.default_rng(0))
+    np.testing.assert_allclose(straight, np.stack([np.full(11, 3.0), 4 + np.arange(11.0)], axis=1))
+    turning = wandering(np.array([3.0, 4.0]), 0, 50, 0.2, np.random.default_rng(0))
+    np.testing.assert_allclose(np.linalg.norm(np.diff(turning, axis=0), axis=1), 1)
+
+
+def test_what_is_no_curve_is_told() -> None:
+    with pytest.raises(ValueError, match="two control points"):
+        bezier(np.zeros((1, 2)), 5)
+    with pytest.raises(ValueError, match="a width at each point"):
+        Stroke(np.zeros((3, 2)), np.ones(2))
