@@ -18,7 +18,7 @@ def test_a_rectangle_covers_its_area(x: float, y: float, half_width: float, half
     inside = np.clip(corners, 0, None)
     area = (inside[:, 0].max() - inside[:, 0].min()) * (inside[:, 1].max() - inside[:, 1].min())
     outline = 4 * (half_width + half_height)
-    assert float(shares.sum()) == pytest.approx(area, abs=outline / 7)  # to half of a quarter of a pixel
+    assert float(shares.sum()) == pytest.approx(area, abs=outline / 5 + 0.2)  # whose rim is a quarter of a pixel wide
     assert 0 <= shares.min() <= shares.max() <= 1
 
 
