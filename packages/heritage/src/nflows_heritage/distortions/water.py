@@ -49,7 +49,8 @@ def rain(image: Tensor, level: float, generator: Generator) -> Tensor:
 
 def water(image: Tensor, level: float, generator: Generator) -> Tensor:
     """Stains with a dark rim, in which paint has run and the paper is brown."""
-    field = _stains(*image.shape[-2:], generator).to(image)
+    height, width = image.shape[-2:]
+    field = _stains(height, width, generator).to(image)
     rank = round((1 - at_level(level, _STAINED)) * (field.numel() - 1)) + 1
     inside = field - field.flatten().kthvalue(rank).values
     strength = at_level(level, _STRENGTHS)

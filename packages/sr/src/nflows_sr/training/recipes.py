@@ -1,12 +1,13 @@
 """The recipes by their names.
 
-A new one is a module with a `Recipe`, and a line here. Heavy libraries are imported where they are used, so that a
-training needs only its own.
+A new one is a module with a `Recipe`, and a line here; in a package of its own, an entry point of the group
+`ENTRY_POINTS`. Heavy libraries are imported where they are used, so that a training needs only its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGAN, VQGAN
@@ -30,12 +31,34 @@ RECIPES: Mapping[str, Recipe[Any]] = {
 """What `nflows sr train --model NAME` trains."""
 
 
+ENTRY_POINTS = "nflows_sr.recipes"
+"""The group of entry points by which other packages add recipes."""
+
+
 def find_recipe(name: str) -> Recipe[Any]:
     """The recipe of a name.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There is none, or that of another package cannot be imported.
     """
-    if name not in RECIPES:
-        raise ValueError(f"`model`: there is no recipe {name!r}; there are {', '.join(RECIPES)}")
-    return RECIPES[name]
+    if name in RECIPES:
+        return RECIPES[name]
+    added = entry_points(group=ENTRY_POINTS)
+    if name not in added.names:
+        there = ", ".join([*RECIPES, *sorted(added.names)])
+        raise ValueError(f"`model`: there is no recipe {name!r}; there are {there}")
+    return _load(added[name])
+
+
+def _load(added: EntryPoint) -> Recipe[Any]:
+    try:
+        found = added.load()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"`model` {added.name}: {added.value} cannot be imported: {error}; install its package again"
+        ) from error
+    if not isinstance(found, Recipe):
+        raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed
+            f"`model` {added.name}: {added.value} is a {type(found).__name__}, not a Recipe"
+        )
+    return found

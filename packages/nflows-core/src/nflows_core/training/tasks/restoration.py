@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,9 @@ from nflows_core.training.batches.items import Items, TrainingItems, items_for_t
 from nflows_core.training.config import EngineConfig
 from nflows_core.training.task import EarlyStopping, M, Objective, Place, Task
 
-Pair = tuple[Tensor, Tensor]
-"""What is degraded, and what it was: :math:`(C, h, w)` and :math:`(C', H, W)`; in a batch, with B before."""
+Pair = tuple[Any, Tensor]
+"""What is degraded, as the network takes it, and what it was: mostly :math:`(C, h, w)` and :math:`(C', H, W)`; in a
+batch, with B before."""
 Distance = Callable[[Tensor, Tensor], Tensor]
 """The mean distance of a batch of restored pictures from what they were, a scalar."""
 

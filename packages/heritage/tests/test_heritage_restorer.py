@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nflows_core.data import DataError
+from nflows_heritage.networks import Restorer
+from nflows_heritage.networks.restorer import THUMBNAIL, thumbnail_of
+from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTiles
+from nflows_heritage.training.restorer import RESTORER, RestorerSettings, build
+from nflows_sr.data.pictures import Pictures
+from nflows_sr.training.recipes import find_recipe
+
+SMALL = RestorerSettings(width=4, blocks=1, tile=16, region=24)
+
+
+def pictures(*sides: tuple[int, int]) -> Pictures:
+    random = np.random.default_rng(0)
+    pixels = [random.integers(0, 256, (*side, 3), np.uint8) for side in sides]
+    return Pictures([f"{number}.png" for number in range(len(sides))], pixels)
+
+
+def trained_a_little() -> Restorer:
+    """A network whose last layers are not zero."""
+    torch.manual_seed(0)
+    network = build(SMALL)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.03 * torch.randn_like(parameter))
+    return network.eval()
+
+
+def test_untrained_it_is_the_identity() -> None:
+    x = torch.rand(2, 3, 24, 32)
+    torch.testing.assert_close(build(SMALL)((x, torch.rand(2, 3, THUMBNAIL, THUMBNAIL))), x)
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@torch.no_grad()
+def test_pictures_of_any_size_keep_it(height: int, width: int) -> None:
+    x = torch.rand(1, 3, height, width)
+    assert trained_a_little()((x, thumbnail_of(x[0])[None])).shape == x.shape
+
+
+@torch.no_grad()
+def test_a_picture_moved_by_whole_units_gives_the_same_moved() -> None:
+    network, x = trained_a_little().double(), torch.rand(1, 3, 192, 192).double()
+    context = network.context(torch.rand(1, 3, THUMBNAIL, THUMBNAIL).double())
+    whole, part = network.restored(x, context), network.restored(x[..., network.unit :, network.unit :], context)
+    inner = slice(88, 96)  # beyond what the edge is seen from
+    torch.testing.assert_close(part[..., inner, inner], whole[..., 96:104, 96:104])
+
+
+@torch.no_grad()
+def test_what_is_alike_everywhere_is_told_by_the_whole_picture_alone() -> None:
+    network, x = trained_a_little(), torch.rand(1, 3, 16, 16)
+    bright, dark = (network((x, torch.full((1, 3, THUMBNAIL, THUMBNAIL), level))) for level in (0.9, 0.1))
+    assert (bright - dark).abs().min() > 0
+
+
+def test_a_thumbnail_is_the_mean_of_its_squares() -> None:
+    picture = torch.rand(3, THUMBNAIL, 4).repeat_interleave(1, 1)
+    wide = torch.rand(1, THUMBNAIL, THUMBNAIL).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert thumbnail_of(picture).shape == thumbnail_of(wide).shape == (3, THUMBNAIL, THUMBNAIL)
+    assert float(thumbnail_of(wide).mean()) == pytest.approx(float(wide.mean()), abs=0.02)
+
+
+def test_tiles_lie_where_they_were_and_each_seed_draws_its_own() -> None:
+    tiles = DamagedTiles(pictures((40, 52), (8, 99)), 16, 24)
+    assert len(tiles) == 2 * 3
+    found = [tiles.read(3, seed) for seed in range(40)]
+    same = sum(torch.equal(bad, good) for (bad, _), good in found)
+    assert 1 <= same <= 12  # about one in twelve is clean
+    for (bad, small), good in found:
+        assert bad.shape == good.shape == (3, 16, 16)
+        assert small.shape == (3, THUMBNAIL, THUMBNAIL)
+    again = tiles.read(3, 7)
+    assert torch.equal(again[0][0], found[7][0][0])
+    assert torch.equal(again[1], found[7][1])
+
+
+def test_what_is_tested_has_every_kind_and_stays() -> None:
+    tested = DamagedPictures(pictures((70, 99)), 64)
+    assert len(tested) == len(KINDS)
+    items = [tested.read(number, 3) for number in range(len(tested))]
+    assert torch.equal(items[0][0][0], items[0][1])
+    for (bad, _), good in items[1:]:
+        assert good.shape == (3, 64, 64)
+        assert not torch.equal(bad, good)
+
+
+def test_pictures_that_are_too_small_are_told() -> None:
+    with pytest.raises(DataError, match="no picture has 16 x 16 pixels"):
+        DamagedTiles(pictures((15, 99)), 16, 24)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"width": 5}, "even"), ({"tile": 100, "region": 99}, "side of a tile"), ({"blocks": 0}, "from 1 to")],
+)
+def test_settings_out_of_range_are_told(settings: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RestorerSettings(**settings)
+
+
+def test_the_recipe_is_found_by_its_name() -> None:
+    assert find_recipe("restorer") is RESTORER
+
+
+def _parameters(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_the_shipped_size_stays_under_eight_megabytes() -> None:
+    assert 4 * _parameters(build(RestorerSettings())) < 8_000_000
