@@ -6,6 +6,10 @@ import click
 
 from nflows_core.runtime.cli import CommandGroup
 from nflows_heritage.cli.degrade import degrade
+from nflows_heritage.cli.inspect import inspect
+from nflows_heritage.cli.replay import replay
+from nflows_heritage.cli.restore import restore
+from nflows_heritage.cli.train import train
 
 
 @click.group(cls=CommandGroup)
@@ -13,5 +17,5 @@ def heritage() -> None:
     """Pictures of art restored without falsifying them."""
 
 
-for command in (degrade,):
+for command in (degrade, inspect, restore, replay, train):
     heritage.add_command(command)

@@ -4,7 +4,7 @@ Noise is two of them, salt and pepper and speckle. Each has five levels and draw
 seed it draws the same at each level, so that a higher level is the same damage, only more of it.
 """
 
-from nflows_heritage.distortions.distort import DISTORTIONS, distorted
+from nflows_heritage.distortions.distort import CLEAN, DISTORTIONS, KINDS, distorted
 from nflows_heritage.distortions.levels import LEVELS
 
-__all__ = ["DISTORTIONS", "LEVELS", "distorted"]
+__all__ = ["CLEAN", "DISTORTIONS", "KINDS", "LEVELS", "distorted"]

@@ -25,6 +25,9 @@ DISTORTIONS: Mapping[str, Distortion] = {
     "rain": water.rain,
     "water": water.water,
 }
+CLEAN = "clean"
+"""The kind of what suffers from nothing."""
+KINDS = (CLEAN, *DISTORTIONS)
 
 
 def distorted(image: Tensor, name: str, level: float, seed: int) -> Tensor:

@@ -1,5 +1,5 @@
 """What a picture suffers from, and how much."""
 
-from nflows_heritage.inspection.inspector import Findings, Inspector, load_inspector
+from nflows_heritage.inspection.inspector import FILE, SHIPPED, Findings, Inspector, load_inspector
 
-__all__ = ["Findings", "Inspector", "load_inspector"]
+__all__ = ["FILE", "SHIPPED", "Findings", "Inspector", "load_inspector"]

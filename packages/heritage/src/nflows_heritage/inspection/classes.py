@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from nflows_heritage.distortions import DISTORTIONS, LEVELS
+from nflows_heritage.distortions import CLEAN, DISTORTIONS, LEVELS
 
-CLEAN = "clean"
-"""The kind of what suffers from nothing."""
-KINDS = (CLEAN, *DISTORTIONS)
 CLASSES = (CLEAN, *(f"{kind} {level}" for kind in DISTORTIONS for level in LEVELS))
 
 

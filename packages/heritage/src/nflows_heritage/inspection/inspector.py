@@ -11,13 +11,17 @@ from torch import Tensor
 
 from nflows_core.classifiers import Classifier, build_classifier
 from nflows_core.classifiers.classifier import as_unit
+from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tensors import CheckpointError, load_tensors, read_tensors, write_tensors
 from nflows_core.runtime.tiles import Rows
-from nflows_heritage.distortions import DISTORTIONS, LEVELS
-from nflows_heritage.inspection.classes import CLASSES, CLEAN, KINDS
+from nflows_heritage import shipped
+from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
+from nflows_heritage.inspection.classes import CLASSES
 from nflows_heritage.views import mosaic
 
 FILE = "inspector.safetensors"
+SHIPPED = shipped.FOLDER / "inspector"
+"""The folder of the inspector that comes with the package."""
 _KIND = "nflows-heritage inspector"
 
 
@@ -82,14 +86,15 @@ def new_network() -> Classifier:
     return build_classifier("small", len(CLASSES))
 
 
-def load_inspector(folder: str | Path) -> Inspector:
-    """The inspector that was saved in a folder.
+@keeps_one
+def load_inspector(folder: Path) -> Inspector:
+    """The inspector that was saved in a folder; the last one is kept in memory.
 
     Raises:
         CheckpointError: The file is cut short, or something else.
         OSError: There is no such file.
     """
-    path = Path(folder) / FILE
+    path = folder / FILE
     tensors, header = read_tensors(path, _KIND)
     match header:
         case {"temperature": float(temperature), "least": float(least)}:

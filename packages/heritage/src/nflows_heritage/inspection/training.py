@@ -18,8 +18,8 @@ from nflows_core.classifiers.calibration import temperature
 from nflows_core.classifiers.classifier import as_unit
 from nflows_core.training import Classification, EngineConfig, Labelled, Trainer
 from nflows_core.training.loop import Progress
-from nflows_heritage.distortions import LEVELS, distorted
-from nflows_heritage.inspection.classes import CLEAN, KINDS, class_of
+from nflows_heritage.distortions import CLEAN, KINDS, LEVELS, distorted
+from nflows_heritage.inspection.classes import class_of
 from nflows_heritage.inspection.inspector import Inspector, new_network
 from nflows_heritage.views import mosaic
 from nflows_sr.data.crops import turned

@@ -6,14 +6,11 @@ import numpy as np
 from torch import Tensor
 
 from nflows_core.data import DataError
-from nflows_heritage.distortions import DISTORTIONS, LEVELS, distorted
+from nflows_heritage.distortions import CLEAN, KINDS, LEVELS, distorted
 from nflows_heritage.networks.restorer import thumbnail_of
 from nflows_sr.data.crops import rgb_channels, turned
 from nflows_sr.data.pictures import Pictures, Pixels
 
-CLEAN = "clean"
-"""The kind of what has suffered from nothing."""
-KINDS = (CLEAN, *DISTORTIONS)
 Damaged = tuple[tuple[Tensor, Tensor], Tensor]
 """A damaged tile and its whole picture, small; and what the tile was."""
 

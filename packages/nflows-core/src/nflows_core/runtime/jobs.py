@@ -27,7 +27,7 @@ class Job:
         target: The file or folder of its result.
         was_changed: Whether the files of its result are no longer what was written there, so that only what is left of
             that may be replaced.
-        beside: What is added to the stem of ``target`` for each further file of the result, as ``-2``.
+        beside: What is added to the stem of ``target`` for each further file of the result, as `further` says.
     """
 
     source: Path
@@ -60,14 +60,14 @@ class Batch:
 
 
 def further(target: str | Path, beside: Iterable[str]) -> list[Path]:
-    """The further files of a result.
+    """The further files of a result: what they are called ends in a word, which may bring a suffix of its own.
 
     Example:
-        >>> [path.name for path in further("a.png", ["-2", "-spread"])]
-        ['a-2.png', 'a-spread.png']
+        >>> [path.name for path in further("a.tif", ["-2", "-change.png", ".json"])]
+        ['a-2.tif', 'a-change.png', 'a.json']
     """
     path = Path(target)
-    return [path.with_name(f"{path.stem}{word}{path.suffix}") for word in beside]
+    return [path.with_name(f"{path.stem}{word}{'' if '.' in word else path.suffix}") for word in beside]
 
 
 def plan_batch(

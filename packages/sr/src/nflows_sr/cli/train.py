@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,50 +18,82 @@ from nflows_core.runtime.terminal import echo
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
 
+F = TypeVar("F", bound=Callable[..., Any])
 _FolderPath = click.Path(file_okay=False, path_type=Path)
-_OWN = ("data", "folder", "model", "scale", "test", "start", "resume", "overwrite")
+_OWN = ("test", "start", "resume", "overwrite")
 """The options that are no settings of the engine."""
 
 
-@click.command(cls=Command)
-@click.argument("data", type=_FolderPath)
-@click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
-@click.option(
-    "--model",
-    default="coupling",
-    show_default=True,
-    metavar="NAME[:SETTING=VALUE,...]",
-    help="What is trained, as in coupling:blocks=8.",
+_OPTIONS = (
+    click.argument("data", type=_FolderPath),
+    click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run."),
+    click.option("--test", type=_FolderPath, help="The pictures held out.  [default: a tenth of DATA]"),
+    click.option("--start", type=_FolderPath, help="A run whose weights it begins with, as of another scale."),
+    click.option("--epochs", type=click.IntRange(1), default=100, show_default=True),
+    click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: the model's]"),
+    click.option("--accumulation-steps", type=click.IntRange(1)),
+    click.option("--learning-rate", type=float, help="[default: the model's]"),
+    click.option("--warmup-steps", type=click.IntRange(0), help="[default: the model's]"),
+    click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]"),
+    click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 1]"),
+    click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: the model's]"),
+    click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]"),
+    click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]"),
+    click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too."),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]"),
+    click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings."),
+    click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run."),
+    json_option,
 )
+
+
+def model_option(default: str) -> Callable[[F], F]:
+    """The option that says which recipe is trained, and with which of its settings."""
+    return click.option(
+        "--model",
+        default=default,
+        show_default=True,
+        metavar="NAME[:SETTING=VALUE,...]",
+        help=f"What is trained, as in {default}:blocks=8.",
+    )
+
+
+def training_options(function: F) -> F:
+    """Gives a command that trains a recipe what `train_recipe` takes, but for the model."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command(cls=Command)
+@training_options
+@model_option("coupling")
 @click.option("--scale", type=click.IntRange(2, 4), help="How many times the sides grow.  [default: 2]")
-@click.option("--test", type=_FolderPath, help="The pictures held out.  [default: a tenth of DATA]")
-@click.option("--start", type=_FolderPath, help="A run whose weights it begins with, as of another scale.")
-@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: the model's, 8 of coupling]")
-@click.option("--accumulation-steps", type=click.IntRange(1))
-@click.option("--learning-rate", type=float, help="[default: the model's, 0.002 of coupling]")
-@click.option("--warmup-steps", type=click.IntRange(0), help="[default: the model's, 100 of coupling]")
-@click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]")
-@click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 1]")
-@click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: the model's, 0.999 of coupling]")
-@click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]")
-@click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]")
-@click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]")
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings.")
-@click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run.")
-@json_option
 def train(data: Path, folder: Path, model: str, scale: int | None, **options: Any) -> None:
     """Train a model on DATA, a folder of pictures, into a run folder that other commands take as --model."""
     from nflows_core.models.choice import parse_choice
+
+    name, settings = parse_choice(model)
+    if scale is not None and settings.setdefault("scale", scale) != scale:
+        raise CommandError(f"--scale is {scale}, and --model has scale={settings['scale']}; give one of them")
+    train_recipe(data, folder, name, settings, options)
+
+
+def train_recipe(data: Path, folder: Path, name: str, settings: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Trains a recipe, or goes on with a run, and prints its report.
+
+    Arguments:
+        data: The folder of the pictures.
+        folder: The folder of the run.
+        name: The name of the recipe.
+        settings: Those of its settings that a person chose.
+        options: The values of `training_options`.
+    """
     from nflows_core.training import EngineConfig
     from nflows_sr.training import experiment
     from nflows_sr.training.recipes import find_recipe
     from nflows_sr.training.runs import read_run
 
-    name, settings = parse_choice(model)
-    if scale is not None and settings.setdefault("scale", scale) != scale:
-        raise CommandError(f"--scale is {scale}, and --model has scale={settings['scale']}; give one of them")
     chosen = {option: value for option, value in options.items() if option not in _OWN and value is not None}
     if options["resume"]:
         run = read_run(folder)

@@ -1,0 +1,24 @@
+"""``nflows heritage train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nflows_core.runtime.cli import Command
+from nflows_sr.cli.train import model_option, train_recipe, training_options
+
+
+@click.command(cls=Command)
+@training_options
+@model_option("restorer")
+def train(data: Path, folder: Path, model: str, **options: Any) -> None:
+    """Train a restorer on DATA, a folder of good pictures, into a run folder that restore takes as --engine.
+
+    The pictures are damaged in all ways while it learns, in each epoch anew.
+    """
+    from nflows_core.models.choice import parse_choice
+
+    train_recipe(data, folder, *parse_choice(model), options)
