@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from made_up_art import pixels
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import Picture, PictureFile, read_picture, write_picture
 from nflows_core.testing import call_command
@@ -17,28 +18,6 @@ from nflows_heritage.restoring import AUTO, Restoration
 from nflows_heritage.restoring.engines import load_engine
 from nflows_heritage.restoring.record import RecordError, read_record
 from nflows_heritage.restoring.tiling import restored, tiling_of
-
-SMALL = "restorer:width=2,blocks=1,tile=16,region=24"
-
-
-def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:
-    most = int(np.iinfo(dtype).max)
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, most + 1, (-(-height // 8), -(-width // 8), channels)).astype(dtype)
-    return coarse.repeat(8, 0).repeat(8, 1)[:height, :width]
-
-
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that has learned a little, quickly, so that it changes what it sees."""
-    folder = tmp_path_factory.mktemp("restorer")
-    (folder / "good").mkdir()
-    for number in range(12):
-        write_picture(folder / "good" / f"{number}.png", Picture(pixels(48, 48, seed=number)))
-    options = ("--learning-rate", 0.02, "--warmup-steps", 0)
-    arguments = (*options, folder / "good", "-o", folder / "run", "--model", SMALL, "--epochs", 2, "--ema-decay", 0)
-    assert call_command(heritage, "train", *arguments) == 0
-    return folder / "run"
 
 
 def restore(run: Path, source: Path, output: Path, *options: object) -> int:

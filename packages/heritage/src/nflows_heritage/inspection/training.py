@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from nflows_core.training.loop import Progress
 from nflows_heritage.distortions import CLEAN, KINDS, LEVELS, distorted
 from nflows_heritage.inspection.classes import class_of
 from nflows_heritage.inspection.inspector import Inspector, new_network
-from nflows_heritage.views import mosaic
+from nflows_heritage.views import InMemory, mosaic
 from nflows_sr.data.crops import turned
 
 Pixels = NDArray[np.uint8]
@@ -45,21 +44,6 @@ _GAINS = 0.25
 _GAMMAS = 0.2
 _FALSE_ALARMS = 0.02
 """The part of clean pictures, held out, that may be called damaged."""
-
-
-@dataclass(frozen=True)
-class ArrayRows:
-    """The rows of pixels in memory."""
-
-    pixels: Pixels
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        height, width, channels = self.pixels.shape
-        return height, width, channels
-
-    def rows(self, top: int, bottom: int) -> Pixels:
-        return self.pixels[top:bottom]
 
 
 def examples(pictures: Sequence[Pixels], count: int, seed: int) -> Labelled:
@@ -110,7 +94,7 @@ def _example(pictures: Sequence[Pixels], random: np.random.Generator) -> tuple[P
         good = (255 * bad).round().byte().permute(1, 2, 0).numpy()
     if random.random() < 0.25:
         good = _as_jpeg(good, int(random.integers(85, 100)))
-    return mosaic(ArrayRows(good)), class_of(kind, min(max(level, LEVELS[0]), LEVELS[-1]))
+    return mosaic(InMemory(good)), class_of(kind, min(max(level, LEVELS[0]), LEVELS[-1]))
 
 
 def varied(pixels: Pixels, random: np.random.Generator) -> Pixels:

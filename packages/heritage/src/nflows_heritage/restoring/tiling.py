@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.tiles import Rows, Tiling
 from nflows_heritage.restoring.engines import Prepared
 
@@ -20,8 +19,16 @@ _BLEND = 8
 """Pixels over which tiles are blended beyond their halos."""
 
 
+class Source(Rows, Protocol):
+    """A picture of pixels, as an open `PictureFile` is one."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its samples."""
+
+
 def restored(
-    picture: PictureFile, engine: Prepared, strength: float, mask: Rows | None, side: int | None
+    picture: Source, engine: Prepared, strength: float, mask: Rows | None, side: int | None
 ) -> Iterator[NDArray[Any]]:
     r"""The strips of the restored picture, :math:`(h, W, C)`, of the picture's own type.
 
@@ -72,7 +79,7 @@ class _Rows:
         unit: What the sides become multiples of.
     """
 
-    picture: PictureFile
+    picture: Source
     mask: Rows | None
     unit: int
 

@@ -1,0 +1,36 @@
+"""Pictures made up, and a restorer that has learned a little of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.testing import call_command
+from nflows_heritage.cli import heritage
+
+SMALL = "restorer:width=2,blocks=1,tile=16,region=24"
+
+
+def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:
+    most = int(np.iinfo(dtype).max)
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, most + 1, (-(-height // 8), -(-width // 8), channels)).astype(dtype)
+    return coarse.repeat(8, 0).repeat(8, 1)[:height, :width]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that has learned a little, quickly, so that it changes what it sees."""
+    folder = tmp_path_factory.mktemp("restorer")
+    (folder / "good").mkdir()
+    for number in range(12):
+        write_picture(folder / "good" / f"{number}.png", Picture(pixels(48, 48, seed=number)))
+    options = ("--learning-rate", 0.02, "--warmup-steps", 0)
+    arguments = (*options, folder / "good", "-o", folder / "run", "--model", SMALL, "--epochs", 2, "--ema-decay", 0)
+    assert call_command(heritage, "train", *arguments) == 0
+    return folder / "run"
