@@ -11,7 +11,9 @@ from torch import Tensor
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tiles import Rows
+from nflows_heritage.restoring.diffusion import load_diffusion
 from nflows_heritage.restoring.unified import load_run, load_shipped
+from nflows_sr.engines.diffusion import is_diffusion
 from nflows_sr.training.runs import is_run
 
 
@@ -22,6 +24,8 @@ class Prepared(Protocol):
     """How far away a pixel matters, in pixels."""
     unit: int
     """What the places and the sides of tiles must be multiples of."""
+    side: int
+    """The side of a tile that suits it."""
     described: Mapping[str, Any]
     """What was chosen for this picture, in JSON's own types."""
 
@@ -77,7 +81,10 @@ def load_engine(name: str) -> Engine:
         return _NAMED[name]()
     if is_run(Path(name), "restorer"):
         return load_run(Path(name))
+    if is_diffusion(Path(name)):
+        return load_diffusion(Path(name))
     raise CommandError(
-        f"{name}: no such engine; give {', '.join(_NAMED)}, or the folder of a run of nflows heritage train",
+        f"{name}: no such engine; give {', '.join(_NAMED)}, the folder of a run of nflows heritage train, or of a"
+        " diffusion",
         ExitCode.WEIGHTS,
     )

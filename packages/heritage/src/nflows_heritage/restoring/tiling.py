@@ -14,7 +14,6 @@ from torch import Tensor
 from nflows_core.runtime.tiles import Rows, Tiling
 from nflows_heritage.restoring.engines import Prepared
 
-_SIDE = 512
 _BLEND = 8
 """Pixels over which tiles are blended beyond their halos."""
 
@@ -66,7 +65,7 @@ def tiling_of(engine: Prepared, side: int | None) -> Tiling:
     overlap = 2 * margin + _up(_BLEND, engine.unit)
     if side is not None and side <= overlap:
         raise ValueError(f"`tile` {side}: this engine sees {engine.halo} pixels around; give more than {overlap}")
-    return Tiling(_up(max(_SIDE, 2 * overlap) if side is None else side, engine.unit), overlap, 1, margin)
+    return Tiling(_up(max(engine.side, 2 * overlap) if side is None else side, engine.unit), overlap, 1, margin)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from nflows_sr.training.runs import load_model, read_run
 
 _HALO = 64
 """Beyond it a pixel changes another one by less than a level; see ``benchmarks``."""
+_SIDE = 512
 
 
 class Unified:
@@ -42,7 +43,7 @@ class Unified:
 
 
 class _Tiles:
-    halo = _HALO
+    halo, side = _HALO, _SIDE
 
     def __init__(self, network: Restorer, context: Tensor) -> None:
         self.network, self.context, self.unit = network, context, network.unit

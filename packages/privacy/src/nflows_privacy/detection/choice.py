@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from nflows_core.runtime.additions import load_added
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.weights import find_weights
 from nflows_privacy.detection.base import Detector, NamedDetector
@@ -103,7 +104,7 @@ def _absolute(name: str) -> str:
 
 def _find(name: str) -> NamedDetector:
     if name in names():
-        return _load(_entry_point(name))
+        return load_added(_entry_point(name), NamedDetector, "detectors")
     for module in _BY_PATH:
         make: Callable[[str], NamedDetector | None] = import_module(module).of_name
         if (found := make(name)) is not None:
@@ -116,18 +117,3 @@ def _entry_point(name: str) -> EntryPoint:
     if name in _OWN:
         return EntryPoint(name, _OWN[name], ENTRY_POINTS)
     return next(iter(entry_points(group=ENTRY_POINTS, name=name)))
-
-
-def _load(entry_point: EntryPoint) -> NamedDetector:
-    try:
-        found = entry_point.load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"`detectors` {entry_point.name}: {entry_point.value} cannot be imported: {error};"
-            " install its package again"
-        ) from error
-    if not isinstance(found, NamedDetector):
-        raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed
-            f"`detectors` {entry_point.name}: {entry_point.value} is a {type(found).__name__}, not a NamedDetector"
-        )
-    return found

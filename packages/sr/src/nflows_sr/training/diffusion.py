@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nflows_core.training import EngineConfig, Items, Objective, Place, Task, TrainingItems, items_for_test
 from nflows_sr.data.crops import CropPairs, Pair, WholePairs, enlarged
-from nflows_sr.data.degraded import RealPairs
+from nflows_sr.data.degraded import find_degradation
 from nflows_sr.data.pictures import Pictures
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.finding import find_folder
@@ -25,7 +25,6 @@ from nflows_sr.training.recipe import Recipe, TrainingData
 Noisy = tuple[Tensor, Tensor, Tensor, Tensor]
 """A pair, noise of the shape of its latent, and a time."""
 
-DEGRADATIONS = ("real", "bicubic")
 ENGINE = {"batch_size": 4, "accumulation_steps": 8, "learning_rate": 5e-5, "schedule": "constant"}
 """StableSR's own: updates of 32 pictures, Adam's rate throughout."""
 
@@ -37,7 +36,7 @@ class GuidanceSettings:
     Arguments:
         base: The folder of a Stable Diffusion, as `find_folder` finds it.
         autoencoder: The run of an autoencoder that takes the place of its own; nothing for its own.
-        degradation: How small pictures are made: "real" or "bicubic".
+        degradation: How small pictures are made, as `find_degradation` knows it: "real" or "bicubic".
         scale: How many times the sides grow.
         crop: The side of the small crops that it is trained on.
         width: The channels of the features that guide.
@@ -62,8 +61,7 @@ class GuidanceSettings:
 
 def check_crops(degradation: str, scale: int, crop: int) -> None:
     """Raises a ValueError if no crops can be made so."""
-    if degradation not in DEGRADATIONS:
-        raise ValueError(f"`degradation`: expected one of {', '.join(DEGRADATIONS)}, got {degradation!r}")
+    find_degradation(degradation)
     for name, value in (("scale", scale), ("crop", crop)):
         if value < 1:
             raise ValueError(f"`{name}`: expected a number above 0, got {value}")
@@ -164,7 +162,7 @@ class Guidance(Task[Conditioning, Noisy]):
 def crops(pictures: Pictures, degradation: str, scale: int, crop: int) -> Items[Pair]:
     """Crops of pictures, beside small ones that are made by a degradation."""
     pairs = CropPairs(WholePairs.of(pictures, scale), crop)
-    return RealPairs(pairs, scale) if degradation == "real" else pairs
+    return find_degradation(degradation).pairs(pairs, scale)
 
 
 def load_base(settings: GuidanceSettings) -> StableDiffusion:

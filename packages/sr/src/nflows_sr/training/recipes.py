@@ -7,9 +7,10 @@ A new one is a module with a `Recipe`, and a line here; in a package of its own,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
+from nflows_core.runtime.additions import load_added
 from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGAN, VQGAN
 from nflows_sr.training.diffusion import GUIDANCE
 from nflows_sr.training.flow import FLOW
@@ -47,18 +48,4 @@ def find_recipe(name: str) -> Recipe[Any]:
     if name not in added.names:
         there = ", ".join([*RECIPES, *sorted(added.names)])
         raise ValueError(f"`model`: there is no recipe {name!r}; there are {there}")
-    return _load(added[name])
-
-
-def _load(added: EntryPoint) -> Recipe[Any]:
-    try:
-        found = added.load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"`model` {added.name}: {added.value} cannot be imported: {error}; install its package again"
-        ) from error
-    if not isinstance(found, Recipe):
-        raise ValueError(  # noqa: TRY004 - what a package registered is wrong, not what was passed
-            f"`model` {added.name}: {added.value} is a {type(found).__name__}, not a Recipe"
-        )
-    return found
+    return load_added(added[name], Recipe, "model")
