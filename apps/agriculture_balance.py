@@ -39,7 +39,7 @@ from nflows_core.data.images import join
 from nflows_core.data.labelled_images import images_of
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
-from nflows_core.runtime.intervals import student, wilson
+from nflows_core.runtime.intervals import student
 from nflows_core.training import AdversarialSettings, EngineConfig, Trainer, TrainingConfig
 
 FOLDS, SEEDS = 3, 3
@@ -117,8 +117,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not own:
             found.append({"experiment": experiment, "arm": arm, "macro_f1": None})
             continue
-        of_seeds = [[row["confusion"] for row in own if row["seed"] == seed] for seed in range(SEEDS)]
-        scores = [macro_f1(np.sum(each, axis=0)) for each in of_seeds if len(each) == FOLDS]
+        scores = [macro_f1(np.sum(each, axis=0)) for each in _of_seeds(own)]
         counts = np.sum([row["confusion"] for row in own], axis=0)
         found.append(
             {
@@ -127,17 +126,25 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "macro_f1_seeds": scores,
                 "macro_f1": student(scores) if len(scores) > 1 else None,
                 "recall": (counts.diagonal() / counts.sum(1).clip(1)).tolist(),
-                "physical_purity": _purity(counts, own[0]["classes"]),
+                "physical_purity": _purity(own),
             }
         )
     return found
 
 
-def _purity(counts: Any, classes: list[str]) -> list[float]:
-    """The share of crops that are found on their side, pure or impure, and its interval of Wilson."""
-    two = pure_counts(np.asarray(counts), classes, PURE)
-    right, total = int(two.diagonal().sum()), int(two.sum())
-    return [right / total, *wilson(right, total)]
+def _purity(own: list[dict[str, Any]]) -> tuple[float, float, float] | None:
+    """The share of crops that are found on their side, pure or impure, and its interval over whole seeds."""
+    shares = []
+    for confusions in _of_seeds(own):
+        two = pure_counts(np.sum(confusions, axis=0), own[0]["classes"], PURE)
+        shares.append(float(two.diagonal().sum() / two.sum()))
+    return student(shares) if len(shares) > 1 else None
+
+
+def _of_seeds(own: list[dict[str, Any]]) -> list[list[Any]]:
+    """The confusions of all folds of each seed that has them all."""
+    of_seeds = ([row["confusion"] for row in own if row["seed"] == seed] for seed in range(SEEDS))
+    return [each for each in of_seeds if len(each) == FOLDS]
 
 
 def _tested(table: Path, folder: Path, fold: str, arm: Arm, seed: int, scale: Scale) -> dict[str, Any]:
