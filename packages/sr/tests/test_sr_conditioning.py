@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import tiny_diffusion
+from nflows_core.testing import tiny_diffusion
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion
 from nflows_sr.diffusion.taps import checkpoint

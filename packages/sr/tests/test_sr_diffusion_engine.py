@@ -15,13 +15,13 @@ from torch import Tensor
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.testing import call_command
+from nflows_core.testing.tiny_diffusion import write_stable_diffusion, write_upscaler
 from nflows_sr.cli import sr
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import load_stable_diffusion
 from nflows_sr.diffusion.settings import Sampling
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.engines import EngineSettings, PictureEngine, load_engine
-from tiny_diffusion import write_stable_diffusion, write_upscaler
 
 OPTIONS = ("--steps", 2, "--fidelity", 0.5, "--colour", "wavelet")
 SAMPLING = Sampling(steps=2, fidelity=0.5, colour="wavelet")

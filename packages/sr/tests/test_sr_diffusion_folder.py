@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import tiny_diffusion
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.model_folders import is_repository
+from nflows_core.testing import tiny_diffusion
 from nflows_sr.diffusion.finding import find_folder
 from nflows_sr.diffusion.folder import load_stable_diffusion
 

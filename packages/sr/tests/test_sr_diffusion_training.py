@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.tensors import read_header, read_tensors
 from nflows_core.testing import call_command
+from nflows_core.testing.tiny_diffusion import autoencoder, write_stable_diffusion
 from nflows_core.training import EngineConfig, Place, StepMetrics, Trainer
 from nflows_sr.autoencoders import couple
 from nflows_sr.cli import sr
@@ -31,7 +32,6 @@ from nflows_sr.training.autoencoder import Adversaries
 from nflows_sr.training.diffusion import Guidance, GuidanceSettings, NoisyPairs
 from nflows_sr.training.guided import load_guided
 from nflows_sr.training.wrapping import Wrapping, WrappingSettings
-from tiny_diffusion import autoencoder, write_stable_diffusion
 
 
 class Ramps:

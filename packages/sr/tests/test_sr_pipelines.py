@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from nflows_core.testing.tiny_diffusion import write_latent_upscaler, write_upscaler
 from nflows_sr.diffusion.pipelines import PipelineUpscaler, load_pipeline
 from nflows_sr.diffusion.settings import Sampling
-from tiny_diffusion import write_latent_upscaler, write_upscaler
 
 FEW = Sampling(steps=2)
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nflows_core.testing.tiny_diffusion import SCHEDULE
 from nflows_sr.diffusion.colour import corrected, low_frequencies, with_statistics
 from nflows_sr.diffusion.sampling import NoiseSchedule
 from nflows_sr.diffusion.settings import Sampling
-from tiny_diffusion import SCHEDULE
 
 PREDICTIONS = ["epsilon", "v_prediction"]
 SHAPE = (1, 4, 6, 5)

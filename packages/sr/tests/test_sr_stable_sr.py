@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import tiny_diffusion
+from nflows_core.testing import tiny_diffusion
 from nflows_sr.degradations import resize_bicubic
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import StableDiffusion, load_stable_diffusion

@@ -1,4 +1,4 @@
-"""The engine of diffusion models: StableSR, and the upscalers of diffusers."""
+"""The engines of diffusion models: StableSR, ResShift, and the upscalers of diffusers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from nflows_core.runtime.weights import load_state
 from nflows_sr.diffusion.conditioning import Conditioning
 from nflows_sr.diffusion.folder import load_stable_diffusion, read_index
 from nflows_sr.diffusion.pipelines import PIPELINES, PipelineUpscaler, load_pipeline
+from nflows_sr.diffusion.res_shift import ResShift
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.engines.base import EngineSettings, PictureEngine, enlarged_as_rgb
-from nflows_sr.training.guided import guidance_of, is_guided_run, load_guided
+from nflows_sr.training.guided import guidance_of, is_guided_run, is_res_shift_run, load_guided, load_res_shift
 
 CONDITIONING_FILE, WRAPPING_FILE = "conditioning.safetensors", "wrapping.safetensors"
 _SCALE = 4  # StableSR's
@@ -64,9 +65,34 @@ class PipelineEngine(PictureEngine):
         return enlarged_as_rgb(picture, lambda rgb: self._upscaler.enlarge(rgb, self._sampling, seed))
 
 
+class ResShiftEngine(PictureEngine):
+    """ResShift; grey pictures as above. How pictures are made is trained, and cannot be chosen.
+
+    Arguments:
+        model: The networks, on their device.
+        settings: The scale.
+        scale: The scale that the model was trained for; any other can be asked for.
+
+    Raises:
+        ValueError: A sampler or the like is chosen.
+    """
+
+    def __init__(self, model: ResShift, settings: EngineSettings, scale: int) -> None:
+        if chosen := settings.sampling.chosen:
+            raise ValueError(
+                f"`{chosen[0]}`: ResShift makes pictures in the steps that it was trained with; leave it out"
+            )
+        self.scale = scale if settings.scale is None else settings.scale
+        self.network = model.networks
+        self._model = model
+
+    def enlarge(self, picture: Tensor, seed: int) -> Tensor:
+        return enlarged_as_rgb(picture, lambda rgb: self._model.enlarge(rgb, self.scale, seed))
+
+
 def is_diffusion(path: Path) -> bool:
-    """Whether a path is a folder in diffusers' layout, or a run that guides one."""
-    return (path / INDEX_FILE).is_file() or is_guided_run(path)
+    """Whether a path is a folder in diffusers' layout, or a run that guides one, or of ResShift."""
+    return (path / INDEX_FILE).is_file() or is_guided_run(path) or is_res_shift_run(path)
 
 
 def load_diffusion(settings: EngineSettings) -> PictureEngine:
@@ -81,6 +107,9 @@ def load_diffusion(settings: EngineSettings) -> PictureEngine:
         ModuleNotFoundError: The extra ``diffusion`` is not installed.
     """
     folder = Path(settings.model)
+    if is_res_shift_run(folder):
+        shifting, scale = load_res_shift(folder)
+        return ResShiftEngine(shifting.to(settings.place), settings, scale)
     if not (folder / INDEX_FILE).is_file():
         model = load_guided(folder).to(settings.place, settings.dtype)
         return StableSREngine(model, settings, guidance_of(folder).scale)

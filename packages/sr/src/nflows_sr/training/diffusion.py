@@ -173,10 +173,17 @@ def load_base(settings: GuidanceSettings) -> StableDiffusion:
         ValueError: It is damaged, or the run of the autoencoder is none.
     """
     base = load_stable_diffusion(find_folder(settings.base))
-    return base if settings.autoencoder is None else base.with_autoencoder(_autoencoder(Path(settings.autoencoder)))
+    return (
+        base if settings.autoencoder is None else base.with_autoencoder(autoencoder_of_run(Path(settings.autoencoder)))
+    )
 
 
-def _autoencoder(folder: Path) -> nn.Module:
+def autoencoder_of_run(folder: Path) -> nn.Module:
+    """The trained autoencoder of a run.
+
+    Raises:
+        ValueError: The run is of something else.
+    """
     from nflows_sr.training.runs import load_model, read_run  # which knows this recipe
 
     model = load_model(folder, read_run(folder))

@@ -1,4 +1,4 @@
-"""The guided diffusion of a run folder."""
+"""The diffusion of a run folder: what guides one, or ResShift."""
 
 from __future__ import annotations
 
@@ -6,18 +6,40 @@ from dataclasses import replace
 from pathlib import Path
 
 from nflows_sr.diffusion.conditioning import Conditioning
+from nflows_sr.diffusion.res_shift import ResShift
 from nflows_sr.diffusion.stable_sr import StableSR
 from nflows_sr.diffusion.wrapping import FeatureWrapping
 from nflows_sr.training.diffusion import GUIDANCE, GuidanceSettings, load_base
+from nflows_sr.training.res_shift import RES_SHIFT, load_autoencoder
 from nflows_sr.training.runs import is_run, load_model, read_run, warn_of_base
 from nflows_sr.training.wrapping import WRAPPING
 
-_GUIDANCE, _WRAPPING = "stable-sr", "stable-sr-wrapping"
+_GUIDANCE, _WRAPPING, _SHIFTING = "stable-sr", "stable-sr-wrapping", "res-shift"
 
 
 def is_guided_run(path: Path) -> bool:
     """Whether a folder is that of a training of what guides a diffusion, or wraps its autoencoder."""
     return is_run(path, _GUIDANCE, _WRAPPING)
+
+
+def is_res_shift_run(path: Path) -> bool:
+    """Whether a folder is that of a training of ResShift."""
+    return is_run(path, _SHIFTING)
+
+
+def load_res_shift(folder: Path) -> tuple[ResShift, int]:
+    """The model of a run, on the CPU, and the scale that it was trained for.
+
+    Raises:
+        CommandError: The autoencoder is missing; exit code 3.
+        RunError: Nothing was trained yet.
+        ValueError: Something is damaged.
+    """
+    run = read_run(folder)
+    settings = RES_SHIFT.configured(run.settings)
+    autoencoder = load_autoencoder(Path(settings.autoencoder))
+    side = settings.scale * settings.crop
+    return ResShift(load_model(folder, run), autoencoder, settings.schedule, side), settings.scale
 
 
 def guidance_of(folder: Path) -> GuidanceSettings:

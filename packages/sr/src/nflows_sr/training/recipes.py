@@ -15,6 +15,7 @@ from nflows_sr.training.autoencoder_recipes import AE_KL, AFFINE_AE, AFFINE_VQGA
 from nflows_sr.training.diffusion import GUIDANCE
 from nflows_sr.training.flow import FLOW
 from nflows_sr.training.recipe import Recipe
+from nflows_sr.training.res_shift import RES_SHIFT
 from nflows_sr.training.upscaler import COUPLING, RESIDUAL
 from nflows_sr.training.wrapping import WRAPPING
 
@@ -27,6 +28,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     "vqgan": VQGAN,
     "stable-sr": GUIDANCE,
     "stable-sr-wrapping": WRAPPING,
+    "res-shift": RES_SHIFT,
     "flow": FLOW,
 }
 """What `nflows sr train --model NAME` trains."""
