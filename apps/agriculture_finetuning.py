@@ -93,7 +93,7 @@ def run(data: Path, folder: Path, device: str = "auto") -> dict[str, Any]:
     path = folder / "finetuning.json"
     rows: list[dict[str, Any]] = read_json(path)["rows"] if path.exists() else []
     known = {(row["whole"], row["seed"], row["fold"]) for row in rows}
-    for whole, seed, fold, train, test in splits(files, data):
+    for whole, seed, fold, train, test, _ in splits(files, data):
         if (whole, seed, fold) not in known:
             place = {"whole": whole, "seed": seed, "fold": fold}
             rows.append(place | _tested(files, maps, train, test, seed))
@@ -103,8 +103,12 @@ def run(data: Path, folder: Path, device: str = "auto") -> dict[str, Any]:
     return {"rows": rows, **summary(rows)}
 
 
-def splits(files: LabelledFiles, data: Path) -> Iterator[tuple[str, int, int, NDArray[np.intp], NDArray[np.intp]]]:
-    """What is kept whole, seed, fold, and the crops to train and to test on.
+Fold = tuple[str, int, int, NDArray[np.intp], NDArray[np.intp], NDArray[np.str_]]
+"""What is kept whole, seed, fold, the crops to train and to test on, and of which whole each of all crops is."""
+
+
+def splits(files: LabelledFiles, data: Path) -> Iterator[Fold]:
+    """The folds of each seed, of trays and of photographs.
 
     Trays are photographs that show the same seeds, as `make_split` finds them; photographs are as files name them, for
     the comparison with what others measured, and their folds hardly change with a seed.
@@ -114,13 +118,14 @@ def splits(files: LabelledFiles, data: Path) -> Iterator[tuple[str, int, int, ND
     check = check_data(read_labelled(data))
     for seed in range(SEEDS):
         split = make_split(check, folds(FOLDS), "drop", seed=seed).files
-        parts = {file.name: int(file.part) - 1 for file in split.files}
-        of_trays = np.array([parts[file.name] for file in files.files])
+        split_files = {file.name: file for file in split.files}
+        own = [split_files[file.name] for file in files.files]
+        parts, trays = np.array([int(file.part) - 1 for file in own]), np.array([file.group for file in own])
         for fold in range(FOLDS):
-            yield "trays", seed, fold, np.flatnonzero(of_trays != fold), np.flatnonzero(of_trays == fold)
+            yield "trays", seed, fold, np.flatnonzero(parts != fold), np.flatnonzero(parts == fold), trays
         kfold = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
         for fold, (train, test) in enumerate(kfold.split(files.groups, files.labels, files.groups)):
-            yield "photographs", seed, fold, train, test
+            yield "photographs", seed, fold, train, test, files.groups
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -20,7 +23,9 @@ from nflows_agri.generation.data import training_crops
 from nflows_agri.generation.gate import copies, unlikely
 from nflows_core.data import read_labelled
 from nflows_core.data.labelled_images import images_of
-from nflows_core.testing import call_command
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import read_picture
+from nflows_core.testing import call_command, kill_at_call
 
 GATE = ("--share", 0.5, "--temperature", 0.3)
 TRAINING = ("--epochs", 1, "--batch-size", 16, "--size", 16)
@@ -67,19 +72,78 @@ def test_what_is_kept_is_likely_and_no_copy(made: Path, flow: Path, split: Path)
     assert sum(row["unlikely"] for row in report_of(made)["tables"]["Crops by class"])
 
 
-def test_made_again_it_is_the_same_and_what_a_kill_has_left_is_completed(
-    made: Path, flow: Path, tmp_path: Path
+def test_what_a_kill_has_left_is_whole_no_training_takes_it_and_the_same_call_makes_it_anew(
+    made: Path, flow: Path, whole_split: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Balancing(flow=str(flow), share=0.5, temperature=0.3)
+    folder = tmp_path / "made"
+    command = ("balance", flow, "-o", folder, "--flow", flow, *GATE)
+    kill_at_call("os.replace", 9, "nflows_core.cli", "agri", *command)
+    assert not (folder / "report.json").exists()
+    assert {one.name for one in folder.rglob("*.png")} < {one.name for one in made.rglob("*.png")}
+    assert all(read_picture(one).pixels.shape == (8, 8, 3) for one in folder.rglob("*.png") if one.name[0] != ".")
+    assert call_command(agri, "train", whole_split, "-o", tmp_path / "run", "--made", folder, *TRAINING) == 2
+    assert "is not complete, for nflows agri balance was stopped" in capsys.readouterr().err
+    assert call_command(agri, *command, "--ratio", 0.5) == 2
+    assert "holds other made crops" in capsys.readouterr().err
+    (folder / "broken" / "broken-99999999.png").write_bytes(b"of a call that rounded otherwise")
+    assert call_command(agri, *command) == 0
+    assert "they are made again" in capsys.readouterr().err
+    assert contents(folder) == contents(made)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All that lies in the folders of the classes, hidden files too."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.glob("*/*")}
+
+
+def test_a_full_disk_ends_it_and_what_was_written_is_whole(
+    made: Path, flow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, sync = iter(range(6)), os.fsync
+
+    def fill_up(descriptor: int) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    assert call_command(agri, "balance", flow, "-o", tmp_path / "made", "--flow", flow, *GATE) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"broken-\d{8}\.png: No space left on device; free some space", line)
+    left_there = contents(tmp_path / "made")
+    assert left_there.items() < contents(made).items()
+    assert left_there
+
+
+def test_crops_of_a_flow_that_has_learned_more_since_are_others(flow: Path, tmp_path: Path) -> None:
+    older = tmp_path / "flow"
+    shutil.copytree(flow, older)
+    settings = Balancing(flow=str(older), share=0.5, temperature=0.3)
     fill(flow, tmp_path / "made", settings)
-    (tmp_path / "made" / "report.json").unlink()
-    gone = sorted((tmp_path / "made" / "broken").iterdir())[-1]
-    gone.unlink()
-    fill(flow, tmp_path / "made", settings)
-    for one in made.rglob("*.png"):
-        assert one.read_bytes() == (tmp_path / "made" / one.relative_to(made)).read_bytes()
+    (older / "model.safetensors").unlink()  # its checkpoint is used
     with pytest.raises(FileExistsError, match="holds other made crops"):
-        fill(flow, tmp_path / "made", Balancing(ratio=0.5, flow=str(flow), share=0.5))
+        fill(flow, tmp_path / "made", settings)
+
+
+def test_the_crops_of_an_unfinished_run_are_told_of_by_its_checkpoint(flow: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(flow, run)
+    (run / "model.safetensors").unlink()
+    with pytest.warns(RuntimeWarning, match="its training has not finished"):
+        report = fill(run, tmp_path / "made", Balancing(temperature=0.3))
+    assert report["inputs"]["weights"]["sha256"] == sha256(run / "checkpoint.safetensors")
+
+
+def test_a_class_that_is_a_path_is_not_written_to(
+    flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(flow, run)
+    config = run / "config.json"
+    config.write_text(config.read_text().replace('"broken"', '"../broken"'))
+    assert call_command(agri, "balance", run, "-o", tmp_path / "made" / "crops") == 2
+    assert "the class '../broken' cannot be the name of a folder" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_ratio_is_of_the_largest_class(gan: Path, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +25,7 @@ from nflows_agri.inspection.runs import load_network, read_run
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import pure_counts
 from nflows_core.data import read_labelled
+from nflows_core.runtime.ownership import MARK_FILE
 from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command, kill_at_call, one_thread
 
@@ -115,6 +119,24 @@ def test_each_crop_is_a_row_and_a_bad_one_stops_nothing(
     assert "left out .txt (1)" in printed.err
     assert json.loads(printed.out) == report_of(tmp_path / "out")
     assert report_of(tmp_path / "out")["not_readable"] == 1
+
+
+def test_a_full_disk_leaves_no_half_table(
+    run: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_size > 100:  # a mark finds room
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert call_command(agri, "predict", run, crops, "-o", out) == 1
+    said = f"nflows: error: {out / 'crops.csv'}: No space left on device; free some space or choose another place"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert [path.name for path in out.iterdir()] == [MARK_FILE]
+    assert call_command(agri, "predict", run, crops, "-o", out) == 0
 
 
 def test_an_onnx_file_judges_as_its_run_does(run: Path, crops: Path, tmp_path: Path) -> None:

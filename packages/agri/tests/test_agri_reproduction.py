@@ -7,7 +7,9 @@ from pathlib import Path
 import agriculture_balance
 import numpy as np
 import pytest
+import torch
 from agriculture_arms import ARMS, SCALES, Arm
+from agriculture_solving import calibration, summary
 
 from crop_folders import crops
 from nflows_core.data import read_labelled
@@ -49,3 +51,26 @@ def test_the_rare_class_is_thinned_where_it_is_learned_from_and_nowhere_else(dat
     assert sum(file.label == "damaged_grain" for file in learned.files) == 8
     assert {file.name for file in tested.files} == {file.name for file in whole.files if file.part == "2"}
     assert not {file.name for file in learned.files} & {file.name for file in tested.files}
+
+
+def test_the_calibration_error_is_what_confidence_and_accuracy_differ_by_in_each_bin() -> None:
+    sure = torch.tensor([0.9, 0.9, 0.9, 0.9, 0.75, 0.75, 1.0])
+    right = torch.tensor([True, True, True, False, True, False, True])
+    logits = torch.stack([sure.double().log(), (1 - sure.double()).log()], 1)
+    found = calibration(logits, (~right).long())
+    assert found["expected_calibration_error"] == pytest.approx((4 * (0.9 - 0.75) + 2 * (0.75 - 0.5) + 0) / 7)
+    assert found["cross_entropy"] == pytest.approx(-float(torch.where(right, sure, 1 - sure).log().mean()), abs=1e-6)
+
+
+def test_the_document_says_of_calibration_what_the_results_do(pytestconfig: pytest.Config) -> None:
+    root = pytestconfig.rootpath
+    results = read_json(root / "packages/agri/benchmarks/results/solving.json")
+    assert results["means"] == summary(results["rows"])
+    text = " ".join((root / "docs/reproduction.md").read_text(encoding="utf-8").split())
+    for whole, folds in (("trays", "nine"), ("photographs", "three")):
+        own = results["means"][f"{whole}, frozen"]
+        pairs = [
+            " to ".join(f"{own[when][measure]:.2f}".removeprefix("0") for when in ("before", "after"))
+            for measure in ("cross_entropy", "expected_calibration_error")
+        ]
+        assert f"{folds} folds of {whole}, {pairs[0]} and {pairs[1]}" in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,22 @@ def test_a_folder_of_trays_stands_for_its_crops() -> None:
     Path("elsewhere").mkdir()
     Path("out/tray_7/overlay.jpg").rename("elsewhere/overlay.jpg")
     assert Crops(Path("elsewhere")).names == ["overlay.jpg"]
+
+
+def test_a_full_disk_is_told_of_with_what_it_cut_short(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Image.Image, "save", full)  # of a crop; a picture's own writer goes by another way
+        assert segment() == 1
+    said = f"in/tray_7.png: {Path('out/tray_7')}: No space left on device; free some space or choose another place"
+    assert said in capsys.readouterr().err.splitlines()
+    assert not list(Path("out").glob("*/"))
+    assert segment("--skip-existing") == 0
+    assert len(read_csv("out/tray_7/seeds.csv")) == TRAY.count
 
 
 def test_a_scale_adds_millimetres() -> None:

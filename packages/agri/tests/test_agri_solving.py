@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from crop_folders import crop, save
 from nflows_agri.cli import agri
 from nflows_agri.inspection.settings import ClassifierSettings
-from nflows_agri.inspection.solving import solve, temperature
+from nflows_agri.inspection.solving import left_out_temperature, solve, temperature
 from nflows_core.testing import call_command, one_thread
 
 
@@ -75,6 +75,23 @@ def test_no_other_temperature_is_better() -> None:
     assert best > 3
     losses = [float(cross_entropy(logits / (best * factor), labels)) for factor in (0.9, 1, 1.1)]
     assert losses[1] == min(losses)
+
+
+def test_the_temperature_is_of_crops_whose_group_was_left_out() -> None:
+    features, labels = clouds(3, 240)
+    groups = np.array([f"tray{number // 12}" for number in range(240)])
+    shifts = torch.randn(20, features.shape[1], generator=torch.Generator().manual_seed(1)) * features.std(0)
+    by_tray = features + 3 * shifts[torch.arange(240) // 12]  # each tray is its own world
+    alone = np.array([f"crop{number}" for number in range(240)])
+    assert left_out_temperature(by_tray, labels, groups, 3) > 1.5 * left_out_temperature(by_tray, labels, alone, 3)
+    renamed = np.array([f"a{name}" for name in groups])
+    assert left_out_temperature(by_tray, labels, groups, 3) == left_out_temperature(by_tray, labels, renamed, 3)
+
+
+def test_where_all_that_is_left_is_one_class_nothing_tells_a_temperature() -> None:
+    features, labels = clouds(2)
+    groups = np.where(labels.numpy() == 0, "one", "other")
+    assert left_out_temperature(features, labels, groups, 2) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -102,6 +103,26 @@ def test_the_log_is_written_as_it_goes(tmp_path: Path) -> None:
 
     run_batch(batch_of(tmp_path, a="one", b="two", c="three"), look)
     assert seen == [0, 1, 2]
+
+
+def test_a_disk_that_is_too_full_for_the_log_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(source: Path, target: Path) -> dict[str, int]:
+        result = shout(source, target)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        return result
+
+    batch = batch_of(tmp_path, a="one", b="two")
+    try:
+        with pytest.raises(OSError) as raised:
+            run_batch(batch, fill_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "out" / STATUS_FILE))
+    assert run_batch(batch, shout, skip_existing=True).counts()["failed"] == 0
+    assert [line["output"] for line in lines(tmp_path)] == ["a.txt", "b.txt"]
 
 
 def test_a_process_that_writes_nothing_fails(tmp_path: Path) -> None:

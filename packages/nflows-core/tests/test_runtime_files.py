@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nflows_core.runtime.files import atomic_write, require_regular, sha256
+from nflows_core.runtime.files import atomic_write, errors_naming, require_regular, sha256
+from nflows_core.runtime.temporary import temporary_folder
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither modes nor limits like these")
 
@@ -85,6 +86,12 @@ def test_an_error_when_syncing(target: Path, monkeypatch: pytest.MonkeyPatch) ->
         write(target, 10)
     assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(target))
     assert_untouched(target)
+
+
+def test_an_error_in_a_temporary_folder_names_what_was_to_be_written(target: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised, errors_naming(target), temporary_folder(target.parent) as folder:
+        (folder / "result" / "part").touch()
+    assert raised.value.filename == str(target)
 
 
 def test_an_error_about_another_file_keeps_its_name(target: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,18 +12,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from nflows_agri.crops.made import MADE_FILE
 from nflows_agri.generation.gate import copies, unlikely
 from nflows_agri.generation.generators import CropGenerator
 from nflows_agri.generation.runs import load_generator, read_run
-from nflows_agri.generation.samples import claim, provenance, save_crop
+from nflows_agri.generation.samples import check_names, claim, provenance, remove_crops, save_crop
 from nflows_agri.generation.training import crops_of
 from nflows_core.data.images import Images
 from nflows_core.evaluation import image_grid
 from nflows_core.runs.data import refuse_inside
-from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, weights_file
+from nflows_core.runtime.files import sha256
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.pictures.thumbnails import as_png
-from nflows_core.runtime.report import write_report
+from nflows_core.runtime.report import REPORT_FILES, write_report
+from nflows_core.runtime.terminal import echo
 
 _BLOCK = 64
 _WRITERS = 4  # a file waits for the disk half of the time that a crop takes
@@ -80,7 +84,8 @@ class Filled(NamedTuple):
 def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str, Any]:
     """Writes the crops that a run's training side lacks: a folder a class, ``generated.json`` and a report.
 
-    Called again with the same arguments, it writes the same again, so that what a kill has left is completed.
+    Called again with the same arguments, it begins anew: the crops that an earlier call has left are removed, and made
+    again. Until ``report.json`` is there, they are not complete, and `made_for` refuses them.
 
     Arguments:
         run: The folder of a generator's run.
@@ -93,7 +98,8 @@ def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str,
     Raises:
         FileExistsError: The folder holds something else, or other crops.
         RefusedCropsError: The gate refuses nearly all crops of a class.
-        ValueError: The flow was trained on other crops, or no class lacks any.
+        ValueError: The flow was trained on other crops, no class lacks any, or one cannot be the name of a folder.
+        OSError: A file cannot be written; what has been is whole.
     """
     run, folder = Path(run), Path(folder)
     generator = load_generator(run, truncation=balancing.truncation, temperature=balancing.temperature)
@@ -102,7 +108,8 @@ def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str,
     if balancing.flow is not None:
         _check_flow(run, Path(balancing.flow))
     refuse_inside(folder, read_run(run).data)
-    claim(folder, provenance(run) | {"balancing": asdict(balancing)})
+    check_names(generator, generator.classes)
+    _begin(folder, provenance(run) | _described(balancing), generator.classes)
     with ThreadPoolExecutor(_WRITERS) as pool:
         filled = [
             _fill(folder, pool, generator, real, number, count, balancing)
@@ -110,6 +117,22 @@ def fill(run: str | Path, folder: str | Path, balancing: Balancing) -> dict[str,
             if count
         ]
     return _report(folder, run, balancing, real, filled)
+
+
+def _described(balancing: Balancing) -> dict[str, Any]:
+    """What made crops say of how classes were filled."""
+    flow = None if balancing.flow is None else sha256(weights_file(Path(balancing.flow)))
+    return {"balancing": asdict(balancing), "flow_sha256": flow}
+
+
+def _begin(folder: Path, said: dict[str, Any], classes: Sequence[str]) -> None:
+    """Takes a folder, and removes from it what an earlier call has left of the same crops."""
+    was_begun = (folder / MADE_FILE).exists()
+    claim(folder, said)
+    if was_begun:
+        echo(f"{folder}: holds crops that were made with the same settings; they are made again", err=True)
+        (folder / REPORT_FILES[0]).unlink(missing_ok=True)
+        remove_crops(folder, classes)
 
 
 def _wanted(real: Images, ratio: float) -> list[int]:
@@ -143,7 +166,7 @@ def _fill(
     tried = odd = copied = 0
     kept: list[Tensor] = []
     refused: list[Tensor] = []
-    written: list[Future[None]] = []
+    written: deque[Future[None]] = deque()
     for seed, pixels, is_odd, is_copy in _tried(generator, real, number, balancing):
         if len(kept) == wanted:
             break
@@ -159,6 +182,8 @@ def _fill(
         else:
             written.append(pool.submit(save_crop, folder, name, seed, pixels))
             kept.append(pixels)
+            if len(written) > _BLOCK:
+                written.popleft().result()  # a full disk ends it now, and not once all are made
     for one in written:
         one.result()  # raises what went wrong
     count = int((_labels(real) == number).sum())
@@ -196,7 +221,7 @@ def _report(folder: Path, run: Path, balancing: Balancing, real: Images, filled:
             "balancing": asdict(balancing),
         },
         seed=balancing.seed,
-        inputs={"weights": run / WEIGHTS_FILE, "settings": run / CONFIG_FILE},
+        inputs={"weights": weights_file(run), "settings": run / CONFIG_FILE},
         tables=[Table("Crops by class", [one.row for one in filled])],
         sheets=[Sheet("Crops by class", ("real", "made", "refused"), rows)],
         packages=["nflows-agri"],

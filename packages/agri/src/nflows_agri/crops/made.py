@@ -9,6 +9,7 @@ from nflows_core.data.images import DataError
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import read_json
+from nflows_core.runtime.report import REPORT_FILES
 
 MADE_FILE = "generated.json"
 """What lies in a folder of made crops."""
@@ -71,7 +72,8 @@ def made_for(folder: str | Path, data: str | Path, fold: str | None, classes: tu
         classes: The classes of the real crops.
 
     Raises:
-        DataError: The crops were not made from this training side, there is no split, or they have another class.
+        DataError: The crops were not made from this training side, there is no split, they have another class, or they
+            are not complete.
     """
     path = Path(folder) / MADE_FILE
     if not path.is_file():
@@ -89,5 +91,7 @@ def made_for(folder: str | Path, data: str | Path, fold: str | None, classes: tu
             f"{path}: these crops were made from the training side of {said['split']}{of_fold}, and may show what is "
             "held out here; make some from this one"
         )
+    if "balancing" in said and not (path.parent / REPORT_FILES[0]).is_file():
+        raise DataError(f"{folder} is not complete, for nflows agri balance was stopped there: let it make them again")
     files = read_labelled(folder)
     return LabelledFiles(files.root, files.files, classes, files.others)

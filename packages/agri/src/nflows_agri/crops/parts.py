@@ -80,7 +80,9 @@ def parts_of(files: LabelledFiles, fold: str | None = None) -> Parts:
 def held_out(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Which pictures to hold out, :math:`(N,)`: whole groups, about a fifth of each class, and none of all of a class.
 
-    A class whose groups are all larger gives its smallest, if it has another; one in a single group gives none.
+    A class whose groups are all larger gives its smallest, if it has another; one in a single group gives none. That is
+    no case for `assign`, to which a class that one part lacks is as bad as one that the other lacks: here what is left
+    to learn from must have them all.
 
     Arguments:
         labels: The class of each picture, :math:`(N,)`.

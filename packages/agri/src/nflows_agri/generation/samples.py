@@ -3,6 +3,7 @@ r"""Made crops as files, which say of themselves that they are made, by what, an
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from nflows_agri.generation.generators import CropGenerator
 from nflows_agri.generation.interpolation import class_number
 from nflows_agri.generation.runs import load_generator, read_run
 from nflows_core.runs.data import refuse_inside
-from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, weights_file
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.images import Picture, write_picture
@@ -59,7 +60,7 @@ def save_samples(
     run, folder = Path(run), Path(folder)
     generator = load_generator(run, truncation=truncation, temperature=temperature)
     names = tuple(classes or generator.classes)
-    _check_names(generator, names)
+    check_names(generator, names)
     refuse_inside(folder, read_run(run).data)
     said = provenance(run) | {"classes": list(names), "of_each_class": n, "seed": seed}
     said |= {"truncation": truncation, "temperature": temperature}
@@ -74,7 +75,6 @@ def save_samples(
 def provenance(folder: Path) -> dict[str, Any]:
     """What made crops say of the run that made them, and of the training side on which alone they belong."""
     run = read_run(folder)
-    weights = folder / WEIGHTS_FILE
     return {
         "kind": MADE,
         "split": run.data,
@@ -83,12 +83,17 @@ def provenance(folder: Path) -> dict[str, Any]:
         "run": str(folder.absolute()),
         "model": run.model,
         "config_sha256": sha256(folder / CONFIG_FILE),
-        "weights_sha256": sha256(weights) if weights.is_file() else None,
+        "weights_sha256": sha256(weights_file(folder)),
         "versions": versions(["nflows-agri"]),
     }
 
 
-def _check_names(generator: CropGenerator, names: Sequence[str]) -> None:
+def check_names(generator: CropGenerator, names: Sequence[str]) -> None:
+    """Refuses what is no class of a generator, or cannot be the name of a folder.
+
+    Raises:
+        ValueError: A name is such.
+    """
     for name in names:
         class_number(generator, name)
         if name in (".", "..") or Path(name).name != name:
@@ -116,6 +121,15 @@ def claim(folder: Path, said: Mapping[str, Any]) -> None:
 def save_crop(folder: Path, name: str, seed: int, pixels: Tensor) -> None:
     """Writes a crop, uint8 :math:`(3, S, S)`, into the folder of its class."""
     write_picture(folder / name / f"{name}-{seed:08d}.png", Picture(pixels.permute(1, 2, 0).numpy()))
+
+
+def remove_crops(folder: Path, names: Sequence[str]) -> None:
+    """Removes the crops that `save_crop` has written of these classes, and nothing else."""
+    for name in names:
+        own = re.compile(rf"{re.escape(name)}-\d{{8,}}\.png")
+        for path in (folder / name).glob("*.png"):
+            if own.fullmatch(path.name):
+                path.unlink()
 
 
 def _save_block(generator: CropGenerator, folder: Path, name: str, seeds: range) -> None:

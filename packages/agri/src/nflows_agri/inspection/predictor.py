@@ -18,11 +18,10 @@ from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import Counts
 from nflows_agri.unknown import load as load_unknown
 from nflows_core.classifiers import probabilities_of
-from nflows_core.runs.kind import WEIGHTS_FILE, is_finished
+from nflows_core.runs.kind import WEIGHTS_FILE, weights_file
 from nflows_core.runtime.devices import find_device
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.foreign_text import parse_json, read_json, to_json
-from nflows_core.training.trainer import CHECKPOINT_FILE
 
 METADATA = "nflows_agri"
 """The entry of an ONNX file's metadata that says what it tells apart."""
@@ -96,7 +95,7 @@ def _from_run(folder: Path, device: str) -> Predictor:
         settings.size,
         settings.pure,
         confusion_of(folder, settings, "tested" if unknown is None else "tested_kept"),
-        folder / (WEIGHTS_FILE if is_finished(folder) else CHECKPOINT_FILE),
+        weights_file(folder),
         lambda pixels: probabilities_of(network, pixels).double().numpy(),
         unknown,
     )

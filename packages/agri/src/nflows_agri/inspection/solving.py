@@ -63,33 +63,19 @@ class Solving:
         features = {name: features_of(network, self.images[name].pixels) for name in files}
         labels = {name: _labels(self.images[name]) for name in files}
         real = {name: slice(len(part)) for name, part in files.items()}
-        divisor = self._temperature(
+        classes = len(self.settings.classes), self.settings.balance == "weights"
+        divisor = left_out_temperature(
             torch.cat([features[name][own] for name, own in real.items()]),
             torch.cat([labels[name][own] for name, own in real.items()]),
             np.concatenate([part.groups for part in files.values()]),
+            *classes,
         )
-        weight, bias = self._solved(torch.cat([*features.values()]), torch.cat([*labels.values()]))
+        weight, bias = solve(torch.cat([*features.values()]), torch.cat([*labels.values()]), *classes)
         network = network.cpu().eval()
         with torch.no_grad():
             network.head.weight.copy_(weight / divisor)
             network.head.bias.copy_(bias / divisor)
         return network
-
-    def _temperature(self, features: Tensor, labels: Tensor, groups: NDArray[np.str_]) -> float:
-        """The temperature of crops whose photographs were left out, those of a few at a time."""
-        left_out = []
-        for learned, tested in _folds(groups):
-            known = tested[torch.isin(labels[tested], labels[learned])]
-            if len(known) and len(torch.unique(labels[learned])) > 1:
-                weight, bias = self._solved(features[learned], labels[learned])
-                left_out.append((features[known] @ weight.T + bias, labels[known]))
-        if not left_out:
-            return 1.0
-        logits, true = (torch.cat(parts) for parts in zip(*left_out, strict=True))
-        return temperature(logits, true)
-
-    def _solved(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return solve(features, labels, len(self.settings.classes), self.settings.balance == "weights")
 
 
 def solve(features: Tensor, labels: Tensor, classes: int, equal: bool = False) -> tuple[Tensor, Tensor]:
@@ -127,6 +113,33 @@ def solve(features: Tensor, labels: Tensor, classes: int, equal: bool = False) -
     weight[there] = outer / scaler.scale_
     bias[there] = offsets - outer @ components.mean_ - weight[there] @ scaler.mean_
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
+
+
+def left_out_temperature(
+    features: Tensor, labels: Tensor, groups: NDArray[np.str_], classes: int, equal: bool = False
+) -> float:
+    """The `temperature` of crops whose photographs were left out, those of a few at a time.
+
+    Arguments:
+        features: The features of crops, :math:`(N, F)`.
+        labels: The class of each, :math:`(N,)`.
+        groups: Its photograph, :math:`(N,)`.
+        classes: The number of classes.
+        equal: As of `solve`.
+
+    Returns:
+        The temperature; 1 where nothing can be left out.
+    """
+    left_out = []
+    for learned, tested in _folds(groups):
+        known = tested[torch.isin(labels[tested], labels[learned])]
+        if len(known) and len(torch.unique(labels[learned])) > 1:
+            weight, bias = solve(features[learned], labels[learned], classes, equal)
+            left_out.append((features[known] @ weight.T + bias, labels[known]))
+    if not left_out:
+        return 1.0
+    logits, true = (torch.cat(parts) for parts in zip(*left_out, strict=True))
+    return temperature(logits, true)
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:

@@ -19,6 +19,7 @@ from nflows_agri.trays.photographs import read_photograph
 from nflows_agri.trays.plausibility import doubt, is_flat
 from nflows_agri.trays.segmenting import Segmentation, segment
 from nflows_core.runtime.attempt import Outcome
+from nflows_core.runtime.files import errors_naming
 from nflows_core.runtime.images import Picture, PictureFile, write_picture
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.page import Sheet
@@ -100,7 +101,7 @@ class SegmentTrays:
 
     def _write(self, found: Segmentation, pixels: Pixels, target: Path) -> list[dict[str, Any]]:
         rows = list(measured(pixels, found.labels, target.name, self.how.scale(pixels.shape[1])))
-        with temporary_folder(target.parent) as folder:
+        with errors_naming(target), temporary_folder(target.parent) as folder:
             new = folder / target.name
             (new / CROPS).mkdir(parents=True)
             for number, crop in crops(pixels, found.labels, self.how.background):

@@ -146,6 +146,11 @@ def is_finished(folder: Path) -> bool:
     return (folder / WEIGHTS_FILE).exists()
 
 
+def weights_file(folder: Path) -> Path:
+    """The file that `read_weights` reads, which a run has from its first checkpoint on."""
+    return folder / (WEIGHTS_FILE if is_finished(folder) else CHECKPOINT_FILE)
+
+
 def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     """The averaged weights of a run, and the file that they are from.
 
@@ -155,19 +160,19 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
         RunError: Nothing was trained yet.
         CheckpointError: They cannot be read, or are not those that the run has saved.
     """
-    config, finished, unfinished = (folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE))
+    config, file = folder / CONFIG_FILE, weights_file(folder)
     if is_finished(folder):
-        weights, _ = read_tensors(finished, _WEIGHTS)
-        _check_digest(finished, config)
-        return finished, weights
-    if unfinished.exists():
+        weights, _ = read_tensors(file, _WEIGHTS)
+        _check_digest(file, config)
+        return file, weights
+    if file.exists():
         if config.exists():  # what a Trainer alone leaves in a folder is a checkpoint
             warnings.warn(
                 f"{folder} has no {WEIGHTS_FILE}, as its training has not finished: what its checkpoint has is used",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return unfinished, under_prefix("ema", read_tensors(unfinished, CHECKPOINT)[0])
+        return file, under_prefix("ema", read_tensors(file, CHECKPOINT)[0])
     raise RunError(
         f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once; go on with it"
     )

@@ -40,7 +40,7 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
             a link that leads nowhere; it names the target.
     """
     target = _target(path)
-    try:
+    with errors_naming(path):
         with temporary_file(target.parent, mode) as (temporary, file):
             _take_over(target, temporary)
             yield file
@@ -48,11 +48,18 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "wb") -> Iterator[
             os.fsync(file.fileno())
             file.close()
             temporary.replace(target)
+        _sync_folder(target.parent)
+
+
+@contextmanager
+def errors_naming(path: str | Path) -> Iterator[None]:
+    """Errors of the system that name no file, or what is temporary, name ``path`` instead: what was to be written."""
+    try:
+        yield
     except OSError as error:
-        if error.errno and (error.filename is None or is_temporary(Path(error.filename))):
+        if error.errno and (error.filename is None or _is_below_temporary(Path(error.filename))):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    _sync_folder(target.parent)
 
 
 def require_regular(path: str | Path) -> Path:
@@ -95,6 +102,10 @@ def sha256(path: str | Path) -> str:
     files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
     listing = "".join(f"{sha256(file)}  {name}\n" for name, file in files)
     return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+
+
+def _is_below_temporary(path: Path) -> bool:
+    return any(map(is_temporary, (path, *path.parents)))
 
 
 def _target(path: str | Path) -> Path:

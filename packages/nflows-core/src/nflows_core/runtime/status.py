@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from nflows_core.runtime.attempt import Outcome, Status
+from nflows_core.runtime.files import errors_naming
 from nflows_core.runtime.foreign_text import MOST_JSON_BYTES, parse_json, to_json
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.lock import locked
@@ -53,7 +54,8 @@ class StatusLog:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._open_files.close()
+        with self._errors_naming_it():  # what was not written is tried again
+            self._open_files.close()
 
     def write(self, outcome: Outcome) -> int:
         """Appends a line, in which the input is as it was given and the output below the folder; returns its place."""
@@ -67,8 +69,9 @@ class StatusLog:
             "written": outcome.written,
         }
         place = self._file.seek(0, os.SEEK_END)
-        self._file.write(f"{to_json(line)}\n".encode())
-        self._file.flush()
+        with self._errors_naming_it():
+            self._file.write(f"{to_json(line)}\n".encode())
+            self._file.flush()
         return place
 
     def read(self, place: int, job: Job) -> Outcome:
@@ -96,6 +99,9 @@ class StatusLog:
         with self._reading() as file:
             file.seek(place)
             return file.readline()
+
+    def _errors_naming_it(self) -> AbstractContextManager[None]:
+        return errors_naming(STATUS_FILE if self.folder is None else self.folder / STATUS_FILE)
 
     def _reading(self) -> BinaryIO:
         if isinstance(self._file, BytesIO):

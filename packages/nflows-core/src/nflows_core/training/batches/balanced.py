@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from nflows_core.data.fingerprint import with_digest
 from nflows_core.data.images import Images
+from nflows_core.training.batches.labelled import Labelled
 from nflows_core.training.batches.order import Purpose, seeds
 from nflows_core.training.config import EngineConfig
 from nflows_core.training.task import Place
-
-
-class LabelledBatch(NamedTuple):
-    """Pictures in [-1, 1], :math:`(B, C, H, W)`, and their classes, int64 :math:`(B,)`."""
-
-    x: Tensor
-    labels: Tensor
 
 
 class BalancedOrder:
@@ -28,7 +21,7 @@ class BalancedOrder:
 
     The items of a class come in rounds: each round goes through all of them in a new order, and a class with few items
     begins its next one earlier. An epoch is as many updates as would see as many items as there are. The processes
-    share the items of an update in order.
+    share the items of an update in order. `LabelledBatches` balances whole epochs instead, for batches of any size.
 
     Arguments:
         labels: The class of each item, int64 :math:`(N,)`, from 0.
@@ -114,14 +107,14 @@ class BalancedImages:
     def _content(self) -> str:
         return with_digest(self.images).digest
 
-    def training(self, step: int) -> Iterator[LabelledBatch]:
+    def training(self, step: int) -> Iterator[Labelled]:
         """The batches of update ``step`` on this process."""
         for indices in self.order.training(step):
             yield batch_of(self.images, self.labels, indices, self.place.device)
 
 
-def batch_of(images: Images, labels: Tensor, indices: Tensor, device: torch.device) -> LabelledBatch:
-    """Some of the pictures, as adversaries see them."""
+def batch_of(images: Images, labels: Tensor, indices: Tensor, device: torch.device) -> Labelled:
+    """Some of the pictures, as adversaries see them, in [-1, 1]."""
     pixels = images.pixels[indices].to(device, memory_format=torch.channels_last)
     x = pixels.float() / 127.5 - 1
-    return LabelledBatch(x, labels[indices].to(device))
+    return Labelled(x, labels[indices].to(device))

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from nflows_core.data.images import DataError, Images
 from nflows_core.training.adversarial_losses import hinge_loss, lecam_penalty, orthogonal_penalty, r1_penalty
 from nflows_core.training.batch_statistics import gather_statistics, latents_of
-from nflows_core.training.batches.balanced import BalancedImages, LabelledBatch, batch_of
+from nflows_core.training.batches.balanced import BalancedImages, batch_of
+from nflows_core.training.batches.labelled import Labelled
 from nflows_core.training.config import EngineConfig
 from nflows_core.training.diff_augment import DRAWS, check_policies, diff_augment
 from nflows_core.training.task import Objective, Place, Task
@@ -73,7 +74,7 @@ class AdversarialPair(nn.Module):
         self.register_buffer("made_mean", torch.zeros(()))
 
 
-class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
+class AdversarialTask(Task[AdversarialPair, Labelled]):
     r"""Trains a generator by the hinge loss, each class as often as the others (Brock et al. 2019).
 
     The discriminator lowers `hinge_loss` with its penalties, of real and made pictures that `diff_augment` has changed
@@ -107,7 +108,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
         self.images = images
         self.settings = settings
 
-    def objectives(self) -> Sequence[Objective[LabelledBatch]]:
+    def objectives(self) -> Sequence[Objective[Labelled]]:
         """The discriminator's, and then the generator's against what that has become."""
         discriminator, generator = self.model.discriminator, self.model.generator
         return [
@@ -118,12 +119,12 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
     def training_batches(self, place: Place) -> BalancedImages:
         return BalancedImages(self.images, self.labels, self.config, place)
 
-    def test_batches(self, place: Place) -> Iterable[LabelledBatch]:
+    def test_batches(self, place: Place) -> Iterable[Labelled]:
         numbers = range(place.process, len(self.images.classes), place.processes)
         chosen = [_spread((self.labels == number).nonzero()[:, 0]) for number in numbers]
         return [batch_of(self.images, self.labels, torch.cat(chosen), place.device)] if chosen else []
 
-    def measure(self, model: AdversarialPair, batch: LabelledBatch) -> Mapping[str, Tensor]:
+    def measure(self, model: AdversarialPair, batch: Labelled) -> Mapping[str, Tensor]:
         generator = copy.deepcopy(model.generator)  # what the engine averages must not change in a test
         gather_statistics(generator, len(self.images.classes), self.config.batch_size, self.config.seed)
         latents = latents_of(len(batch.x), generator.latent_features, self.config.seed).to(batch.x)
@@ -138,7 +139,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
     def _adam(self, module: nn.Module) -> torch.optim.Adam:
         return torch.optim.Adam(module.parameters(), self.config.learning_rate, betas=_BETAS)
 
-    def _discriminator_loss(self, discriminator: nn.Module, batch: LabelledBatch) -> Tensor:
+    def _discriminator_loss(self, discriminator: nn.Module, batch: Labelled) -> Tensor:
         with torch.no_grad():
             made = self._made(self.model.generator, batch)
         x = batch.x.detach().requires_grad_(self.settings.r1 > 0)
@@ -154,7 +155,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
             loss = loss + self.settings.lecam * penalty
         return loss
 
-    def _generator_loss(self, generator: nn.Module, batch: LabelledBatch) -> Tensor:
+    def _generator_loss(self, generator: nn.Module, batch: Labelled) -> Tensor:
         made = self._made(generator, batch)
         seen = diff_augment(made, self._draws(made), self.settings.augmentation)
         loss: Tensor = -self.model.discriminator(seen, batch.labels).mean()
@@ -162,7 +163,7 @@ class AdversarialTask(Task[AdversarialPair, LabelledBatch]):
             loss = loss + self.settings.orthogonal * orthogonal_penalty(_filters(generator))
         return loss
 
-    def _made(self, generator: nn.Module, batch: LabelledBatch) -> Tensor:
+    def _made(self, generator: nn.Module, batch: Labelled) -> Tensor:
         latents = torch.randn(len(batch.x), self.model.generator.latent_features, device=batch.x.device)
         made: Tensor = generator(latents, batch.labels)
         return made
