@@ -63,7 +63,8 @@ class Inspector:
     @torch.no_grad()
     def probabilities(self, mosaics: Tensor) -> Tensor:
         """The probabilities of `CLASSES`, :math:`(B, 56)`, of mosaics in bytes, :math:`(B, 3, 192, 256)`."""
-        return (self.network(as_unit(mosaics)) / self.temperature).softmax(1)
+        logits: Tensor = self.network(as_unit(mosaics))
+        return (logits / self.temperature).softmax(1)
 
     def findings(self, probabilities: Tensor) -> Findings:
         """What probabilities of `CLASSES` say, :math:`(56,)`."""

@@ -81,11 +81,11 @@ def train_inspector(
 
 @torch.no_grad()
 def _logits(network: Classifier, mosaics: Tensor) -> Tensor:
-    return torch.cat([network.eval()(as_unit(part)) for part in mosaics.split(16)])
+    return torch.cat([network.eval()(as_unit(part)) for part in torch.split(mosaics, 16)])
 
 
 def _example(pictures: Sequence[Pixels], random: np.random.Generator) -> tuple[Pixels, int]:
-    good = varied(pictures[random.integers(len(pictures))], random)
+    good = varied(pictures[int(random.integers(len(pictures)))], random)
     kind = CLEAN if random.random() < _CLEAN else KINDS[random.integers(1, len(KINDS))]
     level = float(random.uniform(LEVELS[0] - 0.4, LEVELS[-1] + 0.4))
     if kind != CLEAN:
@@ -107,8 +107,9 @@ def varied(pixels: Pixels, random: np.random.Generator) -> Pixels:
         image = Image.fromarray(_as_jpeg(np.asarray(image), int(random.integers(*_QUALITIES))))
     part = _part(np.asarray(image), random)
     gain, gamma = np.exp(random.uniform(-_GAINS, _GAINS)), np.exp(random.uniform(-_GAMMAS, _GAMMAS))
-    levels = 255 * np.clip(gain * (np.arange(256) / 255) ** gamma, 0, 1)
-    return np.rint(levels).astype(np.uint8)[part]
+    levels = np.rint(255 * np.clip(gain * (np.arange(256) / 255) ** gamma, 0, 1)).astype(np.uint8)
+    changed: Pixels = levels[part]
+    return changed
 
 
 def _part(pixels: Pixels, random: np.random.Generator) -> Pixels:

@@ -20,14 +20,21 @@ from nflows_sr.training.runs import is_run
 class Prepared(Protocol):
     """What restores the tiles of one picture."""
 
-    halo: int
-    """How far away a pixel matters, in pixels."""
-    unit: int
-    """What the places and the sides of tiles must be multiples of."""
-    side: int
-    """The side of a tile that suits it."""
-    described: Mapping[str, Any]
-    """What was chosen for this picture, in JSON's own types."""
+    @property
+    def halo(self) -> int:
+        """How far away a pixel matters, in pixels."""
+
+    @property
+    def unit(self) -> int:
+        """What the places and the sides of tiles must be multiples of."""
+
+    @property
+    def side(self) -> int:
+        """The side of a tile that suits it."""
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """What was chosen for this picture, in JSON's own types."""
 
     def __call__(self, tile: Tensor) -> Tensor:
         r"""The tile restored, :math:`(C, h, w)`, float32 in [0, 1], grey or RGB; it may leave [0, 1] a little."""
@@ -36,8 +43,9 @@ class Prepared(Protocol):
 class Engine(Protocol):
     """What restores pictures."""
 
-    weights: Path | None
-    """The file of its weights, if it has some."""
+    @property
+    def weights(self) -> Path | None:
+        """The file or folder of its weights, if it has some."""
 
     def prepare(self, picture: Rows, kind: str, seed: int) -> Prepared:
         """What restores this picture from this kind of damage.

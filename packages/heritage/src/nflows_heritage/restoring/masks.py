@@ -55,4 +55,5 @@ class MaskRows:
         pixels = self._mask.rows(top, bottom)
         if self._mask.about.has_alpha:
             pixels = pixels[..., :-1] * (pixels[..., -1:] > 0)
-        return (pixels > 0).any(2, keepdims=True).astype(np.uint8)
+        marked: NDArray[np.bool_] = np.any(pixels > 0, axis=2, keepdims=True)
+        return marked.astype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ SIDE = 8
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
 
-def unet(inputs: int = 4, side: int = SIDE, context: int = 8, **arguments: Any) -> Any:
-    from diffusers import UNet2DConditionModel
+def _diffusers() -> Any:
+    return import_module("diffusers")
 
+
+def unet(inputs: int = 4, side: int = SIDE, context: int = 8, **arguments: Any) -> Any:
     torch.manual_seed(1)
-    return UNet2DConditionModel(
+    return _diffusers().UNet2DConditionModel(
         sample_size=side,
         in_channels=inputs,
         out_channels=4,
@@ -35,10 +38,8 @@ def unet(inputs: int = 4, side: int = SIDE, context: int = 8, **arguments: Any) 
 
 
 def autoencoder(scaling_factor: float = 0.18215) -> Any:
-    from diffusers import AutoencoderKL
-
     torch.manual_seed(2)
-    return AutoencoderKL(
+    return _diffusers().AutoencoderKL(
         block_out_channels=WIDTHS,
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
@@ -50,12 +51,11 @@ def autoencoder(scaling_factor: float = 0.18215) -> Any:
 
 
 def text_encoder() -> Any:
-    from transformers import CLIPTextConfig, CLIPTextModel
-
+    transformers: Any = import_module("transformers")
     torch.manual_seed(3)
     sizes = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return CLIPTextModel(
-        CLIPTextConfig(vocab_size=4, max_position_embeddings=5, bos_token_id=0, eos_token_id=1, **sizes)
+    return transformers.CLIPTextModel(
+        transformers.CLIPTextConfig(vocab_size=4, max_position_embeddings=5, bos_token_id=0, eos_token_id=1, **sizes)
     )
 
 
@@ -98,16 +98,14 @@ def write_upscaler(folder: Path) -> Path:
 
 def write_latent_upscaler(folder: Path) -> Path:
     """Latent diffusion's x4 upscaler, of tiles of 16 x 16 pixels."""
-    from diffusers import UNet2DModel, VQModel
-
     torch.manual_seed(4)
     down, up = ("DownBlock2D",) * 3, ("UpBlock2D",) * 3
     sizes: dict[str, Any] = {"block_out_channels": WIDTHS, "layers_per_block": 1, "norm_num_groups": 4}
-    UNet2DModel(
+    _diffusers().UNet2DModel(
         sample_size=16, in_channels=6, out_channels=3, down_block_types=down, up_block_types=up, **sizes
     ).save_pretrained(folder / "unet")
     blocks = {"down_block_types": ("DownEncoderBlock2D",) * 3, "up_block_types": ("UpDecoderBlock2D",) * 3}
-    VQModel(latent_channels=3, num_vq_embeddings=8, **blocks, **sizes).save_pretrained(folder / "vqvae")
+    _diffusers().VQModel(latent_channels=3, num_vq_embeddings=8, **blocks, **sizes).save_pretrained(folder / "vqvae")
     _write_scheduler(folder / "scheduler", "DDIMScheduler")
     parts = {"unet": "UNet2DModel", "vqvae": "VQModel", "scheduler": "DDIMScheduler"}
     _write_index(folder, "LDMSuperResolutionPipeline", parts, has_text=False)

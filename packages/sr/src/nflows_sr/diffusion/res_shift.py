@@ -149,5 +149,5 @@ class ResShift:
     @property
     def _overlap(self) -> int:
         """Of tiles, in pixels of the latent: whole units of the U-Net."""
-        unit = 2 ** (_LEVELS - 1)
+        unit = int(2 ** (_LEVELS - 1))
         return int(self.side // factor(self.autoencoder) * _OVERLAP) // unit * unit

@@ -6,6 +6,7 @@ arXiv 2307.12348, section 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,7 +68,8 @@ class ShiftSchedule:
     def scaled(self, latents: Tensor, times: Tensor) -> Tensor:
         """Latents on the way as a network takes them: of about one variance at every step, as those at the ends."""
         shift = self.shifts.to(latents)[times][:, None, None, None]
-        return latents / (1 + self.kappa**2 * shift).sqrt()
+        deviation: Tensor = (1 + self.kappa**2 * shift).sqrt()
+        return latents / deviation
 
     def sample(self, restore: Restore, bad: Tensor, generator: torch.Generator) -> Tensor:
         r"""Good latents of bad ones (equation 7).
@@ -81,12 +83,12 @@ class ShiftSchedule:
             generator: What the noise is drawn from, on the CPU: the same on every device.
         """
         shifts = self.shifts.tolist()
-        latents = bad + self.kappa * shifts[-1] ** 0.5 * _noise(bad, generator)
+        latents = bad + self.kappa * math.sqrt(shifts[-1]) * _noise(bad, generator)
         for time in range(self.steps, 0, -1):
             kept = shifts[time - 1] / shifts[time]
             latents = kept * latents + (1 - kept) * restore(latents, time)
             if time > 1:
-                spread = self.kappa * (kept * (shifts[time] - shifts[time - 1])) ** 0.5
+                spread = self.kappa * math.sqrt(kept * (shifts[time] - shifts[time - 1]))
                 latents = latents + spread * _noise(latents, generator)
         return latents
 
