@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from made_up_art import pixels
 from nflows_core.runtime.files import sha256
@@ -18,6 +21,7 @@ from nflows_heritage.restoring import AUTO, Restoration
 from nflows_heritage.restoring.engines import load_engine
 from nflows_heritage.restoring.record import RecordError, read_record
 from nflows_heritage.restoring.tiling import restored, tiling_of
+from nflows_heritage.views import InMemory
 
 
 def restore(run: Path, source: Path, output: Path, *options: object) -> int:
@@ -234,3 +238,23 @@ def test_an_engine_that_is_not_there_ends_with_its_own_code(tmp_path: Path, caps
     assert restore(tmp_path / "nowhere", tmp_path / "a.png", tmp_path / "out") == 3
     assert "no such engine" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+class _Places:
+    """An engine that draws where each tile lies."""
+
+    halo, unit, side = 3, 4, 32
+    described: Mapping[str, Any] = {}
+
+    def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
+        rows, columns = (torch.arange(n) + start for n, start in zip(tile.shape[1:], corner, strict=True))
+        return torch.stack([rows[:, None].expand(-1, len(columns)), columns.expand(len(rows), -1), tile[2] * 0]) / 255
+
+
+@pytest.mark.parametrize("side", [None, 25])
+def test_every_tile_knows_its_place(side: int | None) -> None:
+    source = np.zeros((91, 70, 3), np.uint8)
+    made = np.concatenate(list(restored(InMemory(source), _Places(), 1.0, None, side)))
+    down, across = np.indices((91, 70))
+    np.testing.assert_array_equal(made[..., 0], down)
+    np.testing.assert_array_equal(made[..., 1], across)

@@ -35,7 +35,7 @@ class _Whole:
         self.engine, self.side, self.seed = engine, side, seed
         self.described: Mapping[str, Any] = {"seed_of_picture": seed}
 
-    def __call__(self, tile: Tensor) -> Tensor:
+    def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
         return self.engine.enlarge(tile, self.seed)
 
 

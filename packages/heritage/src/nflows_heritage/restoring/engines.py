@@ -36,8 +36,13 @@ class Prepared(Protocol):
     def described(self) -> Mapping[str, Any]:
         """What was chosen for this picture, in JSON's own types."""
 
-    def __call__(self, tile: Tensor) -> Tensor:
-        r"""The tile restored, :math:`(C, h, w)`, float32 in [0, 1], grey or RGB; it may leave [0, 1] a little."""
+    def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
+        r"""The tile restored; it may leave [0, 1] a little.
+
+        Arguments:
+            tile: The tile, :math:`(C, h, w)`, float32 in [0, 1], grey or RGB.
+            corner: Its first row and column in the picture.
+        """
 
 
 class Engine(Protocol):

@@ -70,7 +70,7 @@ def tiling_of(engine: Prepared, side: int | None) -> Tiling:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a picture with those of its mask behind, mirrored at the end to whole units.
+    """The rows of a picture, its mask and their places behind, the last ones repeated to whole units.
 
     Arguments:
         picture: The picture.
@@ -85,7 +85,7 @@ class _Rows:
     @property
     def shape(self) -> tuple[int, int, int]:
         height, width, channels = self.picture.shape
-        return _up(height, self.unit), _up(width, self.unit), channels + (self.mask is not None)
+        return _up(height, self.unit), _up(width, self.unit), channels + (self.mask is not None) + 2
 
     def rows(self, top: int, bottom: int) -> NDArray[np.float32]:
         height, width, _ = self.picture.shape
@@ -96,19 +96,22 @@ class _Rows:
             parts.append(self.mask.rows(first, inside))
         pixels = np.concatenate([part.astype(np.float32) for part in parts], axis=2)
         beyond = ((0, bottom - inside), (0, self.shape[1] - width), (0, 0))
-        return np.pad(pixels, beyond, mode="edge")[top - first :]
+        padded = np.pad(pixels, beyond, mode="edge")[top - first :]
+        places = np.indices(padded.shape[:2], np.float32) + np.array([top, 0], np.float32)[:, None, None]
+        return np.concatenate([padded, places.transpose(1, 2, 0)], axis=2)
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """From pixels with a mask behind to the restored colours, the pixels and the mask."""
+    """From pixels with a mask and their places behind to the restored colours, the pixels and the mask."""
 
     engine: Prepared
     colours: int
     most: float
 
     def __call__(self, tile: Tensor) -> Tensor:
-        made = self.engine(tile[: self.colours] / self.most)
+        tile, (row, column) = tile[:-2], tile[-2:, 0, 0].int().tolist()
+        made = self.engine(tile[: self.colours] / self.most, (row, column))
         # The pixels go through beside, since what is read twice may be decoded twice.
         return torch.cat([made.clamp(0, 1) * self.most, tile])
 

@@ -50,7 +50,7 @@ class _Tiles:
         self.described: Mapping[str, Any] = {}
 
     @torch.no_grad()
-    def __call__(self, tile: Tensor) -> Tensor:
+    def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
         restored = self.network.restored(tile.expand(3, -1, -1)[None], self.context)[0]
         return restored.mean(0, keepdim=True) if len(tile) == 1 else restored
 
