@@ -16,7 +16,7 @@ _LIGHTS = np.linspace(0, 1, 1025)
 
 @dataclass(frozen=True)
 class ClippedNoise:
-    r"""What :math:`y = \mathrm{clip}(x + s(x) \epsilon, 0, 1)` is on the average, with :math:`\epsilon` standard normal.
+    r"""What :math:`y = \mathrm{clip}(x + s(x) \epsilon, 0, 1)` is on the average, with normal :math:`\epsilon`.
 
     .. math:: \mathrm{E}[y] = x \, (\Phi_1 - \Phi_0) + s \, (\varphi_0 - \varphi_1) + 1 - \Phi_1, \qquad
         \Phi_k = \Phi\left(\frac{k - x}{s}\right)

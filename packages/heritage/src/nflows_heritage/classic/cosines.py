@@ -31,7 +31,8 @@ def shrunk(
     r"""A tile whose noise is taken off in the cosine transforms of overlapping blocks, channel by decorrelated channel.
 
     A coefficient :math:`c` with noise of standard deviation :math:`s` stays if :math:`|c| > t s` (Donoho & Johnstone
-    1994; all shifts of the blocks, Coifman & Donoho 1995; colours as in Yu & Sapiro 2011, doi 10.5201/ipol.2011.ys-dct).
+    1994; all shifts of the blocks, Coifman & Donoho 1995; colours as in Yu & Sapiro 2011,
+    doi 10.5201/ipol.2011.ys-dct).
     With a pilot, whose coefficient is :math:`p`, it is multiplied by Wiener's :math:`p^2 / (p^2 + s^2)` (Ghael et al.
     1997). The estimates of a pixel are averaged, those of blocks with few coefficients weighing more (Dabov et al.
     2007, equation 10).

@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from nflows_heritage.classic.cosines import Samples, shrunk
 
-ROUNDING = 0.6 / 255
-"""The noise of a picture without any: that of rounding to 256 levels, and a little of the lens."""
+_NOISE = 1.2 / 255
+"""The noise of a picture without any: rounding to 256 levels, and a kernel that is not quite so."""
 _ROUNDS = 5
-_COARSEST = 12.0
-"""The first threshold, in units of the noise."""
 _FINEST = 2.0
 _FIDELITY = 0.25
 """How much the block cosines weigh against the picture, by the square of their threshold."""
 
 
 def deconvolved(
-    tile: Samples, kernel: NDArray[np.float32], corner: tuple[int, int] = (0, 0), noise: float = ROUNDING
+    tile: Samples, kernel: NDArray[np.float32], coarsest: float, corner: tuple[int, int] = (0, 0)
 ) -> Samples:
     r"""The tile :math:`x` whose blur is :math:`y`, and which has few cosines in its blocks.
 
@@ -32,31 +31,32 @@ def deconvolved(
     Arguments:
         tile: The tile (h, w, C), mirrored beyond its rim.
         kernel: The kernel (K, K), K odd.
+        coarsest: The first threshold, in units of the noise.
         corner: The row and column of the tile in its picture.
-        noise: The standard deviation :math:`\sigma` of the noise.
     """
     reach = kernel.shape[0]
     rows, columns = (_padding(length, reach) for length in tile.shape[:2])
     padded = np.pad(tile, [rows, columns, (0, 0)], mode="reflect" if min(tile.shape[:2]) > 1 else "edge")
     size = padded.shape[:2]
     response = _response(kernel, size)
-    spectrum = torch.fft.rfft2(_tapered(padded, response, (rows, columns)))
-    power, data = response.abs().square(), response.conj() * spectrum
+    image = _tapered(padded, response, (rows, columns))
     inner = slice(rows[0], rows[0] + tile.shape[0]), slice(columns[0], columns[0] + tile.shape[1])
+    seen = image[:, inner[0], inner[1]].clone()
     start = (corner[0] - rows[0], corner[1] - columns[0])
-    result = padded
-    for sigma in np.geomspace(_COARSEST, _FINEST, _ROUNDS) * noise:
-        weight = _FIDELITY * (noise / sigma) ** 2
-        prior = torch.fft.rfft2(_planes(result))
-        estimate = torch.fft.irfft2((data + weight * prior) / (power + weight), s=size)
-        result = shrunk(np.ascontiguousarray(estimate.permute(1, 2, 0).numpy()), float(sigma) ** 2, 1.0, corner=start)
+    power, result = response.abs().square(), padded
+    for sigma in np.geomspace(coarsest, _FINEST, _ROUNDS) * _NOISE:
+        weight = _FIDELITY * (_NOISE / sigma) ** 2
+        data = response.conj() * torch.fft.rfft2(image)
+        spectrum = (data + weight * torch.fft.rfft2(_planes(result))) / (power + weight)
+        image = torch.fft.irfft2(response * spectrum, s=size)  # what is beyond the rim was not seen
+        image[:, inner[0], inner[1]] = seen
+        estimate = torch.fft.irfft2(spectrum, s=size).permute(1, 2, 0).numpy()
+        result = shrunk(np.ascontiguousarray(estimate), float(sigma) ** 2, 1.0, corner=start)
     return np.clip(result[inner], 0, 1)
 
 
 def _padding(length: int, reach: int) -> tuple[int, int]:
     """As much as the reach before and after, and a little more to a length that is quick to transform."""
-    from scipy.fft import next_fast_len
-
     return reach, next_fast_len(length + 2 * reach, real=True) - length - reach
 
 

@@ -16,8 +16,8 @@ _SPREADS = (1.0, 2.0, 4.0, 8.0, 16.0)
 def filled(tile: Samples, is_lost: NDArray[np.bool_], corner: tuple[int, int] = (0, 0), rounds: int = 6) -> Samples:
     """A tile whose lost pixels are made such that it has few cosines in its blocks.
 
-    Starting with means of known neighbours, the tile is `shrunk` in rounds by ever smaller thresholds, and what is known
-    put back after each (Guleryuz 2006, "Nonlinear approximation based image recovery using adaptive sparse
+    Starting with means of known neighbours, the tile is `shrunk` in rounds by ever smaller thresholds, and what is
+    known put back after each (Guleryuz 2006, "Nonlinear approximation based image recovery using adaptive sparse
     reconstructions", doi 10.1109/TIP.2005.863057).
 
     Arguments:

@@ -57,12 +57,12 @@ class Look:
         step = math.ceil(max(height, width) / _OVERVIEW)
         side = height if len(tops) == 1 else _SIDE
         for top in tops:
-            rows = _samples(picture, top, min(top + side, height))
+            rows = samples_of(picture, top, min(top + side, height))
             for left in lefts:
                 part = rows[:, left : left + (width if len(lefts) == 1 else _SIDE)]
                 regions.append(Region(np.ascontiguousarray(part), (top, left)))
         for row in range(0, height, step):
-            overview.append(_samples(picture, row, row + 1)[:, ::step])
+            overview.append(samples_of(picture, row, row + 1)[:, ::step])
         return cls((height, width, channels), tuple(regions), np.concatenate(overview))
 
 
@@ -79,7 +79,8 @@ def _checked(picture: Rows | NDArray[Any]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _samples(picture: Rows | NDArray[Any], top: int, bottom: int) -> Samples:
+def samples_of(picture: Rows | NDArray[Any], top: int, bottom: int) -> Samples:
+    """The rows of a picture from ``top`` to before ``bottom``, in [0, 1]."""
     rows = picture[top:bottom] if isinstance(picture, np.ndarray) else picture.rows(top, bottom)
     if rows.dtype.kind == "f":
         return np.asarray(rows, np.float32)

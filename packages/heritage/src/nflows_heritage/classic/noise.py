@@ -61,7 +61,7 @@ def noise_of(regions: Sequence[Samples], in_proportion: bool) -> Noise:
     if within.sum() >= 20:
         coefficients, means = coefficients[:, within], means[within]
     down, across = np.divmod(np.arange(_SIDE**2), _SIDE)
-    is_coarse, is_fine = (0 < down + across) & (down + across <= 5), down + across >= 10
+    is_coarse, is_fine = (down + across > 0) & (down + across <= 5), down + across >= 10
     texture = (coefficients[is_coarse] ** 2).sum(0) / (np.maximum(means, 0.02) ** 2 if in_proportion else 1)
     even = texture <= np.quantile(texture, _EVEN)
     fine, means = np.abs(coefficients[is_fine][:, even]), means[even]
