@@ -1,0 +1,89 @@
+r"""Pictures made simple in the cosine transforms of all their small blocks, which natural ones are and noise is not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import dct
+from torch import Tensor
+from torch.nn.functional import conv2d, conv_transpose2d
+
+Samples = NDArray[np.float32]
+"""Samples (h, w, C) in [0, 1], grey or RGB."""
+
+_OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+"""Light and two contrasts of colour, orthonormal."""
+_STEP = 2
+"""The distance of the blocks in pixels."""
+
+
+def shrunk(
+    tile: Samples,
+    variance: Samples | float,
+    threshold: float,
+    pilot: Samples | None = None,
+    side: int = 8,
+    corner: tuple[int, int] = (0, 0),
+) -> Samples:
+    r"""A tile whose noise is taken off in the cosine transforms of overlapping blocks, channel by decorrelated channel.
+
+    A coefficient :math:`c` with noise of standard deviation :math:`s` stays if :math:`|c| > t s` (Donoho & Johnstone
+    1994; all shifts of the blocks, Coifman & Donoho 1995; colours as in Yu & Sapiro 2011,
+    doi 10.5201/ipol.2011.ys-dct).
+    With a pilot, whose coefficient is :math:`p`, it is multiplied by Wiener's :math:`p^2 / (p^2 + s^2)` (Ghael et al.
+    1997). The estimates of a pixel are averaged, those of blocks with few coefficients weighing more (Dabov et al.
+    2007, equation 10).
+
+    Arguments:
+        tile: The tile (h, w, C).
+        variance: The variance of the noise, of each sample (h, w, C) or of all; in a block it is the mean.
+        threshold: The threshold :math:`t`.
+        pilot: An estimate of the result (h, w, C).
+        side: The side of the blocks in pixels.
+        corner: The row and column of the tile in its picture, which decide where blocks begin.
+    """
+    height, width, channels = tile.shape
+    before = [side + (at - side) % _STEP for at in corner]
+    pads = [(n, side + (n + length) % _STEP) for n, length in zip(before, (height, width), strict=True)]
+
+    def spread(samples: Samples, power: int = 1) -> Tensor:
+        mixing = (_OPPONENT if channels == 3 else np.ones((1, 1))) ** power
+        mixed = samples @ mixing.T.astype(np.float32)
+        return torch.from_numpy(np.pad(mixed, [*pads, (0, 0)], mode="symmetric")).permute(2, 0, 1)[:, None]
+
+    cosines = atoms(side)
+    image = spread(tile)
+    coefficients = conv2d(image, cosines, stride=_STEP)
+    levels = torch.as_tensor(variance) if np.isscalar(variance) else _block_means(spread(variance, 2), side)
+    if pilot is None:
+        is_kept = coefficients.square() > levels * threshold**2
+        is_kept[:, 0] = True
+        weights = 1 / is_kept.sum(1, keepdim=True).float()
+        coefficients = torch.where(is_kept, coefficients, 0)
+    else:
+        power = conv2d(spread(pilot), cosines, stride=_STEP).square_()
+        gain = power / (power + levels).clamp(min=1e-12)
+        gain[:, 0] = 1
+        weights = 1 / gain.square().sum(1, keepdim=True)
+        coefficients *= gain
+    weights = weights / levels if not np.isscalar(variance) else weights
+    total = conv_transpose2d(coefficients * weights, cosines, stride=_STEP)
+    weight = conv_transpose2d(weights, torch.ones(1, 1, side, side), stride=_STEP)
+    (top, _), (left, _) = pads
+    mixed = (total / weight)[:, 0, top : top + height, left : left + width].permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(mixed @ _OPPONENT.astype(np.float32) if channels == 3 else mixed)
+
+
+@lru_cache(maxsize=8)
+def atoms(side: int) -> Tensor:
+    """The products of cosines, (side², 1, side, side)."""
+    basis = dct(np.eye(side), axis=0, norm="ortho")
+    atoms = np.einsum("ai,bj->abij", basis, basis).reshape(side**2, 1, side, side)
+    return torch.from_numpy(atoms.astype(np.float32))
+
+
+def _block_means(image: Tensor, side: int) -> Tensor:
+    return torch.nn.functional.avg_pool2d(image, side, stride=_STEP).clamp(min=1e-12)
