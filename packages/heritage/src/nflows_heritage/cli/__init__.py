@@ -6,6 +6,7 @@ import click
 
 from nflows_core.runtime.cli import CommandGroup
 from nflows_heritage.cli.degrade import degrade
+from nflows_heritage.cli.mask import mask
 
 
 @click.group(cls=CommandGroup)
@@ -13,5 +14,5 @@ def heritage() -> None:
     """Pictures of art restored without falsifying them."""
 
 
-for command in (degrade,):
+for command in (degrade, mask):
     heritage.add_command(command)
