@@ -104,7 +104,8 @@ def _shares(mask: Mask, places: NDArray[np.intp]) -> Floats:
     """How much each pixel of the patches counts, :math:`(B, P)`, one together."""
     counts = np.where(mask, np.float32(_GUESSED), np.float32(1))[..., None]
     shares = _patches(counts, places)[..., 0] * _bell().ravel()
-    return shares / shares.sum(1, keepdims=True)
+    shares /= shares.sum(1, keepdims=True)
+    return shares
 
 
 def _bell() -> Floats:
@@ -133,7 +134,8 @@ def _mixture(targets: Floats, nearest: Floats, shares: Floats) -> Floats:
     flat = differences.reshape(*differences.shape[:2], -1)
     gram = flat @ flat.transpose(0, 2, 1) + np.float32(_RIDGE) * np.eye(flat.shape[1], dtype=np.float32)
     weights: Floats = np.linalg.solve(gram, np.ones((*gram.shape[:2], 1), np.float32))[..., 0]
-    return weights / weights.sum(1, keepdims=True)
+    weights /= weights.sum(1, keepdims=True)
+    return weights
 
 
 def _add(picture: Floats, places: NDArray[np.intp], patches: Floats) -> None:

@@ -66,12 +66,14 @@ def _means(samples: Samples, known: Mask) -> tuple[Samples, Mask]:
     sides = [(0, length % 2) for length in known.shape]
     counts = _sums(np.pad(known, sides)[..., None].astype(np.float32))
     sums = _sums(np.pad(samples * known[..., None], [*sides, (0, 0)]))
-    return sums / np.maximum(counts, 1), counts[..., 0] == 0
+    means: Samples = sums / np.maximum(counts, np.float32(1))
+    return means, counts[..., 0] == 0
 
 
 def _sums(samples: Samples) -> Samples:
     height, width, channels = samples.shape
-    return samples.reshape(height // 2, 2, width // 2, 2, channels).sum((1, 3))
+    sums: Samples = samples.reshape(height // 2, 2, width // 2, 2, channels).sum((1, 3))
+    return sums
 
 
 def _boxes(mask: Mask) -> Iterator[tuple[Box, Box]]:

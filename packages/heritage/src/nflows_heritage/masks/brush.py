@@ -53,7 +53,7 @@ def read_brush(path: Path, height: int, width: int) -> Mask:
             raise ValueError(f"{path}: the mask has {sizes}; paint it on the picture in its own size")
         pixels, has_alpha = brush.rows(0, height), brush.about.has_alpha
     colours = pixels[..., :-1] if has_alpha else pixels
-    marked: Mask = colours.any(2)
+    marked: Mask = np.asarray(colours.any(2))
     return marked & (pixels[..., -1] > 0) if has_alpha else marked
 
 

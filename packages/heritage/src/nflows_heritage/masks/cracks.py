@@ -53,7 +53,7 @@ class CrackFinder:
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         """How surely each pixel is damaged, :math:`(H, W)`, 255 is one; tile by tile."""
         most, reach = np.iinfo(pixels.dtype).max, self.network.reach
-        image = torch.from_numpy(pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels).permute(2, 0, 1)
+        image = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)
 
         def of_tile(tile: Tensor) -> Tensor:
             return torch.sigmoid(self.network(tile[None].float() / most)[0])

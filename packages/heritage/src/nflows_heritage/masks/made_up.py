@@ -14,7 +14,7 @@ from nflows_core.drawing import Polygon, Stroke, bezier, drawn, wandering
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
 
-MARKED = 0.02
+MARKED = 0.04
 """A pixel is damaged if its colour has changed by so much, of 1: the rim too, but not what had that colour already."""
 
 
@@ -72,10 +72,10 @@ def painted(picture: Floats, shares: Floats, light: bool, random: np.random.Gene
         random: What its colour, strength and softness are drawn from.
     """
     soft = gaussian_filter(shares, random.uniform(0, 0.7))
-    tone = random.uniform(0.75, 1.0) if light else random.uniform(0.0, 0.25)
+    tone = random.uniform(0.8, 1.0) if light else random.uniform(0.0, 0.2)
     tint = np.array([1.0, 0.97, 0.92]) ** random.uniform(-1, 3)
     colour = np.clip(tone * tint[: picture.shape[2]], 0, 1)
-    opacity = random.uniform(0.5, 1.0) * soft[..., None]
+    opacity = random.uniform(0.6, 1.0) * soft[..., None]
     change = opacity * (colour - picture)
     grain = opacity * random.normal(0, random.uniform(0, 0.03), picture.shape)
     result = np.clip(picture + change + grain, 0, 1).astype(np.float32)

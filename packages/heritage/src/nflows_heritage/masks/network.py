@@ -57,8 +57,8 @@ class CrackNetwork(nn.Module):
 
 
 def _layer(channels_in: int, channels_out: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    layer = nn.Conv2d(channels_in, channels_out, 3, stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(layer, nn.ReLU())
+    layer = nn.Conv2d(channels_in, channels_out, 3, stride, padding=dilation, dilation=dilation, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(channels_out), nn.ReLU())
 
 
 def _doubled(x: Tensor) -> Tensor:

@@ -97,7 +97,8 @@ def overlaid(picture: NDArray[np.uint8], marks: NDArray[np.uint8]) -> NDArray[np
         marks: The mask of the same size, from 0 to 255 in each channel.
     """
     share = marks / 510
-    return np.rint(picture * (1 - share) + share * np.array(_MARKED)).astype(np.uint8)
+    laid: NDArray[np.uint8] = np.rint(picture * (1 - share) + share * np.array(_MARKED)).astype(np.uint8)
+    return laid
 
 
 def _middle(marks: NDArray[np.uint8]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from nflows_heritage.masks.network import CrackNetwork
 
 Pair = tuple[Tensor, Tensor]
 """A picture :math:`(3, S, S)` and where it is damaged, :math:`(1, S, S)`; in a batch, with B before."""
-ENGINE = {"batch_size": 16, "learning_rate": 3e-3, "warmup_steps": 50, "ema_decay": 0.99}
+ENGINE: Mapping[str, Any] = {"batch_size": 16, "learning_rate": 6e-3, "warmup_steps": 30, "ema_decay": 0.98}
 _CLEAN = 0.2
 """The share of the crops that are whole, so that what is painted is not taken for damage."""
 _MOST = 3
@@ -52,7 +53,8 @@ class CrackedCrops:
 
 def cracked(picture: NDArray[np.float32], random: np.random.Generator, most: int = _MOST) -> Damage:
     """A picture in [0, 1] with up to so many cracks, all dark or all light."""
-    shares = crack_shares(*picture.shape[:2], int(random.integers(1, most + 1)), random)
+    height, width = picture.shape[:2]
+    shares = crack_shares(height, width, int(random.integers(1, most + 1)), random)
     return painted(picture, shares, bool(random.random() < 0.5), random)
 
 

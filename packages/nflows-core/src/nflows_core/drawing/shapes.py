@@ -82,7 +82,8 @@ def _polygon(points: Points, height: int, width: int) -> Shares:
         np.add.at(changes, (line, pixel), sign * (pixel + 1 - x))
         np.add.at(changes, (line, pixel + 1), sign * (x - pixel))
     shares = np.minimum(np.abs(changes.cumsum(1)[:, :width]), 1)
-    return shares.reshape(height, _LINES, width).mean(1).astype(np.float32)
+    means: Shares = shares.reshape(height, _LINES, width).mean(1).astype(np.float32)
+    return means
 
 
 def _crossings(points: Points, height: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64], int]]:
