@@ -48,11 +48,13 @@ class PictureFile:
 
     about: Picture
     """All that the file says; its pixels are black, of the shape and type of those in the file, and take no memory."""
+    path: Path
+    """The file."""
 
     def __init__(self, path: str | Path, max_pixels: int | None = None) -> None:
-        self._path, limit = path, pixel_limit(max_pixels)
+        self.path, limit = Path(path), pixel_limit(max_pixels)
         with ExitStack() as opened:
-            file = opened.enter_context(Path(path).open("rb"))
+            file = opened.enter_context(self.path.open("rb"))
             self.about, self._part = self._explained(lambda: _open(file, limit, opened))
             self._opened = opened.pop_all()
 
@@ -99,7 +101,7 @@ class PictureFile:
             with explaining():
                 return read()
         except PictureError as error:
-            raise PictureError(f"{self._path}: {error}") from error
+            raise PictureError(f"{self.path}: {error}") from error
 
 
 def _open(file: IO[bytes], limit: int, opened: ExitStack) -> tuple[Picture, Part]:
