@@ -84,8 +84,8 @@ def test_a_folder_of_masks_has_one_for_each_picture(
     write_picture(tmp_path / "masks" / "b.png", Picture(np.full((24, 25, 1), 9, np.uint8)))
     assert restore(run, tmp_path / "in", tmp_path / "out", "--mask", tmp_path / "masks") == 1
     told = capsys.readouterr().err
-    assert "it has 25 x 24 pixels, and the picture 24 x 24" in told
-    assert "has no picture called c" in told
+    assert "the mask has 25 x 24 pixels, and the picture has 24 x 24" in told
+    assert "no mask is named c" in told
     assert sorted(path.name for path in (tmp_path / "out").glob("a*")) == ["a-change.png", "a.json", "a.png"]
     assert not list((tmp_path / "out").glob("b*"))
 
@@ -258,3 +258,37 @@ def test_every_tile_knows_its_place(side: int | None) -> None:
     down, across = np.indices((91, 70))
     np.testing.assert_array_equal(made[..., 0], down)
     np.testing.assert_array_equal(made[..., 1], across)
+
+
+def test_what_is_lost_is_filled_where_the_mask_says_and_replays(tmp_path: Path) -> None:
+    stripes = (np.indices((60, 80))[1] // 6 % 2 * 200 + 20).astype(np.uint8)[..., None].repeat(3, 2)
+    damaged, mask = stripes.copy(), np.zeros((60, 80, 1), np.uint8)
+    damaged[24:28, 20:60], mask[24:28, 20:60] = 255, 255
+    write_picture(tmp_path / "a.png", Picture(damaged))
+    write_picture(tmp_path / "m.png", Picture(mask))
+    arguments = (tmp_path / "a.png", "-o", tmp_path / "out", "--type", "loss", "--mask", tmp_path / "m.png")
+    assert call_command(heritage, "restore", *arguments) == 0
+    after = read_picture(tmp_path / "out" / "a.png").pixels
+    outside = mask[..., 0] == 0
+    np.testing.assert_array_equal(after[outside], damaged[outside])
+    assert np.abs(after[~outside].astype(int) - stripes[~outside]).mean() < 30
+    assert call_command(heritage, "replay", tmp_path / "out" / "a.json", "-o", tmp_path / "again.png") == 0
+    assert call_command(heritage, "restore", *arguments[:-2]) == 2
+
+
+def test_the_engine_without_weights_says_what_it_chose_and_replays(tmp_path: Path) -> None:
+    source = pixels(96, 128)
+    source[::7, ::5] = 255
+    source[3::7, 2::5] = 0
+    write_picture(tmp_path / "a.png", Picture(np.concatenate([source, source[..., :1]], axis=2)))
+    arguments = ("restore", tmp_path / "a.png", "-o", tmp_path / "out", "--type", "salt-and-pepper")
+    assert call_command(heritage, *arguments) == 0
+    record = read_record(tmp_path / "out" / "a.json")
+    assert record.engine == "classic"
+    assert record.weights_sha256 is None
+    assert call_command(heritage, "replay", tmp_path / "out" / "a.json", "-o", tmp_path / "again.png") == 0
+    result = tmp_path / "out" / "a.png"
+    assert (tmp_path / "again.png").read_bytes() == result.read_bytes()
+    after = read_picture(result).pixels
+    clean = pixels(96, 128)
+    assert np.abs(after[..., :3].astype(int) - clean).mean() < 0.5 * np.abs(source.astype(int) - clean).mean()

@@ -11,8 +11,8 @@ from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_heritage.cli.degrade import KINDS
 
-AUTO = "auto"
-"""Named here too, so that help need not load what it is; a test compares them."""
+AUTO, LOSS = "auto", "loss"
+"""Named here too, so that help need not load what they are; a test compares them."""
 
 
 @click.command(cls=Command)
@@ -20,10 +20,10 @@ AUTO = "auto"
 @click.option(
     "--type",
     "kind",
-    type=click.Choice([AUTO, *KINDS]),
+    type=click.Choice([AUTO, *KINDS, LOSS]),
     default=AUTO,
     show_default=True,
-    help="What the pictures suffer from; auto looks, and leaves clean ones as they are.",
+    help="What the pictures suffer from; auto looks, and leaves clean ones alone; loss fills what a --mask marks.",
 )
 @click.option("--engine", default="classic", show_default=True, metavar="NAME|RUN", help="classic, unified, or a run.")
 @click.option(

@@ -11,6 +11,7 @@ from torch import Tensor
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tiles import Rows
+from nflows_heritage.restoring.classic import Classic
 from nflows_heritage.restoring.diffusion import load_diffusion
 from nflows_heritage.restoring.unified import load_run, load_shipped
 from nflows_sr.engines.diffusion import is_diffusion
@@ -60,12 +61,7 @@ class Engine(Protocol):
         """
 
 
-_NAMED: Mapping[str, Callable[[], Engine]] = {"unified": load_shipped}
-
-
-def names() -> list[str]:
-    """The engines that have a name."""
-    return list(_NAMED)
+_NAMED: Mapping[str, Callable[[], Engine]] = {"classic": Classic, "unified": load_shipped}
 
 
 def resolve(name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import PictureFile, blank_pixels
@@ -17,12 +19,14 @@ from nflows_core.runtime.recipe import is_result_of, recipe_of
 from nflows_core.runtime.report import versions
 from nflows_heritage.distortions import CLEAN
 from nflows_heritage.inspection import SHIPPED, Findings, load_inspector
+from nflows_heritage.masks import find_brush, read_brush
 from nflows_heritage.restoring.change import Change, write_change
 from nflows_heritage.restoring.engines import Prepared, load_engine
-from nflows_heritage.restoring.masks import MaskRows, find_mask
+from nflows_heritage.restoring.filling import filled
 from nflows_heritage.restoring.record import Record
-from nflows_heritage.restoring.settings import AUTO, Restoration
+from nflows_heritage.restoring.settings import AUTO, LOSS, Restoration
 from nflows_heritage.restoring.tiling import restored
+from nflows_heritage.views import InMemory
 
 CHANGE, RECORD = "-change.png", ".json"
 """What the names of the picture of the change and of the record end in."""
@@ -112,11 +116,11 @@ class RestoreFiles:
     def _made(self, picture: PictureFile, seed: int, source: Path, done: Done) -> Made:
         done.kind, done.found = self._kind(picture)
         engine = None
-        if done.kind != CLEAN:
+        if done.kind not in (CLEAN, LOSS):
             engine = load_engine(self.restoration.engine).prepare(picture, done.kind, seed)
             done.chosen = dict(engine.described)
         blank = blank_pixels(*picture.shape, picture.dtype)
-        return Made(replace(picture.about, pixels=blank), self._strips(picture, engine, source))
+        return Made(replace(picture.about, pixels=blank), self._strips(picture, done.kind, engine, source))
 
     def _kind(self, picture: PictureFile) -> tuple[str, Findings | None]:
         if self.restoration.kind != AUTO:
@@ -124,18 +128,23 @@ class RestoreFiles:
         found = load_inspector(SHIPPED)(picture)
         return found.kind, found
 
-    def _strips(self, picture: PictureFile, engine: Prepared | None, source: Path) -> Iterator[Pixels]:
+    def _strips(self, picture: PictureFile, kind: str, engine: Prepared | None, source: Path) -> Iterator[Pixels]:
+        mask = self._mask(picture, source)
+        if kind == LOSS:
+            assert mask is not None  # as the settings have seen to
+            return filled(picture, mask, self.restoration.strength)
         if engine is None:
-            yield from _unchanged(picture)
-            return
-        with ExitStack() as opened:
-            mask = self._mask_of(source)
-            rows = None if mask is None else MaskRows(opened.enter_context(PictureFile(mask)), picture)
-            yield from restored(picture, engine, self.restoration.strength, rows, self.restoration.tile)
+            return _unchanged(picture)
+        rows = None if mask is None else InMemory(mask[..., None].astype(np.uint8))
+        return restored(picture, engine, self.restoration.strength, rows, self.restoration.tile)
+
+    def _mask(self, picture: PictureFile, source: Path) -> NDArray[np.bool_] | None:
+        path = self._mask_of(source)
+        return None if path is None else read_brush(path, *picture.shape[:2])
 
     def _mask_of(self, source: Path) -> Path | None:
         mask = self.restoration.mask
-        return None if mask is None else find_mask(Path(mask), source)
+        return None if mask is None else find_brush(Path(mask), source)
 
     def _mask_digest(self, source: Path) -> str | None:
         mask = self._mask_of(source)
