@@ -29,7 +29,7 @@ def test_the_command_names_every_distortion() -> None:
 def test_depth_alpha_and_size_stay(tmp_path: Path, kind: str, channels: int, dtype: Any) -> None:
     source = pixels(channels, dtype)
     write_picture(tmp_path / "a.png", Picture(source, dpi=(300, 300)))
-    arguments = ("degrade", tmp_path / "a.png", "-o", tmp_path / "b.png", "--kind", kind, "--level", 5)
+    arguments = ("degrade", tmp_path / "a.png", "-o", tmp_path / "b.png", "--type", kind, "--level", 5)
     assert call_command(heritage, *arguments) == 0
     result = read_picture(tmp_path / "b.png")
     assert result.pixels.shape == source.shape
@@ -45,14 +45,14 @@ def test_a_folder_is_damaged_and_by_how_much_is_told(tmp_path: Path, capsys: pyt
     for name in ("a", "b"):
         write_picture(tmp_path / "in" / f"{name}.png", Picture(pixels()))
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    arguments = (tmp_path / "in", "-o", tmp_path / "out", "--kind", "gaussian", "--level", 1, "--json")
+    arguments = (tmp_path / "in", "-o", tmp_path / "out", "--type", "gaussian", "--level", 1, "--json")
     assert call_command(heritage, "degrade", *arguments) == 1
     report = json.loads(capsys.readouterr().out)
     assert [row["psnr_db"] for row in report["tables"]["Pictures"]] == pytest.approx([28.3, 28.3], abs=1)
     assert "broken.png" in report["tables"]["Failures"][0]["picture"]
 
 
-@pytest.mark.parametrize("arguments", [("--kind", "smoke"), ("--kind", "blur", "--level", 6), ()])
+@pytest.mark.parametrize("arguments", [("--type", "smoke"), ("--type", "blur", "--level", 6), ()])
 def test_wrong_usage_writes_nothing(tmp_path: Path, arguments: tuple[object, ...]) -> None:
     write_picture(tmp_path / "a.png", Picture(pixels()))
     assert call_command(heritage, "degrade", tmp_path / "a.png", "-o", tmp_path / "out", *arguments) == 2

@@ -25,7 +25,7 @@ KINDS = (
 
 @click.command(cls=Command)
 @picture_options(metadata="keep", is_random=True)
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the picture suffers from.")
+@click.option("--type", "kind", type=click.Choice(KINDS), required=True, help="What the pictures suffer from.")
 @click.option("--level", type=click.FloatRange(1, 5), default=3, show_default=True, help="How much, 1 to 5.")
 def degrade(pictures: PictureOptions, kind: str, level: float) -> int:
     """Damage good pictures as time does: each INPUT, a file or a folder, becomes one in the folder OUTPUT.
