@@ -94,7 +94,7 @@ def test_damaged_murals_are_told_from_whole_ones_better_than_by_ridges(finder: C
     cases = ("case01", "case02", "case03")
     originals = [read_picture(folder / f"{case}-original.png").pixels for case in cases]
     ridges = partial(ridge_cracks, threshold=0.18)
-    assert falsely_marked(finder, originals) < 0.25 * falsely_marked(ridges, originals)
+    assert falsely_marked(finder, originals) < 0.4 * falsely_marked(ridges, originals)
     pictures = [(read_picture(folder / f"{case}-toinpaint.png").pixels, damaged) for case in cases]
     assert total(finder, pictures).f1 > total(ridges, pictures).f1 + 0.2
 
