@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,19 @@ def test_the_murals_are_nearer_to_what_they_were_than_by_a_plate(data_folder: Pa
         assert mixed > plate + 0.4
         ratios.append(mixed)
     assert np.mean(ratios) > 27.0
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    folder = Path(__file__).parents[1]
+    rows = json.loads((folder / "benchmarks" / "results" / "inpainting.json").read_text(encoding="utf-8"))["rows"]
+    murals = {row["way"]: row for row in rows if row["set"] == "murals"}
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    mixed, stokes, plate = (murals[way] for way in ("mixed", "Navier-Stokes", "biharmonic, scikit-image"))
+    assert f"{mixed['psnr_db']:.2f} dB of PSNR and {mixed['ssim']:.3f}".replace(" 0.", " .") in readme
+    assert f"{stokes['psnr_db']:.1f} dB and {stokes['ssim']:.3f}".replace(" 0.", " .") in readme
+    assert f"{plate['psnr_db']:.1f} dB and {plate['ssim']:.3f}".replace(" 0.", " .") in readme
+    for name, ratio in mixed["psnr_db_each"].items():
+        assert ratio > plate["psnr_db_each"][name] + 0.4
 
 
 def _psnr(picture: NDArray[Any], original: NDArray[Any], mask: Mask) -> float:

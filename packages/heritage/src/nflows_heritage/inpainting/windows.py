@@ -66,7 +66,7 @@ def _means(samples: Samples, known: Mask) -> tuple[Samples, Mask]:
     sides = [(0, length % 2) for length in known.shape]
     counts = _sums(np.pad(known, sides)[..., None].astype(np.float32))
     sums = _sums(np.pad(samples * known[..., None], [*sides, (0, 0)]))
-    means: Samples = sums / np.maximum(counts, np.float32(1))
+    means = (sums / np.maximum(counts, 1)).astype(np.float32)
     return means, counts[..., 0] == 0
 
 

@@ -21,10 +21,10 @@ from nflows_heritage.masks.runs import Run, load_network, read_run
 
 SHIPPED = shipped.FOLDER / "cracks"
 _TILE = 512
-_WEAK = 0.6
+_WEAK = 0.3
 """Beside a sure pixel, one is marked whose probability is this part of the threshold."""
-_LEAST = 16
-"""The pixels of a crack, at least."""
+_LEAST = 80
+"""The pixels of a crack, at least: what is smaller is more often a twig, a hair or a stroke."""
 
 
 class CrackFinder:
@@ -48,7 +48,7 @@ class CrackFinder:
         Arguments:
             pixels: The picture :math:`(H, W, C)` of 8 or 16 bits, grey or RGB, without alpha.
         """
-        return cracks_of(self.probabilities(pixels), self.run.threshold)
+        return marked(self.probabilities(pixels), 255 * self.run.threshold)
 
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         """How surely each pixel is damaged, :math:`(H, W)`, 255 is one; tile by tile."""
@@ -63,22 +63,26 @@ class CrackFinder:
         return np.concatenate(list(strips))
 
 
-def cracks_of(probabilities: NDArray[np.uint8], threshold: float) -> Mask:
-    """What is marked: sure pixels with the less sure ones that hang together with them, but for specks."""
-    marked = apply_hysteresis_threshold(probabilities, 255 * _WEAK * threshold, 255 * threshold)
-    return without_specks(marked, _LEAST)
+def marked(values: NDArray[Any], threshold: float) -> Mask:
+    """Pixels above a threshold, with the less sure ones that hang together with them, but for specks."""
+    return without_specks(apply_hysteresis_threshold(values, _WEAK * threshold, threshold), _LEAST)
+
+
+def ridge_response(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """How much each pixel looks like a line, dark or light, :math:`(H, W)`; see `RidgeFilter`."""
+    samples = torch.from_numpy((pixels / np.iinfo(pixels.dtype).max).astype(np.float32)).permute(2, 0, 1)
+    response: NDArray[np.float32] = RidgeFilter()(samples[None])[0].amax(0).numpy()
+    return response
 
 
 def ridge_cracks(pixels: NDArray[Any], threshold: float) -> Mask:
-    """What ridges alone take for a crack, with which the network is compared; arguments as of `CrackFinder`.
+    """What ridges alone take for a crack, with which the network is compared.
 
     Arguments:
-        pixels: The picture.
-        threshold: The response of `RidgeFilter` from which on a pixel is sure.
+        pixels: The picture :math:`(H, W, C)` of 8 or 16 bits, grey or RGB, without alpha.
+        threshold: The response from which on a pixel is sure.
     """
-    samples = torch.from_numpy((pixels / np.iinfo(pixels.dtype).max).astype(np.float32)).permute(2, 0, 1)
-    response = RidgeFilter()(samples[None])[0].amax(0).numpy()
-    return without_specks(apply_hysteresis_threshold(response, _WEAK * threshold, threshold), _LEAST)
+    return marked(ridge_response(pixels), threshold)
 
 
 @keeps_one

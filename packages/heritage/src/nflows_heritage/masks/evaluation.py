@@ -13,7 +13,7 @@ from nflows_heritage.masks.colour import Mask, grown
 from nflows_heritage.masks.made_up import crack_shares, painted
 
 Pixels = NDArray[np.uint8]
-Find = Callable[[Pixels], Mask]
+Find = Callable[[Any], Mask]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def score(marked: Mask, damaged: Mask, tolerance: int = 1) -> Score:
     return Score(*(int(mask.sum()) for mask in (marked, right, damaged, found)))
 
 
-def total(find: Find, cases: Iterable[tuple[Pixels, Mask]], tolerance: int = 1) -> Score:
-    """The counts of all cases together, each a picture and where it is damaged."""
+def total(find: Find, cases: Iterable[tuple[NDArray[Any], Mask]], tolerance: int = 1) -> Score:
+    """The counts of all cases together, each a picture, or what else ``find`` takes, and where it is damaged."""
     return sum((score(find(pixels), damaged, tolerance) for pixels, damaged in cases), Score())
 
 
