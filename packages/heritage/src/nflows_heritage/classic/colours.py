@@ -89,10 +89,10 @@ def dull_of(overview: Samples) -> Dull:
     if overview.shape[2] == 3:
         chroma = np.sqrt(np.mean((overview - luma[..., None]) ** 2))
         measures.append(np.log(chroma + 0.01))
-        factors = [_CONTRAST, _SATURATION, _LIGHT]
+        factors = np.array([_CONTRAST, _SATURATION, _LIGHT])
     else:
-        factors = [_GREY_CONTRAST, (0, 0, 0), _GREY_LIGHT]
-    left = np.exp(_CAREFUL_DULL * np.array(factors) @ np.array(measures))
+        factors = np.array([_GREY_CONTRAST, (0, 0, 0), _GREY_LIGHT])
+    left = np.exp(_CAREFUL_DULL * factors @ np.array(measures))
     contrast, saturation, light = np.clip(left, (0.35, 0.25, 0.75), 1).tolist()
     return Dull(contrast, saturation, light, float(luma.mean()))
 

@@ -72,7 +72,8 @@ def _response(kernel: NDArray[np.float32], size: tuple[int, int]) -> Tensor:
     placed = torch.zeros(size)
     index = [(torch.arange(kernel.shape[0]) - reach) % n for n in size]
     placed.index_put_((index[0][:, None], index[1][None]), torch.from_numpy(kernel).flip(0, 1), accumulate=True)
-    return torch.fft.rfft2(placed)
+    response: Tensor = torch.fft.rfft2(placed)
+    return response
 
 
 def _tapered(padded: Samples, response: Tensor, pads: tuple[tuple[int, int], tuple[int, int]]) -> Tensor:
@@ -84,4 +85,5 @@ def _tapered(padded: Samples, response: Tensor, pads: tuple[tuple[int, int], tup
         for n, (before, after) in zip(padded.shape, pads, strict=False)
     ]
     share = torch.from_numpy(np.outer(*ramps).astype(np.float32))
-    return share * image + (1 - share) * blurred
+    tapered: Tensor = share * image + (1 - share) * blurred
+    return tapered

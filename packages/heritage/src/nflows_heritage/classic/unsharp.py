@@ -138,4 +138,5 @@ def moved_of(regions: Sequence[Samples]) -> Moved:
 
 def _fitting(regions: Sequence[Samples], largest: int) -> int:
     """The side of squares that fit into every region, even."""
-    return min(largest, *(min(region.shape[:2]) for region in regions)) // 2 * 2
+    sides = [int(min(region.shape[:2])) for region in regions]
+    return min(largest, *sides) // 2 * 2

@@ -101,7 +101,7 @@ class _Rays:
         distance = np.exp(self.logs)
         down = self.centre[0] + np.outer(np.sin(self.angles), distance)
         across = self.centre[1] + np.outer(np.cos(self.angles), distance)
-        return _at(tile, down, across, "nearest")
+        return _at(tile, down, across)
 
     def undone(self, seen: Samples, guess: Samples, zoom: float, noise: float) -> Samples:
         r"""What a guess x lacks whose zoom should be y, along the rays: :math:`\bar k (y - k x) / (|k|^2 + n)`."""
@@ -117,8 +117,8 @@ class _Rays:
             padded = np.pad(samples, [(0, 0), (reach, length - n - reach), (0, 0)], mode="symmetric")
             return np.asarray(rfft(padded, axis=1))
 
-        response, gain = (one[None, :, None].astype(np.complex64) for one in (response, gain))
-        missing = irfft(gain * (spectrum(seen) - response * spectrum(guess)), n=length, axis=1)
+        blurring, sharpening = (one[None, :, None].astype(np.complex64) for one in (response, gain))
+        missing = irfft(sharpening * (spectrum(seen) - blurring * spectrum(guess)), n=length, axis=1)
         return np.asarray(missing[:, reach : reach + n], np.float32)
 
     def back(self, samples: Samples) -> Samples:
@@ -133,11 +133,12 @@ class _Rays:
         ends = samples[:4], samples[-4:]
         samples = np.concatenate([ends[1], samples, ends[0]] if self.is_round else [samples])
         share = np.clip((distance - _NEAREST) / _NEAREST, 0, 1).astype(np.float32)
-        return _at(samples, angle + (4 if self.is_round else 0), np.maximum(place, 0), "nearest") * share[..., None]
+        found = _at(samples, angle + (4 if self.is_round else 0), np.maximum(place, 0))
+        return np.asarray(found * share[..., None], np.float32)
 
 
-def _at(image: Samples, down: NDArray[np.float64], across: NDArray[np.float64], mode: str) -> Samples:
-    channels = [map_coordinates(image[..., c], [down, across], order=3, mode=mode) for c in range(image.shape[2])]
+def _at(image: Samples, down: NDArray[np.float64], across: NDArray[np.float64]) -> Samples:
+    channels = [map_coordinates(image[..., c], [down, across], order=3, mode="nearest") for c in range(image.shape[2])]
     return np.asarray(np.stack(channels, 2), np.float32)
 
 
