@@ -25,7 +25,7 @@ _SATURATION = (0.283, 1.035, -0.291, 0.234)
 _LIGHT = (0.033, 0.159, -0.044, 0.037)
 _GREY_CONTRAST = (-0.425, 1.033, -0.37)
 _GREY_LIGHT = (-0.103, 0.243, -0.086)
-_CAREFUL_DULL = 0.85
+_CAREFUL_DULL = 0.7
 
 _VEIL = (-0.004, 0.917, -0.216, -0.049, 0.535, 0.482)
 _GREY_VEIL = (0.034, 0.83, -0.29, 0.697)
@@ -89,10 +89,10 @@ def dull_of(overview: Samples) -> Dull:
     if overview.shape[2] == 3:
         chroma = np.sqrt(np.mean((overview - luma[..., None]) ** 2))
         measures.append(np.log(chroma + 0.01))
-        factors = [_CONTRAST, _SATURATION, _LIGHT]
+        factors = np.array([_CONTRAST, _SATURATION, _LIGHT])
     else:
-        factors = [_GREY_CONTRAST, (0, 0, 0), _GREY_LIGHT]
-    left = np.exp(_CAREFUL_DULL * np.array(factors) @ np.array(measures))
+        factors = np.array([_GREY_CONTRAST, (0, 0, 0), _GREY_LIGHT])
+    left = np.exp(_CAREFUL_DULL * factors @ np.array(measures))
     contrast, saturation, light = np.clip(left, (0.35, 0.25, 0.75), 1).tolist()
     return Dull(contrast, saturation, light, float(luma.mean()))
 

@@ -57,7 +57,8 @@ def shrunk(
     cosines = atoms(side)
     image = spread(tile)
     coefficients = conv2d(image, cosines, stride=_STEP)
-    levels = torch.as_tensor(variance) if np.isscalar(variance) else _block_means(spread(variance, 2), side)
+    is_even = isinstance(variance, float)
+    levels = torch.as_tensor(variance) if isinstance(variance, float) else _block_means(spread(variance, 2), side)
     if pilot is None:
         is_kept = coefficients.square() > levels * threshold**2
         is_kept[:, 0] = True
@@ -69,7 +70,7 @@ def shrunk(
         gain[:, 0] = 1
         weights = 1 / gain.square().sum(1, keepdim=True)
         coefficients *= gain
-    weights = weights / levels if not np.isscalar(variance) else weights
+    weights = weights if is_even else weights / levels
     total = conv_transpose2d(coefficients * weights, cosines, stride=_STEP)
     weight = conv_transpose2d(weights, torch.ones(1, 1, side, side), stride=_STEP)
     (top, _), (left, _) = pads

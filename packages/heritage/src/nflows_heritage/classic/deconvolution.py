@@ -13,6 +13,8 @@ from nflows_heritage.classic.cosines import Samples, shrunk
 _NOISE = 1.2 / 255
 """The noise of a picture without any: rounding to 256 levels, and a kernel that is not quite so."""
 _ROUNDS = 5
+_BEYOND = 2
+"""How far the picture goes on beyond its rim, in sides of the kernel."""
 _FINEST = 2.0
 _FIDELITY = 0.25
 """How much the block cosines weigh against the picture, by the square of their threshold."""
@@ -34,7 +36,7 @@ def deconvolved(
         coarsest: The first threshold, in units of the noise.
         corner: The row and column of the tile in its picture.
     """
-    reach = kernel.shape[0]
+    reach = _BEYOND * kernel.shape[0] + 16
     rows, columns = (_padding(length, reach) for length in tile.shape[:2])
     padded = np.pad(tile, [rows, columns, (0, 0)], mode="reflect" if min(tile.shape[:2]) > 1 else "edge")
     size = padded.shape[:2]
@@ -70,7 +72,8 @@ def _response(kernel: NDArray[np.float32], size: tuple[int, int]) -> Tensor:
     placed = torch.zeros(size)
     index = [(torch.arange(kernel.shape[0]) - reach) % n for n in size]
     placed.index_put_((index[0][:, None], index[1][None]), torch.from_numpy(kernel).flip(0, 1), accumulate=True)
-    return torch.fft.rfft2(placed)
+    response: Tensor = torch.fft.rfft2(placed)
+    return response
 
 
 def _tapered(padded: Samples, response: Tensor, pads: tuple[tuple[int, int], tuple[int, int]]) -> Tensor:
@@ -78,8 +81,9 @@ def _tapered(padded: Samples, response: Tensor, pads: tuple[tuple[int, int], tup
     image = _planes(padded)
     blurred = torch.fft.irfft2(torch.fft.rfft2(image) * response, s=image.shape[-2:])
     ramps = [
-        np.minimum(np.minimum(1, (np.arange(n) + 0.5) / before), (np.arange(n)[::-1] + 0.5) / after)
+        np.clip(np.minimum(np.arange(n) + 0.5, n - after + before - np.arange(n) - 0.5) / before, 0, 1)
         for n, (before, after) in zip(padded.shape, pads, strict=False)
     ]
     share = torch.from_numpy(np.outer(*ramps).astype(np.float32))
-    return share * image + (1 - share) * blurred
+    tapered: Tensor = share * image + (1 - share) * blurred
+    return tapered

@@ -43,7 +43,7 @@ def spectrum_of(regions: Sequence[Samples], side: int) -> Spectrum:
         total += np.abs(spectrum[:, : side // 2 + 1]) ** 2
         count += 1
     power = total / max(count, 1) / (window**2).sum() / _ROUNDING
-    return Spectrum(power, np.fft.fftfreq(side), np.fft.rfftfreq(side))
+    return Spectrum(power, np.fft.fftfreq(side).astype(np.float64), np.fft.rfftfreq(side).astype(np.float64))
 
 
 def _squares(regions: Sequence[Samples], side: int) -> Iterator[NDArray[np.float64]]:

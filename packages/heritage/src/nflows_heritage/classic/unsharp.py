@@ -43,10 +43,10 @@ class OutOfFocus:
 
     @property
     def halo(self) -> int:
-        return 6 * math.ceil(self.sigma) + 32
+        return 12 * math.ceil(self.sigma) + 48
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        return tile.copy() if self.sigma == 0 else deconvolved(tile, blur_kernel(self.sigma).numpy(), 40, corner)
+        return tile.copy() if self.sigma == 0 else deconvolved(tile, blur_kernel(self.sigma).numpy(), 16, corner)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Moved:
 
     @property
     def halo(self) -> int:
-        return 2 * math.ceil(self.length) + 32
+        return 4 * math.ceil(self.length) + 48
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
         if self.length == 0:
@@ -138,4 +138,5 @@ def moved_of(regions: Sequence[Samples]) -> Moved:
 
 def _fitting(regions: Sequence[Samples], largest: int) -> int:
     """The side of squares that fit into every region, even."""
-    return min(largest, *(min(region.shape[:2]) for region in regions)) // 2 * 2
+    sides = [int(min(region.shape[:2])) for region in regions]
+    return min(largest, *sides) // 2 * 2

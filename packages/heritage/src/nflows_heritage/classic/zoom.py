@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import map_coordinates
 
-from nflows_heritage.classic.cosines import Samples
+from nflows_heritage.classic.cosines import Samples, shrunk
 from nflows_heritage.classic.look import Look
 from nflows_heritage.classic.zoom_centre import zoom_in
 
@@ -23,8 +23,8 @@ _EXPLAINED = 0.075
 _NEAREST = 6.0
 """Nearer to the centre than this there is nothing to undo, in pixels."""
 _WIDEST_HALO = 256
-_NOISE = 0.15
-"""The noise of what is sampled along rays, against details that fall off as the inverse of their frequency."""
+_ROUNDS = ((0.1, 0.02), (0.05, 0.012), (0.03, 0.008))
+"""The noise of what is sampled along rays, and the threshold in the blocks' cosines, in each round."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,17 @@ class Zoomed:
 
     @property
     def halo(self) -> int:
-        return min(16 + math.ceil(3 * self.zoom * self.furthest), _WIDEST_HALO)
+        return min(32 + math.ceil(4 * self.zoom * self.furthest), _WIDEST_HALO)
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
         if self.zoom == 0:
             return tile.copy()
         rays = _Rays.over(tile, self.row - corner[0], self.column - corner[1], self.zoom)
-        return np.clip(tile + rays.back(rays.sharpened(rays.sampled(tile), self.zoom)), 0, 1)
+        seen, result = rays.sampled(tile), tile
+        for noise, sigma in _ROUNDS:
+            missing = rays.undone(seen, rays.sampled(result), self.zoom, noise)
+            result = shrunk(result + rays.back(missing), sigma**2, 1.0, corner=corner)
+        return np.clip(result, 0, 1)
 
 
 def zoomed_of(look: Look) -> Zoomed:
@@ -97,22 +101,25 @@ class _Rays:
         distance = np.exp(self.logs)
         down = self.centre[0] + np.outer(np.sin(self.angles), distance)
         across = self.centre[1] + np.outer(np.cos(self.angles), distance)
-        return _at(tile, down, across, "nearest")
+        return _at(tile, down, across)
 
-    def sharpened(self, samples: Samples, zoom: float) -> Samples:
-        """What Wiener's filter along the rays adds."""
+    def undone(self, seen: Samples, guess: Samples, zoom: float, noise: float) -> Samples:
+        r"""What a guess x lacks whose zoom should be y, along the rays: :math:`\bar k (y - k x) / (|k|^2 + n)`."""
         step = self.logs[1] - self.logs[0]
-        n = samples.shape[1]
+        n = seen.shape[1]
         reach = math.ceil(3 * zoom / step)
         length = next_fast_len(n + 2 * reach, real=True)
-        padded = np.pad(samples, [(0, 0), (reach, length - n - reach), (0, 0)], mode="symmetric")
         frequency = np.arange(length // 2 + 1) / length
         response = _response(zoom, 2 * math.pi * frequency / step)
-        power = np.abs(response) ** 2
-        noise = _NOISE * (frequency / frequency[-1]) ** 1.5 + 1e-5
-        gain = np.conj(response) / (power + noise) - 1
-        added = irfft(rfft(padded, axis=1) * gain[None, :, None].astype(np.complex64), n=length, axis=1)
-        return np.asarray(added[:, reach : reach + n], np.float32)
+        gain = np.conj(response) / (np.abs(response) ** 2 + noise)
+
+        def spectrum(samples: Samples) -> NDArray[np.complex64]:
+            padded = np.pad(samples, [(0, 0), (reach, length - n - reach), (0, 0)], mode="symmetric")
+            return np.asarray(rfft(padded, axis=1))
+
+        blurring, sharpening = (one[None, :, None].astype(np.complex64) for one in (response, gain))
+        missing = irfft(sharpening * (spectrum(seen) - blurring * spectrum(guess)), n=length, axis=1)
+        return np.asarray(missing[:, reach : reach + n], np.float32)
 
     def back(self, samples: Samples) -> Samples:
         """The tile (h, w, C) of samples at the places."""
@@ -126,11 +133,12 @@ class _Rays:
         ends = samples[:4], samples[-4:]
         samples = np.concatenate([ends[1], samples, ends[0]] if self.is_round else [samples])
         share = np.clip((distance - _NEAREST) / _NEAREST, 0, 1).astype(np.float32)
-        return _at(samples, angle + (4 if self.is_round else 0), np.maximum(place, 0), "nearest") * share[..., None]
+        found = _at(samples, angle + (4 if self.is_round else 0), np.maximum(place, 0))
+        return np.asarray(found * share[..., None], np.float32)
 
 
-def _at(image: Samples, down: NDArray[np.float64], across: NDArray[np.float64], mode: str) -> Samples:
-    channels = [map_coordinates(image[..., c], [down, across], order=3, mode=mode) for c in range(image.shape[2])]
+def _at(image: Samples, down: NDArray[np.float64], across: NDArray[np.float64]) -> Samples:
+    channels = [map_coordinates(image[..., c], [down, across], order=3, mode="nearest") for c in range(image.shape[2])]
     return np.asarray(np.stack(channels, 2), np.float32)
 
 
