@@ -25,11 +25,13 @@ from nflows_heritage.classic import (
     estimated,
     from_record,
     recorded,
-    strips,
 )
 from nflows_heritage.distortions import DISTORTIONS, distorted
 from nflows_heritage.distortions.blurs import blur_kernel, motion_kernel
 from nflows_heritage.distortions.colours import dulled, faded, grey_of
+from nflows_heritage.restoring.classic import Classic
+from nflows_heritage.restoring.tiling import restored
+from nflows_heritage.views import InMemory
 from nflows_sr.degradations import blur
 
 Samples = NDArray[np.float32]
@@ -177,11 +179,13 @@ def test_lost_colours_are_judged_in_the_right_direction(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tile_by_tile_is_the_whole_within_a_level(kind: str) -> None:
-    damaged = suffered(drawn(240, 1), kind, 2)
-    method = estimated(kind, damaged)
-    whole = method(damaged)
-    parts = np.concatenate(list(strips(method, damaged, side=100)))
-    difference = np.abs(parts - whole)[..., 0] * 255
+    damaged = InMemory((suffered(drawn(240, 1), kind, 2) * 65535).round().astype(np.uint16))
+    engine = Classic().prepare(damaged, kind, 0)
+    whole, parts = (
+        np.concatenate(list(restored(damaged, engine, 1.0, None, side))).astype(float)
+        for side in (1024, max(100, 2 * engine.halo + 9))
+    )
+    difference = np.abs(parts - whole)[..., 0] / 257
     assert difference[20:-20, 20:-20].max() < 1
     if kind not in ("motion", "radial"):  # what moved in from beyond the rim is a guess, and the tiles' own
         assert difference.max() < 1

@@ -12,7 +12,7 @@ Example:
 
 from nflows_heritage.classic.blocks import Pixelated
 from nflows_heritage.classic.colours import Dull, Faded
-from nflows_heritage.classic.estimated import KINDS, Method, Untouched, estimated, from_record, recorded, strips
+from nflows_heritage.classic.estimated import KINDS, Method, Untouched, estimated, from_record, recorded
 from nflows_heritage.classic.impulses import SaltAndPepper
 from nflows_heritage.classic.noise import Noise
 from nflows_heritage.classic.rain import Rain
@@ -35,5 +35,4 @@ __all__ = [
     "estimated",
     "from_record",
     "recorded",
-    "strips",
 ]

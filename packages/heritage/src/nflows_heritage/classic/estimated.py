@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nflows_core.runtime.tiles import Rows, Tiling
+from nflows_core.runtime.tiles import Rows
 from nflows_heritage.classic.blocks import Pixelated, pixelated_of
 from nflows_heritage.classic.colours import Dull, Faded, dull_of, faded_of
 from nflows_heritage.classic.cosines import Samples
 from nflows_heritage.classic.impulses import SaltAndPepper, salt_and_pepper_of
-from nflows_heritage.classic.look import Look, samples_of
+from nflows_heritage.classic.look import Look
 from nflows_heritage.classic.noise import Noise, noise_of
 from nflows_heritage.classic.rain import Rain, rain_of
 from nflows_heritage.classic.unsharp import Moved, OutOfFocus, moved_of, out_of_focus_of
@@ -104,43 +101,6 @@ def from_record(kind: str, record: Mapping[str, Any]) -> Method:
         return made(**record)
     except TypeError as error:
         raise ValueError(f"`record`: {dict(record)} are no parameters of {kind}: {error}") from error
-
-
-def strips(method: Method, picture: Rows | NDArray[Any], side: int = 1024) -> Iterator[Samples]:
-    """The picture restored, tile by tile, as strips (h, W, C) of finished rows from top to bottom.
-
-    Arguments:
-        method: The method, of which a tile needs no more than `Method.halo` around it.
-        picture: The picture, as `estimated` takes it.
-        side: The side of the tiles; where the halo is wide it is more.
-    """
-    tiling = Tiling(max(side, 3 * method.halo + 1), 2 * method.halo, margin=method.halo)
-    for strip in tiling.strips(lambda tile: _restored(method, tile), _Placed(picture)):
-        yield strip.permute(1, 2, 0).numpy()
-
-
-def _restored(method: Method, tile: Tensor) -> Tensor:
-    """A tile (C + 2, h, w), whose last channels are the row and the column of each pixel."""
-    corner = int(tile[-2, 0, 0]), int(tile[-1, 0, 0])
-    samples = np.ascontiguousarray(tile[:-2].permute(1, 2, 0).numpy())
-    return torch.from_numpy(np.ascontiguousarray(method(samples, corner))).permute(2, 0, 1)
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """A picture whose pixels know where they are, in two channels more."""
-
-    picture: Rows | NDArray[Any]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        height, width, channels = self.picture.shape
-        return height, width, channels + 2
-
-    def rows(self, top: int, bottom: int) -> Samples:
-        samples = samples_of(self.picture, top, bottom)
-        places = np.meshgrid(np.arange(top, bottom), np.arange(self.shape[1]), indexing="ij")
-        return np.concatenate([samples, np.stack(places, 2).astype(np.float32)], 2)
 
 
 def _entry(kind: str) -> tuple[type[Method], Callable[[Look], Method]]:

@@ -24,9 +24,10 @@ def inspect(inputs: tuple[Path, ...], output: Path, skip_existing: bool, dask: s
 
     batch = plan_files(inputs, output, READ, {"": ".json"})
     from nflows_core.runtime.pictures.report import PictureReport
-    from nflows_heritage.inspection import FILE, SHIPPED
+    from nflows_heritage.inspection import FILE, SHIPPED, load_inspector
     from nflows_heritage.inspection.process import InspectFiles, inspected_sheets
 
+    load_inspector(SHIPPED)
     weights = {"inspector": SHIPPED / FILE}
     about = PictureReport(
         "What pictures suffer from", "probability_clean", weights, ["nflows-heritage"], sheets=inspected_sheets

@@ -47,13 +47,15 @@ def restore(
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
     batch = plan_pictures(pictures, ("-change.png", ".json"))  # before torch is there, which takes seconds
-    from nflows_heritage.inspection import FILE, SHIPPED
+    from nflows_heritage.inspection import FILE, SHIPPED, load_inspector
     from nflows_heritage.restoring import Restoration, RestoreFiles, restored_sheets
     from nflows_heritage.restoring.engines import load_engine, resolve, weights_of
 
     where = None if mask is None else str(mask.absolute())
     restoration = Restoration(kind, resolve(engine), strength, where, tile)
     load_engine(restoration.engine)  # what is wrong with it is wrong for all pictures
+    if kind == AUTO:
+        load_inspector(SHIPPED)
     weights = weights_of(restoration.engine) | ({"inspector": SHIPPED / FILE} if kind == AUTO else {})
     about = PictureReport(
         "Restored pictures", "changed_percent", weights, ["nflows-heritage", "nflows-sr"], sheets=restored_sheets

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nflows_core.classifiers import Classifier, build_classifier
 from nflows_core.classifiers.classifier import as_unit
+from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tensors import CheckpointError, load_tensors, read_tensors, write_tensors
 from nflows_core.runtime.tiles import Rows
@@ -92,10 +93,12 @@ def load_inspector(folder: Path) -> Inspector:
     """The inspector that was saved in a folder; the last one is kept in memory.
 
     Raises:
-        CheckpointError: The file is cut short, or something else.
-        OSError: There is no such file.
+        CommandError: There is no such file; exit code 3.
+        CheckpointError: It is cut short, or something else.
     """
     path = folder / FILE
+    if not path.is_file():
+        raise CommandError(f"{path} is missing, by which damage is known: say the type yourself", ExitCode.WEIGHTS)
     tensors, header = read_tensors(path, _KIND)
     match header:
         case {"temperature": float(temperature), "least": float(least)}:
