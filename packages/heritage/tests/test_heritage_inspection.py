@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from made_up_art import pixels
 from nflows_core.classifiers.calibration import temperature
 from nflows_core.runtime.errors import CommandError
-from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import Picture, read_picture, write_picture
+from nflows_core.runtime.pictures.work import Writing
 from nflows_core.runtime.tensors import CheckpointError
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig
@@ -23,6 +25,7 @@ from nflows_heritage.inspection import process as inspecting
 from nflows_heritage.inspection.classes import CLASSES, class_of
 from nflows_heritage.inspection.inspector import new_network
 from nflows_heritage.inspection.training import ENGINE, examples, train_inspector
+from nflows_heritage.restoring import AUTO, Restoration, RestoreFiles
 from nflows_heritage.restoring import process as restoring
 from nflows_heritage.views import InMemory, mosaic, reduced
 
@@ -129,36 +132,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_pictures_are_inspected_into_files(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_picture_is_inspected_into_a_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     constant("fade", 4).save(tmp_path)
-    monkeypatch.setattr("nflows_heritage.inspection.SHIPPED", tmp_path)
     monkeypatch.setattr(inspecting, "SHIPPED", tmp_path)
-    (folder / "broken.png").write_bytes(b"\x89PNG")
-    assert call_command(heritage, "inspect", folder, "-o", tmp_path / "out", "--json") == 1
-    report = json.loads(capsys.readouterr().out)
-    assert [row["kind"] for row in report["tables"]["Pictures"]] == ["fade", "fade"]
-    found = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert found["kind"] == "fade"
+    told = inspecting.InspectFiles()(folder / "a.png", tmp_path / "a.json")
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["kind"] == told["numbers"]["kind"] == "fade"
     assert found["level"] == pytest.approx(4, abs=0.01)
+    assert found["sha256"] == sha256(folder / "a.png")
 
 
 def test_what_is_clean_comes_back_to_the_bit_with_nothing_marked(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nflows_core.runtime.images import read_picture
-
     constant(CLEAN, 0).save(tmp_path)
-    monkeypatch.setattr("nflows_heritage.inspection.SHIPPED", tmp_path)
     monkeypatch.setattr(restoring, "SHIPPED", tmp_path)
-    assert call_command(heritage, "restore", folder, "-o", tmp_path / "out", "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
-    assert [row["note"] for row in rows] == ["nothing to restore"] * 2
-    assert [row["changed_percent"] for row in rows] == [0, 0]
-    for name in "ab":
-        before, after = (read_picture(place / f"{name}.png").pixels for place in (folder, tmp_path / "out"))
-        np.testing.assert_array_equal(before, after)
-        assert not read_picture(tmp_path / "out" / f"{name}-change.png").pixels.any()
-    record = tmp_path / "out" / "a.json"
-    assert call_command(heritage, "replay", record, "-o", tmp_path / "again.png") == 0
+    process = RestoreFiles(Restoration(AUTO), Writing(0, "keep", None))
+    told = process(folder / "a.png", tmp_path / "a.png")["numbers"]
+    assert (told["note"], told["changed_percent"]) == ("nothing to restore", 0)
+    before, after = (read_picture(place / "a.png").pixels for place in (folder, tmp_path))
+    np.testing.assert_array_equal(before, after)
+    assert not read_picture(tmp_path / "a-change.png").pixels.any()
+    assert call_command(heritage, "replay", tmp_path / "a.json", "-o", tmp_path / "again.png") == 0

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from nflows_core.runs.kind import WEIGHTS_FILE
-from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.tiles import Rows
-from nflows_heritage import shipped
 from nflows_heritage.networks import Restorer
 from nflows_heritage.networks.restorer import THUMBNAIL
 from nflows_heritage.views import reduced
@@ -65,14 +63,3 @@ def load_run(folder: Path) -> Unified:
     network = load_model(folder, read_run(folder))
     assert isinstance(network, Restorer)  # as `is_run` has said
     return Unified(network, folder / WEIGHTS_FILE)
-
-
-def load_shipped() -> Unified:
-    """The engine that comes with the package.
-
-    Raises:
-        CommandError: This copy of the package has no weights; exit code 3.
-    """
-    if not (folder := shipped.FOLDER / "restorer").exists():
-        raise CommandError(f"unified: this copy has no {folder}; install nflows-heritage again", ExitCode.WEIGHTS)
-    return load_run(folder)
