@@ -31,7 +31,7 @@ from nflows_heritage.views import InMemory
 CHANGE, RECORD = "-change.png", ".json"
 """What the names of the picture of the change and of the record end in."""
 NOTHING = "nothing to restore"
-PACKAGES = ("nflows-heritage", "nflows-sr")
+PACKAGES = ("nflows-heritage", "nflows-sr", "scikit-image", "scipy")
 """What decides the pixels besides nflows-core."""
 
 
