@@ -104,6 +104,17 @@ def test_a_record_makes_the_same_file_again(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a" + suffix, "again" + suffix, "out"])
 
 
+def test_what_was_cut_short_is_made_again_with_the_same_record(tmp_path: Path, run: Path) -> None:
+    write_picture(tmp_path / "a.png", Picture(pixels(24, 24)))
+    assert restore(run, tmp_path / "a.png", tmp_path / "out") == 0
+    result, record = tmp_path / "out" / "a.png", tmp_path / "out" / "a.json"
+    before = result.read_bytes(), record.read_bytes()
+    result.write_bytes(before[0][:99])
+    assert restore(run, tmp_path / "a.png", tmp_path / "out", "--skip-existing") == 0
+    assert (result.read_bytes(), record.read_bytes()) == before
+    assert call_command(heritage, "replay", record, "-o", tmp_path / "again.png") == 0
+
+
 def test_a_picture_that_moved_is_named_by_the_person(tmp_path: Path, run: Path) -> None:
     write_picture(tmp_path / "a.png", Picture(pixels(24, 24)))
     assert restore(run, tmp_path / "a.png", tmp_path / "out") == 0

@@ -17,6 +17,7 @@ from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.pictures.work import Made, Pixels, Writing, is_told
 from nflows_core.runtime.recipe import is_result_of, recipe_of
 from nflows_core.runtime.report import versions
+from nflows_core.runtime.temporary import is_temporary
 from nflows_heritage.distortions import CLEAN
 from nflows_heritage.inspection import SHIPPED, Findings, load_inspector
 from nflows_heritage.masks import find_brush, read_brush
@@ -152,9 +153,10 @@ class RestoreFiles:
 
     def _record(self, source: Path, target: Path, digest: str, done: Done, change: Change) -> Record:
         change_file = target.with_name(target.stem + CHANGE)
-        mask = self._mask_of(source)
+        mask, folder = self._mask_of(source), target.parent
+        folder = folder.parent if is_temporary(folder) else folder  # where it will lie
         return Record(
-            source=_from(target.parent, source),
+            source=_from(folder, source),
             source_sha256=digest,
             result=target.name,
             result_sha256=sha256(target),
@@ -168,7 +170,7 @@ class RestoreFiles:
             chosen=done.chosen,
             strength=self.restoration.strength,
             tile=self.restoration.tile,
-            mask=None if mask is None else _from(target.parent, mask),
+            mask=None if mask is None else _from(folder, mask),
             mask_sha256=self._mask_digest(source),
             metadata=self.writing.metadata,
             quality=self.writing.quality,
