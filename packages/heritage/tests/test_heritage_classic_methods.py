@@ -183,7 +183,7 @@ def test_tile_by_tile_is_the_whole_within_a_level(kind: str) -> None:
     engine = Classic().prepare(damaged, kind, 0)
     whole, parts = (
         np.concatenate(list(restored(damaged, engine, 1.0, None, side))).astype(float)
-        for side in (1024, max(100, 2 * engine.halo + 9))
+        for side in (1024, max(100, 4 * engine.halo))
     )
     difference = np.abs(parts - whole)[..., 0] / 257
     assert difference[20:-20, 20:-20].max() < 1

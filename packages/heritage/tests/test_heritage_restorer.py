@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nflows_core.data import DataError
+from nflows_core.testing import call_command
+from nflows_heritage.cli import heritage
 from nflows_heritage.networks import Restorer
 from nflows_heritage.networks.restorer import THUMBNAIL, thumbnail_of
 from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTiles
@@ -116,3 +120,10 @@ def _parameters(network: torch.nn.Module) -> int:
 
 def test_the_shipped_size_stays_under_eight_megabytes() -> None:
     assert 4 * _parameters(build(RestorerSettings())) < 8_000_000
+
+
+def test_the_defaults_of_the_help_are_those_of_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_command(heritage, "train", "--help") == 0
+    options = " ".join(capsys.readouterr().out.split()).split(" --")
+    told = (re.match(r"([a-z-]+) .*\[default: the model's, ([\d.]+) of restorer\]", option) for option in options)
+    assert {found[1].replace("-", "_"): float(found[2]) for found in told if found} == RESTORER.engine

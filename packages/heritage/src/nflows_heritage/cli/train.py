@@ -12,7 +12,7 @@ from nflows_sr.cli.train import model_option, train_recipe, training_options
 
 
 @click.command(cls=Command)
-@training_options
+@training_options("restorer", batch_size=8, learning_rate=0.001, warmup_steps=200, ema_decay=0.999)
 @model_option("restorer")
 def train(data: Path, folder: Path, model: str, **options: Any) -> None:
     """Train a restorer on DATA, a folder of good pictures, into a run folder that restore takes as --engine.

@@ -24,29 +24,6 @@ _OWN = ("test", "start", "resume", "overwrite")
 """The options that are no settings of the engine."""
 
 
-_OPTIONS = (
-    click.argument("data", type=_FolderPath),
-    click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run."),
-    click.option("--test", type=_FolderPath, help="The pictures held out.  [default: a tenth of DATA]"),
-    click.option("--start", type=_FolderPath, help="A run whose weights it begins with, as of another scale."),
-    click.option("--epochs", type=click.IntRange(1), default=100, show_default=True),
-    click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: the model's]"),
-    click.option("--accumulation-steps", type=click.IntRange(1)),
-    click.option("--learning-rate", type=float, help="[default: the model's]"),
-    click.option("--warmup-steps", type=click.IntRange(0), help="[default: the model's]"),
-    click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]"),
-    click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 1]"),
-    click.option("--ema-decay", type=float, help="Of the averaged weights.  [default: the model's]"),
-    click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]"),
-    click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]"),
-    click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too."),
-    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]"),
-    click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings."),
-    click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run."),
-    json_option,
-)
-
-
 def model_option(default: str) -> Callable[[F], F]:
     """The option that says which recipe is trained, and with which of its settings."""
     return click.option(
@@ -58,15 +35,56 @@ def model_option(default: str) -> Callable[[F], F]:
     )
 
 
-def training_options(function: F) -> F:
-    """Gives a command that trains a recipe what `train_recipe` takes, but for the model."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+def training_options(
+    name: str, batch_size: int, learning_rate: float, warmup_steps: int, ema_decay: float
+) -> Callable[[F], F]:
+    """Gives a command that trains a recipe what `train_recipe` takes, but for the model.
+
+    Arguments:
+        name: The recipe whose defaults are told.
+        batch_size: Its defaults, told here too, so that help need not load it.
+        learning_rate: See above.
+        warmup_steps: See above.
+        ema_decay: See above.
+    """
+    told = {
+        "batch_size": f"[default: the model's, {batch_size} of {name}]",
+        "learning_rate": f"[default: the model's, {learning_rate} of {name}]",
+        "warmup_steps": f"[default: the model's, {warmup_steps} of {name}]",
+        "ema_decay": f"[default: the model's, {ema_decay} of {name}]",
+    }
+    options = (
+        click.argument("data", type=_FolderPath),
+        click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run."),
+        click.option("--test", type=_FolderPath, help="The pictures held out.  [default: a tenth of DATA]"),
+        click.option("--start", type=_FolderPath, help="A run whose weights it begins with, as of another scale."),
+        click.option("--epochs", type=click.IntRange(1), default=100, show_default=True),
+        click.option("--batch-size", type=click.IntRange(1), help=f"Crops of an update.  {told['batch_size']}"),
+        click.option("--accumulation-steps", type=click.IntRange(1)),
+        click.option("--learning-rate", type=float, help=told["learning_rate"]),
+        click.option("--warmup-steps", type=click.IntRange(0), help=told["warmup_steps"]),
+        click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]"),
+        click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 1]"),
+        click.option("--ema-decay", type=float, help=f"Of the averaged weights.  {told['ema_decay']}"),
+        click.option("--mixed-precision", type=click.Choice(["no", "bf16"]), help="[default: no]"),
+        click.option("--checkpoint-steps", type=click.IntRange(1), help="[default: 1000]"),
+        click.option("--tensorboard", is_flag=True, default=None, help="Write the curves for TensorBoard too."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.  [default: 0]"),
+        click.option("--resume", is_flag=True, help="Go on with the run in the folder, with its own settings."),
+        click.option("--overwrite", is_flag=True, help="Begin again in a folder that has a run."),
+        json_option,
+    )
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 @click.command(cls=Command)
-@training_options
+@training_options("coupling", batch_size=8, learning_rate=0.002, warmup_steps=100, ema_decay=0.999)
 @model_option("coupling")
 @click.option("--scale", type=click.IntRange(2, 4), help="How many times the sides grow.  [default: 2]")
 def train(data: Path, folder: Path, model: str, scale: int | None, **options: Any) -> None:
