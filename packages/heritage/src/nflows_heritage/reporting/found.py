@@ -13,12 +13,11 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.pictures.thumbnails import part, thumbnail
-from nflows_heritage.restoring.record import Record, RecordError, read_record
+from nflows_heritage.restoring.record import KIND, Record, RecordError, read_record
 from nflows_heritage.restoring.sheets import stretched
 
 _DETAIL = 200
 """The side of the part that is shown from near, in pixels."""
-_TEXT = "nflows-heritage restoration"
 
 Shown = NDArray[np.uint8]
 
@@ -117,7 +116,7 @@ def _records(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             files = (file for _, files in walk(path) for file in files if file.suffix == ".json")
-            yield from sorted(file for file in files if _TEXT in file.read_text(encoding="utf-8", errors="replace"))
+            yield from sorted(file for file in files if KIND in file.read_text(encoding="utf-8", errors="replace"))
         else:
             yield path
 

@@ -17,7 +17,7 @@ from nflows_heritage.views import reduced
 from nflows_sr.training.runs import load_model, read_run
 
 _HALO = 64
-"""Beyond it a pixel changes another one by less than a level; see ``benchmarks``."""
+"""In pixels. The receptive field is larger; how little lies beyond is to be measured on weights that are shipped."""
 _SIDE = 512
 
 
