@@ -49,7 +49,8 @@ def main() -> None:
         epochs = arguments.epochs if scale == 2 else max(arguments.epochs // FURTHER, 1)
         config = EngineConfig(epochs=epochs, mixed_precision=arguments.mixed_precision, **RECIPES[NAME].engine)
         start = None if scale == 2 else arguments.output / "x2"
-        trained(arguments.data, run, NAME, {"scale": scale, "crop": CROPS[scale]}, config, start)
+        settings = {"scale": scale, "crop": CROPS[scale]}
+        trained(arguments.data, run, NAME, settings, config, start, f"{NAME.capitalize()} x{scale}")
         folder = ship(run, NAME, "upscaler_card.md", figures(run, scale, arguments.on), start=f"{NAME}-x2")
         if (size := (folder / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
             raise ValueError(f"{folder} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")

@@ -21,9 +21,15 @@ _DATA = "T91 and CBSD40"
 
 
 def trained(
-    data: Path, run: Path, name: str, settings: Mapping[str, int], config: EngineConfig, start: Path | None
+    data: Path,
+    run: Path,
+    name: str,
+    settings: Mapping[str, int],
+    config: EngineConfig,
+    start: Path | None,
+    title: str,
 ) -> None:
-    """Trains a run to its end, if it is not there.
+    """Trains a run to its end, if it is not there, and reports it by a title.
 
     Raises:
         ValueError: The run that is there has other settings of the engine.
@@ -42,7 +48,7 @@ def trained(
         resume(run, data, progress=progress)
     else:
         train(data, run, name, settings, config, start=start, progress=progress)
-    report_run(run, f"{name.capitalize()} x{settings['scale']}")
+    report_run(run, title)
 
 
 def ship(run: Path, name: str, card: str, figures: Mapping[str, object], *, start: str) -> Path:

@@ -218,15 +218,15 @@ def test_tiles_give_what_the_whole_picture_gives(tmp_path: Path, run: Path, dtyp
     with PictureFile(tmp_path / "a.png") as picture:
         prepared = engine.prepare(picture, "gaussian", 0)
         whole, tiles = (
-            np.concatenate(list(restored(picture, prepared, 1.0, None, side))).astype(float) for side in (512, 160)
+            np.concatenate(list(restored(picture, prepared, 1.0, None, side))).astype(float) for side in (512, 224)
         )
     assert whole.shape == (333, 421, 3)
     assert np.abs(whole - tiles).max() <= np.iinfo(dtype).max / 255
 
 
 def test_tiles_that_are_too_small_are_told(run: Path) -> None:
-    with pytest.raises(ValueError, match="`tile` 100: this engine sees 64 pixels around; give more than 136"):
-        tiling_of(load_engine(str(run)).prepare(_Even(), "blur", 0), 100)
+    with pytest.raises(ValueError, match="`tile` 200: this engine sees 112 pixels around; give more than 232"):
+        tiling_of(load_engine(str(run)).prepare(_Even(), "blur", 0), 200)
 
 
 class _Even:

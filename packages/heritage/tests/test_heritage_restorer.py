@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from nflows_core.data import DataError
 from nflows_core.testing import call_command
+from nflows_heritage.classic import KINDS
 from nflows_heritage.cli import heritage
 from nflows_heritage.networks import Restorer
 from nflows_heritage.networks.restorer import THUMBNAIL, thumbnail_of
-from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTiles
-from nflows_heritage.training.restorer import RESTORER, RestorerSettings, build
+from nflows_heritage.training.damaged import DamagedPictures, DamagedTiles
+from nflows_heritage.training.restorer import RESTORER, RestorerSettings, build, log_error
 from nflows_sr.data.pictures import Pictures
 from nflows_sr.training.recipes import find_recipe
 
-SMALL = RestorerSettings(width=4, blocks=1, tile=16, region=24)
+SMALL = RestorerSettings(width=4, blocks=1, tile=16, region=40, regions=22)
+KIND = torch.zeros(1, dtype=torch.long)
 
 
 def pictures(*sides: tuple[int, int]) -> Pictures:
@@ -37,32 +39,35 @@ def trained_a_little() -> Restorer:
     return network.eval()
 
 
-def test_untrained_it_is_the_identity() -> None:
-    x = torch.rand(2, 3, 24, 32)
-    torch.testing.assert_close(build(SMALL)((x, torch.rand(2, 3, THUMBNAIL, THUMBNAIL))), x)
+def test_untrained_it_leaves_what_the_method_made() -> None:
+    x, made = torch.rand(2, 3, 24, 32), torch.rand(2, 3, 24, 32)
+    torch.testing.assert_close(build(SMALL)((x, made, torch.rand(2, 3, THUMBNAIL, THUMBNAIL), KIND.expand(2))), made)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
 @torch.no_grad()
 def test_pictures_of_any_size_keep_it(height: int, width: int) -> None:
     x = torch.rand(1, 3, height, width)
-    assert trained_a_little()((x, thumbnail_of(x[0])[None])).shape == x.shape
+    assert trained_a_little()((x, x, thumbnail_of(x[0])[None], KIND)).shape == x.shape
 
 
 @torch.no_grad()
 def test_a_picture_moved_by_whole_units_gives_the_same_moved() -> None:
-    network, x = trained_a_little().double(), torch.rand(1, 3, 192, 192).double()
-    context = network.context(torch.rand(1, 3, THUMBNAIL, THUMBNAIL).double())
-    whole, part = network.restored(x, context), network.restored(x[..., network.unit :, network.unit :], context)
+    network, x, made = trained_a_little().double(), *torch.rand(2, 1, 3, 192, 192).double()
+    context = network.context(torch.rand(1, 3, THUMBNAIL, THUMBNAIL).double(), KIND)
+    moved = (..., slice(network.unit, None), slice(network.unit, None))
+    whole, part = network.restored(x, made, context), network.restored(x[moved], made[moved], context)
     inner = slice(88, 96)  # beyond what the edge is seen from
     torch.testing.assert_close(part[..., inner, inner], whole[..., 96:104, 96:104])
 
 
 @torch.no_grad()
-def test_what_is_alike_everywhere_is_told_by_the_whole_picture_alone() -> None:
+def test_what_is_alike_everywhere_is_told_by_the_whole_picture_and_the_kind_alone() -> None:
     network, x = trained_a_little(), torch.rand(1, 3, 16, 16)
-    bright, dark = (network((x, torch.full((1, 3, THUMBNAIL, THUMBNAIL), level))) for level in (0.9, 0.1))
-    assert (bright - dark).abs().min() > 0
+    bright, dark = (torch.full((1, 3, THUMBNAIL, THUMBNAIL), level) for level in (0.9, 0.1))
+    first = network((x, x, bright, KIND))
+    for other in ((dark, KIND), (bright, KIND + 1)):
+        assert (network((x, x, *other)) - first).abs().min() > 0
 
 
 def test_a_thumbnail_is_the_mean_of_its_squares() -> None:
@@ -73,32 +78,49 @@ def test_a_thumbnail_is_the_mean_of_its_squares() -> None:
 
 
 def test_tiles_lie_where_they_were_and_each_seed_draws_its_own() -> None:
-    tiles = DamagedTiles(pictures((40, 52), (8, 99)), 16, 24)
-    assert len(tiles) == 2 * 3
-    found = [tiles.read(3, seed) for seed in range(40)]
-    same = sum(torch.equal(bad, good) for (bad, _), good in found)
-    assert 1 <= same <= 12  # about one in twelve is clean
-    for (bad, small), good in found:
-        assert bad.shape == good.shape == (3, 16, 16)
+    tiles = DamagedTiles(pictures((40, 52), (8, 99)), 16, 40, 11)
+    assert len(tiles) == 11 * 4
+    for number in range(11):
+        (bad, made, small, kind), good = tiles.read(number, 7)
+        assert kind == number % len(KINDS)
+        assert bad.shape == made.shape == good.shape == (3, 16, 16)
         assert small.shape == (3, THUMBNAIL, THUMBNAIL)
-    again = tiles.read(3, 7)
-    assert torch.equal(again[0][0], found[7][0][0])
-    assert torch.equal(again[1], found[7][1])
+        again = tiles.read(number, 7)
+        assert torch.equal(again[0][0], bad)
+        assert torch.equal(again[1], good)
+    assert not torch.equal(tiles.read(3, 7)[1], tiles.read(3, 8)[1])
+
+
+def test_a_tile_its_restoration_and_what_it_was_are_turned_alike() -> None:
+    tiles = DamagedTiles(pictures((40, 40)), 32, 40, 11)
+    impulses = KINDS.index("salt-and-pepper")
+    for seed in range(8):
+        (bad, _, _, _), good = tiles.read(impulses, seed)
+        kept = (bad - good).abs().amax(0) < 0.01
+        assert 0.6 < float(kept.float().mean()) < 1
 
 
 def test_what_is_tested_has_every_kind_and_stays() -> None:
     tested = DamagedPictures(pictures((70, 99)), 64)
-    assert len(tested) == len(KINDS)
-    items = [tested.read(number, 3) for number in range(len(tested))]
-    assert torch.equal(items[0][0][0], items[0][1])
-    for (bad, _), good in items[1:]:
+    items = [tested.read(number, seed) for number in range(len(tested)) for seed in (3, 4)]
+    assert [item[0][3] for item in items[::2]] == list(range(len(KINDS)))
+    for (one, good), (two, _) in zip(items[::2], items[1::2], strict=True):
         assert good.shape == (3, 64, 64)
-        assert not torch.equal(bad, good)
+        assert torch.equal(one[0], two[0])
+        assert not torch.equal(one[0], good)
+
+
+def test_a_decibel_counts_the_same_whatever_is_wrong() -> None:
+    good = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    for error in (0.1, 0.5):
+        apart = log_error(good + error, good) - log_error(good + error / 10 ** (1 / 20), good)
+        assert float(apart) == pytest.approx(np.log(10) / 10, rel=0.03)
+    assert log_error(good, good) == 0
 
 
 def test_pictures_that_are_too_small_are_told() -> None:
     with pytest.raises(DataError, match="no picture has 16 x 16 pixels"):
-        DamagedTiles(pictures((15, 99)), 16, 24)
+        DamagedTiles(pictures((15, 99)), 16, 24, 2)
 
 
 @pytest.mark.parametrize(

@@ -82,27 +82,51 @@ def _between(means: Samples, size: tuple[int, int], starts: tuple[int, int], sid
 
 def pixelated_of(regions: Sequence[Region]) -> Pixelated:
     """The side and the beginning of the blocks: where pixels differ from the next one, and where they do not."""
-    found = [_axis(regions, axis) for axis in (0, 1)]
-    total = found[0][0] + found[1][0]
-    side = int(np.argmax(total)) if len(total) else 1
+    steps = [_Steps.along(regions, axis) for axis in (0, 1)]
+    total = np.sum([step.scores for step in steps], 0)
+    side = int(np.argmax(total))
     if side < 2 or total[side] <= 0:
         return Pixelated(1, 0, 0)
-    return Pixelated(side, found[0][1][side], found[1][1][side])
+    return Pixelated(side, int(steps[0].starts[side]), int(steps[1].starts[side]))
 
 
-def _axis(regions: Sequence[Region], axis: int) -> tuple[NDArray[np.float64], list[int]]:
-    """For each side, how far the steps between blocks exceed those within, and where blocks begin."""
-    places, steps = [], []
-    for region in regions:
-        difference = np.abs(np.diff(region.samples, axis=axis)).mean(axis=(1 - axis, 2))
-        places.append(np.arange(len(difference)) + region.corner[axis] + 1)
-        steps.append(difference)
-    place, step = np.concatenate(places), np.concatenate(steps).astype(np.float64)
-    scores, starts = np.zeros(_LARGEST + 1), [0] * (_LARGEST + 1)
-    for side in range(2, min(_LARGEST, len(step) // 3) + 1):
-        sums = np.bincount(place % side, step, side) / np.maximum(np.bincount(place % side, minlength=side), 1)
-        start = int(np.argmax(sums))
-        within = np.delete(sums, start).max()
-        starts[side] = start
-        scores[side] = sums[start] - within if within <= _EVEN * sums[start] else -1
-    return scores, starts
+def evenness_in(regions: Sequence[Region]) -> NDArray[np.float64]:
+    """How even blocks of each side would be, up to 32: the largest mean step within them by that between them, which
+    is 1 or more where there are none; of the axis where they are less so."""
+    return np.max([_Steps.along(regions, axis).within for axis in (0, 1)], axis=0)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """How much pixels differ from the next one along an axis, if there were blocks of each side.
+
+    Arguments:
+        between: The mean step where blocks meet, by side.
+        within: The largest mean step elsewhere in parts of that.
+        starts: The first place at which blocks meet.
+    """
+
+    between: NDArray[np.float64]
+    within: NDArray[np.float64]
+    starts: NDArray[np.int64]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """How far the steps between blocks exceed those within; below 0 where those are too large."""
+        return np.where(self.within <= _EVEN, self.between * (1 - self.within), -1.0)
+
+    @classmethod
+    def along(cls, regions: Sequence[Region], axis: int) -> _Steps:
+        places, steps = [], []
+        for region in regions:
+            difference = np.abs(np.diff(region.samples, axis=axis)).mean(axis=(1 - axis, 2))
+            places.append(np.arange(len(difference)) + region.corner[axis] + 1)
+            steps.append(difference)
+        place, step = np.concatenate(places), np.concatenate(steps).astype(np.float64)
+        between, within, starts = np.zeros(_LARGEST + 1), np.ones(_LARGEST + 1), np.zeros(_LARGEST + 1, int)
+        for side in range(2, min(_LARGEST, len(step) // 3) + 1):
+            sums = np.bincount(place % side, step, side) / np.maximum(np.bincount(place % side, minlength=side), 1)
+            starts[side] = start = int(np.argmax(sums))
+            between[side] = sums[start]
+            within[side] = np.delete(sums, start).max() / max(sums[start], 1e-9)
+        return cls(between, within, starts)

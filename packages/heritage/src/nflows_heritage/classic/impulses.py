@@ -46,9 +46,15 @@ class SaltAndPepper:
 
 def salt_and_pepper_of(regions: Sequence[Samples]) -> SaltAndPepper:
     """Twice the rarer of salt and pepper, which are as many; a picture's own black or white has no such pair."""
-    counts = np.sum([[kind.sum() for kind in _impulses(region)] for region in regions], 0)
-    share = 2 * float(counts.min()) / sum(region.shape[0] * region.shape[1] for region in regions)
+    share = 2 * min(impulses_in(regions))
     return SaltAndPepper(share if share >= _FEWEST else 0.0)
+
+
+def impulses_in(regions: Sequence[Samples]) -> tuple[float, float]:
+    """The parts of the pixels that are salt, and pepper."""
+    counts = np.sum([[kind.sum() for kind in _impulses(region)] for region in regions], 0)
+    salt, pepper = (counts / sum(region.shape[0] * region.shape[1] for region in regions)).tolist()
+    return salt, pepper
 
 
 def _impulses(tile: Samples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -50,7 +50,13 @@ class Noise:
 
 
 def noise_of(regions: Sequence[Samples], in_proportion: bool) -> Noise:
-    """The noise in regions of a picture, from the finest details of its most even blocks.
+    """The noise in regions of a picture, by `noise_in`; what may be texture is none."""
+    sigma = noise_in(regions, in_proportion)
+    return Noise(sigma if sigma > _FAINTEST[in_proportion] else 0.0, in_proportion)
+
+
+def noise_in(regions: Sequence[Samples], in_proportion: bool) -> float:
+    """The standard deviation of noise in regions of a picture, from the finest details of its most even blocks.
 
     The coarse coefficients of a block's cosine transform tell whether it is even, and the fine ones, which are
     independent of those where there is noise alone, how strong the noise is: the median of their absolute value.
@@ -70,7 +76,7 @@ def noise_of(regions: Sequence[Samples], in_proportion: bool) -> Noise:
         sigma = (low + high) / 2
         ratio = np.median(fine / np.sqrt(ClippedNoise(sigma, in_proportion).variance(means)))
         low, high = (sigma, high) if ratio > _MEDIAN else (low, sigma)
-    return Noise(sigma if sigma > _FAINTEST[in_proportion] else 0.0, in_proportion)
+    return sigma
 
 
 def _coefficients(region: Samples) -> NDArray[np.float32]:

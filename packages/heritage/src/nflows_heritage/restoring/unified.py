@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.tiles import Rows
+from nflows_heritage import shipped
+from nflows_heritage.classic import KINDS, Method, estimated, recorded
 from nflows_heritage.networks import Restorer
 from nflows_heritage.networks.restorer import THUMBNAIL
-from nflows_heritage.views import reduced
+from nflows_heritage.views import Colours, reduced
 from nflows_sr.training.runs import load_model, read_run
 
+SHIPPED = shipped.FOLDER / "restorer"
+"""The run that comes with the package."""
 _HALO = 64
 """In pixels. The receptive field is larger; how little lies beyond is to be measured on weights that are shipped."""
-_SIDE = 512
+_SIDE = 1024
 
 
 class Unified:
@@ -34,22 +39,27 @@ class Unified:
 
     @torch.no_grad()
     def prepare(self, picture: Rows, kind: str, seed: int) -> _Tiles:
-        """Looks at the whole picture; the kind of damage the network sees for itself, and nothing is drawn."""
-        small = torch.from_numpy(reduced(picture, THUMBNAIL)).permute(2, 0, 1)
-        colours = small[:3] if len(small) >= 3 else small[:1].expand(3, -1, -1)
-        return _Tiles(self.network, self.network.context(colours[None]))
+        """Looks at the whole picture, as the method does that goes before; nothing is drawn."""
+        colours = Colours(picture)
+        small = torch.from_numpy(reduced(colours, THUMBNAIL)).permute(2, 0, 1).expand(3, -1, -1)
+        context = self.network.context(small[None], torch.tensor([KINDS.index(kind)]))
+        return _Tiles(self.network, context, estimated(kind, colours))
 
 
 class _Tiles:
-    halo, side = _HALO, _SIDE
+    side = _SIDE
 
-    def __init__(self, network: Restorer, context: Tensor) -> None:
+    def __init__(self, network: Restorer, context: Tensor, method: Method) -> None:
         self.network, self.context, self.unit = network, context, network.unit
-        self.described: Mapping[str, Any] = {}
+        self.method, self.halo = method, method.halo + _HALO
+        self.described: Mapping[str, Any] = recorded(method)
 
     @torch.no_grad()
     def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
-        restored = self.network.restored(tile.expand(3, -1, -1)[None], self.context)[0]
+        samples = np.ascontiguousarray(tile.permute(1, 2, 0).numpy())
+        made = torch.from_numpy(np.ascontiguousarray(self.method(samples, corner))).permute(2, 0, 1)
+        x, made = (picture.expand(3, -1, -1)[None] for picture in (tile, made))
+        restored = self.network.restored(x, made, self.context)[0]
         return restored.mean(0, keepdim=True) if len(tile) == 1 else restored
 
 

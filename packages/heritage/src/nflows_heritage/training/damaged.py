@@ -1,54 +1,86 @@
-r"""Good pictures beside what all kinds of damage make of them, anew for each seed."""
+r"""Good pictures beside what damage makes of them, and what a method without weights makes of that."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from nflows_core.data import DataError
-from nflows_heritage.distortions import CLEAN, KINDS, LEVELS, distorted
+from nflows_heritage.classic import KINDS, estimated
+from nflows_heritage.distortions import CLEAN, LEVELS, distorted
 from nflows_heritage.networks.restorer import thumbnail_of
 from nflows_sr.data.crops import rgb_channels, turned
 from nflows_sr.data.pictures import Pictures, Pixels
 
-Damaged = tuple[tuple[Tensor, Tensor], Tensor]
-"""A damaged tile and its whole picture, small; and what the tile was."""
+Seen = tuple[Tensor, Tensor, Tensor, int]
+"""What a `Restorer` sees: a tile as it is, and as a method has made it, the whole picture small, the kind's number."""
+Damaged = tuple[Seen, Tensor]
+"""What is seen, and what the tile was."""
+
+
+@dataclass
+class _Regions:
+    """Damaged regions in bytes, each made when it is first asked for, and kept: a method takes its time.
+
+    Arguments:
+        make: Makes the region of a number: its kind, and three pictures in [0, 1], damaged, made, and good.
+    """
+
+    make: Callable[[int], tuple[int, Tensor]]
+    kept: dict[int, tuple[int, Tensor]] = field(default_factory=dict)
+
+    def __getitem__(self, number: int) -> tuple[int, Tensor]:
+        """The kind of a region, and the three pictures, :math:`(3, 3, H, W)` in bytes."""
+        if number not in self.kept:
+            kind, three = self.make(number)
+            self.kept[number] = kind, (255 * three).round().byte()
+        return self.kept[number]
 
 
 class DamagedTiles:
     r"""Tiles of damaged regions of pictures, turned in one of eight ways.
 
-    Each picture has as many items as tiles fit into it side by side; one that is smaller than a tile is left out. The
-    seed of an item decides on the region, the kind of the damage, its level between 1 and 5, and the tile in the
-    region.
+    The regions are the same in each epoch, and stay in memory, 590 kB for one of 256 x 256 pixels; each has as many
+    items as tiles fit into it side by side. The seed of an item decides on the tile in the region.
 
     Arguments:
-        pictures: The good pictures.
+        pictures: The good pictures; one that is smaller than a tile is left out.
         side: The side of a tile.
         region: The side of what is damaged as a whole, or that of the picture.
+        regions: How many regions there are.
 
     Raises:
         DataError: No picture is as large as a tile.
     """
 
-    def __init__(self, pictures: Pictures, side: int, region: int) -> None:
-        counts = [(height // side) * (width // side) for height, width, _ in (one.shape for one in pictures.pixels)]
-        if not sum(counts):
+    def __init__(self, pictures: Pictures, side: int, region: int, regions: int) -> None:
+        self._large = [pixels for pixels in pictures.pixels if min(pixels.shape[:2]) >= side]
+        if not self._large:
             raise DataError(f"no picture has {side} x {side} pixels; give larger ones")
-        self.pictures, self.side, self.region = pictures, side, region
-        self._picture = np.repeat(np.arange(len(counts)), counts)
+        self.side, self.region, self.regions = side, region, regions
+        self._regions = _Regions(self._make)
 
     def __len__(self) -> int:
-        return len(self._picture)
+        return self.regions * (self.region // self.side) ** 2
 
     def read(self, index: int, seed: int) -> Damaged:
         random = np.random.default_rng(seed)
-        pixels = self.pictures.pixels[self._picture[index]]
+        kind, three = self._regions[index % self.regions]
+        top, left = (int(random.integers(length - self.side + 1)) for length in three.shape[-2:])
+        tiles = three[..., top : top + self.side, left : left + self.side].float() / 255
+        bad, made, good = _turned(tiles, int(random.integers(8)))
+        return (bad, made, thumbnail_of(three[0].float() / 255), kind), good
+
+    def _make(self, number: int) -> tuple[int, Tensor]:
+        random = np.random.default_rng(number)
+        areas = np.array([pixels.shape[0] * pixels.shape[1] for pixels in self._large], float)
+        pixels = self._large[int(random.choice(len(areas), p=areas / areas.sum()))]
         good = rgb_channels(turned(_square(pixels, self.region, random), int(random.integers(8))))
-        bad = damaged(good, KINDS[random.integers(len(KINDS))], float(random.uniform(LEVELS[0], LEVELS[-1])), random)
-        top, left = (int(random.integers(length - self.side + 1)) for length in good.shape[1:])
-        place = (slice(None), slice(top, top + self.side), slice(left, left + self.side))
-        return (bad[place].contiguous(), thumbnail_of(bad)), good[place].contiguous()
+        return _three(good, number % len(KINDS), float(random.uniform(LEVELS[0], LEVELS[-1])), random)
 
 
 class DamagedPictures:
@@ -61,25 +93,44 @@ class DamagedPictures:
 
     def __init__(self, pictures: Pictures, most: int) -> None:
         self.pictures, self.most = pictures, most
+        self._regions = _Regions(self._make)
 
     def __len__(self) -> int:
         return len(self.pictures) * len(KINDS)
 
     def read(self, index: int, seed: int) -> Damaged:
+        kind, three = self._regions[index]
+        bad, made, good = three.float() / 255
+        return (bad, made, thumbnail_of(bad), kind), good
+
+    def _make(self, index: int) -> tuple[int, Tensor]:
         number, kind = divmod(index, len(KINDS))
         height, width = (
             slice((length - min(length, self.most)) // 2, (length + min(length, self.most)) // 2)
             for length in self.pictures.pixels[number].shape[:2]
         )
         good = rgb_channels(self.pictures.pixels[number][height, width])
-        bad = damaged(good, KINDS[kind], LEVELS[index % len(LEVELS)], np.random.default_rng(seed))
-        return (bad, thumbnail_of(bad)), good
+        return _three(good, kind, LEVELS[index % len(LEVELS)], np.random.default_rng(index))
 
 
 def damaged(good: Tensor, kind: str, level: float, random: np.random.Generator) -> Tensor:
     """A picture as a file of eight bits would hold it after it has suffered."""
     bad = good if kind == CLEAN else distorted(good, kind, level, int(random.integers(2**63)))
     return (bad * 255).round() / 255
+
+
+def _three(good: Tensor, kind: int, level: float, random: np.random.Generator) -> tuple[int, Tensor]:
+    """A picture damaged, as the method against it has made it, and as it was."""
+    bad = damaged(good, KINDS[kind], level, random)
+    samples = np.ascontiguousarray(bad.permute(1, 2, 0).numpy())
+    made = torch.from_numpy(np.ascontiguousarray(estimated(KINDS[kind], samples)(samples))).permute(2, 0, 1)
+    return kind, torch.stack([bad, made, good])
+
+
+def _turned(tiles: Tensor, way: int) -> Tensor:
+    """Pictures (..., S, S) turned in one of eight ways."""
+    flipped = tiles.flip(-1) if way >= 4 else tiles
+    return flipped.rot90(way % 4, (-2, -1)).contiguous()
 
 
 def _square(pixels: Pixels, most: int, random: np.random.Generator) -> Pixels:
