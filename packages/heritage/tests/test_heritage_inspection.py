@@ -6,38 +6,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_up_art import pixels
 from nflows_core.classifiers.calibration import temperature
+from nflows_core.data import DataError
 from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import Picture, read_picture, write_picture
-from nflows_core.runtime.pictures.work import Writing
 from nflows_core.runtime.tensors import CheckpointError
 from nflows_core.testing import call_command
-from nflows_core.training import EngineConfig
+from nflows_core.training import EngineConfig, Place, Trainer
+from nflows_heritage.classic.look import Look
 from nflows_heritage.cli import heritage
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection import FILE, Inspector, load_inspector
 from nflows_heritage.inspection import process as inspecting
 from nflows_heritage.inspection.classes import CLASSES, class_of
-from nflows_heritage.inspection.inspector import new_network
+from nflows_heritage.inspection.inspector import blank
+from nflows_heritage.inspection.statistics import COUNT, statistics
+from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
+from nflows_heritage.inspection.traces import TracedCrops, TraceFinding, trace_network
 from nflows_heritage.inspection.training import ENGINE, examples, train_inspector
-from nflows_heritage.restoring import AUTO, Restoration, RestoreFiles
+from nflows_heritage.networks import SmallUNet
 from nflows_heritage.restoring import process as restoring
-from nflows_heritage.views import InMemory, mosaic, reduced
+from nflows_heritage.views import InMemory, reduced
 
 
 def constant(kind: str, level: int, least: float = 0.5) -> Inspector:
     """An inspector that is sure of one thing."""
-    torch.manual_seed(0)
-    inspector = Inspector(new_network(), 1.0, least)
+    inspector = blank()
+    inspector.least = least
     with torch.no_grad():
-        inspector.network.head.weight.zero_()
-        inspector.network.head.bias.zero_()
-        inspector.network.head.bias[class_of(kind, level)] = 9.0
+        inspector.classifier.head.weight.zero_()
+        inspector.classifier.head.bias.zero_()
+        inspector.classifier.head.bias[class_of(kind, level)] = 9.0
     return inspector
 
 
@@ -53,20 +57,46 @@ def test_a_reduced_picture_is_made_of_means(height: int, width: int, side: int) 
         np.testing.assert_allclose(small, blocks / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_mosaic_has_parts_as_they_are_and_the_whole_small(dtype: type) -> None:
-    source = pixels(300, 500, dtype=dtype)
-    shown = mosaic(InMemory(source))
-    assert shown.shape == (192, 256, 3)
-    eight = (source >> 8).astype(np.uint8) if dtype == np.uint16 else source
-    np.testing.assert_array_equal(shown[:64, :64], eight[18:82, 30:94])  # its middle is that of a twelfth
-    small = np.rint(255 * reduced(InMemory(source), 64)).astype(np.uint8)
-    np.testing.assert_array_equal(shown[-64:, -64:], small)
-
-
+@settings(max_examples=15, deadline=None)
 @given(st.integers(1, 80), st.integers(1, 80), st.sampled_from([1, 2, 3, 4]))
-def test_pictures_of_any_size_have_a_mosaic(height: int, width: int, channels: int) -> None:
-    assert mosaic(InMemory(pixels(height, width, channels))).shape == (192, 256, 3)
+def test_pictures_of_any_size_are_inspected(height: int, width: int, channels: int) -> None:
+    found = blank()(InMemory(pixels(height, width, channels)))
+    assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_grey_picture_has_the_evidence_of_the_same_in_colour() -> None:
+    grey = pixels(90, 100, 1)
+    one, three = (Look.at(np.broadcast_to(grey, (90, 100, channels))) for channels in (1, 3))
+    np.testing.assert_allclose(statistics(one), statistics(three), rtol=1e-4, atol=1e-4)
+    assert len(statistics(one)) == COUNT
+
+
+def test_traces_lie_where_the_picture_was_changed() -> None:
+    crops = TracedCrops([pixels(120, 130, seed=number) for number in range(3)], 40, 64)
+    shown = [crops.read(number, 0) for number in range(len(crops))]
+    assert all(picture.shape == (3, 64, 64) and places.shape == (2, 64, 64) for picture, places in shown)
+    rained, stained = (sum(float(places[trace].sum()) for _, places in shown) for trace in (0, 1))
+    assert min(rained, stained) > 0
+    assert not any(float(places.amax((1, 2)).sum()) > 1 for _, places in shown)
+    again = crops.read(7, 0)
+    assert torch.equal(again[0], shown[7][0])
+    with pytest.raises(DataError, match="no picture has 200 x 200 pixels"):
+        TracedCrops([pixels(120, 130)], 4, 200)
+
+
+def test_a_trace_network_learns_where_traces_are() -> None:
+    torch.manual_seed(0)
+    crops = TracedCrops([pixels(120, 130, seed=number) for number in range(3)], 64, 64)
+    config = EngineConfig(**{**TRACE_ENGINE, "epochs": 6, "warmup_steps": 0, "ema_decay": 0.8})
+    task = TraceFinding(trace_network(), crops, config, TracedCrops([pixels(120, 130, seed=9)], 24, 64))
+    batches = list(task.test_batches(Place(0, 1, torch.device("cpu"))))
+
+    def f1(network: SmallUNet) -> float:
+        measured = [task.measure(network.eval(), batch) for batch in batches]
+        means = {name: torch.cat([one[name] for one in measured]).mean() for name in measured[0]}
+        return float(task.summarize(means)["f1"])
+
+    assert f1(Trainer(task).fit()) > 0.3
 
 
 def test_a_temperature_makes_what_is_too_sure_as_sure_as_it_is_right() -> None:
@@ -112,14 +142,16 @@ def test_what_was_saved_says_the_same(tmp_path: Path) -> None:
 
 
 def test_examples_have_every_class_and_are_learned_from() -> None:
-    made = examples([pixels(140, 150, seed=number) for number in range(4)], 96, 0)
-    again = examples([pixels(140, 150, seed=number) for number in range(4)], 96, 0)
-    assert torch.equal(made.x, again.x)
-    assert made.x.shape == (96, 3, 192, 256)
+    good, traces = [pixels(72, 80, seed=number) for number in range(4)], trace_network().eval()
+    told: list[int] = []
+    made = examples(good, 96, 0, traces, told.append)
+    assert told == list(range(96))
+    again = examples(good, 5, 0, traces)
+    assert torch.equal(made.x[:5], again.x)
     kinds = {CLASSES[int(label)].rsplit(" ", 1)[0] for label in made.labels}
     assert kinds == set(KINDS)
     config = EngineConfig(**{**ENGINE, "epochs": 1, "batch_size": 32, "warmup_steps": 0})
-    inspector = train_inspector(made, made, config)
+    inspector = train_inspector(traces, made, made, config)
     assert 0 < inspector.least <= 1
     assert inspector.temperature > 0
 
@@ -132,25 +164,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_a_picture_is_inspected_into_a_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_inspected_into_files(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     constant("fade", 4).save(tmp_path)
+    monkeypatch.setattr("nflows_heritage.inspection.SHIPPED", tmp_path)
     monkeypatch.setattr(inspecting, "SHIPPED", tmp_path)
-    told = inspecting.InspectFiles()(folder / "a.png", tmp_path / "a.json")
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert found["kind"] == told["numbers"]["kind"] == "fade"
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    assert call_command(heritage, "inspect", folder, "-o", tmp_path / "out", "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [row["kind"] for row in report["tables"]["Pictures"]] == ["fade", "fade"]
+    found = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert found["kind"] == "fade"
     assert found["level"] == pytest.approx(4, abs=0.01)
     assert found["sha256"] == sha256(folder / "a.png")
 
 
 def test_what_is_clean_comes_back_to_the_bit_with_nothing_marked(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     constant(CLEAN, 0).save(tmp_path)
+    monkeypatch.setattr("nflows_heritage.inspection.SHIPPED", tmp_path)
     monkeypatch.setattr(restoring, "SHIPPED", tmp_path)
-    process = RestoreFiles(Restoration(AUTO), Writing(0, "keep", None))
-    told = process(folder / "a.png", tmp_path / "a.png")["numbers"]
-    assert (told["note"], told["changed_percent"]) == ("nothing to restore", 0)
-    before, after = (read_picture(place / "a.png").pixels for place in (folder, tmp_path))
-    np.testing.assert_array_equal(before, after)
-    assert not read_picture(tmp_path / "a-change.png").pixels.any()
-    assert call_command(heritage, "replay", tmp_path / "a.json", "-o", tmp_path / "again.png") == 0
+    assert call_command(heritage, "restore", folder, "-o", tmp_path / "out", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
+    assert [row["note"] for row in rows] == ["nothing to restore"] * 2
+    assert [row["changed_percent"] for row in rows] == [0, 0]
+    for name in "ab":
+        before, after = (read_picture(place / f"{name}.png").pixels for place in (folder, tmp_path / "out"))
+        np.testing.assert_array_equal(before, after)
+        assert not read_picture(tmp_path / "out" / f"{name}-change.png").pixels.any()
+    record = tmp_path / "out" / "a.json"
+    assert call_command(heritage, "replay", record, "-o", tmp_path / "again.png") == 0

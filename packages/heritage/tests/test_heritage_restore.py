@@ -16,8 +16,9 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import Picture, PictureFile, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
+from nflows_heritage.cli.restore import AUTO as AUTO_OPTION
 from nflows_heritage.cli.restore import LOSS as LOSS_OPTION
-from nflows_heritage.restoring import LOSS, Restoration
+from nflows_heritage.restoring import AUTO, LOSS, Restoration
 from nflows_heritage.restoring.engines import load_engine
 from nflows_heritage.restoring.record import RecordError, read_record
 from nflows_heritage.restoring.tiling import restored, tiling_of
@@ -30,7 +31,7 @@ def restore(run: Path, source: Path, output: Path, *options: object) -> int:
 
 
 def test_the_command_names_what_the_settings_name() -> None:
-    assert LOSS_OPTION == LOSS
+    assert (AUTO_OPTION, LOSS_OPTION) == (AUTO, LOSS)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from nflows_heritage.cli.degrade import KINDS
     help="What restores; repeatable.",
 )
 @click.option("--type", "kinds", multiple=True, type=click.Choice(KINDS), help="Repeatable.  [default: all]")
+@click.option("--find", is_flag=True, help="Do not say the type: the inspector finds it, of clean pictures too.")
 @click.option("--side", type=click.IntRange(16), help="Take a square of this side from the middle of each.")
 @seed_option
 @json_option
@@ -38,12 +39,14 @@ def compare(
     folder: Path,
     engines: tuple[str, ...],
     kinds: tuple[str, ...],
+    find: bool,
     side: int | None,
     seed: int,
 ) -> None:
     """Measure restorations on ORIGINALS: good pictures, damaged in all ways, restored, and compared with themselves."""
     from nflows_core.runtime.inputs import find_inputs
     from nflows_core.runtime.ownership import refuse_foreign
+    from nflows_heritage.distortions import CLEAN
     from nflows_heritage.evaluation import Question, write_comparison
     from nflows_heritage.evaluation import compare as compared
     from nflows_heritage.evaluation.report import KIND, ROWS
@@ -57,7 +60,8 @@ def compare(
     resolved = tuple(dict.fromkeys(map(resolve, engines)))
     for engine in resolved:
         load_engine(engine)
-    question = Question(pictures, resolved, kinds or KINDS, side=side, seed=seed)
+    asked = (*((CLEAN,) if find else ()), *(kinds or KINDS))
+    question = Question(pictures, resolved, asked, find=find, side=side, seed=seed)
     with progress("damaged pictures", question.steps) as advance:
         rows = list(compared(question, advance))
     report = write_comparison(question, rows, folder)
@@ -66,9 +70,11 @@ def compare(
 
 
 def _tell(report: dict[str, Any]) -> None:
-    from nflows_heritage.evaluation.report import GAINS
+    from nflows_heritage.evaluation.report import FOUND, GAINS
 
-    echo(f"{GAINS}\n\n{table([_shown(row) for row in report['tables'][GAINS]])}\n")
+    for caption in (GAINS, FOUND):
+        if rows := report["tables"].get(caption):
+            echo(f"{caption}\n\n{table([_shown(row) for row in rows])}\n")
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

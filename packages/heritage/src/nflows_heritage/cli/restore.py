@@ -11,8 +11,8 @@ from nflows_core.runtime.cli import Command
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_heritage.cli.degrade import KINDS
 
-LOSS = "loss"
-"""Named here too, so that help need not load what it is; a test compares them."""
+AUTO, LOSS = "auto", "loss"
+"""Named here too, so that help need not load what they are; a test compares them."""
 
 
 @click.command(cls=Command)
@@ -20,11 +20,12 @@ LOSS = "loss"
 @click.option(
     "--type",
     "kind",
-    type=click.Choice([*KINDS, LOSS]),
-    required=True,
-    help="What the pictures suffer from; loss is filled where a --mask marks it.",
+    type=click.Choice([AUTO, *KINDS, LOSS]),
+    default=AUTO,
+    show_default=True,
+    help="What the pictures suffer from; auto looks, and leaves clean ones alone; loss fills what a --mask marks.",
 )
-@click.option("--engine", default="classic", show_default=True, metavar="classic|RUN", help="What restores.")
+@click.option("--engine", default="classic", show_default=True, metavar="NAME|RUN", help="classic, unified, or a run.")
 @click.option(
     "--strength", type=click.FloatRange(0, 1), default=1, show_default=True, help="The part of the change that is made."
 )
@@ -46,13 +47,16 @@ def restore(
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
     batch = plan_pictures(pictures, ("-change.png", ".json"))  # before torch is there, which takes seconds
+    from nflows_heritage.inspection import FILE, SHIPPED, load_inspector
     from nflows_heritage.restoring import Restoration, RestoreFiles, restored_sheets
     from nflows_heritage.restoring.engines import load_engine, resolve, weights_of
 
     where = None if mask is None else str(mask.absolute())
     restoration = Restoration(kind, resolve(engine), strength, where, tile)
     load_engine(restoration.engine)  # what is wrong with it is wrong for all pictures
-    weights = weights_of(restoration.engine)
+    if kind == AUTO:
+        load_inspector(SHIPPED)
+    weights = weights_of(restoration.engine) | ({"inspector": SHIPPED / FILE} if kind == AUTO else {})
     about = PictureReport(
         "Restored pictures", "changed_percent", weights, ["nflows-heritage", "nflows-sr"], sheets=restored_sheets
     )

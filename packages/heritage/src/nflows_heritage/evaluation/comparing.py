@@ -12,8 +12,9 @@ import numpy as np
 
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
-from nflows_heritage.distortions import LEVELS, distorted
+from nflows_heritage.distortions import CLEAN, LEVELS, distorted
 from nflows_heritage.evaluation.fidelity import psnr, ssim
+from nflows_heritage.inspection import SHIPPED, load_inspector
 from nflows_heritage.restoring.engines import load_engine
 from nflows_heritage.restoring.tiling import restored
 from nflows_heritage.views import InMemory
@@ -29,8 +30,9 @@ class Question:
     Arguments:
         pictures: The good pictures by their names.
         engines: The engines.
-        kinds: What the pictures are damaged by.
+        kinds: What the pictures are damaged by; ``clean`` leaves them as they are.
         levels: How much.
+        find: Whether the kind is not said, but found by the inspector.
         side: The side of the part of each picture, from its middle, that is taken; all of it by default.
         seed: The seed of what is drawn.
     """
@@ -39,13 +41,18 @@ class Question:
     engines: tuple[str, ...]
     kinds: tuple[str, ...]
     levels: tuple[int, ...] = LEVELS
+    find: bool = False
     side: int | None = None
     seed: int = 0
 
     @property
     def steps(self) -> int:
         """How many damaged pictures there are."""
-        return len(self.pictures) * len(self.kinds) * len(self.levels)
+        return len(self.pictures) * sum(len(self.levels_of(kind)) for kind in self.kinds)
+
+    def levels_of(self, kind: str) -> tuple[int, ...]:
+        """The levels of a kind; what is clean has one."""
+        return (0,) if kind == CLEAN else self.levels
 
 
 def compare(question: Question, advance: Advance) -> Iterator[dict[str, Any]]:
@@ -62,7 +69,7 @@ def compare(question: Question, advance: Advance) -> Iterator[dict[str, Any]]:
     for name, path in question.pictures.items():
         good = _middle(read_picture(path).pixels, question.side)
         for kind in question.kinds:
-            for level in question.levels:
+            for level in question.levels_of(kind):
                 bad = damaged(good, kind, level, question.seed)
                 for engine in question.engines:
                     yield {"picture": name, "kind": kind, "level": level, **_row(question, good, bad, kind, engine)}
@@ -71,17 +78,23 @@ def compare(question: Question, advance: Advance) -> Iterator[dict[str, Any]]:
 
 def damaged(good: Pixels, kind: str, level: float, seed: int) -> Pixels:
     """Pixels of a file after the picture has suffered."""
+    if kind == CLEAN:
+        return good
     return to_pixels(distorted(to_tensor(good), kind, level, seed), good.dtype)
 
 
 def _row(question: Question, good: Pixels, bad: Pixels, kind: str, name: str) -> dict[str, Any]:
     start = time.perf_counter()
-    engine = load_engine(name).prepare(InMemory(bad), kind, question.seed)
-    new = np.concatenate(list(restored(InMemory(bad), engine, 1.0, None, None)))
+    found = load_inspector(SHIPPED)(InMemory(bad)).kind if question.find else kind
+    new = bad
+    if found != CLEAN:
+        engine = load_engine(name).prepare(InMemory(bad), found, question.seed)
+        new = np.concatenate(list(restored(InMemory(bad), engine, 1.0, None, None)))
     seconds = time.perf_counter() - start
     before, after = psnr(bad, good), psnr(new, good)
     return {
         "engine": name,
+        "found": found,
         "input_psnr_db": before,
         "psnr_db": after,
         "gain_db": after - before,

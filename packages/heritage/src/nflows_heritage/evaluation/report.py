@@ -10,11 +10,12 @@ from nflows_core.runtime.intervals import student
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_csv, write_report
+from nflows_heritage.distortions import CLEAN
 from nflows_heritage.evaluation.comparing import Question
 
 KIND = "comparison of restorations"
 ROWS = "rows.csv"
-GAINS, LEVELS = "Gains by damage", "By damage and level"
+GAINS, LEVELS, FOUND = "Gains by damage", "By damage and level", "What was found"
 Row = Mapping[str, Any]
 
 
@@ -32,9 +33,12 @@ def write_comparison(question: Question, rows: Sequence[Row], folder: Path) -> d
     claim_folder(folder, KIND, [ROWS])
     write_csv(folder / ROWS, iter(rows))
     tables = [Table(GAINS, gains(rows)), Table(LEVELS, by_level(rows))]
+    if question.find:
+        tables.append(Table(FOUND, found(rows)))
     about = {
         "pictures": len(question.pictures),
         "engines": list(question.engines),
+        "kind_is_found": question.find,
         "readings": {
             "gain_db": "PSNR of all samples after less before, the mean of pictures, each the mean of its levels; with"
             " Student's 95 % interval over the pictures",
@@ -65,6 +69,21 @@ def by_level(rows: Sequence[Row]) -> list[dict[str, Any]]:
     groups = _grouped(rows, "kind", "level", "engine")
     return [
         {"kind": kind, "level": level, "engine": engine, **_means(own)} for (kind, level, engine), own in groups.items()
+    ]
+
+
+def found(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """How often the kind was found, and how often damage was found at all."""
+    first = rows[0]["engine"]
+    groups = _grouped([row for row in rows if row["engine"] == first], "kind")
+    return [
+        {
+            "kind": kind,
+            "pictures": len(own),
+            "right_percent": 100 * sum(row["found"] == kind for row in own) / len(own),
+            "called_clean_percent": 100 * sum(row["found"] == CLEAN for row in own) / len(own),
+        }
+        for (kind,), own in groups.items()
     ]
 
 

@@ -6,24 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from nflows_core.classifiers import Classifier, build_classifier
-from nflows_core.classifiers.classifier import as_unit
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tensors import CheckpointError, load_tensors, read_tensors, write_tensors
 from nflows_core.runtime.tiles import Rows
 from nflows_heritage import shipped
+from nflows_heritage.classic.look import Look
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection.classes import CLASSES
-from nflows_heritage.views import mosaic
+from nflows_heritage.inspection.statistics import COUNT, in_colour, statistics
+from nflows_heritage.inspection.traces import TRACED, trace_network, traces_in
+from nflows_heritage.networks import SmallUNet
+from nflows_heritage.views import Colours
 
 FILE = "inspector.safetensors"
 SHIPPED = shipped.FOLDER / "inspector"
 """The folder of the inspector that comes with the package."""
 _KIND = "nflows-heritage inspector"
+_WIDTH = 128
+_FURTHEST = 6.0
+"""What lies further from the mean, in standard deviations, counts as if it lay there."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +48,59 @@ class Findings:
     probabilities: Mapping[str, float]
 
 
+class EvidenceClassifier(nn.Module):
+    """From the evidence in pictures, :math:`(B, E)`, to the logits of `CLASSES`, :math:`(B, 56)`.
+
+    Arguments:
+        mean: The mean of each number of the evidence.
+        std: Its standard deviation.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.body = nn.Sequential(*_layer(len(mean)), *_layer(_WIDTH))
+        self.head = nn.Linear(_WIDTH, len(CLASSES))
+
+    def forward(self, evidence: Tensor) -> Tensor:
+        x = ((evidence - self.mean) / self.std).clamp(-_FURTHEST, _FURTHEST)
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+
 class Inspector:
-    r"""Tells apart clean pictures and each distortion at each level, by a mosaic of a picture's parts.
+    r"""Tells apart clean pictures and each distortion at each level, by what each would have left.
 
     The probability of a kind is the sum of those of its levels, and its level the mean under them. A picture counts as
     damaged only if the probability of being clean is below ``least``, so that few clean ones are touched.
 
     Arguments:
-        network: The classifier of mosaics, with `CLASSES`.
+        traces: The network that sees local damage.
+        classifier: What weighs the evidence.
         temperature: By what logits are divided.
         least: The probability of being clean from which on a picture is called clean.
     """
 
-    def __init__(self, network: Classifier, temperature: float, least: float) -> None:
-        self.network, self.temperature, self.least = network.eval(), temperature, least
+    def __init__(
+        self, traces: SmallUNet, classifier: EvidenceClassifier, temperature: float = 1.0, least: float = 0.5
+    ) -> None:
+        self.networks = nn.ModuleDict({"traces": traces, "classifier": classifier}).eval()
+        self.traces, self.classifier = traces, classifier
+        self.temperature, self.least = temperature, least
 
     def __call__(self, picture: Rows) -> Findings:
         """What a picture suffers from."""
-        pixels = torch.from_numpy(mosaic(picture)).permute(2, 0, 1)
-        return self.findings(self.probabilities(pixels[None])[0])
+        evidence = torch.from_numpy(evidence_in(Look.at(Colours(picture)), self.traces))
+        return self.findings(self.probabilities(evidence[None])[0])
 
     @torch.no_grad()
-    def probabilities(self, mosaics: Tensor) -> Tensor:
-        """The probabilities of `CLASSES`, :math:`(B, 56)`, of mosaics in bytes, :math:`(B, 3, 192, 256)`."""
-        logits: Tensor = self.network(as_unit(mosaics))
+    def probabilities(self, evidence: Tensor) -> Tensor:
+        """The probabilities of `CLASSES`, :math:`(B, 56)`, by the evidence in pictures, :math:`(B, E)`."""
+        logits: Tensor = self.classifier(evidence)
         return (logits / self.temperature).softmax(1)
 
     def findings(self, probabilities: Tensor) -> Findings:
@@ -80,12 +116,19 @@ class Inspector:
     def save(self, folder: str | Path) -> None:
         """Writes it into a folder, whole or not at all."""
         about = {"temperature": self.temperature, "least": self.least}
-        write_tensors(Path(folder) / FILE, self.network.state_dict(), _KIND, **about)
+        write_tensors(Path(folder) / FILE, self.networks.state_dict(), _KIND, **about)
 
 
-def new_network() -> Classifier:
-    """The untrained classifier of mosaics."""
-    return build_classifier("small", len(CLASSES))
+def evidence_in(look: Look, traces: SmallUNet) -> NDArray[np.float32]:
+    """The evidence in a picture that is looked at: its statistics, and where it bears traces."""
+    look = in_colour(look)
+    local = traces_in(traces, [region.samples for region in look.regions])
+    return np.concatenate([statistics(look), local.astype(np.float32)])
+
+
+def blank() -> Inspector:
+    """An inspector that has learned nothing."""
+    return Inspector(trace_network(), EvidenceClassifier(torch.zeros(COUNT + TRACED), torch.ones(COUNT + TRACED)))
 
 
 @keeps_one
@@ -102,7 +145,12 @@ def load_inspector(folder: Path) -> Inspector:
     tensors, header = read_tensors(path, _KIND)
     match header:
         case {"temperature": float(temperature), "least": float(least)}:
-            network = new_network()
-            load_tensors(network, tensors, path)
-            return Inspector(network, temperature, least)
+            inspector = blank()
+            load_tensors(inspector.networks, tensors, path)
+            inspector.temperature, inspector.least = temperature, least
+            return inspector
     raise CheckpointError(f"{path} does not say how sure the inspector is; take an intact copy")
+
+
+def _layer(features: int) -> list[nn.Module]:
+    return [nn.Linear(features, _WIDTH), nn.ReLU(), nn.Dropout(0.4)]

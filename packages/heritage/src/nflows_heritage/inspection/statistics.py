@@ -21,6 +21,8 @@ from nflows_heritage.classic.zoom_centre import zoom_in
 
 Values = NDArray[np.float64]
 
+COUNT = 94
+"""How many numbers the statistics of a picture are."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 _SIDE = 64
@@ -36,7 +38,7 @@ _COARSE, _SMOOTH = 128, 2
 
 def statistics(look: Look) -> NDArray[np.float32]:
     """The evidence in a picture, a vector of always as many numbers; in a grey one all channels are the same."""
-    look = _in_colour(look)
+    look = in_colour(look)
     parts = [region.samples for region in look.regions]
     groups = (
         _colours(look.overview),
@@ -50,9 +52,11 @@ def statistics(look: Look) -> NDArray[np.float32]:
     return np.concatenate(groups).astype(np.float32)
 
 
-def _in_colour(look: Look) -> Look:
+def in_colour(look: Look) -> Look:
+    """The same look, of a grey picture with three channels."""
+
     def coloured(samples: Samples) -> Samples:
-        return np.ascontiguousarray(np.broadcast_to(samples, (*samples.shape[:2], 3)))
+        return np.repeat(samples, 3, axis=2) if samples.shape[2] == 1 else samples
 
     regions = tuple(Region(coloured(region.samples), region.corner) for region in look.regions)
     return Look((*look.shape[:2], 3), regions, coloured(look.overview))

@@ -13,7 +13,7 @@ from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tiles import Rows
 from nflows_heritage.restoring.classic import Classic
 from nflows_heritage.restoring.diffusion import load_diffusion
-from nflows_heritage.restoring.unified import load_run
+from nflows_heritage.restoring.unified import load_run, load_shipped
 from nflows_sr.engines.diffusion import is_diffusion
 from nflows_sr.training.runs import is_run
 
@@ -61,7 +61,7 @@ class Engine(Protocol):
         """
 
 
-_NAMED: Mapping[str, Callable[[], Engine]] = {"classic": Classic}
+_NAMED: Mapping[str, Callable[[], Engine]] = {"classic": Classic, "unified": load_shipped}
 
 
 def resolve(name: str) -> str:

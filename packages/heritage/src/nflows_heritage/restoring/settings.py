@@ -19,7 +19,7 @@ class Restoration:
 
     Arguments:
         kind: What they suffer from, one of `KINDS`, `LOSS` or `AUTO`; of what is ``clean`` nothing is changed.
-        engine: What restores: ``classic``, or the path of a run.
+        engine: What restores: ``classic``, ``unified``, or the path of a run.
         strength: How much of the change is made, from 0, which changes nothing, to 1.
         mask: The path of a mask, or of a folder of masks: outside of it nothing changes.
         tile: The side of a tile in pixels; less where memory runs out.

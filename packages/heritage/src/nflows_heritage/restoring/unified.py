@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.tiles import Rows
 from nflows_heritage import shipped
 from nflows_heritage.classic import KINDS, Method, estimated, recorded
@@ -73,3 +74,14 @@ def load_run(folder: Path) -> Unified:
     network = load_model(folder, read_run(folder))
     assert isinstance(network, Restorer)  # as `is_run` has said
     return Unified(network, folder / WEIGHTS_FILE)
+
+
+def load_shipped() -> Unified:
+    """The engine that comes with the package.
+
+    Raises:
+        CommandError: This copy of the package has no weights; exit code 3.
+    """
+    if not SHIPPED.exists():
+        raise CommandError(f"unified: this copy has no {SHIPPED}; install nflows-heritage again", ExitCode.WEIGHTS)
+    return load_run(SHIPPED)

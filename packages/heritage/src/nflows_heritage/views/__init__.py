@@ -1,7 +1,6 @@
-"""What of a picture of any size a network is shown: the whole of it small, and parts of it as they are."""
+"""What of a picture of any size a network is shown: its rows, and the whole of it small."""
 
 from nflows_heritage.views.arrays import Colours, InMemory
-from nflows_heritage.views.mosaic import mosaic
 from nflows_heritage.views.reduced import reduced
 
-__all__ = ["Colours", "InMemory", "mosaic", "reduced"]
+__all__ = ["Colours", "InMemory", "reduced"]

@@ -1,0 +1,61 @@
+r"""Good pictures varied as good pictures vary, and damaged, as an inspector meets them."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from nflows_heritage.distortions import distorted
+from nflows_sr.data.crops import turned
+
+Pixels = NDArray[np.uint8]
+
+_LEAST = 96
+_QUALITIES = (60, 100)
+_GAINS = 0.25
+_GAMMAS = 0.2
+
+
+def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
+    """A part of a good picture as another good one might be: turned, smaller, lighter or darker, once a JPEG file.
+
+    Arguments:
+        pixels: The picture in RGB.
+        random: What is drawn from.
+        most: The longest side of the part.
+    """
+    image = Image.fromarray(np.ascontiguousarray(turned(pixels, int(random.integers(8)))))
+    scale = random.uniform(max(0.5, min(1.0, _LEAST / min(image.size))), 1) if random.random() < 0.5 else 1.0
+    if scale < 1:
+        image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.LANCZOS)
+    if random.random() < 0.5:
+        image = Image.fromarray(as_jpeg(np.asarray(image), int(random.integers(*_QUALITIES))))
+    part = _part(np.asarray(image), most, random)
+    gain, gamma = np.exp(random.uniform(-_GAINS, _GAINS)), np.exp(random.uniform(-_GAMMAS, _GAMMAS))
+    levels = np.rint(255 * np.clip(gain * (np.arange(256) / 255) ** gamma, 0, 1)).astype(np.uint8)
+    changed: Pixels = levels[part]
+    return changed
+
+
+def suffered(good: Pixels, kind: str, level: float, random: np.random.Generator) -> Pixels:
+    """A picture damaged in one way, in bytes."""
+    image = torch.from_numpy(np.array(good)).permute(2, 0, 1).float() / 255
+    bad = distorted(image, kind, level, int(random.integers(2**63)))
+    return np.asarray((255 * bad).round().byte().permute(1, 2, 0).numpy())
+
+
+def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
+    """What a JPEG file of a quality gives back."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def _part(pixels: Pixels, most: int, random: np.random.Generator) -> Pixels:
+    sides = [min(length, most) for length in pixels.shape[:2]]
+    top, left = (int(random.integers(length - side + 1)) for length, side in zip(pixels.shape, sides, strict=False))
+    return pixels[top : top + sides[0], left : left + sides[1]]
