@@ -55,7 +55,7 @@ def ship(inspector: Inspector, data: tuple[Labelled, Labelled], counts: tuple[in
         "examples": f"{len(data[0].labels):,}",
         "held_out_examples": f"{len(data[1].labels):,}",
         "bytes": f"{size:,}",
-        "least": f"{inspector.least:.3f}",
+        "odds": ", ".join(f"{kind} {odds:.3g}" for kind, odds in inspector.odds.items()),
     }
     text = (Path(__file__).parent / "inspector_card.md").read_text(encoding="utf-8")
     with atomic_write(SHIPPED / "README.md", "w") as file:

@@ -36,20 +36,22 @@ def main() -> None:
     parser.add_argument("--on", type=Path, action="append", default=[], help="a folder that is measured on; repeatable")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/inspector"), help="the run (%(default)s)")
     parser.add_argument("--epochs", type=int, default=12, help=f"passes over {CROPS} crops with traces (%(default)s)")
-    parser.add_argument("--examples", type=int, default=8000, help="pictures that are inspected (%(default)s)")
+    parser.add_argument("--examples", type=int, default=6000, help="pictures that are inspected (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     train, test = (read_pictures(arguments.data, split).pixels for split in ("train", "test"))
     traces = trained_traces(train, test, arguments.output, arguments.epochs, arguments.seed)
 
-    def made(name: str, pictures: list[Pixels], count: int, seed: int) -> Labelled:
-        return kept(arguments.output / f"{name}.safetensors", lambda: examples(pictures, count, seed, traces, told))
+    def made(name: str, pictures: list[Pixels], count: int, seed: int, clean: float = 0.15) -> Labelled:
+        path = arguments.output / f"{name}.safetensors"
+        return kept(path, lambda: examples(pictures, count, seed, traces, clean, told))
 
     learned = made("train", train, arguments.examples, arguments.seed)
-    held_out = made("held_out", test, arguments.examples // 8, arguments.seed + 1)
+    held_out = made("held_out", test, arguments.examples * 3 // 20, arguments.seed + 1)
+    clean = made("clean", test, arguments.examples * 3 // 20, arguments.seed + 2, 1.0)
     config = EngineConfig(**{**ENGINE, "seed": arguments.seed})
-    inspector = train_inspector(traces, learned, held_out, config)
+    inspector = train_inspector(traces, learned, held_out, clean.x, config)
     shipped = ship(inspector, (learned, held_out), (len(train), len(test)), arguments.on)
     print(f"shipped in {shipped}", flush=True)
 

@@ -13,7 +13,7 @@ from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
 
-SMALL = "restorer:width=2,blocks=1,tile=16,region=32,regions=11"
+SMALL = "restorer:width=4,blocks=1,tile=16,region=32,regions=11"
 
 
 def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:

@@ -28,16 +28,15 @@ from nflows_heritage.inspection.inspector import blank
 from nflows_heritage.inspection.statistics import COUNT, statistics
 from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
 from nflows_heritage.inspection.traces import TracedCrops, TraceFinding, trace_network
-from nflows_heritage.inspection.training import ENGINE, examples, train_inspector
+from nflows_heritage.inspection.training import ENGINE, examples, least_odds, train_inspector
 from nflows_heritage.networks import SmallUNet
 from nflows_heritage.restoring import process as restoring
 from nflows_heritage.views import InMemory, reduced
 
 
-def constant(kind: str, level: int, least: float = 0.5) -> Inspector:
+def constant(kind: str, level: int) -> Inspector:
     """An inspector that is sure of one thing."""
     inspector = blank()
-    inspector.least = least
     with torch.no_grad():
         inspector.classifier.head.weight.zero_()
         inspector.classifier.head.bias.zero_()
@@ -118,8 +117,9 @@ def test_a_kind_is_the_sum_of_its_levels_and_its_level_their_mean() -> None:
     assert found.level == pytest.approx(3.5)
     assert sum(found.probabilities.values()) == pytest.approx(1)
     assert list(found.probabilities) == list(KINDS)
-    sure = constant(CLEAN, 0, least=0.25).findings(probabilities)
-    assert (sure.kind, sure.level) == (CLEAN, None)
+    inspector.odds = {**inspector.odds, "rain": 1.5}
+    careful = inspector.findings(probabilities)
+    assert (careful.kind, careful.level) == (CLEAN, None)
 
 
 def test_every_class_is_a_kind_at_a_level() -> None:
@@ -144,16 +144,40 @@ def test_what_was_saved_says_the_same(tmp_path: Path) -> None:
 def test_examples_have_every_class_and_are_learned_from() -> None:
     good, traces = [pixels(72, 80, seed=number) for number in range(4)], trace_network().eval()
     told: list[int] = []
-    made = examples(good, 96, 0, traces, told.append)
+    made = examples(good, 96, 0, traces, advance=told.append)
     assert told == list(range(96))
     again = examples(good, 5, 0, traces)
     assert torch.equal(made.x[:5], again.x)
     kinds = {CLASSES[int(label)].rsplit(" ", 1)[0] for label in made.labels}
     assert kinds == set(KINDS)
     config = EngineConfig(**{**ENGINE, "epochs": 1, "batch_size": 32, "warmup_steps": 0})
-    inspector = train_inspector(traces, made, made, config)
-    assert 0 < inspector.least <= 1
+    clean = examples(good, 6, 1, traces, 1.0)
+    assert not clean.labels.any()
+    inspector = train_inspector(traces, made, made, clean.x, config)
+    assert min(inspector.odds.values()) >= 1
     assert inspector.temperature > 0
+
+
+@given(st.integers(0, 2**31), st.floats(0, 0.2))
+def test_the_least_odds_raise_no_more_alarms_than_they_may_and_miss_the_fewest(seed: int, alarms: float) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    clean, damaged = (torch.randn(60, 4, generator=draw).mul(2).softmax(1) for _ in range(2))
+    kinds = torch.randint(0, 4, (60,), generator=draw)
+
+    def believed(probabilities: torch.Tensor, odds: list[float]) -> torch.Tensor:
+        likeliest = 1 + probabilities[:, 1:].argmax(1)
+        own = probabilities[range(60), likeliest] / probabilities[:, 0]
+        return torch.where(own >= torch.tensor([0, *odds])[likeliest], likeliest, 0)
+
+    odds = least_odds(clean, damaged, kinds, alarms)
+    assert int((believed(clean, odds) > 0).sum()) <= alarms * 60
+    even = [1.05 * float(clean[:, 1:].amax(1).div(clean[:, 0]).max())] * 3  # no alarm at all
+
+    def found(odds: list[float]) -> float:
+        right = (believed(damaged, odds) == kinds).double()
+        return sum(float(right[kinds == kind].mean()) for kind in range(1, 4) if (kinds == kind).any())
+
+    assert found(odds) >= found([max(1.0, one) for one in even]) - 1e-9
 
 
 @pytest.fixture

@@ -60,10 +60,10 @@ def shrunk(
     is_even = isinstance(variance, float)
     levels = torch.as_tensor(variance) if isinstance(variance, float) else _block_means(spread(variance, 2), side)
     if pilot is None:
-        is_kept = coefficients.square() > levels * threshold**2
+        is_kept = coefficients.abs() > levels.sqrt() * threshold
         is_kept[:, 0] = True
         weights = 1 / is_kept.sum(1, keepdim=True).float()
-        coefficients = torch.where(is_kept, coefficients, 0)
+        coefficients *= is_kept
     else:
         power = conv2d(spread(pilot), cosines, stride=_STEP).square_()
         gain = power / (power + levels).clamp(min=1e-12)
@@ -71,7 +71,7 @@ def shrunk(
         weights = 1 / gain.square().sum(1, keepdim=True)
         coefficients *= gain
     weights = weights if is_even else weights / levels
-    total = conv_transpose2d(coefficients * weights, cosines, stride=_STEP)
+    total = _put_together(coefficients.mul_(weights), side)
     weight = conv_transpose2d(weights, torch.ones(1, 1, side, side), stride=_STEP)
     (top, _), (left, _) = pads
     mixed = (total / weight)[:, 0, top : top + height, left : left + width].permute(1, 2, 0).numpy()
@@ -81,9 +81,22 @@ def shrunk(
 @lru_cache(maxsize=8)
 def atoms(side: int) -> Tensor:
     """The products of cosines, (side², 1, side, side)."""
-    basis = dct(np.eye(side), axis=0, norm="ortho")
-    atoms = np.einsum("ai,bj->abij", basis, basis).reshape(side**2, 1, side, side)
-    return torch.from_numpy(atoms.astype(np.float32))
+    basis = _cosines(side)
+    return torch.einsum("ai,bj->abij", basis, basis).reshape(side**2, 1, side, side)
+
+
+@lru_cache(maxsize=8)
+def _cosines(side: int) -> Tensor:
+    return torch.from_numpy(dct(np.eye(side), axis=0, norm="ortho").astype(np.float32))
+
+
+def _put_together(coefficients: Tensor, side: int) -> Tensor:
+    """The sum of all blocks, (C, 1, h, w), of their coefficients (C, side², h', w'): along rows, then along columns,
+    which takes half the time of both at once."""
+    channels, _, down, across = coefficients.shape
+    rows = coefficients.reshape(channels * side, side, down, across)
+    rows = conv_transpose2d(rows, _cosines(side)[:, None, None], stride=(1, _STEP))
+    return conv_transpose2d(rows.reshape(channels, side, down, -1), _cosines(side)[:, None, :, None], stride=(_STEP, 1))
 
 
 def _block_means(image: Tensor, side: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ _KIND = "nflows-heritage inspector"
 _WIDTH = 128
 _FURTHEST = 6.0
 """What lies further from the mean, in standard deviations, counts as if it lay there."""
+_BLUR = 0.2
+"""By how much, in standard deviations, evidence is blurred in training, so that no picture is known by heart."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class EvidenceClassifier(nn.Module):
 
     def forward(self, evidence: Tensor) -> Tensor:
         x = ((evidence - self.mean) / self.std).clamp(-_FURTHEST, _FURTHEST)
+        if self.training:
+            x = x + _BLUR * torch.randn_like(x)
         logits: Tensor = self.head(self.body(x))
         return logits
 
@@ -76,21 +81,26 @@ class Inspector:
     r"""Tells apart clean pictures and each distortion at each level, by what each would have left.
 
     The probability of a kind is the sum of those of its levels, and its level the mean under them. A picture counts as
-    damaged only if the probability of being clean is below ``least``, so that few clean ones are touched.
+    damaged only if its likeliest kind of damage is several times as likely as none, so that few clean ones are touched;
+    how many times, depends on how easily clean pictures look like that kind.
 
     Arguments:
         traces: The network that sees local damage.
         classifier: What weighs the evidence.
         temperature: By what logits are divided.
-        least: The probability of being clean from which on a picture is called clean.
+        odds: For each distortion how many times as likely as none it must be.
     """
 
     def __init__(
-        self, traces: SmallUNet, classifier: EvidenceClassifier, temperature: float = 1.0, least: float = 0.5
+        self,
+        traces: SmallUNet,
+        classifier: EvidenceClassifier,
+        temperature: float = 1.0,
+        odds: Mapping[str, float] = MappingProxyType(dict.fromkeys(DISTORTIONS, 1.0)),
     ) -> None:
         self.networks = nn.ModuleDict({"traces": traces, "classifier": classifier}).eval()
         self.traces, self.classifier = traces, classifier
-        self.temperature, self.least = temperature, least
+        self.temperature, self.odds = temperature, odds
 
     def __call__(self, picture: Rows) -> Findings:
         """What a picture suffers from."""
@@ -106,17 +116,24 @@ class Inspector:
     def findings(self, probabilities: Tensor) -> Findings:
         """What probabilities of `CLASSES` say, :math:`(56,)`."""
         levels = probabilities[1:].reshape(len(DISTORTIONS), len(LEVELS))
-        of_kinds = dict(zip(KINDS, [float(probabilities[0]), *levels.sum(1).tolist()], strict=True))
-        if of_kinds[CLEAN] >= self.least:
-            return Findings(CLEAN, None, of_kinds)
+        of_kinds = dict(zip(KINDS, of_each_kind(probabilities).tolist(), strict=True))
         worst = int(levels.sum(1).argmax())
+        kind = KINDS[1 + worst]
+        if of_kinds[kind] < self.odds[kind] * of_kinds[CLEAN]:
+            return Findings(CLEAN, None, of_kinds)
         level = float((levels[worst] * torch.tensor(LEVELS)).sum() / levels[worst].sum())
-        return Findings(KINDS[1 + worst], level, of_kinds)
+        return Findings(kind, level, of_kinds)
 
     def save(self, folder: str | Path) -> None:
         """Writes it into a folder, whole or not at all."""
-        about = {"temperature": self.temperature, "least": self.least}
+        about = {"temperature": self.temperature, "odds": dict(self.odds)}
         write_tensors(Path(folder) / FILE, self.networks.state_dict(), _KIND, **about)
+
+
+def of_each_kind(probabilities: Tensor) -> Tensor:
+    r"""The probabilities of `KINDS`, :math:`(\dots, 12)`, by those of `CLASSES`."""
+    levels = probabilities[..., 1:].unflatten(-1, (len(DISTORTIONS), len(LEVELS)))
+    return torch.cat([probabilities[..., :1], levels.sum(-1)], -1)
 
 
 def evidence_in(look: Look, traces: SmallUNet) -> NDArray[np.float32]:
@@ -144,10 +161,10 @@ def load_inspector(folder: Path) -> Inspector:
         raise CommandError(f"{path} is missing, by which damage is known: say the type yourself", ExitCode.WEIGHTS)
     tensors, header = read_tensors(path, _KIND)
     match header:
-        case {"temperature": float(temperature), "least": float(least)}:
+        case {"temperature": float(temperature), "odds": dict(odds)} if odds.keys() == DISTORTIONS.keys():
             inspector = blank()
             load_tensors(inspector.networks, tensors, path)
-            inspector.temperature, inspector.least = temperature, least
+            inspector.temperature, inspector.odds = temperature, odds
             return inspector
     raise CheckpointError(f"{path} does not say how sure the inspector is; take an intact copy")
 

@@ -22,12 +22,14 @@ class Classic:
 
     weights: Path | None = None
 
-    def prepare(self, picture: Rows, kind: str, seed: int) -> _Tiles:
+    def prepare(self, picture: Rows, kind: str, seed: int) -> MethodTiles:
         """Looks at the picture for the parameters of what it suffers from."""
-        return _Tiles(estimated(kind, Colours(picture)))
+        return MethodTiles(estimated(kind, Colours(picture)))
 
 
-class _Tiles:
+class MethodTiles:
+    """The tiles of a picture, by a method."""
+
     unit, side = 1, _SIDE
 
     def __init__(self, method: Method) -> None:

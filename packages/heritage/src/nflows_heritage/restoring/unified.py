@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,10 +13,11 @@ from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.tiles import Rows
 from nflows_heritage import shipped
-from nflows_heritage.classic import KINDS, Method, estimated, recorded
+from nflows_heritage.classic import Method, estimated, recorded
 from nflows_heritage.networks import Restorer
-from nflows_heritage.networks.restorer import THUMBNAIL
-from nflows_heritage.views import Colours, reduced
+from nflows_heritage.restoring.classic import MethodTiles
+from nflows_heritage.training.damaged import KINDS
+from nflows_heritage.views import Colours
 from nflows_sr.training.runs import load_model, read_run
 
 SHIPPED = shipped.FOLDER / "restorer"
@@ -38,29 +38,25 @@ class Unified:
     def __init__(self, network: Restorer, weights: Path) -> None:
         self.network, self.weights = network.eval(), weights
 
-    @torch.no_grad()
-    def prepare(self, picture: Rows, kind: str, seed: int) -> _Tiles:
-        """Looks at the whole picture, as the method does that goes before; nothing is drawn."""
-        colours = Colours(picture)
-        small = torch.from_numpy(reduced(colours, THUMBNAIL)).permute(2, 0, 1).expand(3, -1, -1)
-        context = self.network.context(small[None], torch.tensor([KINDS.index(kind)]))
-        return _Tiles(self.network, context, estimated(kind, colours))
+    def prepare(self, picture: Rows, kind: str, seed: int) -> _Tiles | MethodTiles:
+        """Looks at the picture, as the method does that goes before; nothing is drawn."""
+        method = estimated(kind, Colours(picture))
+        return _Tiles(self.network, KINDS.index(kind), method) if kind in KINDS else MethodTiles(method)
 
 
 class _Tiles:
     side = _SIDE
 
-    def __init__(self, network: Restorer, context: Tensor, method: Method) -> None:
-        self.network, self.context, self.unit = network, context, network.unit
-        self.method, self.halo = method, method.halo + _HALO
+    def __init__(self, network: Restorer, kind: int, method: Method) -> None:
+        self.network, self.kind, self.unit = network, torch.tensor([kind]), network.unit
+        self.before, self.halo = MethodTiles(method), method.halo + _HALO
         self.described: Mapping[str, Any] = recorded(method)
 
     @torch.no_grad()
     def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:
-        samples = np.ascontiguousarray(tile.permute(1, 2, 0).numpy())
-        made = torch.from_numpy(np.ascontiguousarray(self.method(samples, corner))).permute(2, 0, 1)
+        made = self.before(tile, corner)
         x, made = (picture.expand(3, -1, -1)[None] for picture in (tile, made))
-        restored = self.network.restored(x, made, self.context)[0]
+        restored: Tensor = self.network((x, made, self.kind))[0]
         return restored.mean(0, keepdim=True) if len(tile) == 1 else restored
 
 

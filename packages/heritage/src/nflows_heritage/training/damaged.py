@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from nflows_core.data import DataError
-from nflows_heritage.classic import KINDS, estimated
+from nflows_heritage.classic import estimated
 from nflows_heritage.distortions import CLEAN, LEVELS, distorted
-from nflows_heritage.networks.restorer import thumbnail_of
 from nflows_sr.data.crops import rgb_channels, turned
 from nflows_sr.data.pictures import Pictures, Pixels
 
-Seen = tuple[Tensor, Tensor, Tensor, int]
-"""What a `Restorer` sees: a tile as it is, and as a method has made it, the whole picture small, the kind's number."""
+KINDS = ("blur", "gaussian", "motion", "speckle", "pixelate", "radial", "rain", "water")
+"""The kinds of damage that a `Restorer` goes on with, by their numbers. Dullness and fading are a matter of the whole
+picture; of salt and pepper hardly anything is left."""
+Seen = tuple[Tensor, Tensor, int]
+"""What a `Restorer` sees: a tile as it is, and as a method has made it; the number of its kind of damage."""
 Damaged = tuple[Seen, Tensor]
 """What is seen, and what the tile was."""
 
@@ -73,7 +75,7 @@ class DamagedTiles:
         top, left = (int(random.integers(length - self.side + 1)) for length in three.shape[-2:])
         tiles = three[..., top : top + self.side, left : left + self.side].float() / 255
         bad, made, good = _turned(tiles, int(random.integers(8)))
-        return (bad, made, thumbnail_of(three[0].float() / 255), kind), good
+        return (bad, made, kind), good
 
     def _make(self, number: int) -> tuple[int, Tensor]:
         random = np.random.default_rng(number)
@@ -101,7 +103,7 @@ class DamagedPictures:
     def read(self, index: int, seed: int) -> Damaged:
         kind, three = self._regions[index]
         bad, made, good = three.float() / 255
-        return (bad, made, thumbnail_of(bad), kind), good
+        return (bad, made, kind), good
 
     def _make(self, index: int) -> tuple[int, Tensor]:
         number, kind = divmod(index, len(KINDS))

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from nflows_core.training import EngineConfig
 from nflows_core.training.tasks.restoration import Restoration
-from nflows_heritage.classic import KINDS
 from nflows_heritage.networks import Restorer
-from nflows_heritage.training.damaged import DamagedPictures, DamagedTiles
+from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTiles
 from nflows_sr.training.recipe import Recipe, TrainingData
 
 ENGINE = {"batch_size": 8, "learning_rate": 1e-3, "warmup_steps": 200, "ema_decay": 0.999}
@@ -27,33 +26,34 @@ class RestorerSettings:
     """The settings of a `Restorer` and of its training.
 
     Arguments:
-        width: The features at half of the size; at a fourth there are twice as many, at an eighth three times.
-        blocks: The coupling blocks at each size but the last, which has one more.
+        width: The features at half of the size, a multiple of four; at a fourth and an eighth there are half as many
+            more.
+        blocks: The coupling blocks at half and at an eighth of the size; at a fourth there is one less, if it can be.
         tile: The side of the tiles that it is trained on.
         region: The side of what is damaged as a whole.
         regions: How many regions are damaged.
     """
 
-    width: int = 32
+    width: int = 64
     blocks: int = 3
     tile: int = 80
     region: int = 256
-    regions: int = 3000
+    regions: int = 2176
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if not 1 <= value <= _MOST[name]:
                 raise ValueError(f"`{name}`: expected a number from 1 to {_MOST[name]}, got {value}")
-        if self.width % 2:
-            raise ValueError(f"`width`: expected an even number, got {self.width}")
+        if self.width % 4:
+            raise ValueError(f"`width`: expected a multiple of four, got {self.width}")
         if self.region < self.tile:
             raise ValueError(f"`region`: expected the side of a tile, {self.tile}, or more, got {self.region}")
 
 
 def build(settings: RestorerSettings) -> Restorer:
     """The untrained network."""
-    width, blocks = settings.width, settings.blocks
-    return Restorer(len(KINDS), (width, 2 * width, 3 * width), (blocks, blocks, blocks + 1))
+    further, blocks = 3 * settings.width // 2, settings.blocks
+    return Restorer(len(KINDS), (settings.width, further, further), (blocks, max(blocks - 1, 1), blocks))
 
 
 def restoration(
