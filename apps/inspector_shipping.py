@@ -39,6 +39,7 @@ def ship(inspector: Inspector, data: tuple[Labelled, Labelled], counts: tuple[in
     Raises:
         ValueError: The weights are larger than those that come with a package should be.
     """
+    SHIPPED.mkdir(exist_ok=True)
     inspector.save(SHIPPED)
     if (size := (SHIPPED / FILE).stat().st_size) > MOST_BYTES:
         raise ValueError(f"{SHIPPED} holds {size:,} bytes of weights, and should hold {MOST_BYTES:,} at most")

@@ -16,19 +16,22 @@ Pixels = NDArray[np.uint8]
 
 _LEAST = 96
 _QUALITIES = (60, 100)
+_GRAIN = 8.0
+"""The grain of a good picture, at most, of 255 levels; noise as damage begins at 10."""
 _GAINS = 0.25
 _GAMMAS = 0.2
 
 
 def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
-    """A part of a good picture as another good one might be: turned, smaller, lighter or darker, once a JPEG file.
+    """A part of a good picture as another good one might be: turned, grainy, smaller, lighter or darker, once a JPEG file.
 
     Arguments:
         pixels: The picture in RGB.
         random: What is drawn from.
         most: The longest side of the part.
     """
-    image = Image.fromarray(np.ascontiguousarray(turned(pixels, int(random.integers(8)))))
+    pixels = np.ascontiguousarray(turned(pixels, int(random.integers(8))))
+    image = Image.fromarray(_grainy(pixels, random) if random.random() < 0.5 else pixels)
     scale = random.uniform(max(0.5, min(1.0, _LEAST / min(image.size))), 1) if random.random() < 0.5 else 1.0
     if scale < 1:
         image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.LANCZOS)
@@ -53,6 +56,14 @@ def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))
+
+
+def _grainy(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A picture with the grain of film or of a sensor, alike everywhere or more in light places."""
+    grain = random.normal(0, random.uniform(0, _GRAIN), pixels.shape)
+    if random.random() < 0.5:
+        grain *= pixels / 160
+    return np.rint(np.clip(pixels + grain, 0, 255)).astype(np.uint8)
 
 
 def _part(pixels: Pixels, most: int, random: np.random.Generator) -> Pixels:
