@@ -23,7 +23,7 @@ _GAMMAS = 0.2
 
 
 def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
-    """A part of a good picture as another good one might be: turned, grainy, smaller, lighter or darker, once a JPEG file.
+    """A part of a good picture as another might be: turned, grainy, smaller, lighter or darker, once a JPEG file.
 
     Arguments:
         pixels: The picture in RGB.
