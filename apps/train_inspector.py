@@ -10,7 +10,7 @@ step that is done stays in the folder of the run, and is not done again.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -43,7 +43,7 @@ def main() -> None:
     train, test = (read_pictures(arguments.data, split).pixels for split in ("train", "test"))
     traces = trained_traces(train, test, arguments.output, arguments.epochs, arguments.seed)
 
-    def made(name: str, pictures: list[Pixels], count: int, seed: int, clean: float = 0.15) -> Labelled:
+    def made(name: str, pictures: Sequence[Pixels], count: int, seed: int, clean: float = 0.15) -> Labelled:
         path = arguments.output / f"{name}.safetensors"
         return kept(path, lambda: examples(pictures, count, seed, traces, clean, told))
 
@@ -56,7 +56,7 @@ def main() -> None:
     print(f"shipped in {shipped}", flush=True)
 
 
-def trained_traces(train: list[Pixels], test: list[Pixels], folder: Path, epochs: int, seed: int) -> SmallUNet:
+def trained_traces(train: Sequence[Pixels], test: Sequence[Pixels], folder: Path, epochs: int, seed: int) -> SmallUNet:
     """The network that sees local damage, trained to its end, if it is not there."""
     network, path = trace_network(), folder / "traces.safetensors"
     if not path.exists():

@@ -41,7 +41,8 @@ def main() -> None:
     run, start = arguments.output / f"x{scale}", shipped.find("coupling", scale)
     settings = {"scale": scale} | ({} if scale == 2 else {"crop": 24})
     config = EngineConfig(epochs=arguments.epochs, **RECIPES[NAME].engine)
-    trained(arguments.data, run, NAME, settings, config, start if start.exists() else None)
+    begin = start if start.exists() else None
+    trained(arguments.data, run, NAME, settings, config, begin, f"{NAME.capitalize()} x{scale}")
     folder = ship(run, NAME, "flow_card.md", figures(run, arguments.data, scale), start=start.name)
     print(f"shipped in {folder}", flush=True)
 

@@ -14,6 +14,7 @@ from drawn_pictures import save_pictures
 from nflows_core.runtime.images import PictureFile
 from nflows_heritage.distortions import KINDS
 from nflows_heritage.inspection import load_inspector
+from nflows_heritage.inspection.training import ENGINE
 
 
 def test_an_inspector_learns_and_is_shipped_with_its_card(tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ def test_an_inspector_learns_and_is_shipped_with_its_card(tmp_path: Path) -> Non
     options = ("--on", measured, "-o", tmp_path / "run", "--epochs", 1, "--examples", 34)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inspector_shipping, "SHIPPED", tmp_path / "shipped")
-        engine = {**train_inspector.ENGINE, "batch_size": 16, "epochs": 2}
+        engine = {**ENGINE, "batch_size": 16, "epochs": 2}
         for name, value in (("CROPS", 16), ("TESTED", 8), ("SIDE", 64), ("ENGINE", engine)):
             patch.setattr(train_inspector, name, value)
         patch.setattr(sys, "argv", [str(word) for word in ("train_inspector.py", data, *options)])

@@ -63,7 +63,7 @@ def test_a_run_of_other_epochs_is_not_taken_for_this_one(printed: tuple[Path, st
     folder, _, _ = printed
     config = EngineConfig(epochs=7, mixed_precision="bf16", **RECIPES["coupling"].engine)
     with pytest.raises(ValueError, match=r"x2 is of 1 epochs and other settings; give these, or another --output"):
-        APPLICATION.trained(folder / "pictures", folder / "runs" / "x2", "coupling", {"scale": 2}, config, None)
+        APPLICATION.trained(folder / "pictures", folder / "runs" / "x2", "coupling", {"scale": 2}, config, None, "x2")
 
 
 def test_a_card_has_the_figures_of_its_run(printed: tuple[Path, str, str]) -> None:

@@ -93,7 +93,7 @@ def pixelated_of(regions: Sequence[Region]) -> Pixelated:
 def evenness_in(regions: Sequence[Region]) -> NDArray[np.float64]:
     """How even blocks of each side would be, up to 32: the largest mean step within them by that between them, which
     is 1 or more where there are none; of the axis where they are less so."""
-    return np.max([_Steps.along(regions, axis).within for axis in (0, 1)], axis=0)
+    return np.asarray(np.max([_Steps.along(regions, axis).within for axis in (0, 1)], axis=0))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Rain:
         is_line = _along(opacity, self.angle) > self.faintest
         far = _ANGLES[np.abs(_ANGLES - self.angle) >= _FAR]
         others = np.mean([_share(_along(opacity, float(angle)) > self.faintest) for angle in far], axis=0)
-        return is_line & (_share(is_line) > _AROUND * others)
+        return np.asarray(is_line & (_share(is_line) > _AROUND * others))
 
 
 def rain_of(regions: Sequence[Samples]) -> Rain:

@@ -132,7 +132,7 @@ class Inspector:
 
 def of_each_kind(probabilities: Tensor) -> Tensor:
     r"""The probabilities of `KINDS`, :math:`(\dots, 12)`, by those of `CLASSES`."""
-    levels = probabilities[..., 1:].unflatten(-1, (len(DISTORTIONS), len(LEVELS)))
+    levels = probabilities[..., 1:].reshape(*probabilities.shape[:-1], len(DISTORTIONS), len(LEVELS))
     return torch.cat([probabilities[..., :1], levels.sum(-1)], -1)
 
 

@@ -92,7 +92,8 @@ def _noise(parts: Sequence[Samples]) -> Values:
     """The noise, of either kind, the fine detail in places of each light, and pixels that are black or white."""
     sigmas = [noise_in(parts, in_proportion) for in_proportion in (False, True)]
     values = np.array([*sigmas, *_detail_by_light(parts), *impulses_in(parts)])
-    return np.log(values + np.array([1e-3, 1e-2, *[1e-3] * (len(_LIGHTS) + 1), _RARE, _RARE]))
+    least = np.array([1e-3, 1e-2, *[1e-3] * (len(_LIGHTS) + 1), _RARE, _RARE])
+    return np.asarray(np.log(values + least))
 
 
 def _detail_by_light(parts: Sequence[Samples]) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ TRACES = ("rain", "water")
 TRACED = 3 * len(TRACES)
 """How many numbers `traces_in` gives."""
 WIDTH = 12
-ENGINE = {"batch_size": 8, "learning_rate": 4e-3, "warmup_steps": 50, "ema_decay": 0.99}
+ENGINE: Mapping[str, Any] = {"batch_size": 8, "learning_rate": 4e-3, "warmup_steps": 50, "ema_decay": 0.99}
 _LOCAL = 0.7
 """The part of the crops that are damaged so."""
 _CHANGED = 0.03

@@ -92,8 +92,9 @@ def train_inspector(
     with torch.no_grad():
         divisor = temperature(classifier(held_out.x), held_out.labels)
     inspector = Inspector(traces, classifier, divisor)
-    said = [of_each_kind(inspector.probabilities(x)) for x in (clean, held_out.x)]
-    inspector.odds = dict(zip(DISTORTIONS, least_odds(*said, _kinds(held_out.labels), FALSE_ALARMS), strict=True))
+    of_clean, of_any = (of_each_kind(inspector.probabilities(x)) for x in (clean, held_out.x))
+    odds = least_odds(of_clean, of_any, _kinds(held_out.labels), FALSE_ALARMS)
+    inspector.odds = dict(zip(DISTORTIONS, odds, strict=True))
     return inspector
 
 
