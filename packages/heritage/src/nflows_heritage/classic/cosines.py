@@ -18,6 +18,8 @@ _OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [
 """Light and two contrasts of colour, orthonormal."""
 _STEP = 2
 """The distance of the blocks in pixels."""
+_AT_ONCE = 16
+"""Rows of blocks that are in memory at a time: so few that they stay in the processor's cache."""
 
 
 def shrunk(
@@ -54,28 +56,37 @@ def shrunk(
         mixed = samples @ mixing.T.astype(np.float32)
         return torch.from_numpy(np.pad(mixed, [*pads, (0, 0)], mode="symmetric")).permute(2, 0, 1)[:, None]
 
-    cosines = atoms(side)
-    image = spread(tile)
-    coefficients = conv2d(image, cosines, stride=_STEP)
-    is_even = isinstance(variance, float)
+    image, guide = spread(tile), None if pilot is None else spread(pilot)
     levels = torch.as_tensor(variance) if isinstance(variance, float) else _block_means(spread(variance, 2), side)
-    if pilot is None:
+    total, weight = torch.zeros_like(image), torch.zeros(channels, 1, *image.shape[2:])
+    count = (image.shape[2] - side) // _STEP + 1
+    for first in range(0, count, _AT_ONCE):
+        last = min(first + _AT_ONCE, count)
+        rows = (..., slice(_STEP * first, _STEP * (last - 1) + side), slice(None))
+        noise = levels[:, :, first:last] if levels.ndim else levels
+        coefficients = conv2d(image[rows], atoms(side), stride=_STEP)
+        weights = _shrink(coefficients, noise, threshold, None if guide is None else guide[rows], side)
+        total[rows] += _put_together(coefficients.mul_(weights), side)
+        weight[rows] += conv_transpose2d(weights, torch.ones(1, 1, side, side), stride=_STEP)
+    (top, _), (left, _) = pads
+    mixed = (total / weight)[:, 0, top : top + height, left : left + width].permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(mixed @ _OPPONENT.astype(np.float32) if channels == 3 else mixed)
+
+
+def _shrink(coefficients: Tensor, levels: Tensor, threshold: float, guide: Tensor | None, side: int) -> Tensor:
+    """Shrinks the coefficients (C, side², h', w') of blocks in their place, and says how much each block weighs."""
+    if guide is None:
         is_kept = coefficients.abs() > levels.sqrt() * threshold
         is_kept[:, 0] = True
         weights = 1 / is_kept.sum(1, keepdim=True).float()
         coefficients *= is_kept
     else:
-        power = conv2d(spread(pilot), cosines, stride=_STEP).square_()
-        gain = power / (power + levels).clamp(min=1e-12)
+        power = conv2d(guide, atoms(side), stride=_STEP).square_()
+        gain = power.div_((power + levels).clamp_(min=1e-12))
         gain[:, 0] = 1
         weights = 1 / gain.square().sum(1, keepdim=True)
         coefficients *= gain
-    weights = weights if is_even else weights / levels
-    total = _put_together(coefficients.mul_(weights), side)
-    weight = conv_transpose2d(weights, torch.ones(1, 1, side, side), stride=_STEP)
-    (top, _), (left, _) = pads
-    mixed = (total / weight)[:, 0, top : top + height, left : left + width].permute(1, 2, 0).numpy()
-    return np.ascontiguousarray(mixed @ _OPPONENT.astype(np.float32) if channels == 3 else mixed)
+    return weights / levels if levels.ndim else weights
 
 
 @lru_cache(maxsize=8)
