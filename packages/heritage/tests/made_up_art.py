@@ -13,6 +13,7 @@ from nflows_core.runtime.images import Picture, write_picture
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
 
+Samples = NDArray[np.float32]
 SMALL = "restorer:width=4,blocks=1,tile=16,region=32,regions=11"
 
 
@@ -21,6 +22,19 @@ def pixels(height: int, width: int, channels: int = 3, dtype: Any = np.uint8, se
     random = np.random.default_rng(seed)
     coarse = random.integers(0, most + 1, (-(-height // 8), -(-width // 8), channels)).astype(dtype)
     return coarse.repeat(8, 0).repeat(8, 1)[:height, :width]
+
+
+def drawn(side: int = 128, channels: int = 3, seed: int = 0) -> Samples:
+    """Discs of even colours with edges one pixel wide, from dark to light."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side]
+    picture = np.full((side, side, channels), 0.3)
+    for _ in range(60):
+        place, size = random.uniform(0, side, 2), random.uniform(2, side / 6 + 2)
+        colour = random.uniform(0.05, 0.95, channels)
+        share = np.clip(size - np.hypot(rows - place[0], columns - place[1]) + 0.5, 0, 1)[..., None]
+        picture += share * (colour - picture)
+    return picture.astype(np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from made_up_art import Samples, drawn
 from nflows_heritage.classic import (
     KINDS,
     Dull,
@@ -33,21 +33,6 @@ from nflows_heritage.restoring.classic import Classic
 from nflows_heritage.restoring.tiling import restored
 from nflows_heritage.views import InMemory
 from nflows_sr.degradations import blur
-
-Samples = NDArray[np.float32]
-
-
-def drawn(side: int = 128, channels: int = 3, seed: int = 0) -> Samples:
-    """Discs of even colours with edges one pixel wide, from dark to light."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:side, :side]
-    picture = np.full((side, side, channels), 0.3)
-    for _ in range(60):
-        place, size = random.uniform(0, side, 2), random.uniform(2, side / 6 + 2)
-        colour = random.uniform(0.05, 0.95, channels)
-        share = np.clip(size - np.hypot(rows - place[0], columns - place[1]) + 0.5, 0, 1)[..., None]
-        picture += share * (colour - picture)
-    return picture.astype(np.float32)
 
 
 def suffered(picture: Samples, kind: str, level: float, seed: int = 1) -> Samples:

@@ -226,7 +226,7 @@ def test_tiles_give_what_the_whole_picture_gives(tmp_path: Path, run: Path, dtyp
 
 
 def test_tiles_that_are_too_small_are_told(run: Path) -> None:
-    with pytest.raises(ValueError, match="`tile` 200: this engine sees 112 pixels around; give more than 232"):
+    with pytest.raises(ValueError, match="`tile` 200: this engine sees 96 pixels around; give more than 200"):
         tiling_of(load_engine(str(run)).prepare(_Even(), "blur", 0), 200)
 
 

@@ -8,12 +8,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from made_up_art import drawn, pixels
 from nflows_core.data import DataError
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
+from nflows_heritage.evaluation.comparing import damaged as damaged_pixels
+from nflows_heritage.evaluation.fidelity import psnr
 from nflows_heritage.networks import Restorer
+from nflows_heritage.restoring.engines import load_engine
+from nflows_heritage.restoring.tiling import restored
 from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTiles
 from nflows_heritage.training.restorer import RESTORER, RestorerSettings, build, log_error
+from nflows_heritage.views import InMemory
+from nflows_heritage.views.arrays import Pixels
 from nflows_sr.data.pictures import Pictures
 from nflows_sr.training.recipes import find_recipe
 
@@ -134,3 +141,21 @@ def test_the_defaults_of_the_help_are_those_of_the_recipe(capsys: pytest.Capture
     options = " ".join(capsys.readouterr().out.split()).split(" --")
     told = (re.match(r"([a-z-]+) .*\[default: the model's, ([\d.]+) of restorer\]", option) for option in options)
     assert {found[1].replace("-", "_"): float(found[2]) for found in told if found} == RESTORER.engine
+
+
+@pytest.mark.parametrize("kind", ["rain", "water"])
+def test_the_shipped_one_goes_on_where_the_method_ends(kind: str) -> None:
+    good = np.rint(255 * drawn(192)).astype(np.uint8)
+    bad = damaged_pixels(good, kind, 4, 0)
+    classic, unified = (restored_by(engine, bad, kind) for engine in ("classic", "unified"))
+    assert psnr(unified, good) > psnr(classic, good) + 0.5
+
+
+def test_what_is_a_matter_of_the_whole_picture_it_leaves_to_the_method() -> None:
+    bad = damaged_pixels(pixels(90, 100), "fade", 3, 0)
+    np.testing.assert_array_equal(restored_by("classic", bad, "fade"), restored_by("unified", bad, "fade"))
+
+
+def restored_by(engine: str, bad: Pixels, kind: str) -> Pixels:
+    prepared = load_engine(engine).prepare(InMemory(bad), kind, 0)
+    return np.concatenate(list(restored(InMemory(bad), prepared, 1.0, None, None)))
