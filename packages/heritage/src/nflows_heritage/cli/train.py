@@ -17,7 +17,8 @@ from nflows_sr.cli.train import model_option, train_recipe, training_options
 def train(data: Path, folder: Path, model: str, **options: Any) -> None:
     """Train a restorer on DATA, a folder of good pictures, into a run folder that restore takes as --engine.
 
-    The pictures are damaged in all ways while it learns, in each epoch anew.
+    Parts of the pictures are damaged in eight ways, and restored as far as that goes without weights: it learns what is
+    missing. They stay in memory, 590 kB each.
     """
     from nflows_core.models.choice import parse_choice
 

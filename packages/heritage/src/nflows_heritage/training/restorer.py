@@ -1,4 +1,4 @@
-r"""The training of one small network for all kinds of damage."""
+r"""The training of one small network for many kinds of damage."""
 
 from __future__ import annotations
 
@@ -74,4 +74,4 @@ def log_error(restored: Tensor, target: Tensor) -> Tensor:
     return (errors / _LEAST_ERROR).log1p().mean()
 
 
-RESTORER = Recipe("a network of couplings for all damage of art", RestorerSettings, build, restoration, ENGINE)
+RESTORER = Recipe("a network of couplings for damage of art", RestorerSettings, build, restoration, ENGINE)
