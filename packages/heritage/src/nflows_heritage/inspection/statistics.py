@@ -32,8 +32,15 @@ _RINGS = np.array([2, 3, 4, 6, 8, 11, 14, 18, 22, 26, 30, 33])
 _SECTORS = 8
 _RARE = 1e-4
 _FINE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)[..., None] / 6
+"""What a smooth surface leaves nothing of, and white noise as much as it is (Immerkaer 1996)."""
 _LIGHTS = (0.15, 0.3, 0.45, 0.6, 0.75)
-_COARSE, _SMOOTH = 128, 2
+"""Between these lie the places whose detail is compared."""
+_COARSE = 128
+"""The shorter side of what stains are looked for in."""
+_SMOOTH = 2
+"""Over how many of its pixels warmth is smoothed."""
+_NEAR_RIM = 0.3
+"""How near to the limit, in standard deviations of the warmth, a rim lies."""
 
 
 def statistics(look: Look) -> NDArray[np.float32]:
@@ -130,7 +137,7 @@ def _stain(overview: Samples) -> Values:
     spread, is_warm = max(float(warmth.std()), 1e-6), warmth > limit
     luma = overview @ _LUMA
     detail = np.abs(luma - gaussian_filter(luma, 1))
-    rim = np.abs(warmth - limit) < 0.3 * spread
+    rim = np.abs(warmth - limit) < _NEAR_RIM * spread
     share = float(is_warm.mean())
     if not 0.01 < share < 0.99:
         return np.array([share, spread, 0, 0, 0, 0])
