@@ -28,6 +28,8 @@ from nflows_heritage.views import Colours
 FILE = "inspector.safetensors"
 SHIPPED = shipped.FOLDER / "inspector"
 """The folder of the inspector that comes with the package."""
+LEAST_SIDE = 64
+"""Of a smaller picture neither the spectrum nor the other evidence is to be had."""
 _KIND = "nflows-heritage inspector"
 _WIDTH = 128
 _FURTHEST = 6.0
@@ -103,7 +105,17 @@ class Inspector:
         self.temperature, self.odds = temperature, odds
 
     def __call__(self, picture: Rows) -> Findings:
-        """What a picture suffers from."""
+        """What a picture suffers from.
+
+        Raises:
+            ValueError: It is too small to show it.
+        """
+        height, width, _ = picture.shape
+        if min(height, width) < LEAST_SIDE:
+            least = f"{LEAST_SIDE} x {LEAST_SIDE}"
+            raise ValueError(
+                f"{width} x {height} pixels do not show what it suffers from; say the type, or give {least}"
+            )
         evidence = torch.from_numpy(evidence_in(Look.at(Colours(picture)), self.traces))
         return self.findings(self.probabilities(evidence[None])[0])
 
