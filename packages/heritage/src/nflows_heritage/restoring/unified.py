@@ -1,4 +1,4 @@
-"""The engine that is one network for all that pictures of art suffer from."""
+"""The engine that is one network for damage of many kinds."""
 
 from __future__ import annotations
 
