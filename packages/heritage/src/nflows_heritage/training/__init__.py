@@ -1,1 +1,1 @@
-"""How the restorer is trained: on good pictures that are damaged in all ways."""
+"""How the restorer is trained: on good pictures that are damaged in many ways."""
