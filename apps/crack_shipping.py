@@ -16,6 +16,7 @@ from nflows_core.runs.kind import WEIGHTS_FILE
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.images import read_picture
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_heritage.evaluation import middle
 from nflows_heritage.masks.cracks import SHIPPED, CrackFinder, marked, ridge_cracks, ridge_response
 from nflows_heritage.masks.evaluation import Find, Score, cracked_pictures, falsely_marked, total
 from nflows_heritage.masks.runs import load_network, read_run, save_run
@@ -49,7 +50,7 @@ def ship(run: Path, start: Path | None, train: int, held_out: Pictures, sets: Se
             pictures alone.
     """
     stored = read_run(run)
-    held_out = [middle(pixels) for pixels in held_out]
+    held_out = [_middle(pixels) for pixels in held_out]
     threshold, ridge = choose_threshold(CrackFinder(run), held_out), choose_ridge(held_out)
     save_run(SHIPPED, replace(stored, threshold=threshold, data=_DATA), load_network(run, stored))
     if (size := (SHIPPED / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
@@ -112,13 +113,11 @@ def _told(score: Score) -> str:
 def read(folder: Path) -> list[NDArray[np.uint8]]:
     """The middles of the pictures of a folder, in colour."""
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".bmp"))
-    return [middle(read_picture(path).pixels[..., :3]) for path in paths]
+    return [_middle(read_picture(path).pixels) for path in paths]
 
 
-def middle(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """The middle of a picture, a square of at most 256 pixels."""
-    top, left = (max((length - SIDE) // 2, 0) for length in pixels.shape[:2])
-    part = pixels[top : top + SIDE, left : left + SIDE]
+def _middle(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    part = middle(pixels, SIDE)
     return np.ascontiguousarray(np.broadcast_to(part, (*part.shape[:2], 3)))
 
 

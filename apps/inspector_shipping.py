@@ -15,7 +15,8 @@ from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import read_picture
 from nflows_core.training import Labelled
 from nflows_heritage.distortions import CLEAN, KINDS, LEVELS
-from nflows_heritage.inspection.classes import CLASSES
+from nflows_heritage.evaluation import middle
+from nflows_heritage.inspection.classes import kind_of, level_of
 from nflows_heritage.inspection.inspector import FILE, SHIPPED, Inspector
 from nflows_heritage.inspection.variety import Pixels, suffered
 from nflows_heritage.views import InMemory
@@ -88,9 +89,7 @@ def good_pictures(sets: Sequence[Path]) -> Iterator[tuple[str, Pixels]]:
     """The middles of the pictures of folders, in colour."""
     for folder in sets:
         for path in sorted(path for _, files in walk(folder) for path in files if is_named_as_picture(path.name)):
-            pixels = read_picture(path).pixels[..., :3]
-            top, left = (max((length - SIDE) // 2, 0) for length in pixels.shape[:2])
-            part = pixels[top : top + SIDE, left : left + SIDE]
+            part = middle(read_picture(path).pixels, SIDE)
             yield path.name, np.ascontiguousarray(np.broadcast_to(part, (*part.shape[:2], 3)))
 
 
@@ -127,12 +126,7 @@ def level_error(inspector: Inspector, data: Labelled) -> float:
     """The mean absolute error of the level where the kind is right."""
     errors = []
     for probabilities, label in zip(inspector.probabilities(data.x), data.labels, strict=True):
-        found = inspector.findings(probabilities)
-        if found.level is not None and found.kind == kind_of(int(label)):
-            errors.append(abs(found.level - int(CLASSES[int(label)].rsplit(" ", 1)[1])))
+        found, level = inspector.findings(probabilities), level_of(int(label))
+        if found.level is not None and level is not None and found.kind == kind_of(int(label)):
+            errors.append(abs(found.level - level))
     return float(np.mean(errors)) if errors else float("nan")
-
-
-def kind_of(label: int) -> str:
-    """The kind of a class."""
-    return CLASSES[label].rsplit(" ", 1)[0] if label else CLEAN

@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.split import SplitName, belongs
-from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import read_picture
 from nflows_core.training import EngineConfig, StepMetrics, Trainer
 from nflows_heritage.masks.network import CrackNetwork
 from nflows_heritage.masks.runs import Run, load_network, read_run, save_run
-from nflows_heritage.masks.training import ENGINE, CrackedCrops, CrackFinding
+from nflows_heritage.masks.training import ENGINE, CrackedCrops
+from nflows_heritage.networks.pixel_finding import PixelFinding
 
 CROPS, TESTED, SIDE = 4000, 256, 64
 WIDTH = 12
@@ -68,7 +69,11 @@ def trained(
     config: EngineConfig,
     start: Path | None,
 ) -> None:
-    """Trains a run to its end."""
+    """Trains a run to its end, from its last checkpoint if it was stopped.
+
+    Raises:
+        ValueError: The run that is there has other settings of the engine.
+    """
 
     def progress(metrics: StepMetrics, total: int) -> None:
         if metrics.step % 50 == 0 or metrics.step == total:
@@ -78,9 +83,11 @@ def trained(
     run = Run(WIDTH, 0.5, str(folder), config)
     network = CrackNetwork(WIDTH) if start is None else load_network(start, read_run(start))
     crops = CrackedCrops(train, CROPS, SIDE)
+    if (folder / CONFIG_FILE).exists() and (stored := read_run(folder).training) != config:
+        raise ValueError(f"{folder} is of {stored.epochs} epochs and other settings; give these, or another --output")
     save_run(folder, run)
-    task = CrackFinding(network, crops, config, CrackedCrops(test, TESTED, SIDE))
-    save_run(folder, run, Trainer(task, folder, progress).fit())
+    task = PixelFinding(network, crops, config, CrackedCrops(test, TESTED, SIDE))
+    save_run(folder, run, Trainer(task, folder, progress).fit(resume=True))
 
 
 if __name__ == "__main__":

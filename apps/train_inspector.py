@@ -20,10 +20,10 @@ from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.tensors import load_tensors, read_tensors, write_tensors
 from nflows_core.training import EngineConfig, Labelled, StepMetrics, Trainer
 from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
-from nflows_heritage.inspection.traces import TracedCrops, TraceFinding, trace_network
+from nflows_heritage.inspection.traces import TracedCrops, TraceNetwork
 from nflows_heritage.inspection.training import ENGINE, examples, train_inspector
 from nflows_heritage.inspection.variety import Pixels
-from nflows_heritage.networks import SmallUNet
+from nflows_heritage.networks.pixel_finding import PixelFinding
 from nflows_sr.data.pictures import read_pictures
 
 CROPS, TESTED, SIDE = 4000, 256, 96
@@ -56,14 +56,16 @@ def main() -> None:
     print(f"shipped in {shipped}", flush=True)
 
 
-def trained_traces(train: Sequence[Pixels], test: Sequence[Pixels], folder: Path, epochs: int, seed: int) -> SmallUNet:
+def trained_traces(
+    train: Sequence[Pixels], test: Sequence[Pixels], folder: Path, epochs: int, seed: int
+) -> TraceNetwork:
     """The network that sees local damage, trained to its end, if it is not there."""
-    network, path = trace_network(), folder / "traces.safetensors"
+    network, path = TraceNetwork(), folder / "traces.safetensors"
     if not path.exists():
         torch.manual_seed(seed)
-        network = trace_network()
+        network = TraceNetwork()
         config = EngineConfig(**{**TRACE_ENGINE, "epochs": epochs, "seed": seed})
-        task = TraceFinding(network, TracedCrops(train, CROPS, SIDE), config, TracedCrops(test, TESTED, SIDE))
+        task = PixelFinding(network, TracedCrops(train, CROPS, SIDE), config, TracedCrops(test, TESTED, SIDE))
         network = Trainer(task, folder / "traces", show).fit()
         write_tensors(path, network.state_dict(), _KIND)
     load_tensors(network, read_tensors(path, _KIND)[0], path)

@@ -31,6 +31,7 @@ from nflows_core.runtime.report import machine, versions
 from nflows_core.runtime.terminal import echo
 from nflows_heritage.classic import KINDS, estimated
 from nflows_heritage.distortions import LEVELS, distorted
+from nflows_heritage.evaluation import middle
 
 sys.path.insert(0, str(Path(__file__).parent))
 from classic_peers import PEERS, Damage
@@ -38,12 +39,6 @@ from classic_peers import PEERS, Damage
 Samples = NDArray[np.float32]
 _PATTERNS = ("heritage/paintings/*.jpg", "heritage/murals/*-original.png", "sr/Set14/HR/*.png")
 _SIDE = 256
-
-
-def middle(path: Path) -> NDArray[Any]:
-    pixels = read_picture(path).pixels
-    top, left = (max(length - _SIDE, 0) // 2 for length in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE])
 
 
 def psnr(result: Samples, clean: NDArray[Any]) -> float:
@@ -123,7 +118,7 @@ def main(folder: Path, output: Path, kinds: tuple[str, ...], without_peers: bool
     """Measures what is won back, by kind and level."""
     torch.set_num_threads(1)
     files = [path for pattern in _PATTERNS for path in sorted(folder.glob(pattern))]
-    pictures = {path.name: middle(path) for path in files}
+    pictures = {path.name: middle(read_picture(path).pixels, _SIDE) for path in files}
     for kind in kinds or KINDS:
         table = measured(kind, pictures, not without_peers)
         show(kind, table)

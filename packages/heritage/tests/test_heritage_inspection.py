@@ -23,15 +23,16 @@ from nflows_heritage.cli import heritage
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection import FILE, Inspector, load_inspector
 from nflows_heritage.inspection import process as inspecting
-from nflows_heritage.inspection.classes import CLASSES, class_of
+from nflows_heritage.inspection.classes import CLASSES, class_of, kind_of, kinds_of, level_of
 from nflows_heritage.inspection.inspector import LEAST_SIDE, blank
 from nflows_heritage.inspection.statistics import COUNT, statistics
 from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
-from nflows_heritage.inspection.traces import TracedCrops, TraceFinding, trace_network
+from nflows_heritage.inspection.traces import TracedCrops, TraceNetwork
 from nflows_heritage.inspection.training import ENGINE, examples, least_odds, train_inspector
 from nflows_heritage.networks import SmallUNet
+from nflows_heritage.networks.pixel_finding import PixelFinding
 from nflows_heritage.restoring import process as restoring
-from nflows_heritage.views import InMemory, reduced
+from nflows_heritage.views import InMemory
 
 
 def constant(kind: str, level: int) -> Inspector:
@@ -42,18 +43,6 @@ def constant(kind: str, level: int) -> Inspector:
         inspector.classifier.head.bias.zero_()
         inspector.classifier.head.bias[class_of(kind, level)] = 9.0
     return inspector
-
-
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
-def test_a_reduced_picture_is_made_of_means(height: int, width: int, side: int) -> None:
-    source = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    small = reduced(InMemory(source), side)
-    assert small.shape == (side, side, 3)
-    assert small.min() >= source.min() / 255 - 1e-6
-    assert small.max() <= source.max() / 255 + 1e-6
-    if height % side == 0 and width % side == 0:
-        blocks = source.reshape(side, height // side, side, width // side, 3).mean((1, 3))
-        np.testing.assert_allclose(small, blocks / 255, atol=1e-6)
 
 
 @settings(max_examples=15, deadline=None)
@@ -87,11 +76,11 @@ def test_traces_lie_where_the_picture_was_changed() -> None:
         TracedCrops([pixels(120, 130)], 4, 200)
 
 
-def test_a_trace_network_learns_where_traces_are() -> None:
+def test_a_network_learns_where_traces_are() -> None:
     torch.manual_seed(0)
     crops = TracedCrops([pixels(120, 130, seed=number) for number in range(3)], 64, 64)
     config = EngineConfig(**{**TRACE_ENGINE, "epochs": 6, "warmup_steps": 0, "ema_decay": 0.8})
-    task = TraceFinding(trace_network(), crops, config, TracedCrops([pixels(120, 130, seed=9)], 24, 64))
+    task = PixelFinding(TraceNetwork(), crops, config, TracedCrops([pixels(120, 130, seed=9)], 24, 64))
     batches = list(task.test_batches(Place(0, 1, torch.device("cpu"))))
 
     def f1(network: SmallUNet) -> float:
@@ -129,6 +118,10 @@ def test_a_kind_is_the_sum_of_its_levels_and_its_level_their_mean() -> None:
 def test_every_class_is_a_kind_at_a_level() -> None:
     assert len(CLASSES) == 1 + len(DISTORTIONS) * len(LEVELS)
     assert CLASSES[class_of("fade", 2.4)] == "fade 2"
+    for label, name in enumerate(CLASSES):
+        level = level_of(label)
+        assert name == (kind_of(label) if level is None else f"{kind_of(label)} {level}")
+        assert KINDS[kinds_of(torch.tensor(label))] == kind_of(label)
     assert class_of(CLEAN, 3) == 0
 
 
@@ -146,7 +139,7 @@ def test_what_was_saved_says_the_same(tmp_path: Path) -> None:
 
 
 def test_examples_have_every_class_and_are_learned_from() -> None:
-    good, traces = [pixels(72, 80, seed=number) for number in range(4)], trace_network().eval()
+    good, traces = [pixels(72, 80, seed=number) for number in range(4)], TraceNetwork().eval()
     told: list[int] = []
     made = examples(good, 96, 0, traces, advance=told.append)
     assert told == list(range(96))

@@ -22,7 +22,8 @@ from nflows_heritage.masks.cracks import SHIPPED
 from nflows_heritage.masks.evaluation import Score, cracked_pictures, falsely_marked, score, total
 from nflows_heritage.masks.network import CrackNetwork
 from nflows_heritage.masks.runs import Run, load_network, read_run, save_run
-from nflows_heritage.masks.training import CrackedCrops, CrackFinding, counts_within
+from nflows_heritage.masks.training import CrackedCrops
+from nflows_heritage.networks.pixel_finding import PixelFinding, counts_within
 
 Pixels = NDArray[np.uint8]
 
@@ -135,7 +136,7 @@ def test_a_mask_is_scored_within_its_tolerance() -> None:
     assert Score(1, 2, 3, 4) + Score(10, 20, 30, 40) == Score(11, 22, 33, 44)
     both = [torch.from_numpy(mask)[None, None] for mask in (marked, damaged)]
     counts = {name: float(72 * share) for name, share in counts_within(both[0], both[1]).items()}
-    assert counts == pytest.approx({"marked": 4, "damaged": 6, "right": 4, "found": 5})
+    assert counts == pytest.approx({"marked": 4, "true": 6, "right": 4, "found": 5})
 
 
 def test_made_up_cases_are_those_of_their_seed() -> None:
@@ -151,7 +152,7 @@ def test_a_training_learns_and_another_of_the_same_seed_gives_the_same(tmp_path:
         torch.manual_seed(0)
         crops = CrackedCrops([wall(64, 64, 1)], 32, 32)
         config = EngineConfig(epochs=6, batch_size=8, learning_rate=1e-2, ema_decay=0.5)
-        return Trainer(CrackFinding(CrackNetwork(4), crops, config, CrackedCrops([wall(64, 64, 2)], 8, 32))).fit()
+        return Trainer(PixelFinding(CrackNetwork(4), crops, config, CrackedCrops([wall(64, 64, 2)], 8, 32))).fit()
 
     network = fit()
     for mine, others in zip(network.parameters(), fit().parameters(), strict=True):

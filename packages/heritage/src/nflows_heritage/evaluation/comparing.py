@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
+from nflows_core.runtime.pictures.work import picture_seed
 from nflows_heritage.distortions import CLEAN, LEVELS, distorted
 from nflows_heritage.evaluation.fidelity import psnr, ssim
 from nflows_heritage.inspection import SHIPPED, load_inspector
@@ -34,7 +36,7 @@ class Question:
         levels: How much.
         find: Whether the kind is not said, but found by the inspector.
         side: The side of the part of each picture, from its middle, that is taken; all of it by default.
-        seed: The seed of what is drawn.
+        seed: The seed of what is drawn, for each picture by its content, as ``nflows heritage degrade`` draws it.
     """
 
     pictures: Mapping[str, Path]
@@ -67,10 +69,10 @@ def compare(question: Question, advance: Advance) -> Iterator[dict[str, Any]]:
         CommandError: There is no such engine.
     """
     for name, path in question.pictures.items():
-        good = _middle(read_picture(path).pixels, question.side)
+        good, seed = middle(read_picture(path).pixels, question.side), picture_seed(question.seed, sha256(path))
         for kind in question.kinds:
             for level in question.levels_of(kind):
-                bad = damaged(good, kind, level, question.seed)
+                bad = damaged(good, kind, level, seed)
                 for engine in question.engines:
                     yield {"picture": name, "kind": kind, "level": level, **_row(question, good, bad, kind, engine)}
                 advance(f"{name}, {kind} {level}")
@@ -104,8 +106,8 @@ def _row(question: Question, good: Pixels, bad: Pixels, kind: str, name: str) ->
     }
 
 
-def _middle(pixels: Pixels, side: int | None) -> Pixels:
-    """The middle of a picture, without its alpha."""
+def middle(pixels: Pixels, side: int | None) -> Pixels:
+    """The middle of a picture, a square of so many pixels a side or less, or all of it, without its alpha."""
     colours = pixels[..., : 3 if pixels.shape[2] >= 3 else 1]
     if side is None:
         return colours

@@ -21,8 +21,7 @@ from nflows_heritage.classic.look import Look
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection.classes import CLASSES
 from nflows_heritage.inspection.statistics import COUNT, in_colour, statistics
-from nflows_heritage.inspection.traces import TRACED, trace_network, traces_in
-from nflows_heritage.networks import SmallUNet
+from nflows_heritage.inspection.traces import TRACED, TraceNetwork, traces_in
 from nflows_heritage.views import Colours
 
 FILE = "inspector.safetensors"
@@ -95,7 +94,7 @@ class Inspector:
 
     def __init__(
         self,
-        traces: SmallUNet,
+        traces: TraceNetwork,
         classifier: EvidenceClassifier,
         temperature: float = 1.0,
         odds: Mapping[str, float] = MappingProxyType(dict.fromkeys(DISTORTIONS, 1.0)),
@@ -148,7 +147,7 @@ def of_each_kind(probabilities: Tensor) -> Tensor:
     return torch.cat([probabilities[..., :1], levels.sum(-1)], -1)
 
 
-def evidence_in(look: Look, traces: SmallUNet) -> NDArray[np.float32]:
+def evidence_in(look: Look, traces: TraceNetwork) -> NDArray[np.float32]:
     """The evidence in a picture that is looked at: its statistics, and where it bears traces."""
     look = in_colour(look)
     local = traces_in(traces, [region.samples for region in look.regions])
@@ -157,7 +156,7 @@ def evidence_in(look: Look, traces: SmallUNet) -> NDArray[np.float32]:
 
 def blank() -> Inspector:
     """An inspector that has learned nothing."""
-    return Inspector(trace_network(), EvidenceClassifier(torch.zeros(COUNT + TRACED), torch.ones(COUNT + TRACED)))
+    return Inspector(TraceNetwork(), EvidenceClassifier(torch.zeros(COUNT + TRACED), torch.ones(COUNT + TRACED)))
 
 
 @keeps_one

@@ -80,12 +80,9 @@ def _colours(overview: Samples) -> Values:
 
 def _spectrum(parts: Sequence[Samples]) -> Values:
     """The logarithm of the power in rings of frequencies, and of sectors of three rings beside all of them."""
-    side = min(_SIDE, *(int(min(part.shape[:2])) for part in parts)) // 2 * 2
-    if side < _SIDE:
-        return np.zeros(len(_RINGS) - 1 + 3 * _SECTORS)
-    spectrum = spectrum_of(parts, side)
+    spectrum = spectrum_of(parts, _SIDE)
     down, across = np.broadcast_arrays(spectrum.down[:, None], spectrum.across)
-    ring = np.digitize(spectrum.radius * side, _RINGS) - 1
+    ring = np.digitize(spectrum.radius * _SIDE, _RINGS) - 1
     sector = np.floor(np.mod(np.arctan2(down, across) / np.pi + 0.5 / _SECTORS, 1) * _SECTORS).astype(int)
     log = np.log(spectrum.power + 0.1)
     rings = np.array([log[ring == number].mean() for number in range(len(_RINGS) - 1)])

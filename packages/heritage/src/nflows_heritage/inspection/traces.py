@@ -2,55 +2,56 @@ r"""Where rain and water have left their traces: what is local shows in no stati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch import Tensor
 
 from nflows_core.data import DataError
-from nflows_core.training import EngineConfig, Objective, Place, Task, TrainingItems, items_for_test
 from nflows_heritage.classic.cosines import Samples
 from nflows_heritage.distortions import CLEAN, KINDS, LEVELS
 from nflows_heritage.inspection.variety import Pixels, suffered, varied
 from nflows_heritage.networks import SmallUNet
+from nflows_heritage.networks.pixel_finding import Pair
 
 TRACES = ("rain", "water")
 """The kinds of damage that are local."""
 TRACED = 3 * len(TRACES)
 """How many numbers `traces_in` gives."""
-WIDTH = 12
 ENGINE: Mapping[str, Any] = {"batch_size": 8, "learning_rate": 4e-3, "warmup_steps": 50, "ema_decay": 0.99}
+_WIDTH = 12
 _LOCAL = 0.7
 """The part of the crops that are damaged so."""
 _CHANGED = 0.03
 """How much a pixel must have changed to count."""
 _FAINT = 1e-4
 
-Pair = tuple[Tensor, Tensor]
-"""A picture :math:`(3, S, S)` in [0, 1] and where there is each trace, :math:`(2, S, S)`; in a batch, with B before."""
 
+class TraceNetwork(SmallUNet):
+    """From pictures in [0, 1], :math:`(B, 3, H, W)`, to the logits of `TRACES`, :math:`(B, 2, H, W)`."""
 
-def trace_network() -> SmallUNet:
-    """The untrained network, from pictures less .5 to the logits of `TRACES`."""
-    return SmallUNet(3, WIDTH, len(TRACES))
+    def __init__(self) -> None:
+        super().__init__(3, _WIDTH, len(TRACES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - 0.5)
 
 
 @torch.no_grad()
-def traces_in(network: SmallUNet, parts: Sequence[Samples]) -> NDArray[np.float64]:
+def traces_in(network: TraceNetwork, parts: Sequence[Samples]) -> NDArray[np.float64]:
     """The logarithms of how much of the parts of a picture bears each trace: by the mean probability, and surely."""
     found = [_probabilities(network, part).reshape(len(TRACES), -1) for part in parts]
     every = np.concatenate(found, axis=1)
     return np.log(np.concatenate([every.mean(1), (every > 0.5).mean(1), (every > 0.9).mean(1)]) + _FAINT)
 
 
-def _probabilities(network: SmallUNet, part: Samples) -> NDArray[np.float32]:
+def _probabilities(network: TraceNetwork, part: Samples) -> NDArray[np.float32]:
     x = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
-    return np.asarray(network(x - 0.5)[0].sigmoid().numpy())
+    return np.asarray(network(x)[0].sigmoid().numpy())
 
 
 @dataclass(frozen=True)
@@ -92,51 +93,3 @@ class TracedCrops:
             good = varied(self.pictures[int(random.integers(len(self.pictures)))], random, self.side)
             if min(good.shape[:2]) == self.side:
                 return good
-
-
-class TraceFinding(Task[SmallUNet, Pair]):
-    r"""Lowers the cross-entropy of the pixels and the loss of Dice of the batch, by Adam.
-
-    Tested is F1 of the pixels of both traces at a probability of 0.5.
-
-    Arguments:
-        model: The network.
-        train: The crops that it is trained on.
-        config: The settings.
-        test: The crops that it is tested on.
-    """
-
-    measures = ("f1",)
-
-    def __init__(self, model: SmallUNet, train: TracedCrops, config: EngineConfig, test: TracedCrops) -> None:
-        super().__init__(model, config)
-        self.train, self.test = train, test
-
-    def objectives(self) -> Sequence[Objective[Pair]]:
-        """The sum of both losses."""
-        adam = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
-        return [Objective("loss", self.model, adam, _loss)]
-
-    def training_batches(self, place: Place) -> TrainingItems[Pair]:
-        return TrainingItems(self.train, self.config, place)
-
-    def test_batches(self, place: Place) -> Iterable[Pair]:
-        return items_for_test(self.test, self.config, place)
-
-    def measure(self, model: SmallUNet, batch: Pair) -> Mapping[str, Tensor]:
-        picture, places = batch
-        found = (model(picture - 0.5) >= 0).float()
-        return {name: x.mean((1, 2, 3)) for name, x in (("both", found * places), ("either", (found + places) / 2))}
-
-    def summarize(self, means: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """F1 of all test crops together."""
-        return {"f1": means["both"] / means["either"].clamp(min=1e-9)}
-
-
-def _loss(network: nn.Module, batch: Pair) -> Tensor:
-    picture, places = batch
-    logits = network(picture - 0.5)
-    p = torch.sigmoid(logits)
-    overlap = (places * p).sum((0, 2, 3))
-    dice = 1 - 2 * overlap / (places.sum((0, 2, 3)) + p.sum((0, 2, 3)) + 1)
-    return binary_cross_entropy_with_logits(logits, places) + dice.mean()

@@ -15,10 +15,10 @@ from nflows_core.training import Classification, EngineConfig, Labelled, Trainer
 from nflows_core.training.loop import Progress
 from nflows_heritage.classic.look import Look
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
-from nflows_heritage.inspection.classes import class_of
+from nflows_heritage.inspection.classes import class_of, kinds_of
 from nflows_heritage.inspection.inspector import EvidenceClassifier, Inspector, evidence_in, of_each_kind
+from nflows_heritage.inspection.traces import TraceNetwork
 from nflows_heritage.inspection.variety import Pixels, as_jpeg, suffered, varied
-from nflows_heritage.networks import SmallUNet
 
 ENGINE: dict[str, Any] = {
     "epochs": 40,
@@ -43,7 +43,7 @@ def examples(
     pictures: Sequence[Pixels],
     count: int,
     seed: int,
-    traces: SmallUNet,
+    traces: TraceNetwork,
     clean: float = _CLEAN,
     advance: Callable[[int], None] | None = None,
 ) -> Labelled:
@@ -68,7 +68,7 @@ def examples(
 
 
 def train_inspector(
-    traces: SmallUNet,
+    traces: TraceNetwork,
     train: Labelled,
     held_out: Labelled,
     clean: Tensor,
@@ -93,7 +93,7 @@ def train_inspector(
         divisor = temperature(classifier(held_out.x), held_out.labels)
     inspector = Inspector(traces, classifier, divisor)
     of_clean, of_any = (of_each_kind(inspector.probabilities(x)) for x in (clean, held_out.x))
-    odds = least_odds(of_clean, of_any, _kinds(held_out.labels), FALSE_ALARMS)
+    odds = least_odds(of_clean, of_any, kinds_of(held_out.labels), FALSE_ALARMS)
     inspector.odds = dict(zip(DISTORTIONS, odds, strict=True))
     return inspector
 
@@ -135,11 +135,6 @@ def _odds(probabilities: Tensor, kind: int) -> Tensor:
     """How many times as likely as none a kind is; nothing where another distortion is likelier."""
     is_likeliest = probabilities[:, 1:].argmax(1) == kind - 1
     return torch.where(is_likeliest, probabilities[:, kind] / probabilities[:, 0].clamp(min=1e-12), 0.0)
-
-
-def _kinds(labels: Tensor) -> Tensor:
-    """The numbers of the kinds of classes."""
-    return torch.where(labels == 0, 0, 1 + (labels - 1) // len(LEVELS))
 
 
 def _example(pictures: Sequence[Pixels], clean: float, random: np.random.Generator) -> tuple[Pixels, int]:

@@ -20,10 +20,11 @@ _GRAIN = 8.0
 """The grain of a good picture, at most, of 255 levels; noise as damage begins at 10."""
 _GAINS = 0.25
 _GAMMAS = 0.2
+_TINTS = 0.12
 
 
 def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
-    """A part of a good picture as another might be: turned, grainy, smaller, lighter or darker, once a JPEG file.
+    """A part of a good picture as another might be: turned, grainy, smaller, in another light, once a JPEG file.
 
     Arguments:
         pixels: The picture in RGB.
@@ -38,9 +39,9 @@ def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
     if random.random() < 0.5:
         image = Image.fromarray(as_jpeg(np.asarray(image), int(random.integers(*_QUALITIES))))
     part = _part(np.asarray(image), most, random)
-    gain, gamma = np.exp(random.uniform(-_GAINS, _GAINS)), np.exp(random.uniform(-_GAMMAS, _GAMMAS))
-    levels = np.rint(255 * np.clip(gain * (np.arange(256) / 255) ** gamma, 0, 1)).astype(np.uint8)
-    changed: Pixels = levels[part]
+    gains = np.exp(random.uniform(-_GAINS, _GAINS) + random.uniform(-_TINTS, _TINTS, 3))
+    gamma = np.exp(random.uniform(-_GAMMAS, _GAMMAS))
+    changed: Pixels = np.rint(255 * np.clip(gains * (part / 255) ** gamma, 0, 1)).astype(np.uint8)
     return changed
 
 

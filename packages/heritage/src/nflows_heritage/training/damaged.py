@@ -22,6 +22,11 @@ Seen = tuple[Tensor, Tensor, int]
 """What a `Restorer` sees: a tile as it is, and as a method has made it; the number of its kind of damage."""
 Damaged = tuple[Seen, Tensor]
 """What is seen, and what the tile was."""
+_SPARED = 12
+"""One of so many regions suffers nothing: what is not there must not be mended."""
+_TONE = 0.35
+"""How far colours go, as the logarithm of a power. Stains are brown, and so are many paintings: it must not be by the
+colour alone that a network knows one."""
 
 
 @dataclass
@@ -44,7 +49,7 @@ class _Regions:
 
 
 class DamagedTiles:
-    r"""Tiles of damaged regions of pictures, turned in one of eight ways.
+    r"""Tiles of damaged regions of pictures, in other tones, turned in one of eight ways.
 
     The regions are the same in each epoch, and stay in memory, 590 kB for one of 256 x 256 pixels; each has as many
     items as tiles fit into it side by side. The seed of an item decides on the tile in the region.
@@ -81,8 +86,10 @@ class DamagedTiles:
         random = np.random.default_rng(number)
         areas = np.array([pixels.shape[0] * pixels.shape[1] for pixels in self._large], float)
         pixels = self._large[int(random.choice(len(areas), p=areas / areas.sum()))]
-        good = rgb_channels(turned(_square(pixels, self.region, random), int(random.integers(8))))
-        return _three(good, number % len(KINDS), float(random.uniform(LEVELS[0], LEVELS[-1])), random)
+        good = _toned(rgb_channels(turned(_square(pixels, self.region, random), int(random.integers(8)))), random)
+        turn, kind = divmod(number, len(KINDS))
+        level = None if turn % _SPARED == _SPARED - 1 else float(random.uniform(LEVELS[0], LEVELS[-1]))
+        return _three(good, kind, level, random)
 
 
 class DamagedPictures:
@@ -121,12 +128,18 @@ def damaged(good: Tensor, kind: str, level: float, random: np.random.Generator) 
     return (bad * 255).round() / 255
 
 
-def _three(good: Tensor, kind: int, level: float, random: np.random.Generator) -> tuple[int, Tensor]:
-    """A picture damaged, as the method against it has made it, and as it was."""
-    bad = damaged(good, KINDS[kind], level, random)
+def _three(good: Tensor, kind: int, level: float | None, random: np.random.Generator) -> tuple[int, Tensor]:
+    """A picture damaged, or spared, as the method against it has made it, and as it was."""
+    bad = good if level is None else damaged(good, KINDS[kind], level, random)
     samples = np.ascontiguousarray(bad.permute(1, 2, 0).numpy())
     made = torch.from_numpy(np.ascontiguousarray(estimated(KINDS[kind], samples)(samples))).permute(2, 0, 1)
     return kind, torch.stack([bad, made, good])
+
+
+def _toned(good: Tensor, random: np.random.Generator) -> Tensor:
+    """A picture as a file of eight bits would hold it in other tones: each channel to a power of its own."""
+    powers = torch.from_numpy(np.exp(random.uniform(-_TONE, _TONE, (3, 1, 1)))).float()
+    return (good**powers * 255).round() / 255
 
 
 def _turned(tiles: Tensor, way: int) -> Tensor:
