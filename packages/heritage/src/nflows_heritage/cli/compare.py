@@ -32,6 +32,7 @@ from nflows_heritage.cli.degrade import KINDS
 @click.option("--type", "kinds", multiple=True, type=click.Choice(KINDS), help="Repeatable.  [default: all]")
 @click.option("--find", is_flag=True, help="Do not say the type: the inspector finds it, of clean pictures too.")
 @click.option("--side", type=click.IntRange(16), help="Take a square of this side from the middle of each.")
+@click.option("--lpips", is_flag=True, help="Measure how alike pictures look too; its weights are downloaded once.")
 @seed_option
 @json_option
 def compare(
@@ -41,6 +42,7 @@ def compare(
     kinds: tuple[str, ...],
     find: bool,
     side: int | None,
+    lpips: bool,
     seed: int,
 ) -> None:
     """Measure restorations on ORIGINALS: good pictures, damaged in all ways, restored, and compared with themselves."""
@@ -61,7 +63,7 @@ def compare(
     for engine in resolved:
         load_engine(engine)
     asked = (*((CLEAN,) if find else ()), *(kinds or KINDS))
-    question = Question(pictures, resolved, asked, find=find, side=side, seed=seed)
+    question = Question(pictures, resolved, asked, find=find, side=side, seed=seed, with_lpips=lpips)
     with progress("damaged pictures", question.steps) as advance:
         rows = list(compared(question, advance))
     report = write_comparison(question, rows, folder)

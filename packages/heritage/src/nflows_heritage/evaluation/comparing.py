@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from nflows_core.evaluation import PerceptualDistance, build_perceptual
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.pictures.samples import to_pixels, to_tensor
 from nflows_core.runtime.pictures.work import picture_seed
 from nflows_heritage.distortions import CLEAN, LEVELS, distorted
-from nflows_heritage.evaluation.fidelity import psnr, ssim
+from nflows_heritage.evaluation.fidelity import perceptual, psnr, ssim
 from nflows_heritage.inspection import SHIPPED, load_inspector
 from nflows_heritage.restoring.engines import load_engine
 from nflows_heritage.restoring.tiling import restored
@@ -37,6 +38,7 @@ class Question:
         find: Whether the kind is not said, but found by the inspector.
         side: The side of the part of each picture, from its middle, that is taken; all of it by default.
         seed: The seed of what is drawn, for each picture by its content, as ``nflows heritage degrade`` draws it.
+        with_lpips: Whether the perceptual distance is measured too.
     """
 
     pictures: Mapping[str, Path]
@@ -46,6 +48,7 @@ class Question:
     find: bool = False
     side: int | None = None
     seed: int = 0
+    with_lpips: bool = False
 
     @property
     def steps(self) -> int:
@@ -66,15 +69,17 @@ def compare(question: Question, advance: Advance) -> Iterator[dict[str, Any]]:
 
     Raises:
         PictureError: A picture cannot be read.
-        CommandError: There is no such engine.
+        CommandError: There is no such engine, or the weights of the perceptual distance are missing.
     """
+    judge = build_perceptual("vgg") if question.with_lpips else None
     for name, path in question.pictures.items():
         good, seed = middle(read_picture(path).pixels, question.side), picture_seed(question.seed, sha256(path))
         for kind in question.kinds:
             for level in question.levels_of(kind):
                 bad = damaged(good, kind, level, seed)
+                about = {"picture": name, "kind": kind, "level": level}
                 for engine in question.engines:
-                    yield {"picture": name, "kind": kind, "level": level, **_row(question, good, bad, kind, engine)}
+                    yield {**about, **_row(question, good, bad, kind, engine, judge)}
                 advance(f"{name}, {kind} {level}")
 
 
@@ -85,7 +90,9 @@ def damaged(good: Pixels, kind: str, level: float, seed: int) -> Pixels:
     return to_pixels(distorted(to_tensor(good), kind, level, seed), good.dtype)
 
 
-def _row(question: Question, good: Pixels, bad: Pixels, kind: str, name: str) -> dict[str, Any]:
+def _row(
+    question: Question, good: Pixels, bad: Pixels, kind: str, name: str, judge: PerceptualDistance | None
+) -> dict[str, Any]:
     start = time.perf_counter()
     found = load_inspector(SHIPPED)(InMemory(bad)).kind if question.find else kind
     new = bad
@@ -102,8 +109,16 @@ def _row(question: Question, good: Pixels, bad: Pixels, kind: str, name: str) ->
         "gain_db": after - before,
         "input_ssim": ssim(bad, good),
         "ssim": ssim(new, good),
+        **_looks(judge, bad, new, good),
         "seconds": seconds,
     }
+
+
+def _looks(judge: PerceptualDistance | None, bad: Pixels, new: Pixels, good: Pixels) -> dict[str, float | None]:
+    """How different it looks, before and after, if there is a judge."""
+    if judge is None:
+        return {}
+    return {"input_lpips": perceptual(judge, bad, good), "lpips": perceptual(judge, new, good)}
 
 
 def middle(pixels: Pixels, side: int | None) -> Pixels:

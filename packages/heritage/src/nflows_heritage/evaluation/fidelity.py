@@ -6,8 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from nflows_core.evaluation import PerceptualDistance
+from nflows_core.evaluation.perceptual import LEAST_SIDE
+from nflows_core.runtime.pictures.samples import to_tensor
 from nflows_sr.metrics.fidelity import MOST_DB, WINDOW
 from nflows_sr.metrics.fidelity import ssim as ssim_of_channel
 
@@ -31,3 +35,12 @@ def ssim(pixels: NDArray[Any], reference: NDArray[Any]) -> float | None:
     first, second = (one * (255.0 / np.iinfo(reference.dtype).max) for one in (pixels, reference))
     channels = range(reference.shape[2])
     return float(np.mean([ssim_of_channel(first[..., each], second[..., each]) for each in channels]))
+
+
+@torch.no_grad()
+def perceptual(judge: PerceptualDistance, pixels: NDArray[Any], reference: NDArray[Any]) -> float | None:
+    """The learned perceptual distance, of grey as three equal channels; nothing of a picture too small for it."""
+    if min(reference.shape[:2]) < LEAST_SIDE:
+        return None
+    x, y = (2 * to_tensor(one).expand(3, -1, -1)[None] - 1 for one in (pixels, reference))
+    return float(judge(x, y))

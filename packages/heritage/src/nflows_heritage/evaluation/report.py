@@ -17,6 +17,7 @@ KIND = "comparison of restorations"
 ROWS = "rows.csv"
 GAINS, LEVELS, FOUND = "Gains by damage", "By damage and level", "What was found"
 Row = Mapping[str, Any]
+_AVERAGED = ("input_psnr_db", "psnr_db", "gain_db", "input_ssim", "ssim", "input_lpips", "lpips")
 
 
 def write_comparison(question: Question, rows: Sequence[Row], folder: Path) -> dict[str, Any]:
@@ -43,6 +44,7 @@ def write_comparison(question: Question, rows: Sequence[Row], folder: Path) -> d
             "gain_db": "PSNR of all samples after less before, the mean of pictures, each the mean of its levels; with"
             " Student's 95 % interval over the pictures",
             "lowest_gain_db": "of all pictures and levels",
+            **({"lpips": "by VGG16, version 0.1: less is nearer"} if question.with_lpips else {}),
         },
     }
     return write_report(
@@ -88,7 +90,7 @@ def found(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _means(rows: Sequence[Row]) -> dict[str, Any]:
-    names = ("input_psnr_db", "psnr_db", "gain_db", "input_ssim", "ssim")
+    names = [name for name in _AVERAGED if name in rows[0]]
     pictures = list(_grouped(rows, "picture").values())
     means = {name: [_mean([row[name] for row in own]) for own in pictures] for name in names}
     interval = student(means["gain_db"])[1:] if len(pictures) > 1 else None
