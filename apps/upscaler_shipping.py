@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.files import atomic_write
@@ -24,7 +25,7 @@ def trained(
     data: Path,
     run: Path,
     name: str,
-    settings: Mapping[str, int],
+    settings: Mapping[str, Any],
     config: EngineConfig,
     start: Path | None,
     title: str,

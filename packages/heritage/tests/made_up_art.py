@@ -40,11 +40,15 @@ def drawn(side: int = 128, channels: int = 3, seed: int = 0) -> Samples:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that has learned a little, quickly, so that it changes what it sees."""
-    folder = tmp_path_factory.mktemp("restorer")
+    return trained_a_little_on(tmp_path_factory.mktemp("restorer"), "all")
+
+
+def trained_a_little_on(folder: Path, kind: str) -> Path:
+    """The run of a network that has learned a little of one kind of damage, or of all."""
     (folder / "good").mkdir()
     for number in range(12):
         write_picture(folder / "good" / f"{number}.png", Picture(pixels(48, 48, seed=number)))
-    options = ("--learning-rate", 0.02, "--warmup-steps", 0)
-    arguments = (*options, folder / "good", "-o", folder / "run", "--model", SMALL, "--epochs", 2, "--ema-decay", 0)
+    model, options = f"{SMALL},kind={kind}", ("--learning-rate", 0.02, "--warmup-steps", 0, "--ema-decay", 0)
+    arguments = (*options, folder / "good", "-o", folder / "run", "--model", model, "--epochs", 2)
     assert call_command(heritage, "train", *arguments) == 0
     return folder / "run"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_up_art import drawn, pixels
+from made_up_art import drawn, pixels, trained_a_little_on
 from nflows_core.data import DataError
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
@@ -117,9 +119,14 @@ def test_pictures_that_are_too_small_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"width": 6}, "multiple of four"), ({"tile": 100, "region": 99}, "side of a tile"), ({"blocks": 0}, "from 1 to")],
+    [
+        ({"width": 6}, "multiple of four"),
+        ({"tile": 100, "region": 99}, "side of a tile"),
+        ({"blocks": 0}, "from 1 to"),
+        ({"kind": "fade"}, "expected all or one of blur,"),
+    ],
 )
-def test_settings_out_of_range_are_told(settings: dict[str, int], message: str) -> None:
+def test_settings_out_of_range_are_told(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RestorerSettings(**settings)
 
@@ -154,6 +161,17 @@ def test_the_shipped_one_goes_on_where_the_method_ends(kind: str) -> None:
 def test_what_is_a_matter_of_the_whole_picture_it_leaves_to_the_method() -> None:
     bad = damaged_pixels(pixels(90, 100), "fade", 3, 0)
     np.testing.assert_array_equal(restored_by("classic", bad, "fade"), restored_by("unified", bad, "fade"))
+
+
+def test_one_of_a_single_kind_sees_no_other_and_leaves_the_others_to_the_method(tmp_path: Path) -> None:
+    kinds = RestorerSettings(kind="rain").kinds
+    tiles = DamagedTiles(pictures((40, 40)), 16, 24, 5, kinds)
+    assert {tiles.read(number, 0)[0][2] for number in range(5)} == {KINDS.index("rain")}
+    assert len(DamagedPictures(pictures((40, 40), (30, 30)), 64, kinds)) == 2
+    own = trained_a_little_on(tmp_path, "rain")
+    bad = damaged_pixels(pixels(64, 64), "gaussian", 3, 0)
+    np.testing.assert_array_equal(restored_by("classic", bad, "gaussian"), restored_by(str(own), bad, "gaussian"))
+    assert (restored_by("classic", bad, "rain") != restored_by(str(own), bad, "rain")).any()
 
 
 def restored_by(engine: str, bad: Pixels, kind: str) -> Pixels:

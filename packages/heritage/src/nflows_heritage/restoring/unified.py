@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nflows_heritage.classic import Method, estimated, recorded
 from nflows_heritage.networks import Restorer
 from nflows_heritage.restoring.classic import MethodTiles
 from nflows_heritage.training.damaged import KINDS
+from nflows_heritage.training.restorer import RESTORER
 from nflows_heritage.views import Colours
 from nflows_sr.training.runs import load_model, read_run
 
@@ -34,15 +35,16 @@ class Unified:
     Arguments:
         network: The trained network.
         weights: The file that they are from.
+        kinds: The kinds of damage that it is for; the method restores others alone.
     """
 
-    def __init__(self, network: Restorer, weights: Path) -> None:
-        self.network, self.weights = network.eval(), weights
+    def __init__(self, network: Restorer, weights: Path, kinds: Sequence[str] = KINDS) -> None:
+        self.network, self.weights, self.kinds = network.eval(), weights, kinds
 
     def prepare(self, picture: Rows, kind: str, seed: int) -> _Tiles | MethodTiles:
         """Looks at the picture, as the method does that goes before; nothing is drawn."""
         method = estimated(kind, Colours(picture))
-        return _Tiles(self.network, KINDS.index(kind), method) if kind in KINDS else MethodTiles(method)
+        return _Tiles(self.network, KINDS.index(kind), method) if kind in self.kinds else MethodTiles(method)
 
 
 class _Tiles:
@@ -68,9 +70,10 @@ def load_run(folder: Path) -> Unified:
         RunError: The folder is no run, or nothing was trained yet.
         CheckpointError: The weights are damaged.
     """
-    network = load_model(folder, read_run(folder))
+    run = read_run(folder)
+    network = load_model(folder, run)
     assert isinstance(network, Restorer)  # as `is_run` has said
-    return Unified(network, folder / WEIGHTS_FILE)
+    return Unified(network, folder / WEIGHTS_FILE, RESTORER.configured(run.settings).kinds)
 
 
 def load_shipped() -> Unified:

@@ -2,7 +2,7 @@ r"""Good pictures beside what damage makes of them, and what a method without we
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,16 +59,17 @@ class DamagedTiles:
         side: The side of a tile.
         region: The side of what is damaged as a whole, or that of the picture.
         regions: How many regions there are.
+        kinds: What they suffer from, in turn.
 
     Raises:
         DataError: No picture is as large as a tile.
     """
 
-    def __init__(self, pictures: Pictures, side: int, region: int, regions: int) -> None:
+    def __init__(self, pictures: Pictures, side: int, region: int, regions: int, kinds: Sequence[str] = KINDS) -> None:
         self._large = [pixels for pixels in pictures.pixels if min(pixels.shape[:2]) >= side]
         if not self._large:
             raise DataError(f"no picture has {side} x {side} pixels; give larger ones")
-        self.side, self.region, self.regions = side, region, regions
+        self.side, self.region, self.regions, self.kinds = side, region, regions, kinds
         self._regions = _Regions(self._make)
 
     def __len__(self) -> int:
@@ -87,9 +88,9 @@ class DamagedTiles:
         areas = np.array([pixels.shape[0] * pixels.shape[1] for pixels in self._large], float)
         pixels = self._large[int(random.choice(len(areas), p=areas / areas.sum()))]
         good = _toned(rgb_channels(turned(_square(pixels, self.region, random), int(random.integers(8)))), random)
-        turn, kind = divmod(number, len(KINDS))
+        turn, kind = divmod(number, len(self.kinds))
         level = None if turn % _SPARED == _SPARED - 1 else float(random.uniform(LEVELS[0], LEVELS[-1]))
-        return _three(good, kind, level, random)
+        return _three(good, self.kinds[kind], level, random)
 
 
 class DamagedPictures:
@@ -98,14 +99,15 @@ class DamagedPictures:
     Arguments:
         pictures: The good pictures.
         most: The longest side; of a larger picture the middle is taken.
+        kinds: The kinds of damage.
     """
 
-    def __init__(self, pictures: Pictures, most: int) -> None:
-        self.pictures, self.most = pictures, most
+    def __init__(self, pictures: Pictures, most: int, kinds: Sequence[str] = KINDS) -> None:
+        self.pictures, self.most, self.kinds = pictures, most, kinds
         self._regions = _Regions(self._make)
 
     def __len__(self) -> int:
-        return len(self.pictures) * len(KINDS)
+        return len(self.pictures) * len(self.kinds)
 
     def read(self, index: int, seed: int) -> Damaged:
         kind, three = self._regions[index]
@@ -113,13 +115,13 @@ class DamagedPictures:
         return (bad, made, kind), good
 
     def _make(self, index: int) -> tuple[int, Tensor]:
-        number, kind = divmod(index, len(KINDS))
+        number, kind = divmod(index, len(self.kinds))
         height, width = (
             slice((length - min(length, self.most)) // 2, (length + min(length, self.most)) // 2)
             for length in self.pictures.pixels[number].shape[:2]
         )
         good = rgb_channels(self.pictures.pixels[number][height, width])
-        return _three(good, kind, LEVELS[index % len(LEVELS)], np.random.default_rng(index))
+        return _three(good, self.kinds[kind], LEVELS[index % len(LEVELS)], np.random.default_rng(index))
 
 
 def damaged(good: Tensor, kind: str, level: float, random: np.random.Generator) -> Tensor:
@@ -128,12 +130,12 @@ def damaged(good: Tensor, kind: str, level: float, random: np.random.Generator) 
     return (bad * 255).round() / 255
 
 
-def _three(good: Tensor, kind: int, level: float | None, random: np.random.Generator) -> tuple[int, Tensor]:
-    """A picture damaged, or spared, as the method against it has made it, and as it was."""
-    bad = good if level is None else damaged(good, KINDS[kind], level, random)
+def _three(good: Tensor, kind: str, level: float | None, random: np.random.Generator) -> tuple[int, Tensor]:
+    """The number of a kind, and a picture damaged, or spared, as the method against it has made it, and as it was."""
+    bad = good if level is None else damaged(good, kind, level, random)
     samples = np.ascontiguousarray(bad.permute(1, 2, 0).numpy())
-    made = torch.from_numpy(np.ascontiguousarray(estimated(KINDS[kind], samples)(samples))).permute(2, 0, 1)
-    return kind, torch.stack([bad, made, good])
+    made = torch.from_numpy(np.ascontiguousarray(estimated(kind, samples)(samples))).permute(2, 0, 1)
+    return KINDS.index(kind), torch.stack([bad, made, good])
 
 
 def _toned(good: Tensor, random: np.random.Generator) -> Tensor:

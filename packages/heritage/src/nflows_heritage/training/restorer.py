@@ -2,7 +2,7 @@ r"""The training of one small network for many kinds of damage."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from nflows_heritage.training.damaged import KINDS, DamagedPictures, DamagedTile
 from nflows_sr.training.recipe import Recipe, TrainingData
 
 ENGINE = {"batch_size": 8, "learning_rate": 1e-3, "warmup_steps": 200, "ema_decay": 0.999}
+ALL = "all"
 _MOST = {"width": 512, "blocks": 512, "tile": 512, "region": 512, "regions": 100_000}
 _TESTED = 192
 """The longest side of what is tested on after each epoch."""
@@ -32,6 +33,7 @@ class RestorerSettings:
         tile: The side of the tiles that it is trained on.
         region: The side of what is damaged as a whole.
         regions: How many regions are damaged.
+        kind: The one kind of damage that it is for, or ``all``.
     """
 
     width: int = 64
@@ -39,15 +41,23 @@ class RestorerSettings:
     tile: int = 80
     region: int = 256
     regions: int = 2176
+    kind: str = ALL
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not 1 <= value <= _MOST[name]:
-                raise ValueError(f"`{name}`: expected a number from 1 to {_MOST[name]}, got {value}")
+        for name, most in _MOST.items():
+            if not 1 <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"`{name}`: expected a number from 1 to {most}, got {value}")
+        if self.kind not in (ALL, *KINDS):
+            raise ValueError(f"`kind`: expected {ALL} or one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.width % 4:
             raise ValueError(f"`width`: expected a multiple of four, got {self.width}")
         if self.region < self.tile:
             raise ValueError(f"`region`: expected the side of a tile, {self.tile}, or more, got {self.region}")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of damage that it is for."""
+        return KINDS if self.kind == ALL else (self.kind,)
 
 
 def build(settings: RestorerSettings) -> Restorer:
@@ -60,8 +70,9 @@ def restoration(
     network: Restorer, settings: RestorerSettings, data: TrainingData, config: EngineConfig
 ) -> Restoration[Restorer]:
     """Lowers the `log_error` of tiles, and tests the ratio of whole pictures."""
-    tiles = DamagedTiles(data.train, settings.tile, settings.region, settings.regions)
-    return Restoration(network, tiles, config, DamagedPictures(data.test, _TESTED), distance=log_error, workers=1)
+    tiles = DamagedTiles(data.train, settings.tile, settings.region, settings.regions, settings.kinds)
+    tested = DamagedPictures(data.test, _TESTED, settings.kinds)
+    return Restoration(network, tiles, config, tested, distance=log_error, workers=1)
 
 
 def log_error(restored: Tensor, target: Tensor) -> Tensor:
