@@ -17,10 +17,14 @@ from nflows_heritage.classic import (
     KINDS,
     Dull,
     Faded,
+    Method,
     Moved,
     Noise,
     OutOfFocus,
     Pixelated,
+    Rain,
+    SaltAndPepper,
+    Untouched,
     Zoomed,
     estimated,
     from_record,
@@ -206,6 +210,23 @@ def test_pictures_of_any_size_stay_pictures(kind: str, height: int, width: int, 
     assert result.dtype == np.float32
     assert 0 <= result.min() <= result.max() <= 1
     np.testing.assert_array_equal(picture, before)
+
+
+IDLE = (
+    OutOfFocus(0.0), Moved(0.0, 20.0), Noise(0.0, False), Pixelated(1, 0, 0), Zoomed(0.0, 3.0, 2.0, 9.0),
+    Rain(5.0, 0.0), SaltAndPepper(0.0), Dull(1.0, 1.0, 1.0, 0.4), Faded(0.0, [0.9, 0.9, 0.8]), Untouched(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", IDLE, ids=lambda method: type(method).__name__)
+def test_what_has_nothing_to_undo_changes_nothing_and_says_so(method: Method) -> None:
+    picture = drawn(40)
+    assert method.is_idle
+    np.testing.assert_array_equal(method(picture), picture)
+
+
+def test_what_finds_something_is_not_idle() -> None:
+    assert [kind for kind in KINDS if estimated(kind, suffered(drawn(128), kind, 4)).is_idle] == ["water"]
 
 
 @pytest.mark.parametrize("method", [OutOfFocus(2.0), Moved(7.0, 20.0), Zoomed(0.05, 3.0, 2.0, 9.0), Pixelated(4, 1, 3)])

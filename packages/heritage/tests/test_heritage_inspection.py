@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_up_art import pixels
+from made_up_art import drawn, pixels
 from nflows_core.classifiers.calibration import temperature
 from nflows_core.data import DataError
 from nflows_core.runtime.errors import CommandError
@@ -18,6 +18,7 @@ from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.tensors import CheckpointError
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, Place, Trainer
+from nflows_heritage.classic import estimated
 from nflows_heritage.classic.look import Look
 from nflows_heritage.cli import heritage
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
@@ -29,6 +30,7 @@ from nflows_heritage.inspection.statistics import COUNT, statistics
 from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
 from nflows_heritage.inspection.traces import TracedCrops, TraceNetwork
 from nflows_heritage.inspection.training import ENGINE, examples, least_odds, train_inspector
+from nflows_heritage.inspection.variety import drawing
 from nflows_heritage.networks import SmallUNet
 from nflows_heritage.networks.pixel_finding import PixelFinding
 from nflows_heritage.restoring import process as restoring
@@ -199,6 +201,28 @@ def test_pictures_are_inspected_into_files(
     assert found["kind"] == "fade"
     assert found["level"] == pytest.approx(4, abs=0.01)
     assert found["sha256"] == sha256(folder / "a.png")
+
+
+def test_what_looks_damaged_but_has_nothing_to_undo_comes_back_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    constant("salt-and-pepper", 2).save(tmp_path)
+    monkeypatch.setattr(restoring, "SHIPPED", tmp_path)
+    even = np.full((80, 90, 3), 90, np.uint8)
+    write_picture(tmp_path / "even.png", Picture(even))
+    assert call_command(heritage, "restore", tmp_path / "even.png", "-o", tmp_path / "out", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["tables"]["Pictures"]
+    assert (row["kind"], row["note"], row["changed_percent"]) == (CLEAN, "nothing to restore", 0)
+    np.testing.assert_array_equal(read_picture(tmp_path / "out" / "even.png").pixels, even)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_drawings_and_texts_are_no_noise(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sheet = drawing(np.rint(255 * drawn(128, seed=seed % 7)).astype(np.uint8), random)
+    assert sheet.shape == (128, 128, 3)
+    assert estimated("salt-and-pepper", sheet).is_idle
 
 
 def test_what_is_clean_comes_back_to_the_bit_with_nothing_marked(

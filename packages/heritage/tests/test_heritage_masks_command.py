@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_heritage.cli import heritage
+from nflows_heritage.masks import read_brush
 from nflows_heritage.masks.pictures import overlaid
 
 COLOUR = ("--find", "colour", "--colour", "white", "--grow", 0)
@@ -52,6 +53,18 @@ def test_a_folder_has_a_mask_for_each_picture_and_a_report(tmp_path: Path, capsy
     assert [row["marked_percent"] for row in report["tables"]["Pictures"]] == [4.0, 0.0]
     assert "broken.png" in report["tables"]["Failures"][0]["picture"]
     assert "What is marked: 2 of 2" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_jpeg_leaves_of_black_is_black(tmp_path: Path) -> None:
+    mask = np.zeros((64, 80, 1), np.uint8)
+    mask[20:40, 30:60] = 255
+    write_picture(tmp_path / "m.jpg", Picture(mask), quality=70)
+    assert (read_picture(tmp_path / "m.jpg").pixels[mask == 0] > 0).any()
+    marked = read_brush(tmp_path / "m.jpg", 64, 80)
+    assert marked[mask[..., 0] > 0].all()
+    near = np.zeros((64, 80), bool)
+    near[16:44, 26:66] = True
+    assert not marked[~near].any()
 
 
 def test_what_was_painted_is_marked_besides_what_is_found(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,36 @@ def test_files_that_are_others_now_are_refused(
     assert call_command(heritage, "report", folder, "-o", tmp_path / "sheet.pdf") == 2
     assert "is not there" in capsys.readouterr().err
     assert not (tmp_path / "sheet.pdf").exists()
+
+
+def test_a_sheet_replaces_a_sheet_and_nothing_else(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("sheet.html", "sheet.pdf"):
+        for _ in range(2):
+            assert call_command(heritage, "report", folder, "-o", tmp_path / name) == 0
+        (tmp_path / name).write_bytes(b"a letter")
+        assert call_command(heritage, "report", folder, "-o", tmp_path / name) != 0
+        assert "is no sheet of ours" in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == b"a letter"
+
+
+def test_a_record_that_cannot_be_read_is_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = folder / "<b>.json"
+    record.write_bytes(record.read_bytes()[:5])
+    assert call_command(heritage, "report", folder, "-o", tmp_path / "sheet.html") == 2
+    assert "<b>.json is no JSON" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are on Linux only")
+def test_a_name_that_is_no_unicode_goes_on_paper(tmp_path: Path, run: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_picture(tmp_path / "a.png", Picture(pixels(40, 56)))
+    (tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/in/caf\xe9.png"))
+    arguments = ("restore", tmp_path / "in", "-o", tmp_path / "out", "--engine", run, "--type", "fade")
+    assert call_command(heritage, *arguments) == 0
+    for name in ("sheet.pdf", "sheet.html"):
+        assert call_command(heritage, "report", tmp_path / "out", "-o", tmp_path / name) == 0
 
 
 def test_what_has_no_record_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,16 +146,17 @@ def test_what_a_record_does_not_fit_is_refused_and_stays(
         assert message in capsys.readouterr().err
     assert result.read_bytes() == before
     assert not (tmp_path / "n.png").exists()
-    changed = json.loads(record.read_text())
-    record.write_text(json.dumps(changed | {"result_sha256": 64 * "0", "versions": {"python": "2.7"}}))
+    replace(read_record(record), result_sha256=64 * "0", versions={"python": "2.7"}).write(record)
     assert call_command(heritage, "replay", record, "-o", tmp_path / "n.png") == 1
     assert "instead of 2.7" in capsys.readouterr().err
+    assert call_command(heritage, "replay", record, "-o", tmp_path / "other.png") == 2
+    assert "give a name that is free" in capsys.readouterr().err
+    assert (read_picture(tmp_path / "other.png").pixels == pixels(24, 24, seed=3)).all()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"record": "letter"}, "no record of a restoration"),
         ({"strength": 3}, "strength must be from 0 to 1"),
         ({"result": "../../a.png"}, "must be the name of a file"),
         ({"source_sha256": "abc"}, "source_sha256 is no SHA-256"),
@@ -165,9 +167,19 @@ def test_what_is_no_record_is_told(tmp_path: Path, run: Path, change: dict[str, 
     write_picture(tmp_path / "a.png", Picture(pixels(16, 16)))
     assert restore(run, tmp_path / "a.png", tmp_path / "out") == 0
     record = tmp_path / "out" / "a.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | change))
+    content = json.loads(record.read_text())
+    replace(read_record(record), **change).write(record)
     with pytest.raises(RecordError, match=message):
         read_record(record)
+    for edited in (content | change, content | {"chosen": {}}, {**content, "seed": 1}):
+        record.write_text(json.dumps(edited))
+        with pytest.raises(RecordError, match="is not as it was written"):
+            read_record(record)
+    record.write_text(json.dumps(content | {"record": "letter"}))
+    with pytest.raises(RecordError, match="no record of a restoration"):
+        read_record(record)
+    record.write_text(json.dumps(dict(reversed(content.items()))))
+    assert read_record(record).result == "a.png"
     record.write_text("{")
     with pytest.raises(RecordError, match="is no JSON"):
         read_record(record)

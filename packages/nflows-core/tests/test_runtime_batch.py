@@ -209,6 +209,18 @@ def test_without_the_option_everything_runs_again(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.txt").read_text() == "ANOTHER"
 
 
+def test_what_somebody_has_put_in_the_place_of_a_result_stays_without_the_option_too(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, a="one", b="two")
+    run_batch(batch, shout)
+    changed(tmp_path, a=b"corrected by hand", b=b"TW")
+    first, second = run_batch(batch, shout).outcomes
+    assert (first.status, second.status) == ("failed", "done")
+    assert "is not what was written there, and stays" in str(first.error)
+    assert (tmp_path / "out" / "a.txt").read_bytes() == b"corrected by hand"
+    (tmp_path / "out" / "a.txt").unlink()
+    assert run_batch(batch, shout).counts()["done"] == 2
+
+
 def test_a_folder_is_skipped_only_if_it_was_finished(tmp_path: Path) -> None:
     def half(source: Path, target: Path) -> None:
         target.mkdir(exist_ok=True)

@@ -309,3 +309,19 @@ def test_any_tree(names: set[str], target_suffix: str | None) -> None:
         assert {job.target.relative_to(output) for job in jobs} == set(renamed)
         assert len(jobs) == len(expected)
         assert all(job.source.relative_to(folder).parent == job.target.relative_to(output).parent for job in jobs)
+
+
+def test_what_an_earlier_run_made_beside_its_results_is_left_out(tmp_path: Path, output: Path) -> None:
+    folder = make(
+        tmp_path / "in", "a.png", "a-change.png", "a.json", "b.png", "b-change.png", "c-change.png", "d-2.jpg"
+    )
+    make(folder, "d.jpg")
+    beside = ("-change.png", ".json")
+    batch = plan_batch([folder], output, PICTURES, beside=beside)
+    found = {job.source.name for job in batch.jobs}
+    assert found == {"a.png", "b.png", "b-change.png", "c-change.png", "d.jpg", "d-2.jpg"}  # b has no .json
+    assert batch.left_out["made beside others"] == 1
+    given = plan_batch([folder / "a-change.png"], output, PICTURES, beside=beside)
+    assert [job.source.name for job in given.jobs] == ["a-change.png"]
+    again = plan_batch([folder], output, PICTURES, beside=("-2",))
+    assert "d-2.jpg" not in {job.source.name for job in again.jobs}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from nflows_core.runtime.clock import Clock
-from nflows_core.runtime.options import Memory, OutputFile, refuse_overwriting
+from nflows_core.runtime.options import Memory, Number, OutputFile, refuse_overwriting
 from nflows_core.runtime.text_table import cell, table
 
 
@@ -45,6 +45,14 @@ def test_an_input_is_no_output_under_any_name(tmp_path: Path) -> None:
     refuse_overwriting(tmp_path / "b.tif", [path])
     with pytest.raises(click.UsageError, match="is an input; give another name"):
         refuse_overwriting(tmp_path / "link.tif", [path])
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "2", "half"])
+def test_a_number_is_finite_and_in_its_range(word: str) -> None:
+    with pytest.raises(click.BadParameter):
+        Number(0, 1).convert(word, None, None)
+    with pytest.raises(click.BadParameter, match="finite" if word in ("nan", "inf") else None):
+        Number(0).convert({"2": "-2"}.get(word, word), None, None)
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

@@ -8,7 +8,7 @@ import click
 
 from nflows_agri.cli.generators import temperature_option, truncation_option
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.options import output_folder_option, seed_option
+from nflows_core.runtime.options import Number, output_folder_option, seed_option
 from nflows_core.runtime.terminal import echo
 
 _RunPath = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -19,7 +19,7 @@ _RunPath = click.Path(exists=True, file_okay=False, path_type=Path)
 @output_folder_option
 @click.option(
     "--ratio",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=1.0,
     show_default=True,
     help="Crops of each class, real and made together, for each real one of the largest class.",
@@ -27,7 +27,7 @@ _RunPath = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--flow", type=_RunPath, help="Refuse crops that the flow of this run finds unlikely.")
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.05,
     show_default=True,
     help="The part of real crops that would be unlikely too.",

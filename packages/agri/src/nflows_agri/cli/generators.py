@@ -10,7 +10,7 @@ import click
 
 from nflows_core.cli.trainings import is_main_process
 from nflows_core.runtime.cli import print_report
-from nflows_core.runtime.options import seed_option
+from nflows_core.runtime.options import Number, seed_option
 from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
 
@@ -25,10 +25,10 @@ ENGINE = (
 )  # fmt: skip
 """The options that are settings of the engine."""
 
-temperature_option = click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+temperature_option = click.option("--temperature", type=Number(0), default=1.0, show_default=True)
 truncation_option = click.option(
     "--truncation",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Bound of a latent's entries: lower is likelier and less varied.  [default: none]",
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import dask_option, memory_option, output_folder_option, seed_option
+from nflows_core.runtime.options import Number, dask_option, memory_option, output_folder_option, seed_option
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--false-alarm-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.001,
     show_default=True,
     help="The part of the scene that is above the threshold.",

@@ -35,11 +35,15 @@ class Pixelated:
     left: int
 
     @property
+    def is_idle(self) -> bool:
+        return self.side == 1
+
+    @property
     def halo(self) -> int:
         return 6 * self.side + 16
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        if self.side == 1:
+        if self.is_idle:
             return tile.copy()
         rows, columns = (
             (np.arange(length) + at - start) // self.side

@@ -50,10 +50,16 @@ class Dull:
     mean: float
 
     @property
+    def is_idle(self) -> bool:
+        return self.contrast == self.saturation == self.light == 1
+
+    @property
     def halo(self) -> int:
         return 0
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
+        if self.is_idle:
+            return tile.copy()
         mean = np.float32(self.mean / self.light)
         mixed = mean + (tile / np.float32(self.light) - mean) / np.float32(self.contrast)
         luma = _luma(mixed)[..., None]
@@ -73,10 +79,16 @@ class Faded:
     paper: Sequence[float]
 
     @property
+    def is_idle(self) -> bool:
+        return self.share == 0
+
+    @property
     def halo(self) -> int:
         return 0
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
+        if self.is_idle:
+            return tile.copy()
         veil = np.asarray(self.paper, np.float32) * np.float32(self.share)
         return np.clip((tile - veil) / np.float32(1 - self.share), 0, 1)
 

@@ -24,6 +24,10 @@ class Method(Protocol):
     """A frozen dataclass whose fields are JSON's own types, and say all that the method does."""
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing was found to undo: then tiles stay as they are."""
+
+    @property
     def halo(self) -> int:
         """How far away a pixel may be that has a say in the result, in pixels."""
 
@@ -39,6 +43,10 @@ class Method(Protocol):
 @dataclass(frozen=True)
 class Untouched:
     """Does nothing: of a water stain, what is paint and what is dirt cannot be told without an example."""
+
+    @property
+    def is_idle(self) -> bool:
+        return True
 
     @property
     def halo(self) -> int:

@@ -37,11 +37,15 @@ class Noise:
     in_proportion: bool
 
     @property
+    def is_idle(self) -> bool:
+        return self.sigma == 0
+
+    @property
     def halo(self) -> int:
         return 4 * _SIDE
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        if self.sigma == 0:
+        if self.is_idle:
             return tile.copy()
         noise = ClippedNoise(self.sigma, self.in_proportion)
         mean = uniform_filter(tile, (5, 5, 1), mode="mirror")

@@ -46,11 +46,15 @@ class Rain:
     faintest: float
 
     @property
+    def is_idle(self) -> bool:
+        return self.faintest == 0
+
+    @property
     def halo(self) -> int:
         return 40
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        if self.faintest == 0:
+        if self.is_idle:
             return tile.copy()
         is_streak = binary_dilation(self._is_streak(tile), np.ones((3, 3)))
         return np.minimum(filled(tile, is_streak, corner), tile)

@@ -45,11 +45,15 @@ class OutOfFocus:
     sigma: float
 
     @property
+    def is_idle(self) -> bool:
+        return self.sigma == 0
+
+    @property
     def halo(self) -> int:
         return 12 * math.ceil(self.sigma) + 48
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        return tile.copy() if self.sigma == 0 else deconvolved(tile, blur_kernel(self.sigma).numpy(), 16, corner)
+        return tile.copy() if self.is_idle else deconvolved(tile, blur_kernel(self.sigma).numpy(), 16, corner)
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,15 @@ class Moved:
     angle: float
 
     @property
+    def is_idle(self) -> bool:
+        return self.length == 0
+
+    @property
     def halo(self) -> int:
         return 4 * math.ceil(self.length) + 48
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        if self.length == 0:
+        if self.is_idle:
             return tile.copy()
         return deconvolved(tile, motion_kernel(self.length, math.radians(self.angle)).numpy(), 7, corner)
 

@@ -44,11 +44,15 @@ class Zoomed:
     furthest: float
 
     @property
+    def is_idle(self) -> bool:
+        return self.zoom == 0
+
+    @property
     def halo(self) -> int:
         return min(32 + math.ceil(4 * self.zoom * self.furthest), _WIDEST_HALO)
 
     def __call__(self, tile: Samples, corner: tuple[int, int] = (0, 0)) -> Samples:
-        if self.zoom == 0:
+        if self.is_idle:
             return tile.copy()
         rays = _Rays.over(tile, self.row - corner[0], self.column - corner[1], self.zoom)
         seen, result = rays.sampled(tile), tile

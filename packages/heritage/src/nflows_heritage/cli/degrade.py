@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import PictureOptions, picture_options
 
 KINDS = (
@@ -26,7 +27,7 @@ KINDS = (
 @click.command(cls=Command)
 @picture_options(metadata="keep", is_random=True)
 @click.option("--type", "kind", type=click.Choice(KINDS), required=True, help="What the pictures suffer from.")
-@click.option("--level", type=click.FloatRange(1, 5), default=3, show_default=True, help="How much, 1 to 5.")
+@click.option("--level", type=Number(1, 5), default=3, show_default=True, help="How much, 1 to 5.")
 def degrade(pictures: PictureOptions, kind: str, level: float) -> int:
     """Damage good pictures as time does: each INPUT, a file or a folder, becomes one in the folder OUTPUT.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import LOSSLESS, PictureOptions, picture_options
 
 FOUND = ("cracks", "colour", "all", "nothing")
@@ -24,7 +25,7 @@ FOUND = ("cracks", "colour", "all", "nothing")
 @click.option("--colour", help="Of losses: white, black, or red, green and blue as #f4efe6.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=10.0,
     show_default=True,
     help="How far a colour may be from that, in CIELAB; 2.3 is just seen.",

@@ -24,8 +24,9 @@ def report(inputs: tuple[Path, ...], output: Path) -> None:
     """
     if output.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"`output`: {output} ends in {output.suffix or 'nothing'}; give {' or '.join(_SUFFIXES)}")
-    from nflows_heritage.reporting import find_restored, write_html, write_pdf
+    from nflows_heritage.reporting import find_restored, refuse_foreign_sheet, write_html, write_pdf
 
+    refuse_foreign_sheet(output)
     pictures = find_restored(inputs)
     write = write_pdf if output.suffix.lower() == ".pdf" else write_html
     write(pictures, output)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_heritage.cli.degrade import KINDS
 
@@ -27,7 +28,7 @@ AUTO, LOSS = "auto", "loss"
 )
 @click.option("--engine", default="classic", show_default=True, metavar="NAME|RUN", help="classic, unified, or a run.")
 @click.option(
-    "--strength", type=click.FloatRange(0, 1), default=1, show_default=True, help="The part of the change that is made."
+    "--strength", type=Number(0, 1), default=1, show_default=True, help="The part of the change that is made."
 )
 @click.option(
     "--mask",

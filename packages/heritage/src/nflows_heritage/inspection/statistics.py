@@ -11,7 +11,7 @@ from skimage.filters import threshold_otsu
 
 from nflows_heritage.classic.blocks import evenness_in
 from nflows_heritage.classic.cosines import Samples
-from nflows_heritage.classic.impulses import impulses_in
+from nflows_heritage.classic.impulses import impulses_in, loneliness_in
 from nflows_heritage.classic.look import Look, Region
 from nflows_heritage.classic.noise import noise_in
 from nflows_heritage.classic.rain import streaks_in
@@ -21,7 +21,7 @@ from nflows_heritage.classic.zoom_centre import zoom_in
 
 Values = NDArray[np.float64]
 
-COUNT = 94
+COUNT = 96
 """How many numbers the statistics of a picture are."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
@@ -93,11 +93,12 @@ def _spectrum(parts: Sequence[Samples]) -> Values:
 
 
 def _noise(parts: Sequence[Samples]) -> Values:
-    """The noise, of either kind, the fine detail in places of each light, and pixels that are black or white."""
+    """The noise, of either kind, the fine detail in places of each light, and pixels that are black or white, and how
+    many of them are alone."""
     sigmas = [noise_in(parts, in_proportion) for in_proportion in (False, True)]
     values = np.array([*sigmas, *_detail_by_light(parts), *impulses_in(parts)])
     least = np.array([1e-3, 1e-2, *[1e-3] * (len(_LIGHTS) + 1), _RARE, _RARE])
-    return np.asarray(np.log(values + least))
+    return np.concatenate([np.log(values + least), loneliness_in(parts)])
 
 
 def _detail_by_light(parts: Sequence[Samples]) -> Values:

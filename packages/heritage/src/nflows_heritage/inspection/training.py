@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from nflows_core.classifiers.calibration import temperature
@@ -18,7 +19,7 @@ from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection.classes import class_of, kinds_of
 from nflows_heritage.inspection.inspector import EvidenceClassifier, Inspector, evidence_in, of_each_kind
 from nflows_heritage.inspection.traces import TraceNetwork
-from nflows_heritage.inspection.variety import Pixels, as_jpeg, suffered, varied
+from nflows_heritage.inspection.variety import Pixels, as_jpeg, drawing, suffered, varied
 
 ENGINE: dict[str, Any] = {
     "epochs": 40,
@@ -32,6 +33,8 @@ _MOST = 288
 """The longest side of what is damaged."""
 _CLEAN = 0.15
 """The part of the pictures that are left clean."""
+_DRAWN, _GREY = 0.08, 0.25
+"""The parts of them that are drawings and texts, and that have no colours."""
 FALSE_ALARMS = 0.03
 """The part of clean pictures, held out, that may be called damaged."""
 _ABOVE = 1.05
@@ -139,10 +142,16 @@ def _odds(probabilities: Tensor, kind: int) -> Tensor:
 
 def _example(pictures: Sequence[Pixels], clean: float, random: np.random.Generator) -> tuple[Pixels, int]:
     picture = varied(pictures[int(random.integers(len(pictures)))], random, _MOST)
+    if random.random() < _DRAWN:
+        picture = drawing(picture, random)
+    if is_grey := random.random() < _GREY:
+        picture = np.asarray(Image.fromarray(picture).convert("L"))[..., None]
     kind = CLEAN if random.random() < clean else KINDS[random.integers(1, len(KINDS))]
     level = float(np.clip(random.uniform(LEVELS[0] - 0.4, LEVELS[-1] + 0.4), LEVELS[0], LEVELS[-1]))
     if kind != CLEAN:
         picture = suffered(picture, kind, level, random)
+    if is_grey:
+        picture = np.repeat(picture, 3, axis=2)
     if random.random() < 0.25:
         picture = as_jpeg(picture, int(random.integers(85, 100)))
     return picture, class_of(kind, level)

@@ -7,7 +7,8 @@ import io
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from scipy.ndimage import gaussian_filter
 
 from nflows_heritage.distortions import distorted
 from nflows_sr.data.crops import turned
@@ -43,6 +44,35 @@ def varied(pixels: Pixels, random: np.random.Generator, most: int) -> Pixels:
     gamma = np.exp(random.uniform(-_GAMMAS, _GAMMAS))
     changed: Pixels = np.rint(255 * np.clip(gains * (part / 255) ** gamma, 0, 1)).astype(np.uint8)
     return changed
+
+
+def drawing(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A sheet in ink made of a picture: its outlines, its tones in dots, or a text; hard, or with soft edges as a scan
+    has them."""
+    image = Image.fromarray(pixels).convert("L")
+    way = int(random.integers(3))
+    if way == 0:
+        fine, coarse = (gaussian_filter(np.asarray(image, float), sigma) for sigma in (1, 1.6))
+        sheet = Image.fromarray(np.where(fine - coarse < -random.uniform(1, 4), 0, 255).astype(np.uint8))
+    elif way == 1:
+        sheet = image.convert("1").convert("L")
+    else:
+        sheet = _text(image.size, random)
+    if random.random() < 0.5:
+        sheet = sheet.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 0.8)))
+    ink, paper = random.uniform(0, 60), random.uniform(200, 255)
+    tones = np.asarray(sheet) if random.random() < 0.4 else np.asarray(sheet) / 255 * (paper - ink) + ink
+    return np.repeat(np.rint(tones).astype(np.uint8)[..., None], 3, 2)
+
+
+def _text(size: tuple[int, int], random: np.random.Generator) -> Image.Image:
+    """Letters in lines from the left edge to the right one."""
+    sheet, height = Image.new("L", size, 255), int(random.integers(9, 24))
+    brush, font = ImageDraw.Draw(sheet), ImageFont.load_default(height)
+    for top in range(4, size[1], round(1.5 * height)):
+        letters = random.choice(list("abcdefghijklmnopqrstuvwxyzABC   ,."), size[0] // 4)
+        brush.text((4, top), "".join(letters), fill=0, font=font)
+    return sheet
 
 
 def suffered(good: Pixels, kind: str, level: float, random: np.random.Generator) -> Pixels:

@@ -1,4 +1,4 @@
-"""Masks that a person has painted: pictures of the same size, in which all that is not black is marked."""
+"""Masks that a person has painted: pictures of the same size, in which all that is not nearly black is marked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureFile
 
 Mask = NDArray[np.bool_]
+_BLACK = 8 / 255
+"""Up to here a mask is black, as a part of its largest value, which may be 1 or 255."""
 
 
 def find_brush(path: Path, picture: Path) -> Path:
@@ -35,7 +37,8 @@ def find_brush(path: Path, picture: Path) -> Path:
 
 
 def read_brush(path: Path, height: int, width: int) -> Mask:
-    """What a file marks, :math:`(H, W)`: all that is not black, and, where it has alpha, not clear either.
+    """What a file marks, :math:`(H, W)`: all that is not black, or nearly so, as JPEG leaves of black, and, where it
+    has alpha, not clear either.
 
     Arguments:
         path: The file.
@@ -53,7 +56,7 @@ def read_brush(path: Path, height: int, width: int) -> Mask:
             raise ValueError(f"{path}: the mask has {sizes}; paint it on the picture in its own size")
         pixels, has_alpha = brush.rows(0, height), brush.about.has_alpha
     colours = pixels[..., :-1] if has_alpha else pixels
-    marked: Mask = np.asarray(colours.any(2))
+    marked: Mask = np.asarray(colours.max(2) > _BLACK * colours.max())
     return marked & (pixels[..., -1] > 0) if has_alpha else marked
 
 

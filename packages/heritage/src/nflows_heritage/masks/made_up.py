@@ -31,7 +31,9 @@ class Damage:
     mask: NDArray[np.bool_]
 
 
-def crack_shares(height: int, width: int, count: int, random: np.random.Generator) -> Floats:
+def crack_shares(
+    height: int, width: int, count: int, random: np.random.Generator, widths: tuple[float, float] = (0.8, 4.0)
+) -> Floats:
     """The share of each pixel that cracks cover.
 
     Arguments:
@@ -39,10 +41,11 @@ def crack_shares(height: int, width: int, count: int, random: np.random.Generato
         width: The width.
         count: The number of cracks; each has up to three branches.
         random: What they are drawn from.
+        widths: How wide they begin, at least and at most, in pixels.
     """
     strokes: list[Stroke] = []
     for _ in range(count):
-        trunk = _stroke(_trunk(height, width, random), random.uniform(0.8, 4.0), random)
+        trunk = _stroke(_trunk(height, width, random), random.uniform(*widths), random)
         strokes += [trunk, *(_branch(trunk, random) for _ in range(int(random.integers(0, 4))))]
     return drawn(strokes, height, width)
 
@@ -79,6 +82,28 @@ def painted(picture: Floats, shares: Floats, light: bool, random: np.random.Gene
     change = opacity * (colour - picture)
     grain = opacity * random.normal(0, random.uniform(0, 0.03), picture.shape)
     result = np.clip(picture + change + grain, 0, 1).astype(np.float32)
+    return Damage(result, np.abs(change).max(2) >= MARKED)
+
+
+def weathered(picture: Floats, shares: Floats, light: bool, random: np.random.Generator) -> Damage:
+    """A picture with cracks as old paint has them: darker or lighter than what is beside them by a part only, soft,
+    here strong and there faint, and with a worn rim.
+
+    Arguments:
+        picture: The picture :math:`(H, W, C)` in [0, 1].
+        shares: The share of each pixel that is cracked.
+        light: Whether the cracks are lighter.
+        random: What their tone, strength and softness are drawn from.
+    """
+    soft = gaussian_filter(shares, random.uniform(0.3, 0.9))
+    waves = gaussian_filter(random.normal(0, 1, shares.shape), random.uniform(3, 12))
+    opacity = soft / (1 + np.exp(-2 * waves / (waves.std() + 1e-9) - random.uniform(0, 3)))
+    ground = gaussian_filter(picture, (4, 4, 0))
+    end, way = (1.0 if light else 0.0), random.uniform(0.35, 0.95)
+    tint = np.exp(random.uniform(-0.1, 0.1, picture.shape[2]))
+    change = opacity[..., None] * (np.clip((ground + way * (end - ground)) * tint, 0, 1) - picture)
+    rim = np.clip(gaussian_filter(shares, 1.5) - soft, 0, 1)[..., None] * random.uniform(-0.2, 0.3)
+    result = np.clip(picture + change + rim * (1 - picture), 0, 1).astype(np.float32)
     return Damage(result, np.abs(change).max(2) >= MARKED)
 
 

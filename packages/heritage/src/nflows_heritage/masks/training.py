@@ -9,15 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
-from nflows_heritage.masks.made_up import Damage, crack_shares, painted
+from nflows_heritage.masks.made_up import Damage, crack_shares, painted, weathered
 from nflows_heritage.networks.pixel_finding import Pair
+from nflows_sr.degradations import jpeg
 
 ENGINE: Mapping[str, Any] = {"batch_size": 16, "learning_rate": 6e-3, "warmup_steps": 30, "ema_decay": 0.98}
 _CLEAN = 0.2
 """The share of the crops that are whole, so that what is painted is not taken for damage."""
 _MOST = 3
 """Cracks of a crop."""
+_SHRUNK = 2.0
+"""By how much a picture is made smaller at most, so that there is more in it."""
+_SOFTEST = 1.0
+"""The standard deviation of a blur at most, in pixels."""
+_GRAIN = 0.02
+_QUALITIES = (50, 100)
 
 
 @dataclass(frozen=True)
@@ -43,20 +53,37 @@ class CrackedCrops:
         picture = self.pictures[int(random.integers(len(self.pictures)))]
         crop = _crop(picture, self.side, random)
         damage = cracked(crop, random) if random.random() > _CLEAN else Damage(crop, np.zeros(crop.shape[:2], bool))
-        return torch.from_numpy(damage.picture.transpose(2, 0, 1).copy()), torch.from_numpy(damage.mask[None]).float()
+        return _filed(damage.picture, random), torch.from_numpy(damage.mask[None]).float()
 
 
 def cracked(picture: NDArray[np.float32], random: np.random.Generator, most: int = _MOST) -> Damage:
-    """A picture in [0, 1] with up to so many cracks, all dark or all light."""
+    """A picture in [0, 1] with up to so many cracks, all dark or all light, of a colour of their own or of the paint's
+    beside them."""
     height, width = picture.shape[:2]
-    shares = crack_shares(height, width, int(random.integers(1, most + 1)), random)
-    return painted(picture, shares, bool(random.random() < 0.5), random)
+    paint, widths = (painted, (0.8, 4.0)) if random.random() < 0.5 else (weathered, (0.6, 2.5))
+    shares = crack_shares(height, width, int(random.integers(1, most + 1)), random, widths)
+    return paint(picture, shares, bool(random.random() < 0.5), random)
 
 
 def _crop(picture: NDArray[np.uint8], side: int, random: np.random.Generator) -> NDArray[np.float32]:
-    top, left = (int(random.integers(length - side + 1)) for length in picture.shape[:2])
-    crop = picture[top : top + side, left : left + side].astype(np.float32) / 255
+    """A part, made smaller by up to a half, turned, and in another light."""
+    shrink = random.uniform(1, _SHRUNK) if random.random() < 0.5 else 1.0
+    part = min(round(side * shrink), *picture.shape[:2])
+    top, left = (int(random.integers(length - part + 1)) for length in picture.shape[:2])
+    image = Image.fromarray(np.ascontiguousarray(picture[top : top + part, left : left + part]))
+    crop = np.asarray(image.resize((side, side), Image.Resampling.LANCZOS), np.float32) / 255
     crop = np.rot90(crop, int(random.integers(4)))
     crop = crop[:, ::-1] if random.random() < 0.5 else crop
     light = np.clip(crop * np.exp(random.normal(0, 0.2)) * np.exp(random.normal(0, 0.05, 3)), 0, 1)
     return np.ascontiguousarray(light, np.float32)
+
+
+def _filed(picture: NDArray[np.float32], random: np.random.Generator) -> Tensor:
+    """The picture :math:`(3, S, S)` as a camera and a file keep it: softer, grainy, and once a JPEG, or not. What was
+    drawn would be known by its sharpness else, which real cracks have in common with the paint beside them."""
+    if random.random() < 0.5:
+        picture = gaussian_filter(picture, (*[random.uniform(0.2, _SOFTEST)] * 2, 0))
+    if random.random() < 0.5:
+        picture = np.clip(picture + random.normal(0, random.uniform(0, _GRAIN), picture.shape), 0, 1)
+    image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32))
+    return jpeg(image, int(random.integers(*_QUALITIES))) if random.random() < 0.5 else image

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.folders import walk
+from nflows_core.runtime.foreign_text import read_json, visible
 from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.pictures.thumbnails import part, thumbnail
 from nflows_heritage.restoring.record import KIND, Record, RecordError, read_record
@@ -81,7 +82,7 @@ class RestoredPicture:
         """What the record says, in words."""
         said, found = self.record, self.record.found
         sure = "" if found is None else f", found with a probability of {found[said.kind]:.0%}"
-        return {
+        facts = {
             "picture": str(self.source.name),
             "SHA-256 before": said.source_sha256,
             "SHA-256 after": said.result_sha256,
@@ -95,6 +96,7 @@ class RestoredPicture:
             "versions": ", ".join(f"{name} {version}" for name, version in said.versions.items() if version),
             "to do it again": f"nflows heritage replay {self.path.name}",
         }
+        return {fact: visible(value) for fact, value in facts.items()}
 
 
 def find_restored(paths: Iterable[Path]) -> list[RestoredPicture]:
@@ -116,9 +118,18 @@ def _records(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             files = (file for _, files in walk(path) for file in files if file.suffix == ".json")
-            yield from sorted(file for file in files if KIND in file.read_text(encoding="utf-8", errors="replace"))
+            yield from (file for file in sorted(files) if _may_be_record(file))
         else:
             yield path
+
+
+def _may_be_record(path: Path) -> bool:
+    """Whether a file says that it is a record, or cannot be read: then it may have been one."""
+    try:
+        content = read_json(path)
+    except ValueError:
+        return True
+    return isinstance(content, dict) and content.get("record") == KIND
 
 
 def _thumbnail(path: Path, side: int) -> Shown:

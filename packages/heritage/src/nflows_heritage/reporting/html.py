@@ -9,6 +9,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.page import Sheet, Table, render_page
 from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_heritage.reporting.found import RestoredPicture
+from nflows_heritage.reporting.sheet_file import TITLE
 
 _SIDE = 640
 
@@ -30,4 +31,4 @@ def write_html(pictures: Sequence[RestoredPicture], path: Path) -> None:
         sheets.append(Sheet(f"{name}, where most was changed", ("before", "after"), {"from near": [old, new]}))
         tables.append(Table(name, [{"fact": fact, "value": value} for fact, value in one.facts().items()]))
     with atomic_write(path, "w") as file:
-        file.write(render_page({"title": "Restoration", "pictures": len(pictures)}, tables, [], {}, sheets))
+        file.write(render_page({"title": TITLE, "pictures": len(pictures)}, tables, [], {}, sheets))

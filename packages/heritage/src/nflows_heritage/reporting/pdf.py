@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nflows_core.runtime.files import atomic_write
+from nflows_core.runtime.foreign_text import visible
 from nflows_heritage.reporting.found import RestoredPicture, Shown
+from nflows_heritage.reporting.sheet_file import CREATOR, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ def write_pdf(pictures: Sequence[RestoredPicture], path: Path) -> None:
 
     with (
         atomic_write(path, "wb") as file,
-        PdfPages(file, metadata={"Title": "Restoration", "CreationDate": None}) as pages,
+        PdfPages(file, metadata={"Title": TITLE, "Creator": CREATOR, "CreationDate": None}) as pages,
     ):
         for one in pictures:
             pages.savefig(_page(one))
@@ -39,7 +41,7 @@ def _page(one: RestoredPicture) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_A4)
-    figure.text(0.07, 0.955, one.source.name, fontsize=15, va="top", parse_math=False)
+    figure.text(0.07, 0.955, visible(one.source.name), fontsize=15, va="top", parse_math=False)
     before, after, change = one.shown(_SIDE)
     old, new = one.near()
     _place(figure, (0.07, 0.60, 0.42, 0.32), before, "before")

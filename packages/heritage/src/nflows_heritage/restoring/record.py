@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +13,8 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 
 KIND = "nflows-heritage restoration"
+_SEAL = "record_sha256"
+"""The entry with the digest of all the others."""
 _DIGEST = 64
 
 
@@ -67,30 +71,38 @@ class Record:
     versions: Mapping[str, str | None]
 
     def write(self, path: Path) -> None:
-        """Writes the record as JSON, whole or not at all."""
+        """Writes the record as JSON, whole or not at all, with a digest of itself."""
+        content = {"record": KIND, **asdict(self)}
         with atomic_write(path, "w") as file:
-            file.write(to_json({"record": KIND, **asdict(self)}, indent=2))
+            file.write(to_json({**content, _SEAL: _digest(content)}, indent=2))
 
 
 def read_record(path: Path) -> Record:
     """The record that `Record.write` wrote.
 
     Raises:
-        RecordError: The file is no such record, or of another version.
+        RecordError: The file is no such record, of another version, or somebody has changed it.
         OSError: It cannot be read.
     """
     try:
         content = read_json(path)
     except ValueError as error:
         raise RecordError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, dict) or content.pop("record", None) != KIND:
+    if not isinstance(content, dict) or content.get("record") != KIND:
         raise RecordError(f"{path} is no record of a restoration; give the .json file beside a restored picture")
+    if content.pop(_SEAL, None) != _digest(content):
+        raise RecordError(f"{path} is not as it was written: somebody has changed it; take an intact copy")
     names = {one.name for one in fields(Record)}
     if missing := sorted(names - content.keys()):
         raise RecordError(f"{path} is a record without {', '.join(missing)}; take an intact copy")
     record = Record(**{name: content[name] for name in names})
     _check(path, record)
     return record
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of a record, whatever the order and the layout of its entries."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _check(path: Path, record: Record) -> None:

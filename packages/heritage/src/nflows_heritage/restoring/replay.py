@@ -49,6 +49,8 @@ def replay(path: Path, target: Path, source: Path | None = None) -> Replayed:
     recorded = [path, *(path.with_name(name) for name in (record.result, record.change))]
     if target.exists() and any(target.samefile(one) for one in (source, *recorded) if one.exists()):
         raise RecordError(f"{target} would replace the picture or what was recorded of it; give another name")
+    if target.exists() and sha256(target) != record.result_sha256:
+        raise RecordError(f"{target} is there, and another file than the recorded one; give a name that is free")
     _check_same(source, record.source_sha256, "the picture")
     mask = None if record.mask is None else path.parent / record.mask
     if mask is not None:

@@ -9,7 +9,7 @@ import click
 from nflows_core.cli.options import RunPath, batch_size_option, condition_option
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.errors import ExitCode
-from nflows_core.runtime.options import seed_option
+from nflows_core.runtime.options import Number, seed_option
 from nflows_core.runtime.terminal import echo
 
 
@@ -23,7 +23,7 @@ from nflows_core.runtime.terminal import echo
     required=True,
     help="A PNG file of all, a .npy array, or a new folder of a PNG file each.",
 )
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+@click.option("--temperature", type=Number(0), default=1.0, show_default=True)
 @click.option(
     "--class",
     "names",

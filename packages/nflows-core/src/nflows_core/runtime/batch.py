@@ -132,7 +132,8 @@ def run_batch(
         process: The function. An error of it is that file's, and the next file follows.
         what: The word for the files in the progress.
         skip_existing: Whether jobs whose result is there, and done by the log of an earlier run, are left out. A result
-            that was cut short is made again; what somebody else has put in its place stays, and the job fails.
+            that was cut short is made again; what somebody else has put in its place stays, and the job fails, with
+            this option or without.
         is_current: Whether what such a job has returned would be the same now; else it is done again.
         dask: The address of a scheduler whose workers run the function, else this process.
         report: What is written of all into the same folder, before another run may write there.
@@ -146,7 +147,7 @@ def run_batch(
     """
     with StatusLog(batch.folder) as log:
         result = BatchResult(batch.jobs, log)
-        earlier = left_by_earlier(log, batch.jobs, is_current) if skip_existing else Earlier()
+        earlier = left_by_earlier(log, batch.jobs, is_current, skip_existing)
         _tell_damage(earlier)
         _tell_clashes(batch, what)
         with progress(what, len(batch.jobs)) as advance, _interrupted(result):

@@ -80,19 +80,21 @@ _NOWHERE = -1
 """The place of the line of such a result."""
 
 
-def left_by_earlier(log: StatusLog, jobs: Sequence[Job], is_current: IsCurrent) -> Earlier:
+def left_by_earlier(log: StatusLog, jobs: Sequence[Job], is_current: IsCurrent, skip: bool = True) -> Earlier:
     """What is there of the results, and done by the log; without a folder, what is there and not empty.
 
     Arguments:
         log: The open log.
         jobs: The jobs.
         is_current: Which results of an earlier run count.
+        skip: Whether they are left out. If not, all jobs are run but those in whose place somebody has put something
+            else since.
 
     Raises:
         OSError: The log cannot be read.
     """
     if log.folder is None:
-        return Earlier(_left_without_log)
+        return Earlier(_left_without_log) if skip else Earlier()
     places, stands, damaged = _done(log, jobs)
 
     def left(number: int, job: Job) -> Left:
@@ -100,12 +102,12 @@ def left_by_earlier(log: StatusLog, jobs: Sequence[Job], is_current: IsCurrent) 
             return Left()
         done = _NOTHING if places[number] == _NOWHERE else _parse(log.line(places[number]))[2]
         if changed := done.changed(job):
-            return Left(_replaced(job, changed), was_changed=True)
-        if stands[number] and done.is_whole(job) and _counts(is_current, job, done.result):
+            return Left(_replaced(job, changed), was_changed=skip)
+        if skip and stands[number] and done.is_whole(job) and _counts(is_current, job, done.result):
             return Left(Outcome(job, Status.SKIPPED, done.seconds, done.result, done.written))
         return Left()
 
-    return Earlier(left, damaged)
+    return Earlier(left, damaged if skip else 0)
 
 
 def _done(log: StatusLog, jobs: Sequence[Job]) -> tuple[array[int], bytearray, int]:

@@ -17,6 +17,9 @@ from nflows_core.runtime.lazy import LazySequence
 TargetSuffix = str | Mapping[str, str] | None
 """The suffix of results: one for all, or by the input's suffix, or the input's own."""
 
+_MADE_BESIDE = "made beside others"
+"""The kind of inputs that an earlier run has made beside its results."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -94,7 +97,8 @@ def plan_batch(
             its name; unchanged if not given. Empty where results are folders. Of several, by the input's suffix in
             small letters, that under ``""`` is for all others.
         takes_folder: The function that says whether a folder is one input as a whole.
-        beside: What is added to the stem of a result for each further file of it; then ``output`` must be a folder.
+        beside: What is added to the stem of a result for each further file of it; then ``output`` must be a folder. In
+            folders, what such a run has made beside its results is left out.
 
     Raises:
         OSError: An input is missing, or a folder cannot be read.
@@ -111,13 +115,35 @@ def plan_batch(
         _check([job], output.parent)
         return Batch([job], None)
     left_out: Counter[str] = Counter()
-    named = find_inputs(paths, output, suffixes, takes_folder, left_out)
-    renamed = ((path, _rename(name, suffixes, target_suffix)) for path, name in named)
-    jobs = _jobs(renamed, output, beside)
+    given = set(paths)
+
+    def named() -> Iterator[tuple[Path, Path]]:
+        for path, name in find_inputs(paths, output, suffixes, takes_folder, left_out):
+            if path not in given and _is_made_beside(path, beside, suffixes):
+                left_out[_MADE_BESIDE] += 1
+            else:
+                yield path, _rename(name, suffixes, target_suffix)
+
+    jobs = _jobs(named(), output, beside)
     if not jobs:
         raise ValueError(_no_input(paths, output, suffixes, left_out))
     _check(jobs, output)
     return Batch(jobs, output, _clashes(jobs), dict(sorted(left_out.items())))
+
+
+def _is_made_beside(path: Path, beside: tuple[str, ...], suffixes: Collection[str]) -> bool:
+    """Whether a file is a further file of another one, of which all are there: an earlier run has left them."""
+    originals = (one for word in beside for one in _originals(path, word, suffixes))
+    return any(all(one.exists() for one in (original, *further(original, beside))) for original in originals)
+
+
+def _originals(path: Path, word: str, suffixes: Collection[str]) -> list[Path]:
+    """What a file may be a further file of."""
+    end = word if "." in word else f"{word}{path.suffix}"
+    stem = path.name.removesuffix(end)
+    if stem in ("", path.name):
+        return []
+    return [path.with_name(stem + suffix) for suffix in (suffixes if "." in word else [path.suffix])]
 
 
 def _wanted(suffixes: Collection[str], target_suffix: TargetSuffix) -> Collection[str]:

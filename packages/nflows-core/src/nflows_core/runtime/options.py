@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,21 @@ class OutputFile(click.Path):
         if path.suffix.lower() not in self.suffixes:
             self.fail(f"{path} must end in {' or '.join(self.suffixes)}", param, ctx)
         return path
+
+
+class Number(click.FloatRange):
+    """A finite number in a range: to all comparisons of one with NaN click says yes.
+
+    Example:
+        >>> Number(0, 1).convert("0.5", None, None)
+        0.5
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 class Memory(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only

@@ -9,7 +9,7 @@ import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError, ExitCode
-from nflows_core.runtime.options import output_folder_option, seed_option
+from nflows_core.runtime.options import Number, output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @detector_option
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=LEFT_SCORE,
     show_default=True,
     help="The score from which on a thing counts, before and after.",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--mask-scale",
-    type=click.FloatRange(1, 10),
+    type=Number(1, 10),
     default=MASK_SCALE,
     show_default=True,
     help="How many times as wide and high as a thing the place is that may change.",

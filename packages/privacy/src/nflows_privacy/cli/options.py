@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nflows_core.runtime.options import Number
 from nflows_privacy.regions import FACE, PLATE
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ detector_option = click.option(
 )
 threshold_option = click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="The score from which on a thing counts.  [default: the detector's]",
 )
 device_option = click.option(

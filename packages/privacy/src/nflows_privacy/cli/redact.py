@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import (
@@ -33,13 +34,11 @@ if TYPE_CHECKING:
 @detector_option
 @threshold_option
 @click.option("--how", type=click.Choice(HOW), default=HOW[0], show_default=True, help="What is put in their place.")
-@click.option(
-    "--strength", type=click.FloatRange(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]"
-)
+@click.option("--strength", type=Number(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]")
 @click.option("--model", help="The weights of lama or diffusion: a name or a path.")
 @click.option(
     "--mask-scale",
-    type=click.FloatRange(1, 10),
+    type=Number(1, 10),
     default=MASK_SCALE,
     show_default=True,
     help="How many times as wide and high what is filled is as what was found.",

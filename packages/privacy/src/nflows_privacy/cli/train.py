@@ -11,6 +11,7 @@ import click
 from nflows_core.cli.trainings import epochs_shown, is_main_process, refuse_changed
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import Kinds
@@ -42,7 +43,7 @@ _ENGINE = (
 )
 @click.option("--size", "crop", type=int, default=320, show_default=True, help="The side of the crops, in pixels.")
 @click.option("--start", type=_FolderPath, help="A run whose weights it begins with.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="The score from which on a box counts.  [default: 0.4]")
+@click.option("--threshold", type=Number(0, 1), help="The score from which on a box counts.  [default: 0.4]")
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 16]")
 @click.option("--accumulation-steps", type=click.IntRange(1))

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
-from nflows_core.runtime.options import output_folder_option, seed_option
+from nflows_core.runtime.options import Number, output_folder_option, seed_option
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
@@ -71,7 +71,7 @@ class EncoderWeights(click.ParamType):  # type: ignore[type-arg]  # generic in r
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help="The sides of training pictures.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--batch-size", type=click.IntRange(2), default=8, show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True)
+@click.option("--learning-rate", type=Number(0, min_open=True), default=1e-3, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each model.")
 @seed_option
 @json_option

@@ -12,6 +12,7 @@ import click
 
 from nflows_core.runtime.cli import Command, json_option, print_report
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.cli.options import detector_option, detector_settings, device_option, turned_option, what_option
 from nflows_privacy.regions import LEFT_SCORE
@@ -28,7 +29,7 @@ _KIND = "verification"
 @detector_option
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=LEFT_SCORE,
     show_default=True,
     help="The score from which on something counts as left.",

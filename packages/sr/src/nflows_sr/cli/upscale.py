@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import PictureOptions, picture_options
 from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
 
@@ -29,11 +30,11 @@ from nflows_sr.diffusion.settings import Colour, Sampler, Sampling
 @click.option("--steps", type=click.IntRange(1), help="Steps of a diffusion.  [default: 20; of ddpm 200]")
 @click.option(
     "--fidelity",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="How much of the picture's features the decoder of a diffusion takes back.  [default: 0.5 if it can]",
 )
 @click.option("--colour", type=click.Choice(get_args(Colour)), help="Colours after a diffusion.  [default: wavelet]")
-@click.option("--temperature", type=click.FloatRange(0), help="Of the noise of a flow.  [default: 0; of samples 1]")
+@click.option("--temperature", type=Number(0), help="Of the noise of a flow.  [default: 0; of samples 1]")
 @click.option(
     "--samples",
     type=click.IntRange(1),
