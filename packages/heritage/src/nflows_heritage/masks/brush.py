@@ -55,9 +55,8 @@ def read_brush(path: Path, height: int, width: int) -> Mask:
             sizes = f"{brush.shape[1]} x {brush.shape[0]} pixels, and the picture has {width} x {height}"
             raise ValueError(f"{path}: the mask has {sizes}; paint it on the picture in its own size")
         pixels, has_alpha = brush.rows(0, height), brush.about.has_alpha
-    colours = pixels[..., :-1] if has_alpha else pixels
-    marked: Mask = np.asarray(colours.max(2) > _BLACK * colours.max())
-    return marked & (pixels[..., -1] > 0) if has_alpha else marked
+    values = pixels[..., :-1].max(2) * (pixels[..., -1] > 0) if has_alpha else pixels.max(2)
+    return np.asarray(values > _BLACK * values.max())
 
 
 def _by_stem(folder: Path) -> Mapping[str, list[Path]]:

@@ -85,6 +85,21 @@ def painted(picture: Floats, shares: Floats, light: bool, random: np.random.Gene
     return Damage(result, np.abs(change).max(2) >= MARKED)
 
 
+def bare(picture: Floats, shares: Floats, light: bool, random: np.random.Generator) -> Damage:
+    """A picture with damage through which nothing shows: one even tone, white or black or nearly so, with soft rims.
+
+    Arguments:
+        picture: The picture :math:`(H, W, C)` in [0, 1].
+        shares: The share of each pixel that is damaged.
+        light: Whether the damage is light.
+        random: What its tone and softness are drawn from.
+    """
+    soft = gaussian_filter(shares, random.uniform(0, 1.2))[..., None]
+    depth = random.choice([0.0, random.uniform(0, 0.15)])
+    change = soft * ((1 - depth if light else depth) - picture)
+    return Damage((picture + change).astype(np.float32), np.abs(change).max(2) >= MARKED)
+
+
 def weathered(picture: Floats, shares: Floats, light: bool, random: np.random.Generator) -> Damage:
     """A picture with cracks as old paint has them: darker or lighter than what is beside them by a part only, soft,
     here strong and there faint, and with a worn rim.

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from nflows_heritage.masks.made_up import Damage, crack_shares, painted, weathered
+from nflows_heritage.masks.made_up import Damage, bare, crack_shares, painted, weathered
 from nflows_heritage.networks.pixel_finding import Pair
 from nflows_sr.degradations import jpeg
 
@@ -22,6 +22,8 @@ _CLEAN = 0.2
 """The share of the crops that are whole, so that what is painted is not taken for damage."""
 _MOST = 3
 """Cracks of a crop."""
+_WAYS = ((painted, (0.8, 4.0)), (weathered, (0.6, 2.5)), (bare, (0.8, 4.0)))
+"""How damage is drawn, and how wide cracks begin, at least and at most."""
 _SHRUNK = 2.0
 """By how much a picture is made smaller at most, so that there is more in it."""
 _SOFTEST = 1.0
@@ -57,10 +59,10 @@ class CrackedCrops:
 
 
 def cracked(picture: NDArray[np.float32], random: np.random.Generator, most: int = _MOST) -> Damage:
-    """A picture in [0, 1] with up to so many cracks, all dark or all light, of a colour of their own or of the paint's
-    beside them."""
+    """A picture in [0, 1] with up to so many cracks, all dark or all light, of a colour of their own, of one even tone,
+    or of the paint's beside them."""
     height, width = picture.shape[:2]
-    paint, widths = (painted, (0.8, 4.0)) if random.random() < 0.5 else (weathered, (0.6, 2.5))
+    paint, widths = _WAYS[int(random.integers(len(_WAYS)))]
     shares = crack_shares(height, width, int(random.integers(1, most + 1)), random, widths)
     return paint(picture, shares, bool(random.random() < 0.5), random)
 
