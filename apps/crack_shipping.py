@@ -29,7 +29,7 @@ SIDE = 256
 _DATA = "made-up cracks on T91 and CBSD40"
 """A user's pictures lie elsewhere: the name says what they were."""
 _SEED = 1000
-THRESHOLDS = (0.2, 0.35, 0.5, 0.7, 0.85, 0.93, 0.97, 0.985, 0.99, 0.995)
+THRESHOLDS = (0.2, 0.35, 0.5, 0.7, 0.85, 0.93, 0.97, 0.985, 0.99, 0.995, 0.998)
 RIDGES = (0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4)
 """The thresholds of the ridge filter that are tried."""
 Pictures = Sequence[NDArray[np.uint8]]
