@@ -42,6 +42,17 @@ def _by_channel(function: Callable[[Samples], Samples]) -> Callable[[Samples], S
     return lambda picture: np.stack([function(picture[..., c]) for c in range(picture.shape[2])], 2)
 
 
+def _in_colour_or_not(function: Callable[..., Samples]) -> Callable[..., Samples]:
+    """Of a grey picture scikit-image wants no channels."""
+
+    def of(picture: Samples, **options: float) -> Samples:
+        if picture.shape[2] == 3:
+            return function(picture, channel_axis=2, **options)
+        return function(picture[..., 0], **options)[..., None]
+
+    return of
+
+
 def _sigma(picture: Samples, damage: Damage, is_speckle: bool) -> float:
     if is_speckle:
         return damage.value(0.1, 0.2, 0.3, 0.4, 0.5) * float(np.sqrt(np.mean(picture**2)))
@@ -51,12 +62,11 @@ def _sigma(picture: Samples, damage: Damage, is_speckle: bool) -> float:
 def _denoisers(is_speckle: bool) -> Mapping[str, Peer]:
     def nl_means(picture: Samples, damage: Damage) -> Samples:
         sigma = _sigma(picture, damage, is_speckle)
-        return restoration.denoise_nl_means(
-            picture, patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=2
-        )
+        denoise = _in_colour_or_not(restoration.denoise_nl_means)
+        return denoise(picture, patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma)
 
     def total_variation(picture: Samples, damage: Damage) -> Samples:
-        return restoration.denoise_tv_chambolle(picture, weight=_sigma(picture, damage, is_speckle), channel_axis=2)
+        return _in_colour_or_not(restoration.denoise_tv_chambolle)(picture, weight=_sigma(picture, damage, is_speckle))
 
     def bilateral(picture: Samples, damage: Damage) -> Samples:
         result = cv2.bilateralFilter(picture, 9, 2 * _sigma(picture, damage, is_speckle), 3)
@@ -104,7 +114,7 @@ def _stretch(picture: Samples, damage: Damage) -> Samples:
 
 
 def _unsharp(picture: Samples, damage: Damage) -> Samples:
-    return filters.unsharp_mask(picture, radius=2, amount=1, channel_axis=2)
+    return _in_colour_or_not(filters.unsharp_mask)(picture, radius=2, amount=1)
 
 
 def _median(side: int) -> Peer:

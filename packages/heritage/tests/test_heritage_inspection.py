@@ -25,11 +25,11 @@ from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection import FILE, Inspector, load_inspector
 from nflows_heritage.inspection import process as inspecting
 from nflows_heritage.inspection.classes import CLASSES, class_of, kind_of, kinds_of, level_of
-from nflows_heritage.inspection.inspector import LEAST_SIDE, blank
+from nflows_heritage.inspection.inspector import LEAST_SIDE, Committee, EvidenceClassifier, blank
 from nflows_heritage.inspection.statistics import COUNT, statistics
 from nflows_heritage.inspection.traces import ENGINE as TRACE_ENGINE
 from nflows_heritage.inspection.traces import TracedCrops, TraceNetwork
-from nflows_heritage.inspection.training import ENGINE, examples, least_odds, train_inspector
+from nflows_heritage.inspection.training import ENGINE, LEAST_ODDS, examples, least_odds, train_inspector
 from nflows_heritage.inspection.variety import drawing
 from nflows_heritage.networks import SmallUNet
 from nflows_heritage.networks.pixel_finding import PixelFinding
@@ -41,9 +41,11 @@ def constant(kind: str, level: int) -> Inspector:
     """An inspector that is sure of one thing."""
     inspector = blank()
     with torch.no_grad():
-        inspector.classifier.head.weight.zero_()
-        inspector.classifier.head.bias.zero_()
-        inspector.classifier.head.bias[class_of(kind, level)] = 9.0
+        for member in inspector.classifier.members:
+            assert isinstance(member, EvidenceClassifier)
+            member.head.weight.zero_()
+            member.head.bias.zero_()
+            member.head.bias[class_of(kind, level)] = 9.0
     return inspector
 
 
@@ -99,6 +101,14 @@ def test_a_temperature_makes_what_is_too_sure_as_sure_as_it_is_right() -> None:
     labels = torch.multinomial(logits.softmax(1), 1)[:, 0]
     for factor in (0.5, 1.0, 4.0):
         assert temperature(factor * logits, labels) == pytest.approx(factor, rel=0.1)
+
+
+def test_a_committee_says_the_mean_of_its_members() -> None:
+    torch.manual_seed(0)
+    members = [EvidenceClassifier(torch.zeros(5), torch.ones(5)).eval() for _ in range(3)]
+    evidence = torch.randn(7, 5)
+    expected = torch.stack([member(evidence).softmax(1) for member in members]).mean(0)
+    torch.testing.assert_close(Committee(members)(evidence).exp(), expected)
 
 
 def test_a_kind_is_the_sum_of_its_levels_and_its_level_their_mean() -> None:
@@ -176,7 +186,7 @@ def test_the_least_odds_raise_no_more_alarms_than_they_may_and_miss_the_fewest(s
         right = (believed(damaged, odds) == kinds).double()
         return sum(float(right[kinds == kind].mean()) for kind in range(1, 4) if (kinds == kind).any())
 
-    assert found(odds) >= found([max(1.0, one) for one in even]) - 1e-9
+    assert found(odds) >= found([max(LEAST_ODDS, one) for one in even]) - 1e-9
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ _CROWDED = 0.6
 """Where more of the 25 pixels around are black, or white, the picture is so itself."""
 _CLOSE = 0.04
 """What is filled in, and differs by less from what was there, was no impulse."""
-_FEWEST, _MOST = 0.004, 0.6
+_FEWEST, _MOST = 0.004, 0.45
+_TONELESS = 0.95
+"""Where more is black or white it is a drawing, or a print in dots."""
 _ALONE = 0.25
 """Of what hits three tenths of the pixels, half of it black and half of it white, half is alone."""
 _CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.uint8)
@@ -55,7 +57,14 @@ def salt_and_pepper_of(regions: Sequence[Samples]) -> SaltAndPepper:
     """Twice the rarer of salt and pepper, which are as many; a picture's own black or white has no such pair, the ink
     of lines and letters is not alone, and what is drawn in dots is black or white all over."""
     share, alone = 2 * min(impulses_in(regions)), min(loneliness_in(regions))
-    return SaltAndPepper(share if _FEWEST <= share <= _MOST and alone > _ALONE else 0.0)
+    is_noise = _FEWEST <= share <= _MOST and alone > _ALONE and _toneless(regions) < _TONELESS
+    return SaltAndPepper(share if is_noise else 0.0)
+
+
+def _toneless(regions: Sequence[Samples]) -> float:
+    """The part of the pixels that are black or white."""
+    found = sum(int(extreme.sum()) for region in regions for extreme in _extremes(region))
+    return found / sum(int(np.prod(region.shape[:2])) for region in regions)
 
 
 def impulses_in(regions: Sequence[Samples]) -> tuple[float, float]:

@@ -2,7 +2,8 @@ r"""A classifier that says what a picture suffers from and how much, and how sur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +31,8 @@ SHIPPED = shipped.FOLDER / "inspector"
 LEAST_SIDE = 64
 """Of a smaller picture neither the spectrum nor the other evidence is to be had."""
 _KIND = "nflows-heritage inspector"
+MEMBERS = 4
+"""The classifiers of an inspector."""
 _WIDTH = 128
 _FURTHEST = 6.0
 """What lies further from the mean, in standard deviations, counts as if it lay there."""
@@ -78,6 +81,24 @@ class EvidenceClassifier(nn.Module):
         return logits
 
 
+class Committee(nn.Module):
+    """Classifiers that began to learn from other weights, which together say the mean of their probabilities: each is
+    surest where it has seen little, and there they differ.
+
+    Arguments:
+        members: The classifiers.
+    """
+
+    def __init__(self, members: Iterable[EvidenceClassifier]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, evidence: Tensor) -> Tensor:
+        """The logarithms of the probabilities, :math:`(B, 56)`."""
+        of_each = torch.stack([member(evidence).log_softmax(1) for member in self.members])
+        return of_each.logsumexp(0) - math.log(len(self.members))
+
+
 class Inspector:
     r"""Tells apart clean pictures and each distortion at each level, by what each would have left.
 
@@ -95,7 +116,7 @@ class Inspector:
     def __init__(
         self,
         traces: TraceNetwork,
-        classifier: EvidenceClassifier,
+        classifier: Committee,
         temperature: float = 1.0,
         odds: Mapping[str, float] = MappingProxyType(dict.fromkeys(DISTORTIONS, 1.0)),
     ) -> None:
@@ -156,7 +177,8 @@ def evidence_in(look: Look, traces: TraceNetwork) -> NDArray[np.float32]:
 
 def blank() -> Inspector:
     """An inspector that has learned nothing."""
-    return Inspector(TraceNetwork(), EvidenceClassifier(torch.zeros(COUNT + TRACED), torch.ones(COUNT + TRACED)))
+    zeros, ones = torch.zeros(COUNT + TRACED), torch.ones(COUNT + TRACED)
+    return Inspector(TraceNetwork(), Committee(EvidenceClassifier(zeros, ones) for _ in range(MEMBERS)))
 
 
 @keeps_one

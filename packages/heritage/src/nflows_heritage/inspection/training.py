@@ -3,6 +3,7 @@ r"""How the inspector learns: from good pictures, varied as pictures vary, and d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,14 @@ from nflows_core.training.loop import Progress
 from nflows_heritage.classic.look import Look
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection.classes import class_of, kinds_of
-from nflows_heritage.inspection.inspector import EvidenceClassifier, Inspector, evidence_in, of_each_kind
+from nflows_heritage.inspection.inspector import (
+    MEMBERS,
+    Committee,
+    EvidenceClassifier,
+    Inspector,
+    evidence_in,
+    of_each_kind,
+)
 from nflows_heritage.inspection.traces import TraceNetwork
 from nflows_heritage.inspection.variety import Pixels, as_jpeg, drawing, suffered, varied
 
@@ -35,8 +43,10 @@ _CLEAN = 0.15
 """The part of the pictures that are left clean."""
 _DRAWN, _GREY = 0.08, 0.25
 """The parts of them that are drawings and texts, and that have no colours."""
-FALSE_ALARMS = 0.03
+FALSE_ALARMS = 0.02
 """The part of clean pictures, held out, that may be called damaged."""
+LEAST_ODDS = 3.0
+"""How many times as likely as none damage must be at least: to leave it is not as bad as to falsify a picture."""
 _ABOVE = 1.05
 """How far above that of a clean picture the odds must be."""
 _NO_SPREAD = 1e-3
@@ -88,10 +98,8 @@ def train_inspector(
         config: The settings of the engine.
         progress: The function that the `Trainer` calls after every update.
     """
-    torch.manual_seed(config.seed)
-    classifier = EvidenceClassifier(train.x.mean(0), train.x.std(0).clamp(min=_NO_SPREAD))
-    task = Classification(classifier, train, config, held_out, weight_decay=0.05)
-    classifier = Trainer(task, None, progress).fit().eval()
+    seeds = range(config.seed, config.seed + MEMBERS)
+    classifier = Committee(_member(train, held_out, replace(config, seed=seed), progress) for seed in seeds).eval()
     with torch.no_grad():
         divisor = temperature(classifier(held_out.x), held_out.labels)
     inspector = Inspector(traces, classifier, divisor)
@@ -99,6 +107,13 @@ def train_inspector(
     odds = least_odds(of_clean, of_any, kinds_of(held_out.labels), FALSE_ALARMS)
     inspector.odds = dict(zip(DISTORTIONS, odds, strict=True))
     return inspector
+
+
+def _member(train: Labelled, held_out: Labelled, config: EngineConfig, progress: Progress | None) -> EvidenceClassifier:
+    torch.manual_seed(config.seed)
+    classifier = EvidenceClassifier(train.x.mean(0), train.x.std(0).clamp(min=_NO_SPREAD))
+    task = Classification(classifier, train, config, held_out, weight_decay=0.05)
+    return Trainer(task, None, progress).fit()
 
 
 def least_odds(clean: Tensor, damaged: Tensor, kinds: Tensor, alarms: float) -> list[float]:
@@ -129,8 +144,8 @@ def _reach(steps: Sequence[tuple[float, float]], total: int) -> int:
 def _steps(clean: Tensor, damaged: Tensor, kind: int) -> list[tuple[float, float]]:
     """The least odds of a kind if it may raise 0, 1, ... alarms, and the part of the damaged that they miss."""
     false, true = (_odds(probabilities, kind) for probabilities in (clean, damaged))
-    false = false[false >= 1].sort(descending=True).values
-    thresholds = [*(_ABOVE * false).tolist(), 1.0]
+    false = false[false >= LEAST_ODDS].sort(descending=True).values
+    thresholds = [*(_ABOVE * false).tolist(), LEAST_ODDS]
     return [(odds, float((true < odds).double().mean()) if len(true) else 0.0) for odds in thresholds]
 
 
