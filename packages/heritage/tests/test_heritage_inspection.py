@@ -200,15 +200,15 @@ def folder(tmp_path: Path) -> Path:
 def test_pictures_are_inspected_into_files(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    constant("fade", 4).save(tmp_path)
+    constant("rain", 4).save(tmp_path)
     monkeypatch.setattr("nflows_heritage.inspection.SHIPPED", tmp_path)
     monkeypatch.setattr(inspecting, "SHIPPED", tmp_path)
     (folder / "broken.png").write_bytes(b"\x89PNG")
     assert call_command(heritage, "inspect", folder, "-o", tmp_path / "out", "--json") == 1
     report = json.loads(capsys.readouterr().out)
-    assert [row["kind"] for row in report["tables"]["Pictures"]] == ["fade", "fade"]
+    assert [row["kind"] for row in report["tables"]["Pictures"]] == ["rain", "rain"]
     found = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert found["kind"] == "fade"
+    assert found["kind"] == "rain"
     assert found["level"] == pytest.approx(4, abs=0.01)
     assert found["sha256"] == sha256(folder / "a.png")
 
@@ -219,6 +219,8 @@ def test_what_looks_damaged_but_has_nothing_to_undo_comes_back_as_it_was(
     constant("salt-and-pepper", 2).save(tmp_path)
     monkeypatch.setattr(restoring, "SHIPPED", tmp_path)
     even = np.full((80, 90, 3), 90, np.uint8)
+    assert constant("salt-and-pepper", 2)(InMemory(even)).kind == CLEAN
+    assert constant("rain", 2)(InMemory(even)).kind == "rain"  # which the network sees, not the method
     write_picture(tmp_path / "even.png", Picture(even))
     assert call_command(heritage, "restore", tmp_path / "even.png", "-o", tmp_path / "out", "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["tables"]["Pictures"]

@@ -77,7 +77,7 @@ KINDS = tuple(_ESTIMATES)
 """What a picture may suffer from, as in `nflows_heritage.distortions.DISTORTIONS`."""
 
 
-def estimated(kind: str, picture: Rows | NDArray[Any]) -> Method:
+def estimated(kind: str, picture: Rows | NDArray[Any] | Look) -> Method:
     """The method against a kind of damage, with the parameters that a look at the picture gives.
 
     Where the damage is not found, the method leaves the picture as it is.
@@ -85,12 +85,12 @@ def estimated(kind: str, picture: Rows | NDArray[Any]) -> Method:
     Arguments:
         kind: One of `KINDS`.
         picture: The picture (H, W, C), grey or RGB: an array of integers or of float32 in [0, 1], or a file of which
-            some parts are read.
+            some parts are read; or a look that was taken already.
 
     Raises:
         ValueError: There is no such kind, or the picture is of another shape or type.
     """
-    return _entry(kind)[1](Look.at(picture))
+    return _entry(kind)[1](picture if isinstance(picture, Look) else Look.at(picture))
 
 
 def recorded(method: Method) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,11 +18,12 @@ from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.tensors import CheckpointError, load_tensors, read_tensors, write_tensors
 from nflows_core.runtime.tiles import Rows
 from nflows_heritage import shipped
+from nflows_heritage.classic import estimated
 from nflows_heritage.classic.look import Look
 from nflows_heritage.distortions import CLEAN, DISTORTIONS, KINDS, LEVELS
 from nflows_heritage.inspection.classes import CLASSES
 from nflows_heritage.inspection.statistics import COUNT, in_colour, statistics
-from nflows_heritage.inspection.traces import TRACED, TraceNetwork, traces_in
+from nflows_heritage.inspection.traces import TRACED, TRACES, TraceNetwork, traces_in
 from nflows_heritage.views import Colours
 
 FILE = "inspector.safetensors"
@@ -104,7 +105,8 @@ class Inspector:
 
     The probability of a kind is the sum of those of its levels, and its level the mean under them. A picture counts as
     damaged only if its likeliest kind of damage is several times as likely as none, so that few clean ones are touched;
-    how many times, depends on how easily clean pictures look like that kind.
+    how many times, depends on how easily clean pictures look like that kind. Of what is not local the method without
+    weights must find something to undo, too: ink on paper looks like salt and pepper.
 
     Arguments:
         traces: The network that sees local damage.
@@ -136,8 +138,12 @@ class Inspector:
             raise ValueError(
                 f"{width} x {height} pixels do not show what it suffers from; say the type, or give {least}"
             )
-        evidence = torch.from_numpy(evidence_in(Look.at(Colours(picture)), self.traces))
-        return self.findings(self.probabilities(evidence[None])[0])
+        look = Look.at(Colours(picture))
+        evidence = torch.from_numpy(evidence_in(look, self.traces))
+        found = self.findings(self.probabilities(evidence[None])[0])
+        if found.kind in (CLEAN, *TRACES) or not estimated(found.kind, look).is_idle:
+            return found
+        return replace(found, kind=CLEAN, level=None)
 
     @torch.no_grad()
     def probabilities(self, evidence: Tensor) -> Tensor:
