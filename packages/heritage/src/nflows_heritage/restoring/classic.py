@@ -33,7 +33,7 @@ class MethodTiles:
     unit, side = 1, _SIDE
 
     def __init__(self, method: Method) -> None:
-        self.method, self.halo, self.is_idle = method, method.halo, method.is_idle
+        self.method, self.halo = method, method.halo
         self.described: Mapping[str, Any] = recorded(method)
 
     def __call__(self, tile: Tensor, corner: tuple[int, int]) -> Tensor:

@@ -29,7 +29,7 @@ class Diffusion:
 
 
 class _Whole:
-    halo, unit, is_idle = 0, 1, False
+    halo, unit = 0, 1
 
     def __init__(self, engine: PictureEngine, side: int, seed: int) -> None:
         self.engine, self.side, self.seed = engine, side, seed

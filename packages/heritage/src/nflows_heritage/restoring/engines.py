@@ -34,10 +34,6 @@ class Prepared(Protocol):
         """The side of a tile that suits it."""
 
     @property
-    def is_idle(self) -> bool:
-        """Whether it leaves the picture as it is, for nothing was found to undo."""
-
-    @property
     def described(self) -> Mapping[str, Any]:
         """What was chosen for this picture, in JSON's own types."""
 

@@ -120,8 +120,6 @@ class RestoreFiles:
         if done.kind not in (CLEAN, LOSS):
             engine = load_engine(self.restoration.engine).prepare(picture, done.kind, seed)
             done.chosen = dict(engine.described)
-            if self.restoration.kind == AUTO and engine.is_idle:  # what it looked like is not there
-                done.kind, engine = CLEAN, None
         blank = blank_pixels(*picture.shape, picture.dtype)
         return Made(replace(picture.about, pixels=blank), self._strips(picture, done.kind, engine, source))
 

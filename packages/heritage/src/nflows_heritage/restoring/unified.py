@@ -48,7 +48,7 @@ class Unified:
 
 
 class _Tiles:
-    side, is_idle = _SIDE, False
+    side = _SIDE
 
     def __init__(self, network: Restorer, kind: int, method: Method) -> None:
         self.network, self.kind, self.unit = network, torch.tensor([kind]), network.unit
