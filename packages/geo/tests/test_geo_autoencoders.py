@@ -15,7 +15,7 @@ def make_sample(bands: int = 6, n: int = 1500) -> Sample:
     """Spectra of one degree of freedom and a little noise."""
     rng = np.random.default_rng(0)
     spectra = np.outer(rng.random(n), np.linspace(0.5, 1.5, bands)) + rng.normal(0, 0.01, (n, bands))
-    return Sample(spectra.astype(np.float32), spectra.astype(np.float32))
+    return Sample(*3 * (spectra.astype(np.float32),))
 
 
 @pytest.mark.parametrize("activation", ["relu", "selu"])

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from nflows_geo.clustering import CLUSTERINGS, Centroids, elbow, gaussian_mixture, k_means
+from nflows_geo.clustering import CLUSTERINGS, Centroids, Criterion, elbow, gaussian_mixture, k_means
 from nflows_geo.clustering.centroids import by_size
-from nflows_geo.clustering.elbow import knee, sums_of_squares
+from nflows_geo.clustering.elbow import knee
 
 SIZES = (150, 500, 300, 50)
 
@@ -25,7 +25,7 @@ def blobs(seed: int = 0, sizes: tuple[int, ...] = SIZES) -> tuple[NDArray[np.flo
 @pytest.mark.parametrize("name", CLUSTERINGS)
 def test_separate_groups_are_found_the_largest_first(name: str) -> None:
     points, labels = blobs()
-    clustering = CLUSTERINGS[name](points, 4, 0)
+    clustering = CLUSTERINGS[name].fit(points, 4, 0)
     classes = clustering.predict(points)
     assert classes.dtype == np.uint8
     assert clustering.classes == 4
@@ -36,7 +36,7 @@ def test_separate_groups_are_found_the_largest_first(name: str) -> None:
 @pytest.mark.parametrize("name", CLUSTERINGS)
 def test_the_same_seed_gives_the_same_classes(name: str) -> None:
     points = np.random.default_rng(0).normal(size=(800, 3)).astype(np.float32)
-    first, again = (CLUSTERINGS[name](points, 5, 1).predict(points) for _ in range(2))
+    first, again = (CLUSTERINGS[name].fit(points, 5, 1).predict(points) for _ in range(2))
     assert first.tobytes() == again.tobytes()
 
 
@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_classes(name: str) -> None:
 def test_more_classes_than_distinct_spectra_are_refused(name: str) -> None:
     points = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
     with pytest.raises(ValueError, match="4 classes are asked for, but the sample has 3 distinct"):
-        CLUSTERINGS[name](points, 4, 0)
+        CLUSTERINGS[name].fit(points, 4, 0)
 
 
 @pytest.mark.parametrize("k", [0, 256])
@@ -86,20 +86,52 @@ def test_a_gentle_elbow_is_where_the_curve_is_deepest_and_not_distinct() -> None
     assert (k, distinct) == (9, False)
 
 
-@pytest.mark.parametrize("logarithmic", [True, False])
-def test_the_elbow_of_separate_groups_is_their_number(logarithmic: bool) -> None:
+CRITERIA = [
+    CLUSTERINGS["k-means"].criterion(logarithmic=False),
+    CLUSTERINGS["k-means"].criterion(logarithmic=True),
+    CLUSTERINGS["gmm"].criterion(),
+]
+
+
+@pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.name)
+def test_the_elbow_of_separate_groups_is_their_number(criterion: Criterion) -> None:
     points, _ = blobs(sizes=(200,) * 6)
-    bend = elbow(points, 0, logarithmic=logarithmic)
+    bend = elbow(points, 0, criterion)
     assert bend.k == 6
     assert bend.ks == tuple(range(2, 21))
-    assert (np.diff(bend.sums_of_squares) < 0).all()
+    assert bend.values[0] > bend.values[4]
+    assert bend.stability[4] > 0.95
+    assert bend.of_halves == (6, 6, 6, 6)
+    assert bend.doubts == []
+
+
+def test_numbers_of_classes_that_a_sample_does_not_have_are_not_stable() -> None:
+    points, _ = blobs(sizes=(400,) * 3)
+    bend = elbow(points, 0, CLUSTERINGS["gmm"].criterion())
+    assert bend.k == 3
+    assert bend.stability[1] > 0.99
+    assert max(bend.stability[6:]) < 0.8
+
+
+def test_what_is_no_group_has_no_number_of_classes_that_is_sure() -> None:
+    points = np.random.default_rng(0).uniform(size=(2000, 3)).astype(np.float32)
+    bend = elbow(points, 0, CLUSTERINGS["k-means"].criterion())
+    assert any("alike by 0." in doubt for doubt in bend.doubts)
+    assert bend.describe()["sure"] is False
+
+
+def test_a_mixture_knows_the_density_of_its_points() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(700, 2)) * [5, 0.5], rng.normal(size=(300, 2)) * [0.5, 5] + 3])
+    peer = GaussianMixture(2, reg_covar=1e-3, max_iter=500, random_state=0).fit(points / points.std(0))
+    likelihood = peer.score(points / points.std(0)) - np.log(points.std(0)).sum()
+    mixture = gaussian_mixture(points.astype(np.float32), 2, 0)
+    assert mixture.mean_log_density(points.astype(np.float32)) == pytest.approx(likelihood, abs=1e-3)
 
 
 def test_few_distinct_spectra_shorten_the_curve() -> None:
-    points = np.repeat(np.random.default_rng(0).normal(size=(9, 2)), 5, axis=0).astype(np.float32)
-    ks, sums = sums_of_squares(points, 0)
-    assert ks == tuple(range(2, 9))
-    assert min(sums) > 0
+    points = np.repeat(np.random.default_rng(0).normal(size=(9, 2)), 50, axis=0).astype(np.float32)
+    assert elbow(points, 0, CLUSTERINGS["k-means"].criterion()).ks == tuple(range(2, 9))
 
 
 def test_a_straight_curve_has_no_elbow() -> None:
@@ -108,5 +140,6 @@ def test_a_straight_curve_has_no_elbow() -> None:
 
 
 def test_too_few_distinct_spectra_have_no_elbow() -> None:
+    points = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)
     with pytest.raises(ValueError, match="fewer than five features are distinct, so there is no elbow"):
-        elbow(np.repeat(np.eye(3, dtype=np.float32), 5, axis=0), 0, logarithmic=True)
+        elbow(points, 0, CLUSTERINGS["gmm"].criterion())

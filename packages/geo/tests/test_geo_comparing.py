@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.cli.options import METHODS as METHODS_OF_THE_COMMAND
 from nflows_geo.comparison.comparing import METHODS, Comparison, compare, units_at
-from nflows_geo.comparison.report import BAND_SPACE, INTERVALS, LABELS, OWN_SPACE, READINGS, UNITS, tables
+from nflows_geo.comparison.report import ASKED, BAND_SPACE, INTERVALS, LABELS, OWN_SPACE, READINGS, UNITS, tables
 from nflows_geo.evaluation import over_seeds
 from nflows_geo.labels import Labels, read_labels
 from nflows_geo.mapping import Recipe, learn
@@ -48,18 +49,22 @@ def test_tables_are_means_over_the_runs_of_each_method(
     assert call("compare", planted[0], *arguments, "--method", "pca", "--method", DEFAULT, "--json") == 0
     captured = capsys.readouterr()
     report = json.loads(captured.out)
-    assert [(row["method"], row["seed"]) for row in report["tables"]["Runs"]] == [
-        ("pca", 0), ("pca", 1), (DEFAULT, 0), (DEFAULT, 1)
-    ]  # fmt: skip
+    runs = [run for run in report["tables"]["Runs"] if run["units_by"] == "elbow"]
+    assert [(run["method"], run["seed"]) for run in runs] == [("pca", 0), ("pca", 1), (DEFAULT, 0), (DEFAULT, 1)]
     for caption in (UNITS, OWN_SPACE, BAND_SPACE, LABELS):
         assert [(row["method"], row["seeds"]) for row in report["tables"][caption]] == [("pca", 2), (DEFAULT, 2)]
         assert READINGS[caption] in captured.err
     assert INTERVALS in captured.err
-    of_pca = [run["adjusted_rand_index"] for run in report["tables"]["Runs"] if run["method"] == "pca"]
+    of_pca = [run["adjusted_rand_index"] for run in runs if run["method"] == "pca"]
     row = report["tables"][LABELS][0]
     assert row["adjusted_rand_index"] == pytest.approx(np.mean(of_pca))
     assert row["adjusted_rand_index_interval_95"] == pytest.approx(over_seeds(of_pca)["interval_95"])
     assert (report["labelled_pixels"], report["label_polygons"]) == (1200, 3)
+    asked = report["tables"][ASKED]
+    assert [(row["method"], row["units"]) for row in asked] == [*product(("pca", DEFAULT), (5, 6, 7, 8))]
+    of_seven = [run for run in report["tables"]["Runs"] if run["units_by"] == "asked" and run["units"] == 7][:2]
+    indices = [run["own_calinski_harabasz"] for run in of_seven]
+    assert asked[2]["own_calinski_harabasz"] == pytest.approx(np.mean(indices))
     with (tmp_path / "out" / "table-7.3.csv").open() as file:
         written = list(csv.DictReader(file))
     assert float(written[1]["overall_accuracy"]) == report["tables"][LABELS][1]["overall_accuracy"]
@@ -68,7 +73,8 @@ def test_tables_are_means_over_the_runs_of_each_method(
 
 def test_the_default_finds_planted_units_that_pca_does_not(planted: tuple[Path, Path]) -> None:
     scene, labels = opened(planted)
-    by_method = {run["method"]: run["adjusted_rand_index"] for run in compare(scene, ["pca", DEFAULT], 1, labels).runs}
+    runs = [run for run in compare(scene, ["pca", DEFAULT], 1, labels).runs if run["units_by"] == "elbow"]
+    by_method = {run["method"]: run["adjusted_rand_index"] for run in runs}
     assert by_method[DEFAULT] > 0.8
     assert by_method["pca"] < 0.2
 
@@ -76,7 +82,7 @@ def test_the_default_finds_planted_units_that_pca_does_not(planted: tuple[Path, 
 def test_without_labels_there_is_no_table_of_agreement(planted: tuple[Path, Path], tmp_path: Path) -> None:
     assert call("compare", planted[0], "-o", tmp_path / "out", "--seeds", 1, "--method", "pca") == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert set(report["tables"]) == {UNITS, OWN_SPACE, BAND_SPACE, "Runs"}
+    assert set(report["tables"]) == {UNITS, OWN_SPACE, BAND_SPACE, ASKED, "Runs"}
     assert report["tables"][UNITS][0]["units_interval_95"] is None
     assert not (tmp_path / "out" / "table-7.3.csv").exists()
 
@@ -104,11 +110,13 @@ def test_runs_with_other_numbers_of_units_are_summed_up() -> None:
     scores = {f"{space}_{name}": 1.0 for space in ("own", "bands")
               for name in ("calinski_harabasz", "davies_bouldin", "silhouette")}  # fmt: skip
     runs = [
-        {"method": "gmm", "seed": seed, "units": units, "components": 4, "seconds": 2.0, **scores}
+        {"method": "gmm", "seed": seed, "units": units, "units_by": "elbow", "sure": units == 7,
+         "components": 4, "seconds": 2.0, **scores}
         for seed, units in enumerate((6, 7, 8))
-    ]
+    ]  # fmt: skip
     row = tables(Comparison(runs, {}))[0].rows[0]
     assert (row["units"], row["least_units"], row["most_units"], row["seconds_per_run"]) == (7, 6, 8, 2)
+    assert (row["elbow_of"], row["sure"]) == ("negative log-likelihood", 1)
     assert (row["reduction"], row["clustering"]) == ("whitened-pca", "gmm")
 
 

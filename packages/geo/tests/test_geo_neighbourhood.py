@@ -58,7 +58,7 @@ def test_blur_of_a_part_with_its_margin_is_the_part_of_the_blur(seed: int, cut: 
 def test_a_sample_holds_pixels_and_what_surrounds_them() -> None:
     block = make_block(3)
     stacked = with_surroundings(block, 1.0)
-    rows = stacked.reshape(6, -1).T[~np.isnan(block[0]).ravel()]
+    rows = stacked.reshape(9, -1).T[~np.isnan(block[0]).ravel()]
     sample = Sample.split(rows)
     np.testing.assert_array_equal(sample.spectra, blur(block, 1.0)[:, ~np.isnan(block[0])].T)
     np.testing.assert_array_equal(sample.surroundings, blur(block, SURROUNDINGS)[:, ~np.isnan(block[0])].T)
@@ -77,4 +77,11 @@ def test_a_sample_refuses_what_it_is_not(
     spectra: NDArray[np.float32], surroundings: NDArray[np.float32], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Sample(spectra, surroundings)
+        Sample(spectra, surroundings, surroundings)
+
+
+def test_the_neighbour_is_the_first_valid_of_right_left_and_the_pixel_itself() -> None:
+    nan = np.float32(np.nan)
+    block = np.array([[[1, 2, nan, 4], [5, nan, 7, nan]]], np.float32)
+    neighbours = with_surroundings(block, 0)[2]
+    np.testing.assert_array_equal(neighbours, [[2, 1, 4, 4], [5, 7, 7, 7]])

@@ -11,7 +11,15 @@ from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand, clustering_option, opened, scene_options, units_option, watched
+from nflows_geo.cli.options import (
+    GeoCommand,
+    clustering_option,
+    echo_doubts,
+    opened,
+    scene_options,
+    units_option,
+    watched,
+)
 
 
 @click.command(cls=GeoCommand)
@@ -45,5 +53,6 @@ def cluster(
     tiling = Tiling(memory, dask=dask, watch=watched)
     report = cluster_scene(scene, output, clustering, units=units, seed=seed, tiling=tiling)
     echo(table(report["units"]))
-    echo(f"\n{output}: {len(report['units'])} units by {clustering}")
+    echo(f"\n{output}: {len(report['units'])} units by {report['method']}")
+    echo_doubts(report["number_of_units"])
     print_report(report)

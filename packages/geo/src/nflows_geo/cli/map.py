@@ -13,6 +13,7 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
+    echo_doubts,
     labels_on,
     labels_options,
     opened,
@@ -65,4 +66,5 @@ def map_(
     )
     echo(table(report["tables"]["Units"]))
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    echo_doubts(report["number_of_units"])
     print_report(report)

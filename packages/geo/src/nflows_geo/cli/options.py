@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from nflows_geo.labels import Labels
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from nflows_geo.scene import Scene
     from nflows_geo.tiling import Part
 
-REDUCTIONS = ("local-whitening", "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow")
+REDUCTIONS = (
+    "leading-pca", "local-whitening", "mnf", "ica",
+    "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow",
+)  # fmt: skip
 SENSORS = ("landsat-8", "aster", "sentinel-2")
 DETECTORS = ("flow", "rx", "isolation-forest")
-CLUSTERINGS = ("k-means", "mini-batch", "gmm", "spectral", "ward")
+CLUSTERINGS = ("gmm", "k-means", "mini-batch", "spectral", "ward")
 METHODS = (*REDUCTIONS, "gmm")
 """Named here too, so that help need not load what they are made with; a test compares them."""
 
@@ -56,7 +60,10 @@ reduction_option = click.option(
     help="Of spectra, before they are clustered.",
 )
 clustering_option = click.option(
-    "--clustering", type=click.Choice(CLUSTERINGS), default=CLUSTERINGS[0], show_default=True
+    "--clustering",
+    type=click.Choice(CLUSTERINGS),
+    callback=lambda context, parameter, value: value or "",
+    help="Of what the reduction makes; if not given, gmm for leading-pca and mnf, k-means for the others.",
 )
 units_option = click.option(
     "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
@@ -143,6 +150,16 @@ def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) ->
     from nflows_geo.scene import open_scene
 
     return open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+
+
+def echo_doubts(number_of_units: Mapping[str, Any]) -> None:
+    """Warns where the number of units, as `Elbow.describe` tells it, is not sure."""
+    if doubts := number_of_units.get("doubts"):
+        echo(
+            f"the number of units, {number_of_units['k']}, is not sure: {'; '.join(doubts)}. "
+            "Look at maps with others, by --units; the report has the stability of each",
+            err=True,
+        )
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

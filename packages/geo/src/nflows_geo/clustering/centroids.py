@@ -42,6 +42,11 @@ class Centroids:
         offsets = np.square(self.centers).sum(1) / 2
         return first_smallest(features, lambda rows: offsets[:, None] - self.centers @ rows.T)
 
+    def sum_of_squares(self, features: NDArray[np.float32]) -> float:
+        r""":math:`\sum_n \min_k \lVert x_n - c_k \rVert^2`."""
+        nearest = self.centers[self.predict(features) - 1]
+        return float(np.square(features - nearest, dtype=np.float64).sum())
+
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     """The labels that occur, the most frequent first and the smallest of equally frequent ones."""

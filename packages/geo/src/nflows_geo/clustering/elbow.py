@@ -1,17 +1,22 @@
-r"""The number of classes, where the within-cluster sum of squares has its elbow."""
+r"""The number of classes: where what they are judged by has its elbow, and how sure that is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_geo.clustering.clustering import Clustering
+
 LEAST, MOST = 2, 20
-MOST_POINTS = 10_000
-"""Points of a sample that the curve is made from."""
-_STARTS = 3
+PARTS = 4
+"""Halves of the sample that classes are learned from, each half at random."""
+SURE = 0.8
+"""The stability from which a number of classes is said to be sure."""
 _LEAST_POINTS = 3
 """Points of the shortest curve that can bend."""
 _LEAST_DEPTH = 0.01
@@ -19,71 +24,111 @@ _LEAST_DEPTH = 0.01
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What a number of classes is judged by; it falls as their number grows.
+
+    Arguments:
+        name: In words.
+        fit: Makes so many classes from features :math:`(N, D)`, by a seed.
+        value: How badly classes fit features.
+    """
+
+    name: str
+    fit: Callable[[NDArray[np.float32], int, int], Clustering]
+    value: Callable[[Any, NDArray[np.float32]], float]
+
+
+@dataclass(frozen=True)
 class Elbow:
-    r"""The within-cluster sum of squares :math:`W_k` over the number of classes, and where it bends.
+    r"""What classes are judged by over their number, and where it bends.
 
     Arguments:
         k: Where the elbow is.
+        criterion: What they are judged by, in words.
         ks: The numbers of classes.
-        sums_of_squares: :math:`W_k`, of each.
-        logarithmic: Whether the elbow is that of :math:`\log W_k`.
-        distinct: Whether the curve runs on below the elbow so straight that Kneedle is sure of it; else the elbow is
-            the point farthest from the line between the ends, and other numbers of classes are about as good.
+        values: The criterion of each, the mean over the halves of the sample.
+        stability: How alike the classes of two halves are, of each number: the mean adjusted Rand index, 1 for the
+            same classes and 0 for what chance would give.
+        of_halves: Where each half alone has its elbow, if it has one.
+        distinct: Whether the curve runs on beyond the elbow so straight that Kneedle is sure of it; else the elbow is
+            the point farthest from the line between the ends.
     """
 
     k: int
+    criterion: str
     ks: tuple[int, ...]
-    sums_of_squares: tuple[float, ...]
-    logarithmic: bool
+    values: tuple[float, ...]
+    stability: tuple[float, ...]
+    of_halves: tuple[int, ...]
     distinct: bool
 
+    @property
+    def doubts(self) -> list[str]:
+        """Why the number of classes is not sure, in words; nothing if it is."""
+        stability = self.stability[self.ks.index(self.k)]
+        least, most = min(self.of_halves, default=self.k), max(self.of_halves, default=self.k)
+        doubts = {
+            "the curve has no distinct elbow": not self.distinct,
+            f"halves of the sample have theirs at {least} to {most}": most - least > 1,
+            f"the classes of two halves are alike by {stability:.2f} only": stability < SURE,
+        }
+        return [doubt for doubt, holds in doubts.items() if holds]
+
     def describe(self) -> dict[str, Any]:
-        """The curve and its elbow, for a report."""
+        """The curve, its elbow and the stability, for a report."""
         return {
             "k": self.k,
+            "sure": not self.doubts,
+            "doubts": self.doubts,
+            "elbow_of": self.criterion,
             "distinct": self.distinct,
-            "elbow_of": "logarithm of the sum of squares" if self.logarithmic else "sum of squares",
+            "of_halves": list(self.of_halves),
             "ks": list(self.ks),
-            "within_cluster_sums_of_squares": list(self.sums_of_squares),
+            "values": list(self.values),
+            "stability": list(self.stability),
         }
 
 
-def elbow(features: NDArray[np.float32], seed: int, *, logarithmic: bool) -> Elbow:
-    r"""Finds the elbow of k-means over 2 to 20 classes by Kneedle.
+def elbow(features: NDArray[np.float32], seed: int, criterion: Criterion) -> Elbow:
+    """Finds the elbow over 2 to 20 classes by Kneedle, of the mean over random halves of a sample.
 
-    The elbow of :math:`W_k` lies where the largest classes are told apart: the first steps are so high that all later
-    ones look alike. That of :math:`\log W_k`, which is the likelihood of round classes up to a factor and a term that
-    does not depend on :math:`k`, compares each step with what is left, so it finds more and smaller units.
+    Each half is also judged by all of the sample, so that what fits its own points only does not count. One curve
+    bends here and there by chance, as the classes come out of a local optimum; their mean does not.
 
     Arguments:
-        features: A sample, :math:`(N, D)`; of a larger one the first 10,000 are used.
-        seed: Decides the first centroids.
-        logarithmic: Whether the curve is that of the logarithm.
+        features: A sample, :math:`(N, D)`.
+        seed: Decides the halves and what else is random.
+        criterion: What classes are judged by.
 
     Raises:
         ValueError: There are fewer than five distinct features, or the curve does not bend.
 
-    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011).
+    Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011); for the stability,
+    von Luxburg, Clustering stability: an overview (2010).
     """
-    ks, sums = sums_of_squares(features[:MOST_POINTS], seed)
+    halves = _halves(features, seed)
+    fewest = min(len(np.unique(half, axis=0)) for half in halves)
+    ks = tuple(range(LEAST, min(MOST, fewest - 1) + 1))
     if len(ks) < _LEAST_POINTS:
         raise ValueError(
             "fewer than five features are distinct, so there is no elbow; "
             "say how many classes there are, or try another seed or reduction"
         )
-    k, distinct = knee(ks, np.log(sums) if logarithmic else sums)
-    return Elbow(k, ks, tuple(sums), logarithmic, distinct)
+    fitted = [[criterion.fit(half, k, seed + part) for part, half in enumerate(halves)] for k in ks]
+    curves = np.array([[criterion.value(classes, features) for classes in of_k] for of_k in fitted])
+    k, distinct = knee(ks, curves.mean(1))
+    return Elbow(
+        k,
+        criterion.name,
+        ks,
+        tuple(curves.mean(1).tolist()),
+        tuple(_stability([classes.predict(features) for classes in of_k]) for of_k in fitted),
+        tuple(_knees(ks, curves.T)),
+        distinct,
+    )
 
 
-def sums_of_squares(features: NDArray[np.float32], seed: int) -> tuple[tuple[int, ...], list[float]]:
-    """The within-cluster sums of squares of k-means over the numbers of classes, fewer than the distinct features."""
-    from sklearn.cluster import KMeans
-
-    ks = tuple(range(LEAST, min(MOST, len(np.unique(features, axis=0)) - 1) + 1))
-    return ks, [float(KMeans(k, n_init=_STARTS, random_state=seed).fit(features).inertia_) for k in ks]
-
-
-def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> tuple[int, bool]:
+def knee(ks: Sequence[int], values: NDArray[np.float64] | list[float]) -> tuple[int, bool]:
     """Where a falling convex curve bends, and whether that is distinct; see `Elbow`.
 
     Raises:
@@ -92,16 +137,38 @@ def knee(ks: tuple[int, ...], values: NDArray[np.float64] | list[float]) -> tupl
     from kneed import KneeLocator
 
     if len(ks) >= _LEAST_POINTS:
-        sure = KneeLocator(ks, values, curve="convex", direction="decreasing").knee
+        falling = np.minimum.accumulate(values)
+        sure = KneeLocator(ks, falling, curve="convex", direction="decreasing").knee
         if sure is not None:
             return int(sure), True
-        depths = _depths(np.asarray(values))
+        depths = _depths(falling)
         if depths.max() > _LEAST_DEPTH:
             return ks[int(depths.argmax())], False
     raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many classes there are")
 
 
+def _halves(features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
+    rng = np.random.default_rng(seed)
+    return [features[rng.permutation(len(features))[: (len(features) + 1) // 2]] for _ in range(PARTS)]
+
+
+def _stability(maps: Sequence[NDArray[np.uint8]]) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(np.mean([adjusted_rand_score(first, second) for first, second in combinations(maps, 2)]))
+
+
+def _knees(ks: Sequence[int], curves: NDArray[np.float64]) -> list[int]:
+    knees = []
+    for curve in curves:
+        try:
+            knees.append(knee(ks, curve)[0])
+        except ValueError:  # a half without an elbow says nothing of where it is
+            continue
+    return knees
+
+
 def _depths(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each point lies below the line between the ends, relative to the height of the curve."""
     line = np.linspace(values[0], values[-1], len(values))
-    return np.asarray((line - values) / np.ptp(values))
+    return np.asarray((line - values) / max(np.ptp(values), np.finfo(float).tiny))

@@ -2,14 +2,17 @@ r"""A mixture of Gaussians."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.clustering.centroids import by_size, check_classes, first_smallest
+from nflows_geo.clustering.elbow import Criterion
 
-_STARTS = 3
+STARTS = 5
+"""How often the fit starts anew, since it ends in a local optimum; the likeliest is kept."""
 _LEAST_VARIANCE = 1e-3
 """Relative to that of all features: a component on a few equal spectra must not become arbitrarily narrow."""
 
@@ -37,6 +40,13 @@ class Mixture:
         """The class of each row of :math:`(N, D)`, from 1, :math:`(N,)`."""
         return first_smallest(features, self._costs)
 
+    def mean_log_density(self, features: NDArray[np.float32]) -> float:
+        r"""The mean of :math:`\log \sum_k \pi_k N(x; \mu_k, \Sigma_k)` over features, in nats."""
+        from scipy.special import logsumexp
+
+        densities = logsumexp(-self._costs(features).astype(np.float64), axis=0)
+        return float(densities.mean() - features.shape[1] / 2 * math.log(2 * math.pi))
+
     def _costs(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         parameters = zip(self.whitenings, self.centers, self.offsets, strict=True)
         return np.stack([np.square(rows @ w - center).sum(1) / 2 + offset for w, center, offset in parameters])
@@ -55,14 +65,26 @@ def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixtur
 
     Source: Dempster, Laird and Rubin (1977), section 4.3.
     """
+    check_classes(features, k)
+    return _fit(features, k, seed, STARTS)
+
+
+def _fit(features: NDArray[np.float32], k: int, seed: int, starts: int) -> Mixture:
     from sklearn.mixture import GaussianMixture
 
-    check_classes(features, k)
     scale = features.std(0).astype(np.float64)
     scale[scale == 0] = 1
-    fitted = GaussianMixture(k, n_init=_STARTS, reg_covar=_LEAST_VARIANCE, max_iter=500, random_state=seed)
+    fitted = GaussianMixture(k, n_init=starts, reg_covar=_LEAST_VARIANCE, max_iter=500, random_state=seed)
     order = by_size(fitted.fit_predict(features / scale))
     whitenings = fitted.precisions_cholesky_[order] / scale[:, None]
     offsets = -np.log(fitted.weights_[order]) - np.linalg.slogdet(whitenings)[1]
     centers = np.einsum("kd,kde->ke", fitted.means_[order] * scale, whitenings)
     return Mixture(*(array.astype(np.float32) for array in (whitenings, centers, offsets)))
+
+
+LIKELIHOOD = Criterion(
+    "negative log-likelihood",
+    lambda features, k, seed: _fit(features, k, seed, 1),
+    lambda mixture, features: -mixture.mean_log_density(features),
+)
+"""Of a sample under the mixture, the mean over its points: what the fit maximises."""

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
 from nflows_geo.evaluation import MEASURES, Agreement, score_rows
 from nflows_geo.labels import Labels
-from nflows_geo.mapping import Learned, Mapper, Recipe, learn
+from nflows_geo.mapping import Learned, Mapper, Recipe, learn_units, reduce_sample
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import BLOCK_SIZE, Scene, require_several_bands
 
 METHODS: Mapping[str, tuple[str, str]] = {
-    **{name: (name, DEFAULT_CLUSTERING) for name in REDUCTIONS},
+    **{name: (name, method.clustering) for name, method in REDUCTIONS.items()},
     # A mixture of Gaussians finds in all whitened components what it finds in the bands: it takes any linear map.
     "gmm": ("whitened-pca", "gmm"),
 }
 """Reduction and clustering of what is compared, the default first."""
+
+UNITS_ASKED = (5, 6, 7, 8)
+"""The numbers of units for which methods are compared as well, as in the thesis."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Comparison:
     """What came of every method.
 
     Arguments:
-        runs: The scores of a method with a seed, one after the other, by plain words.
+        runs: The scores of a method with a seed, one after the other, by plain words; ``units_by`` says whether the
+            number of units is that of the elbow, or one of `UNITS_ASKED`.
         failures: What went wrong, by method and seed.
     """
 
@@ -47,7 +50,9 @@ def compare(
     *,
     advance: Callable[[str], None] = lambda message: None,
 ) -> Comparison:
-    """Maps a scene by every method with every seed, and scores the maps; a run that fails does not stop the others.
+    """Maps a scene by every method with every seed, and scores the maps; what fails does not stop the others.
+
+    Each has the number of units that its elbow says, and then 5 to 8.
 
     Arguments:
         scene: A scene with two bands or more.
@@ -62,8 +67,8 @@ def compare(
     Example:
         >>> from nflows_geo import compare, open_scene
         >>> comparison = compare(open_scene(Path("scene.tif")), ["pca", "local-whitening"], seeds=1)
-        >>> [(run["method"], run["seed"]) for run in comparison.runs], comparison.failures
-        ([('pca', 0), ('local-whitening', 0)], {})
+        >>> [run["method"] for run in comparison.runs if run["units_by"] == "elbow"], comparison.failures
+        (['pca', 'local-whitening'], {})
     """
     require_several_bands(scene)
     if wrong := [name for name in methods if name not in METHODS or methods.count(name) > 1]:
@@ -71,32 +76,45 @@ def compare(
     comparison = Comparison([], {})
     for method, seed in product(methods, range(seeds)):
         try:
-            run = _run(scene, method, seed, labels)
+            for run in _runs(scene, method, seed, labels):
+                comparison.runs.append(run)
         except (ValueError, FloatingPointError) as error:
-            comparison.failures[f"{method}, seed {seed}"] = message = str(error)
-        else:
-            comparison.runs.append(run)
-            message = f"{run['units']} units, {run['seconds']:.1f} s"
-        advance(f"{method}, seed {seed}: {message}")
+            comparison.failures[f"{method}, seed {seed}"] = str(error)
+        advance(f"{method}, seed {seed}: {_told(comparison, method, seed)}")
     if not comparison.runs:
         raise ValueError(f"no method has made a map; the first failure: {next(iter(comparison.failures.values()))}")
     return comparison
 
 
-def _run(scene: Scene, method: str, seed: int, labels: Labels | None) -> dict[str, Any]:
-    start = time.perf_counter()
+def _told(comparison: Comparison, method: str, seed: int) -> str:
+    runs = [run for run in comparison.runs if (run["method"], run["seed"]) == (method, seed)]
+    return (
+        f"{runs[0]['units']} units, {runs[0]['seconds']:.1f} s"
+        if runs
+        else comparison.failures[f"{method}, seed {seed}"]
+    )
+
+
+def _runs(scene: Scene, method: str, seed: int, labels: Labels | None) -> Iterator[dict[str, Any]]:
     reduction, clustering = METHODS[method]
-    learned = learn(scene, Recipe(reduction, clustering, seed=seed))
-    seconds = time.perf_counter() - start
-    return {
-        "method": method,
-        "seed": seed,
-        "units": learned.mapper.clustering.classes,
-        "components": learned.sample.features.shape[1],
-        **_internal(learned, seed),
-        **({} if labels is None else _against(labels, units_at(labels, scene, learned.mapper))),
-        "seconds": seconds,
-    }
+    recipe = Recipe(reduction, clustering, seed=seed)
+    start = time.perf_counter()
+    reduced = reduce_sample(scene, recipe)
+    for units in (None, *UNITS_ASKED):
+        learned = learn_units(scene, replace(recipe, units=units), reduced)
+        seconds = time.perf_counter() - start
+        yield {
+            "method": method,
+            "seed": seed,
+            "units": learned.mapper.clustering.classes,
+            "units_by": "elbow" if units is None else "asked",
+            "sure": None if learned.elbow is None else not learned.elbow.doubts,
+            "components": learned.sample.features.shape[1],
+            **_internal(learned, seed),
+            **({} if labels is None else _against(labels, units_at(labels, scene, learned.mapper))),
+            "seconds": seconds,
+        }
+        start = time.perf_counter()
 
 
 def _internal(learned: Learned, seed: int) -> dict[str, float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
+from nflows_geo.clustering import CLUSTERINGS
 from nflows_geo.comparison.comparing import METHODS, Comparison
 from nflows_geo.evaluation import over_seeds
 from nflows_geo.labels import Labels
@@ -18,16 +19,19 @@ from nflows_geo.scene import PACKAGES, Scene
 UNITS = "Table 7.1: units by the elbow"
 OWN_SPACE = "Table 7.2: scores without labels, in each method's own space"
 BAND_SPACE = "Table 7.2 again, in the space of the bands"
+ASKED = "Table 7.2 with 5 to 8 units"
 LABELS = "Table 7.3: agreement with labels"
 RUNS = "Runs"
 
 READINGS = {
-    UNITS: "The elbow over 2 to 20 units is that of the within-cluster sum of squares of k-means, as in the thesis, or "
-    "of its logarithm.",
+    UNITS: "The elbow over 2 to 20 units is that of the within-cluster sum of squares of k-means, as in the thesis, of "
+    "its logarithm, or of the likelihood of a mixture of Gaussians. It is sure where halves of the sample agree.",
     OWN_SPACE: "These numbers do not compare methods: fewer components raise Calinski-Harabasz's index and lower "
     "Davies-Bouldin's with the same map.",
     BAND_SPACE: "These compare methods, since the bands, each scaled to [0, 1], are common to all. They say how "
     "compact units are, in brightness above all, and not whether they are rocks.",
+    ASKED: "The same scores where the number of units was asked for. Of one method, Calinski-Harabasz's index and "
+    "Davies-Bouldin's compare numbers of units; of different methods they do so in the space of the bands only.",
     LABELS: "Every unit is given the label with which most pixels agree, no label twice. No method has seen a label.",
 }
 """What must be said wherever the numbers are shown."""
@@ -38,7 +42,7 @@ INTERVALS = (
 )
 
 FILES = {UNITS: "table-7.1.csv", OWN_SPACE: "table-7.2-own.csv", BAND_SPACE: "table-7.2-bands.csv",
-         LABELS: "table-7.3.csv", RUNS: "runs.csv"}  # fmt: skip
+         ASKED: "table-7.2-units.csv", LABELS: "table-7.3.csv", RUNS: "runs.csv"}  # fmt: skip
 
 KIND = "comparison of methods"
 RESULTS = (*FILES.values(), *REPORT_FILES)
@@ -93,20 +97,34 @@ def write_comparison(
 
 def tables(comparison: Comparison) -> list[Table]:
     """Tables 7.1 and 7.2, with labels 7.3, and that of all runs."""
-    methods = list(_by_method(comparison))
+    methods = list(_by_method(run for run in comparison.runs if run["units_by"] == "elbow"))
     captioned = [
         Table(UNITS, [_units(method, runs) for method, runs in methods]),
         Table(OWN_SPACE, [_scores(method, runs, "own") for method, runs in methods]),
         Table(BAND_SPACE, [_scores(method, runs, "bands") for method, runs in methods]),
     ]
+    if asked := list(_asked(comparison)):
+        captioned.append(Table(ASKED, asked))
     if "labelled_pixels" in comparison.runs[0]:
         captioned.append(Table(LABELS, [{"method": name, **_means(runs, _AGREEMENT)} for name, runs in methods]))
     return [*captioned, Table(RUNS, comparison.runs)]
 
 
-def _by_method(comparison: Comparison) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for method in dict.fromkeys(run["method"] for run in comparison.runs):
-        yield method, [run for run in comparison.runs if run["method"] == method]
+def _by_method(runs: Iterable[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    gathered: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        gathered.setdefault(run["method"], []).append(run)
+    yield from gathered.items()
+
+
+def _asked(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """A row for each method and number of units that was asked for."""
+    for method, runs in _by_method(run for run in comparison.runs if run["units_by"] == "asked"):
+        for units in sorted({run["units"] for run in runs}):
+            same = [run for run in runs if run["units"] == units]
+            names = [f"{space}_{name}" for space in ("own", "bands") for name in _SCORES]
+            agreement = [name for name in _AGREEMENT if name in same[0]]
+            yield {"method": method, "units": units, **_means(same, [*names, *agreement])}
 
 
 def _units(method: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -116,7 +134,8 @@ def _units(method: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "method": method,
         "reduction": reduction,
         "clustering": clustering,
-        "elbow_of": "logarithm" if REDUCTIONS[reduction].log_elbow else "sum",
+        "elbow_of": CLUSTERINGS[clustering].criterion(logarithmic=REDUCTIONS[reduction].log_elbow).name,
+        "sure": sum(run["sure"] for run in runs),
         **_means(runs, ("units",)),
         "least_units": min(units),
         "most_units": max(units),

@@ -1,6 +1,6 @@
 """A scene made into a map: learned from a part of it, drawn tile by tile; a raster, polygons and a report."""
 
-from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, learn
+from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, learn, learn_units, reduce_sample
 from nflows_geo.mapping.map_file import MapFile, open_map, write_map
 from nflows_geo.mapping.pipeline import MAP_FILE, map_scene
 from nflows_geo.mapping.polygons import vectorize
@@ -15,9 +15,11 @@ __all__ = [
     "Mapper",
     "Recipe",
     "learn",
+    "learn_units",
     "majority_filter",
     "map_scene",
     "open_map",
+    "reduce_sample",
     "vectorize",
     "write_map",
 ]

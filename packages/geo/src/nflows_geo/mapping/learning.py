@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.clustering import CLUSTERINGS, Clustering, Elbow, elbow
-from nflows_geo.clustering import DEFAULT as DEFAULT_CLUSTERING
 from nflows_geo.mapping.smoothing import MARGIN, majority_filter
 from nflows_geo.reductions import DEFAULT as DEFAULT_REDUCTION
 from nflows_geo.reductions import REDUCTIONS, Reduction
@@ -23,7 +23,7 @@ class Recipe:
 
     Arguments:
         reduction: One of `REDUCTIONS`.
-        clustering: One of `CLUSTERINGS`.
+        clustering: One of `CLUSTERINGS`; that of the reduction if not given.
         units: How many units the map has; by the elbow if not given.
         smooth: Whether every pixel takes the unit of the majority around it.
         seed: The seed of everything random.
@@ -38,17 +38,23 @@ class Recipe:
     """
 
     reduction: str = DEFAULT_REDUCTION
-    clustering: str = DEFAULT_CLUSTERING
+    clustering: str = ""
     units: int | None = None
     smooth: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in ((self.reduction, REDUCTIONS), (self.clustering, CLUSTERINGS)):
-            if name not in known:
-                raise ValueError(f"{name!r} is not known; choose one of {', '.join(known)}")
+        _require(self.reduction, REDUCTIONS)
+        if not self.clustering:
+            object.__setattr__(self, "clustering", REDUCTIONS[self.reduction].clustering)
+        _require(self.clustering, CLUSTERINGS)
         if self.units is not None and not 2 <= self.units <= 255:
             raise ValueError(f"a map has from 2 to 255 units, not {self.units}")
+
+
+def _require(name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ValueError(f"{name!r} is not known; choose one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -135,22 +141,55 @@ def learn(scene: Scene, recipe: Recipe) -> Learned:
         >>> np.unique(mapper.units(scene.read(scene.grid.window)))
         array([1, 2, 3], dtype=uint8)
     """
+    return learn_units(scene, recipe, reduce_sample(scene, recipe))
+
+
+@dataclass(frozen=True)
+class ReducedSample:
+    """A reduction, and what it made of the sample that it was fitted to.
+
+    Arguments:
+        reduction: What makes features of spectra.
+        features: Those of the sample, (N, D).
+    """
+
+    reduction: Reduction
+    features: NDArray[np.float32]
+
+
+def reduce_sample(scene: Scene, recipe: Recipe) -> ReducedSample:
+    """Fits the reduction of a recipe to a sample of a scene; its errors are those of `learn`."""
+    method = REDUCTIONS[recipe.reduction]
     # Threads add up sums in any order: with one, the same seed gives the same map.
     with one_thread():
-        return _learn(scene, recipe)
+        sample = draw_sample(scene, method.blur, recipe.seed)
+        reduction = method.fit(sample, recipe.seed)
+        return ReducedSample(reduction, reduction.transform(sample.spectra))
 
 
-def _learn(scene: Scene, recipe: Recipe) -> Learned:
-    method = REDUCTIONS[recipe.reduction]
-    spectra = draw_sample(scene, method.blur, recipe.seed)
-    reduction = method.fit(spectra, recipe.seed)
-    features = reduction.transform(spectra.spectra)
-    bend = None if recipe.units else elbow(features, recipe.seed, logarithmic=method.log_elbow)
-    clustering = CLUSTERINGS[recipe.clustering](features, recipe.units or bend.k, recipe.seed)  # type: ignore[union-attr]
-    numbers = np.arange(clustering.classes + 1, dtype=np.uint8)
-    mapper = Mapper(method.blur, reduction, clustering, recipe.smooth, numbers)
-    mapper, sample = _by_size(mapper, sample_map(scene, mapper, recipe.seed))
-    return Learned(mapper, len(features), bend, sample)
+def learn_units(scene: Scene, recipe: Recipe, reduced: ReducedSample) -> Learned:
+    """Fits the clustering of a recipe to a reduced sample; its errors are those of `learn`."""
+    method, way = REDUCTIONS[recipe.reduction], CLUSTERINGS[recipe.clustering]
+    with one_thread():
+        criterion = way.criterion(logarithmic=method.log_elbow)
+        bend = None if recipe.units else elbow(reduced.features, recipe.seed, criterion)
+        clustering = way.fit(reduced.features, recipe.units or bend.k, recipe.seed)  # type: ignore[union-attr]
+        numbers = np.arange(clustering.classes + 1, dtype=np.uint8)
+        mapper = Mapper(method.blur, reduced.reduction, clustering, recipe.smooth, numbers)
+        mapper, sample = _by_size(mapper, sample_map(scene, mapper, recipe.seed))
+    _refuse_one_unit(sample.units, smooth=recipe.smooth)
+    return Learned(mapper, len(reduced.features), bend, sample)
+
+
+def _refuse_one_unit(units: NDArray[np.uint8], *, smooth: bool) -> None:
+    if len(np.unique(units[units > 0])) > 1:
+        return
+    if smooth:
+        raise ValueError(
+            "of all units the 7 x 7 majority filter leaves one, since the others are single pixels; map it without the "
+            "filter, by --no-smooth, or look for what is rare with `nflows geo anomaly`"
+        )
+    raise ValueError("the map has one unit only; the spectra of the scene do not fall apart")
 
 
 def _by_size(mapper: Mapper, sample: MapSample) -> tuple[Mapper, MapSample]:

@@ -142,13 +142,17 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     """The curve by which the number of units was chosen."""
     if elbow is None:
         return []
-    values = np.log(elbow.sums_of_squares) if elbow.logarithmic else np.asarray(elbow.sums_of_squares)
-    name = "logarithm of the sum of squares" if elbow.logarithmic else "sum of squares"
-    points = [(float(k), float(value)) for k, value in zip(elbow.ks, values, strict=True)]
-    chosen = [(float(elbow.k), float(values.min())), (float(elbow.k), float(values.max()))]
-    weak = "" if elbow.distinct else ", which is not distinct: other numbers are about as good"
-    caption = f"Within-cluster sum of squares by number of units; the elbow is at {elbow.k}{weak}"
-    return [Curve(caption, "units", name, {name: points, "elbow": chosen})]
+    points = list(zip(map(float, elbow.ks), elbow.values, strict=True))
+    chosen = [(float(elbow.k), min(elbow.values)), (float(elbow.k), max(elbow.values))]
+    doubts = f", which is not sure: {'; '.join(elbow.doubts)}" if elbow.doubts else ""
+    name = elbow.criterion
+    stability = list(zip(map(float, elbow.ks), elbow.stability, strict=True))
+    return [
+        Curve(f"The {name} by number of units; the elbow is at {elbow.k}{doubts}", "units", name,
+              {name: points, "elbow": chosen}),
+        Curve("Stability by number of units: how alike the maps of two halves of the sample are, from 0 to 1", "units",
+              "adjusted Rand index", {"adjusted Rand index": stability}),
+    ]  # fmt: skip
 
 
 def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:

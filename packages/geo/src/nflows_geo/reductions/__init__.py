@@ -12,11 +12,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_geo.reductions.ica import ICA
 from nflows_geo.reductions.local_whitening import LocalWhitening
-from nflows_geo.reductions.pca import PCA, WhitenedPCA
+from nflows_geo.reductions.noise_fractions import NoiseFractions
+from nflows_geo.reductions.pca import PCA, LeadingPCA, WhitenedPCA
 from nflows_geo.spectra import Sample
 
-__all__ = ["DEFAULT", "PCA", "REDUCTIONS", "LocalWhitening", "Method", "Reduction", "WhitenedPCA"]
+__all__ = [
+    "DEFAULT",
+    "ICA",
+    "PCA",
+    "REDUCTIONS",
+    "LeadingPCA",
+    "LocalWhitening",
+    "Method",
+    "NoiseFractions",
+    "Reduction",
+    "WhitenedPCA",
+]
 
 
 class Reduction(Protocol):
@@ -36,13 +49,15 @@ class Method:
     Arguments:
         fit: Makes it from a sample and a seed.
         why: What speaks for it, in words for a report.
+        clustering: What its features are clustered by if nothing else is asked for, one of `CLUSTERINGS`.
         blur: Standard deviation in pixels of the Gaussian by which scenes are blurred before, for the fit and after.
         log_elbow: Whether the number of classes is where the logarithm of the within-cluster sum of squares has its
-            elbow, rather than the sum itself; see `nflows_geo.clustering.elbow`.
+            elbow, rather than the sum itself, unless the clustering has a criterion of its own.
     """
 
     fit: Callable[[Sample, int], Reduction]
     why: str
+    clustering: str = "k-means"
     blur: float = 0.0
     log_elbow: bool = False
 
@@ -71,9 +86,15 @@ def _flow(sample: Sample, seed: int) -> Reduction:
     return FlowFeatures.fit(sample, seed)
 
 
-DEFAULT = "local-whitening"
+DEFAULT = "leading-pca"
 _THESIS = "as in the thesis, to compare with"
 REDUCTIONS = {
+    "leading-pca": Method(
+        LeadingPCA.fit,
+        "the components that hold 99 % of the variance are mostly signal; a mixture of Gaussians gives each unit "
+        "its own shape, so a unit may be long where the light on it varies and narrow where its minerals are",
+        clustering="gmm",
+    ),
     "local-whitening": Method(
         LocalWhitening.fit,
         "spectra of one rock differ mostly by shade and mixing, which is seen between a pixel and its surroundings; "
@@ -81,6 +102,13 @@ REDUCTIONS = {
         blur=1.0,
         log_elbow=True,
     ),
+    "mnf": Method(
+        NoiseFractions.fit,
+        "components in the order of their signal-to-noise ratio, the field's standard for spectrometers; noise is what "
+        "differs between pixels side by side",
+        clustering="gmm",
+    ),
+    "ica": Method(ICA.fit, "each component may be one material's, to look at; clusters are those of leading-pca"),
     "pca": Method(PCA.fit, f"{_THESIS}; the first component is mostly the illumination"),
     "whitened-pca": Method(WhitenedPCA.fit, "the small components tell rocks apart, the large one is the illumination"),
     "autoencoder": Method(_autoencoder, _THESIS),

@@ -1,4 +1,4 @@
-r"""Components scaled by how much they vary between a pixel and its surroundings: the default."""
+r"""Components scaled by how much they vary between a pixel and its surroundings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nflows_geo.spectra import Sample, refuse_constant_bands
 
 REACH = 2.0
 """Standard deviations at which a component ends."""
+MOST_NEGATIVE = 0.01
+"""The part of a band's values that may lie below zero, where dark reflectance does by its errors and has the root 0."""
 _ROUNDING = 1e-5
 """The relative rounding of a blur."""
 _LEAST_VARIANCE = 1e-10
@@ -43,30 +45,34 @@ class LocalWhitening:
         matrix: :math:`A`, :math:`(C, D)`.
         limits: Where the components end, on both sides of the median, :math:`(D,)`.
         variance_ratios: :math:`\Lambda`, the variance in the scene over that in a neighbourhood, :math:`(D,)`.
+        negative: The part of the values of each band that lay below zero, whose root is taken as 0, :math:`(C,)`.
     """
 
     center: NDArray[np.float32]
     matrix: NDArray[np.float32]
     limits: NDArray[np.float32]
     variance_ratios: NDArray[np.float64]
+    negative: NDArray[np.float64]
 
     @classmethod
     def fit(cls, sample: Sample, seed: int) -> Self:
         """Takes the components of a sample; nothing in it is random.
 
         Raises:
-            ValueError: A band is constant.
+            ValueError: A band is constant, or more of it lies below zero than reflectance does.
         """
+        negative = _negative(sample.spectra)
         x, surroundings = _root(sample.spectra), _root(sample.surroundings)
         # A blur rounds what is constant.
         refuse_constant_bands(np.ptp(x, axis=0) - _ROUNDING * x.max(axis=0))
-        whitening = _whitening(x - surroundings)
+        whitening = whitening_matrix(x - surroundings)
         ratios, rotation = np.linalg.eigh(_second_moment((x - x.mean(0)) @ whitening))
         matrix = with_signs(whitening @ rotation[:, ::-1])
         components = x @ matrix
         limits = REACH * components.std(0)
         center = np.median(components, axis=0)
-        return cls(center.astype(np.float32), matrix.astype(np.float32), limits.astype(np.float32), ratios[::-1])
+        single = [array.astype(np.float32) for array in (center, matrix, limits)]
+        return cls(*single, ratios[::-1], negative)
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps spectra of a blurred scene, :math:`(N, C)`, to components, :math:`(N, D)`."""
@@ -81,15 +87,26 @@ class LocalWhitening:
             "variance_in_scene_over_variance_in_neighbourhood": self.variance_ratios.tolist(),
             "loadings_on_root_of_reflectance": self.matrix.T.tolist(),
             "limit_in_standard_deviations": REACH,
+            "part_of_values_below_zero": self.negative.tolist(),
         }
+
+
+def _negative(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    negative = (spectra < 0).mean(0)
+    if (most := negative.max()) > MOST_NEGATIVE:
+        raise ValueError(
+            f"{most:.0%} of band {int(negative.argmax()) + 1} is below zero, and local-whitening takes roots of "
+            "reflectance; choose another reduction, as leading-pca"
+        )
+    return np.asarray(negative)
 
 
 def _root(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.sqrt(np.maximum(spectra.astype(np.float64), 0))
 
 
-def _whitening(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What makes the second moment of the deviations the identity, without directions in which there are none."""
+def whitening_matrix(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What makes the second moment of deviations the identity, without directions in which there are none."""
     moment = _second_moment(deviations)
     scale = np.sqrt(np.diag(moment))
     refuse_constant_bands(scale)

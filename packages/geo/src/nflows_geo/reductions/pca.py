@@ -12,6 +12,12 @@ from nflows_geo.spectra import PercentileScaling, Sample
 
 VARIANCE = 0.9
 """The part of the variance that the components keep."""
+SIGNAL = 0.99
+"""The part of the variance that the leading components keep, of which most is signal and not noise."""
+FEWEST = 3
+"""Leading components at least, where there are as many bands: nearly all of the variance may be that of brightness, one
+component, while rocks differ in what is left."""
+_REACH = 0.5
 _LEAST_VARIANCE = 1e-10
 """Relative to the first component's; what is below is the rounding of a band that others determine."""
 
@@ -39,10 +45,15 @@ class PCA:
     @classmethod
     def fit(cls, sample: Sample, seed: int) -> Self:
         """Takes the components of a sample; nothing in it is random."""
-        scaling, mean, variances, directions = _components(sample)
-        fractions = variances / variances.sum()
-        kept = int(np.searchsorted(np.cumsum(fractions), VARIANCE)) + 1
-        return cls(scaling, mean, directions[:, :kept].astype(np.float32), fractions[:kept])
+        found = _Components.of(sample)
+        return cls._first(found, found.holding(VARIANCE))
+
+    @classmethod
+    def _first(cls, found: _Components, kept: int, scales: NDArray[np.float64] | float = 1.0) -> Self:
+        """So many components, divided by scales."""
+        directions = found.directions[:, :kept] / scales
+        fractions = found.variances[:kept] / found.variances.sum()
+        return cls(found.scaling, found.mean, directions.astype(np.float32), fractions)
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps spectra, :math:`(N, C)`, to components, :math:`(N, D)`."""
@@ -70,20 +81,58 @@ class WhitenedPCA(PCA):
     @classmethod
     def fit(cls, sample: Sample, seed: int) -> Self:
         """Takes the components of a sample; nothing in it is random."""
-        scaling, mean, variances, directions = _components(sample)
-        kept = variances > _LEAST_VARIANCE * variances[0]
-        directions = directions[:, kept] / np.sqrt(variances[kept])
-        return cls(scaling, mean, directions.astype(np.float32), variances[kept] / variances.sum())
+        found = _Components.of(sample)
+        return cls._first(found, found.independent, np.sqrt(found.variances[: found.independent]))
 
 
-def _components(
-    sample: Sample,
-) -> tuple[PercentileScaling, NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
-    """The scaling, the mean, and variances and directions of all components, the largest first."""
-    scaling = PercentileScaling.fit(sample.spectra)
-    scaled = scaling.transform(sample.spectra).astype(np.float64)
-    variances, directions = np.linalg.eigh(np.cov(scaled, rowvar=False).reshape(scaled.shape[1], -1))
-    return scaling, scaled.mean(0).astype(np.float32), variances[::-1], with_signs(directions[:, ::-1])
+@dataclass(frozen=True)
+class LeadingPCA(PCA):
+    """As many whitened components as keep 99 % of the variance, and three at least.
+
+    Most of what the others hold is noise, which has no units: a mixture of Gaussians would spend its own on it, the
+    more so with the hundreds of bands of a spectrometer.
+    """
+
+    @classmethod
+    def fit(cls, sample: Sample, seed: int) -> Self:
+        """Takes the components of a sample; nothing in it is random."""
+        found = _Components.of(sample, _REACH)
+        kept = min(max(found.holding(SIGNAL), FEWEST), found.independent)
+        return cls._first(found, kept, np.sqrt(found.variances[:kept]))
+
+
+@dataclass(frozen=True)
+class _Components:
+    """All components of a sample, those of the largest variance first.
+
+    Arguments:
+        scaling: The scaling of the bands.
+        mean: Of the scaled bands, :math:`(C,)`.
+        variances: Of each component, :math:`(C,)`.
+        directions: One in each column, :math:`(C, C)`.
+    """
+
+    scaling: PercentileScaling
+    mean: NDArray[np.float32]
+    variances: NDArray[np.float64]
+    directions: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, sample: Sample, reach: float = 0.0) -> _Components:
+        """Finds them in bands that are scaled as by `PercentileScaling`."""
+        scaling = PercentileScaling.fit(sample.spectra, reach)
+        scaled = scaling.transform(sample.spectra).astype(np.float64)
+        variances, directions = np.linalg.eigh(np.cov(scaled, rowvar=False).reshape(scaled.shape[1], -1))
+        return cls(scaling, scaled.mean(0).astype(np.float32), variances[::-1], with_signs(directions[:, ::-1]))
+
+    @property
+    def independent(self) -> int:
+        """How many there are that are more than rounding."""
+        return int((self.variances > _LEAST_VARIANCE * self.variances[0]).sum())
+
+    def holding(self, part: float) -> int:
+        """How many hold such a part of the variance."""
+        return int(np.searchsorted(np.cumsum(self.variances / self.variances.sum()), part)) + 1
 
 
 def with_signs(directions: NDArray[np.float64]) -> NDArray[np.float64]:

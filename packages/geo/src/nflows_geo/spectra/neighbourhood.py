@@ -22,6 +22,7 @@ class Sample:
     Arguments:
         spectra: Valid spectra, :math:`(N, C)`.
         surroundings: Those around each, averaged with a Gaussian of ``SURROUNDINGS`` pixels, :math:`(N, C)`.
+        neighbours: That of the pixel beside each, :math:`(N, C)`.
 
     Raises:
         ValueError: The shapes differ, there are fewer than two spectra, or some are not finite.
@@ -29,23 +30,21 @@ class Sample:
 
     spectra: NDArray[np.float32]
     surroundings: NDArray[np.float32]
+    neighbours: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if self.spectra.ndim != 2 or self.spectra.shape != self.surroundings.shape:
-            raise ValueError(
-                f"expected spectra and surroundings of one shape (N, bands), got {self.spectra.shape} and "
-                f"{self.surroundings.shape}"
-            )
+        shapes = [part.shape for part in (self.spectra, self.surroundings, self.neighbours)]
+        if self.spectra.ndim != 2 or len(set(shapes)) > 1:
+            raise ValueError(f"expected spectra, surroundings and neighbours of one shape (N, bands), got {shapes}")
         if len(self.spectra) < 2:
             raise ValueError("a sample needs two valid spectra or more; the scene has no other valid pixels")
-        if not (np.isfinite(self.spectra).all() and np.isfinite(self.surroundings).all()):
+        if not all(np.isfinite(part).all() for part in (self.spectra, self.surroundings, self.neighbours)):
             raise ValueError("a sample has spectra that are not finite; leave out the pixels without data")
 
     @classmethod
     def split(cls, stacked: NDArray[np.float32]) -> Sample:
-        """The sample whose rows were drawn from what `with_surroundings` gives, :math:`(N, 2C)`."""
-        bands = stacked.shape[1] // 2
-        return cls(np.ascontiguousarray(stacked[:, :bands]), np.ascontiguousarray(stacked[:, bands:]))
+        """The sample whose rows were drawn from what `with_surroundings` gives, :math:`(N, 3C)`."""
+        return cls(*(np.ascontiguousarray(part) for part in np.split(stacked, 3, axis=1)))
 
 
 def margin(sigma: float) -> int:
@@ -79,13 +78,22 @@ def blur(block: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def with_surroundings(block: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """The blurred block above its surroundings, :math:`(2C, H, W)`: what the rows for `Sample.split` are drawn from.
+    """A blurred block, its surroundings and its neighbours, :math:`(3C, H, W)`: the rows of `Sample.split` are of it.
 
     Arguments:
         block: :math:`(C, H, W)` with a margin of ``margin(SURROUNDINGS)`` pixels where the scene goes on.
         sigma: The standard deviation of the blur in pixels.
     """
-    return np.concatenate([blur(block, sigma), blur(block, SURROUNDINGS)])
+    blurred = blur(block, sigma)
+    return np.concatenate([blurred, blur(block, SURROUNDINGS), _neighbours(blurred)])
+
+
+def _neighbours(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To each pixel that on its right, else on its left, else itself: the first of them that is valid."""
+    right, left = np.full_like(block, np.nan), np.full_like(block, np.nan)
+    right[:, :, :-1], left[:, :, 1:] = block[:, :, 1:], block[:, :, :-1]
+    beside = np.where(np.isnan(right), left, right)
+    return np.where(np.isnan(beside), block, beside)
 
 
 def _gaussian(sigma: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-r"""Reflectance scaled to the unit interval."""
+r"""Reflectance scaled to the unit interval, and ends for what is far outside of it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ PERCENTILES = (1.0, 99.0)
 
 @dataclass(frozen=True)
 class PercentileScaling:
-    r"""Maps each band to :math:`[0, 1]`, :math:`(x - l) / (h - l)`, clipped.
+    r"""Maps each band to :math:`[-r, 1 + r]`, :math:`(x - l) / (h - l)`, clipped.
 
     The ends are percentiles of a sample, so that a few clouds or shadows do not decide the scale of all others.
 
     Arguments:
         low: :math:`l`, in the unit of the spectra, :math:`(C,)`.
         high: :math:`h`, :math:`(C,)`.
+        reach: :math:`r`, how far beyond the ends values count as they are. Where they are cut off at the ends
+            themselves, a fiftieth of the pixels lies on the faces of a box, which a density takes for units.
     """
 
     low: NDArray[np.float32]
     high: NDArray[np.float32]
+    reach: float = 0.0
 
     @classmethod
-    def fit(cls, spectra: NDArray[np.float32]) -> Self:
+    def fit(cls, spectra: NDArray[np.float32], reach: float = 0.0) -> Self:
         """Takes the ends from a sample of spectra, :math:`(N, C)`.
 
         Raises:
@@ -34,15 +37,17 @@ class PercentileScaling:
         """
         low, high = np.percentile(spectra, PERCENTILES, axis=0).astype(np.float32)
         refuse_constant_bands(high - low)
-        return cls(low, high)
+        return cls(low, high, reach)
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scales spectra, :math:`(N, C)`."""
-        return np.clip((spectra - self.low) / (self.high - self.low), np.float32(0), np.float32(1))
+        scaled = (spectra - self.low) / (self.high - self.low)
+        return np.clip(scaled, np.float32(-self.reach), np.float32(1 + self.reach), out=scaled)
 
     def describe(self) -> dict[str, Any]:
         """The ends, for a report."""
-        return {"percentiles": list(PERCENTILES), "low": self.low.tolist(), "high": self.high.tolist()}
+        ends = {"low": self.low.tolist(), "high": self.high.tolist()}
+        return {"percentiles": list(PERCENTILES), **ends, "reach": self.reach}
 
 
 def refuse_constant_bands(spread: NDArray[np.floating[Any]]) -> None:

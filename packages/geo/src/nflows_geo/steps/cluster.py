@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.report import digested
-from nflows_geo.clustering import CLUSTERINGS, DEFAULT, Clustering, Elbow, elbow
+from nflows_geo.clustering import CLUSTERINGS, DEFAULT, Clustering, elbow
 from nflows_geo.mapping import write_map
 from nflows_geo.raster import Tile
 from nflows_geo.reductions import REDUCTIONS
@@ -23,7 +23,7 @@ from nflows_geo.tiling import Part, Tiling, gathered, one_thread
 def cluster_scene(
     scene: Scene,
     path: Path,
-    clustering: str = DEFAULT,
+    clustering: str = "",
     *,
     units: int | None = None,
     seed: int = 0,
@@ -37,9 +37,8 @@ def cluster_scene(
     Arguments:
         scene: A raster of components, or a scene.
         path: The target.
-        clustering: One of `CLUSTERINGS`.
-        units: How many units the map has; if not given, where the elbow is, of the logarithm if the components'
-            reduction has it so.
+        clustering: One of `CLUSTERINGS`; that of the components' reduction if not given.
+        units: How many units the map has; if not given, where the elbow is, as for the components' reduction.
         seed: The seed of everything random.
         tiling: How the scene is worked on; on the threads of this machine, if not given.
 
@@ -50,20 +49,24 @@ def cluster_scene(
         ValueError: No pixel is valid, there are fewer distinct ones than units, no elbow, or too little memory.
     """
     reduction = reduction_of(scene)
+    method = None if reduction is None else REDUCTIONS[reduction]
+    clustering = clustering or (DEFAULT if method is None else method.clustering)
+    way = CLUSTERINGS[clustering]
+    criterion = way.criterion(logarithmic=method is not None and method.log_elbow)
     # As in `learn`: with one thread, the same seed gives the same map.
     with one_thread(), (tiling or Tiling()).started() as run:
         features = draw_pixels(scene, FITTED, 0, seed, lambda block: block)
-        bend = None if units else _elbow(features, reduction, seed)
-        fitted = CLUSTERINGS[clustering](features, units or bend.k, seed)  # type: ignore[union-attr]
+        bend = None if units else elbow(features, seed, criterion)
+        fitted = way.fit(features, units or bend.k, seed)  # type: ignore[union-attr]
         pixels = np.zeros(fitted.classes + 1, np.int64)
 
         def count(part: Part[None]) -> None:
             nonlocal pixels
             pixels += np.bincount(part.block.ravel(), minlength=len(pixels))
 
-        method = ", ".join([*filter(None, [reduction]), clustering, f"{fitted.classes} units"])
+        made_by = ", ".join([*filter(None, [reduction]), clustering, f"{fitted.classes} units"])
         parts = run.parts(scene, partial(_draw_tile, fitted), layers=len(scene.bands))
-        write_map(path, scene.grid, gathered(parts, count), fitted.classes, provenance(scene, method, seed))
+        write_map(path, scene.grid, gathered(parts, count), fitted.classes, provenance(scene, made_by, seed))
     return {
         "scene": scene.name,
         "method": clustering,
@@ -74,10 +77,6 @@ def cluster_scene(
         "inputs": digested(scene.inputs, scene.digests),
         "outputs": digested({path.name: path}),
     }
-
-
-def _elbow(features: NDArray[np.float32], reduction: str | None, seed: int) -> Elbow:
-    return elbow(features, seed, logarithmic=reduction is not None and REDUCTIONS[reduction].log_elbow)
 
 
 def _draw_tile(clustering: Clustering, tile: Tile, block: NDArray[np.float32]) -> Part[None]:
