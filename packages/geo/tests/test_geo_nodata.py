@@ -163,6 +163,10 @@ def test_a_collar_that_can_only_be_fill_is_left_out_in_words(tmp_path: Path, dty
     assert notice.startswith(f"all bands are {fill:g} along the edge, and no file says what is no data: pixels that")
 
 
+def test_nan_as_nodata_says_nothing_of_a_collar_of_zeros(tmp_path: Path) -> None:
+    assert_collar_is_left_out(write_raster(tmp_path / "a.tif", collared(3, 0, "float32"), nodata=np.nan))
+
+
 def test_a_collar_across_files_whose_values_are_scaled(tmp_path: Path) -> None:
     pixels = collared(3, 0)
     pixels[0, 10, 20] = 0  # a dark pixel in one band

@@ -9,6 +9,7 @@ import pytest
 from geo_files import numbers, write_landsat, write_raster
 from nflows_core.runtime.cli import run
 from nflows_geo.cli import geo, options
+from nflows_geo.figures.overview import composite
 from nflows_geo.scene import SENSORS, open_scene
 
 
@@ -36,6 +37,21 @@ def test_a_stack_remembers_what_its_bands_are(tmp_path: Path) -> None:
         arguments = ["stack", str(a), "-o", str(target), "--sensor", "sentinel-2", "--bands", bands]
         assert run(geo, arguments) == 0
         assert [(band.name, band.wavelength_nm) for band in open_scene(target).bands] == [("B4", 664.6), ("B8A", 864.7)]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "shown"),
+    [
+        ("landsat-5", ["shortwave infrared 2", "near infrared", "green"]),
+        ("landsat-8", ["shortwave infrared 2", "near infrared", "green"]),
+        ("sentinel-2", ["near infrared", "red", "green"]),
+        ("aster", ["near infrared", "red", "green"]),
+    ],
+)
+def test_false_colour_is_that_of_the_sensor(sensor: str, shown: list[str]) -> None:
+    table = SENSORS[sensor]
+    titles = [title for title, _ in table.values()]
+    assert [titles[band] for band in composite(list(table))] == shown
 
 
 def test_the_command_knows_the_sensors() -> None:
