@@ -59,6 +59,29 @@ def test_a_number_is_no_place_where_bands_have_other_numbers(tmp_path: Path) -> 
         open_scene(path, exclude_bands=["1"])
 
 
+@pytest.mark.parametrize("form", ["LC08_L2SP_157040_SR_B{}", "Band {} (0.66 um)", "T41RKP_B0{}_20m", "band_{}"])
+def test_a_number_within_a_name_is_that_of_the_band(form: str) -> None:
+    bands = [form.format(number) for number in (2, 3, 7)]
+    places = dict(enumerate(bands, 1))
+    assert find_bands(["7", "2"], bands, places) == [bands[2], bands[0]]
+    with pytest.raises(ValueError, match="no band is called '1'"):
+        find_bands(["1"], bands, places)
+
+
+def test_a_number_that_may_mean_two_bands_is_refused(tmp_path: Path) -> None:
+    paths = [write_raster(tmp_path / f"{name}_B4.tif", numbers(1)) for name in ("may", "june")]
+    with pytest.raises(ValueError, match="'4' may mean may_B4 or june_B4; give the whole name"):
+        open_scene(paths, exclude_bands=["4"])
+    assert names(paths, exclude_bands=["june_b4"]) == ["may_B4"]
+
+
+def test_the_name_of_a_raster_leaves_the_band_of_a_product(tmp_path: Path) -> None:
+    product = write_landsat(tmp_path / "product", numbers(7))
+    raster = write_raster(tmp_path / "june_B4.tif", numbers(1))
+    kept = names([product, raster], grid=raster, exclude_bands=["june_B4"])
+    assert kept == ["B1", "B2", "B3", "B4", "B5", "B6", "B7"]
+
+
 def test_bands_of_several_rasters_by_their_place_in_all(tmp_path: Path) -> None:
     paths = [write_raster(tmp_path / f"{name}.tif", numbers(2)) for name in ("may", "june")]
     assert names(paths, exclude_bands=["2", "june:1"]) == ["may:1", "june:2"]
