@@ -99,6 +99,7 @@ def test_bands_that_a_person_named_are_left_out_by_these_names(tmp_path: Path) -
         (["9"], r"no band is called '9'; the bands are 1, 2, 3"),
         (["2-4"], r"no band is called '4'; the bands are 1, 2, 3"),
         (["nir"], r"no band is called 'nir'"),
+        (["3-1"], r"no band is called '3-1'"),
         (["1-3"], r"no band is left of a\.tif; leave out fewer"),
     ],
 )
@@ -153,8 +154,8 @@ def test_bands_that_are_constant_are_left_out_in_words(tmp_path: Path) -> None:
     scene = open_scene(path)
     np.testing.assert_array_equal(scene.read(scene.grid.window), pixels[[2, 4, 5]])
     assert scene.notices == (
-        "left out, as they are 0 everywhere: 400 nm, 410 nm",
-        "left out, as they are 7 everywhere: 430 nm",
+        "left out, holding nothing but 0: 400 nm, 410 nm",
+        "left out, holding nothing but 7: 430 nm",
     )
 
 
@@ -163,7 +164,7 @@ def test_bands_without_any_value_do_not_take_the_others_along(tmp_path: Path) ->
     pixels[1] = 0
     scene = open_scene(write_raster(tmp_path / "a.tif", pixels, nodata=0))
     assert np.isfinite(scene.read(scene.grid.window)).all()
-    assert scene.notices == ("left out, as they have no value anywhere: 2",)
+    assert scene.notices == ("left out, holding no value: 2",)
 
 
 def test_a_band_with_one_other_number_somewhere_stays(tmp_path: Path) -> None:

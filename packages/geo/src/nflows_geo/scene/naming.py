@@ -91,7 +91,8 @@ def _words(words: str) -> Iterator[str]:
     """The words between blanks, and the numbers of a range such as ``4-9``."""
     for word in words.split():
         ends = re.fullmatch(r"(\d{1,4})-(\d{1,4})", word)
-        yield from (str(number) for number in range(int(ends[1]), int(ends[2]) + 1)) if ends else [word]
+        numbers = range(int(ends[1]), int(ends[2]) + 1) if ends else ()
+        yield from map(str, numbers) if numbers else [word]
 
 
 def _typed(word: str) -> str:

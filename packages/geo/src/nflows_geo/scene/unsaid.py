@@ -53,9 +53,9 @@ def without_unsaid(scene: Scene) -> Scene:
     unsaid, names = find_unsaid(scene.placed_bands), [band.name for band in scene.bands]
     notices = [*scene.notices]
     for number in dict.fromkeys(unsaid.empty.values()):
-        held = "have no value anywhere" if number is None else f"are {number:g} everywhere"
+        held = "no value" if number is None else f"nothing but {number:g}"
         those = ", ".join(names[place] for place, one in unsaid.empty.items() if one == number)
-        notices.append(f"left out, as they {held}: {those}")
+        notices.append(f"left out, holding {held}: {those}")
     if unsaid.number is not None:
         notices.append(_collar(unsaid.number, unsaid.certain))
     fill = unsaid.number if unsaid.certain else None

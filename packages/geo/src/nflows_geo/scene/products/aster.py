@@ -91,22 +91,17 @@ def read_aster(path: Path, mask_clouds: bool = False, exclude: Sequence[str] = (
         raise ProductError(f"{folder} has no band that was recorded and is not left out; give another scene")
     require_files(folder, {f"band {name}": places[name][0] if name in places else None for name in names})
     scales = [_scale(name, gains.get(name), tags.get("SOLARDIRECTION"), day, places[name][0]) for name in names]
-    known = None not in scales
-    bands = [
-        Band(
-            f"B{name}",
-            *places[name],
-            BANDS[name].title,
-            BANDS[name].wavelength_nm,
-            scale=scale if known and scale is not None else 1.0,
-            offset=-scale if known and scale is not None else 0.0,
-            invalid=(0, _SATURATED),
-        )
-        for name, scale in zip(names, scales, strict=True)
-    ]
-    quantity = "reflectance at the top of the atmosphere" if known else "digital numbers, as the files say no gains"
+    complete = None not in scales  # bands in different units would be no spectrum
+    bands = [_band(name, *places[name], scale if complete else None) for name, scale in zip(names, scales, strict=True)]
+    quantity = "reflectance at the top of the atmosphere" if complete else "digital numbers, as the files say no gains"
     absent = [f"B{name}" for name in BANDS if name not in names]
     return Product("ASTER Level-1T", quantity, bands, left_out=absent, notices=_notices(granule, dead, off))
+
+
+def _band(name: str, path: Path, layer: int, scale: float | None) -> Band:
+    channel = BANDS[name]
+    factor, offset = (1.0, 0.0) if scale is None else (scale, -scale)
+    return Band(f"B{name}", path, layer, channel.title, channel.wavelength_nm, factor, offset, invalid=(0, _SATURATED))
 
 
 def _notices(granule: str, dead: Sequence[str], off: Sequence[str]) -> list[str]:
