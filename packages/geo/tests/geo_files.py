@@ -43,13 +43,20 @@ def numbers(count: int, height: int = 20, width: int = 30, seed: int = 0, high: 
 
 
 def write_landsat(
-    folder: Path, pixels: NDArray[np.uint16], level: str = "L2SP", *, as_json: bool = False, **image: object
+    folder: Path,
+    pixels: NDArray[np.uint16],
+    level: str = "L2SP",
+    *,
+    as_json: bool = False,
+    day: str = "20200101",
+    bands: Sequence[int] = tuple(landsat.BANDS),
+    **image: object,
 ) -> Path:
-    """A Landsat product with bands 1 to 7, :math:`(7, H, W)`; nothing is flagged."""
-    stem = f"LC08_{level}_157040_20200101_20200823_02_T1"
+    """A Landsat product with a band for each layer; nothing is flagged."""
+    stem = f"LC08_{level}_157040_{day}_20200823_02_T1"
     infix = "SR_" if level.startswith("L2") else ""
     contents: dict[str, object] = {"PROCESSING_LEVEL": level, "COLLECTION_NUMBER": "02"}
-    for number, band in zip(landsat.BANDS, pixels, strict=True):
+    for number, band in zip(bands, pixels, strict=True):
         contents[f"FILE_NAME_BAND_{number}"] = f"{stem}_{infix}B{number}.TIF"
         write_raster(folder / f"{stem}_{infix}B{number}.TIF", band, nodata=0)
     for key, name in (("PIXEL", "QA_PIXEL"), ("RADIOMETRIC_SATURATION", "QA_RADSAT")):
@@ -136,9 +143,11 @@ def _sentinel2_xml(level: str, offset: int | None) -> str:
 """
 
 
-def write_aster(folder: Path, tags: Mapping[str, str], *, grouped: bool = False) -> dict[str, NDArray[np.uint8]]:
+def write_aster(
+    folder: Path, tags: Mapping[str, str], *, grouped: bool = False, day: str = "01042003"
+) -> dict[str, NDArray[np.uint8]]:
     """An ASTER product with a file for each band, or one for each telescope; returns the numbers of its bands."""
-    stem = "AST_L1T_00301042003184637_20150510042443_71720"
+    stem = f"AST_L1T_003{day}184637_20150510042443_71720"
     bands = {
         name: numbers(1, *((40, 60) if seed < 3 else (20, 30)), seed, 255)[0].astype(np.uint8)
         for seed, name in enumerate(aster.BANDS)
@@ -154,6 +163,25 @@ def write_aster(folder: Path, tags: Mapping[str, str], *, grouped: bool = False)
 def _tag(path: Path, tags: Mapping[str, str]) -> None:
     with rasterio.open(path, "r+") as dataset:
         dataset.update_tags(**tags)
+
+
+def write_envi(path: Path, pixels: NDArray[np.int16], **header: str) -> Path:
+    """An ENVI cube, [C, H, W], with lines of its header, whose keys have underscores for blanks."""
+    count, height, width = pixels.shape
+    lines = {
+        "samples": width,
+        "lines": height,
+        "bands": count,
+        "header offset": 0,
+        "data type": 2,
+        "interleave": "bsq",
+        "byte order": 0,
+        "map info": f"{{UTM, 1, 1, {WEST}, {NORTH}, 30, 30, 41, North, WGS-84}}",
+        **{key.replace("_", " "): value for key, value in header.items()},
+    }
+    path.write_bytes(pixels.astype("<i2").tobytes())
+    path.with_suffix(".hdr").write_text("ENVI\n" + "".join(f"{key} = {value}\n" for key, value in lines.items()))
+    return path
 
 
 def describe(path: Path, names: Sequence[str]) -> Path:

@@ -137,7 +137,7 @@ def test_inputs_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixt
     ("arguments", "message"),
     [
         (["info", "nothing"], "nothing: No such file or directory; check the path"),
-        (["info", "."], "give a folder of Landsat 8 or 9"),
+        (["info", "."], "give a folder of Landsat 4, 5, 7, 8 or 9"),
         (["info", "notes.tif"], "notes.tif is no raster that can be read"),
         (["info", "cut.tif"], "cut.tif is damaged or cut off"),
         (["info", "a.tif", "--mask-clouds"], "single raster without a cloud mask"),

@@ -27,7 +27,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
     one = write_raster(folder / "one.tif", numbers(1))
     empty = write_raster(folder / "empty.tif", np.zeros((3, 20, 30), np.uint8), nodata=0)
     nan = write_raster(folder / "nan.tif", np.full((3, 20, 30), np.nan, np.float32))
-    flat = write_raster(folder / "flat.tif", np.concatenate([numbers(2), np.full((1, 20, 30), 7, np.uint16)]))
+    flat = write_raster(folder / "flat.tif", np.concatenate([numbers(1), np.full((1, 20, 30), 7, np.uint16)]))
     few = write_raster(folder / "few.tif", np.tile(np.arange(1, 4, dtype=np.uint8), (3, 20, 10)))
     cut = folder / "cut.tif"
     cut.write_bytes(write_raster(folder / "whole.tif", numbers(3, 200, 200)).read_bytes()[:60_000])
@@ -39,7 +39,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "one band": ([one], "has one band, and a map needs at least two"),
         "all nodata": ([empty], "no pixel is valid"),
         "all NaN": ([nan], "no pixel is valid"),
-        "constant band": ([flat], "band 3 is constant"),
+        "constant band": ([flat], "band 2 is constant in nearly all of the scene; leave it out: --exclude-bands"),
         "too many units": (
             [few, "-k", 9, "--reduction", "pca"],
             "9 classes are asked for, but the sample has 3 distinct",
@@ -48,7 +48,9 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "labels metres off": ([scene, "--labels", shifted], "2.30 m east, 2.80 m north"),
         "labels without CRS": ([scene, "--labels", homeless], "--assume-crs"),
         "points outside": ([scene, "--labels", points, "--assume-crs"], "1 of 1 points lie outside the scene"),
-        "false colour": ([scene, "--rgb", "1,2,9"], "false colour needs three of the bands 1, 2, 3"),
+        "false colour": ([scene, "--rgb", "1,2,9"], "no band is called '9'; the bands are 1, 2, 3"),
+        "two colours": ([scene, "--rgb", "1,2"], "false colour needs three of the bands 1, 2, 3, got 1, 2"),
+        "colours apart": (["--rgb", "1,", scene], "'1,' ends with a comma: write the names without blanks, or all of"),
         "memory": ([scene, "--memory", "1MB"], "of memory"),
         "amount": ([scene, "--memory", "much"], "give one such as 2GB"),
     }
@@ -67,6 +69,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "labels without CRS",
         "points outside",
         "false colour",
+        "two colours",
+        "colours apart",
         "memory",
         "amount",
     ],

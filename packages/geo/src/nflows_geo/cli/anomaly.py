@@ -19,6 +19,7 @@ from nflows_geo.cli.options import (
     opened,
     rgb_option,
     scene_options,
+    view_of,
     watched,
 )
 
@@ -65,13 +66,12 @@ def anomaly(
     rock.
     """
     from nflows_geo.anomaly import ANOMALIES_FILE, HOW_TO_READ, KIND, RESULTS, AnomalyRecipe, anomaly_scene
-    from nflows_geo.figures import View
     from nflows_geo.tiling import Tiling
 
     refuse_foreign(folder, KIND, RESULTS)
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
     scene = opened(paths, dask=dask, **options)
-    view = View.of(scene.grid, [band.name for band in scene.bands], rgb)
+    view = view_of(scene, rgb)
     report = anomaly_scene(
         scene,
         recipe,

@@ -19,7 +19,7 @@ from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
 def info(paths: tuple[Path, ...], **options: Any) -> None:
     """Print the bands of SCENE, its grid, and how many of its pixels are valid.
 
-    SCENE is a product folder (Landsat 8 or 9 Collection 2, Sentinel-2 SAFE, ASTER L1T as GeoTIFF), or rasters.
+    SCENE is a product folder (Landsat 4, 5, 7, 8 or 9 Collection 2, Sentinel-2 SAFE, ASTER L1T as GeoTIFF), or rasters.
     """
     from nflows_geo.steps import examine
 

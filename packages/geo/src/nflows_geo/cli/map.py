@@ -20,6 +20,7 @@ from nflows_geo.cli.options import (
     recipe_options,
     rgb_option,
     scene_options,
+    view_of,
     watched,
 )
 
@@ -47,7 +48,6 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.figures import View
     from nflows_geo.mapping import MAP_FILE, Recipe, map_scene
     from nflows_geo.tiling import Tiling
 
@@ -59,7 +59,7 @@ def map_(
         recipe,
         folder,
         tiling=Tiling(memory, dask=dask, watch=watched),
-        view=View.of(scene.grid, [band.name for band in scene.bands], rgb),
+        view=view_of(scene, rgb),
         labels=labels_on(scene.grid, labels, align=options["align"], **labelled),
         labels_file=labels,
         minimum_pixels=min_pixels,

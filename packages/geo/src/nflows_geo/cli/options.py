@@ -14,6 +14,7 @@ from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
+    from nflows_geo.figures import View
     from nflows_geo.labels import Labels
     from nflows_geo.raster import Grid
     from nflows_geo.scene import Scene
@@ -23,7 +24,7 @@ REDUCTIONS = (
     "leading-pca", "local-whitening", "mnf", "ica",
     "pca", "whitened-pca", "autoencoder", "stacked-paper", "stacked-notebook", "flow",
 )  # fmt: skip
-SENSORS = ("landsat-8", "aster", "sentinel-2")
+SENSORS = ("landsat-4", "landsat-5", "landsat-7", "landsat-8", "landsat-9", "aster", "sentinel-2")
 DETECTORS = ("flow", "rx", "isolation-forest")
 CLUSTERINGS = ("gmm", "k-means", "mini-batch", "spectral", "ward")
 METHODS = (*REDUCTIONS, "gmm")
@@ -44,12 +45,23 @@ class GeoCommand(Command):
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]
-    """Several names, as ``B4,B3,B2``."""
+    """Several names, as ``B4,B3,B2``, or with blanks too, in quotes."""
 
     name = "names"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return tuple(value)
+        if value.rstrip().endswith(","):
+            self.fail(f"{value!r} ends with a comma: write the names without blanks, or all of them in quotes")
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+class SensorNames(Names):
+    """Several names of a sensor, which have no blanks: these part them as well as commas."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return tuple(word for name in super().convert(value, param, ctx) for word in name.split())
 
 
 reduction_option = click.option(
@@ -70,6 +82,13 @@ units_option = click.option(
 )
 rgb_option = click.option(
     "--rgb", type=Names(), default=(), metavar="R,G,B", help="Three bands for the picture in false colour."
+)
+exclude_bands_option = click.option(
+    "--exclude-bands",
+    type=Names(),
+    default=(),
+    metavar="BAND,...",
+    help="Bands that are left out, by name or by place in the raster, as B1, 1 or 9-12.",
 )
 
 
@@ -95,11 +114,12 @@ def scene_options(command: _Function) -> _Function:
             ),
             click.option(
                 "--bands",
-                type=Names(),
+                type=SensorNames(),
                 default=(),
                 metavar="NAME,...",
                 help="The sensor's names for the bands of the rasters, in their order; all of its bands if not given.",
             ),
+            exclude_bands_option,
         )
     ):
         command = decorator(command)
@@ -146,10 +166,26 @@ def recipe_options(command: _Function) -> _Function:
 
 
 def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) -> Scene:
-    """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
+    """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster.
+
+    Says what was left out of it, or taken for granted.
+    """
     from nflows_geo.scene import open_scene
 
-    return open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    for notice in scene.notices:
+        echo(f"note: {notice}", err=True)
+    return scene
+
+
+def view_of(scene: Scene, rgb: Sequence[str]) -> View:
+    """The pictures of a scene, in false colour by the bands that a person named, or by those of its sensor."""
+    from nflows_geo.figures import View
+    from nflows_geo.scene import find_bands
+
+    names = [band.name for band in scene.bands]
+    places = {band.index: band.name for band in scene.bands} if len({band.path for band in scene.bands}) == 1 else {}
+    return View.of(scene.grid, names, find_bands(rgb, names, places))
 
 
 def echo_doubts(number_of_units: Mapping[str, Any]) -> None:

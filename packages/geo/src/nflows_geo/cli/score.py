@@ -11,7 +11,7 @@ from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand, labels_on, labels_options, opened
+from nflows_geo.cli.options import GeoCommand, exclude_bands_option, labels_on, labels_options, opened
 
 _HEADLINE = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_information")
 
@@ -27,6 +27,7 @@ _HEADLINE = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_infor
 )
 @labels_options
 @click.option("--align", is_flag=True, help="Resample a scene or labels that lie elsewhere.")
+@exclude_bands_option
 @seed_option
 @json_option
 def score(
@@ -36,6 +37,7 @@ def score(
     assume_crs: bool,
     column: str,
     align: bool,
+    exclude_bands: tuple[str, ...],
     seed: int,
 ) -> None:
     """Score the units of MAP: how compact they are in the space of a scene, and how they agree with labels."""
@@ -44,7 +46,8 @@ def score(
     from nflows_geo.steps import score_map
 
     source = open_map(geological_map)
-    scene = opened(scenes, grid=geological_map if align else None, align=align) if scenes else None
+    grid = geological_map if align else None
+    scene = opened(scenes, grid=grid, align=align, exclude_bands=exclude_bands) if scenes else None
     ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
     report = score_map(source, scene, ground, labels_file=labels, seed=seed)
     echo(table(report["units"]))

@@ -19,6 +19,8 @@ _SIDE = 1600
 
 _COMPOSITES = (("B3N", "B2", "B1"), ("B8", "B4", "B3"), ("B7", "B5", "B3"))
 """Red, green and blue by the names of bands that only ASTER, Sentinel-2, and Landsat 8 and 9 have together."""
+_MAPPERS = {"B1", "B2", "B3", "B4", "B5", "B7"}, ("B7", "B4", "B2")
+"""The bands that Landsat 4, 5 and 7 have alone, and which of them are like the three of Landsat 8."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def composite(bands: Sequence[str], shown: Sequence[str] = ()) -> tuple[int, int
     places = {name: index for index, name in enumerate(bands)}
     if shown and (len(shown) != 3 or not places.keys() >= set(shown)):
         raise ValueError(f"false colour needs three of the bands {', '.join(places)}, got {', '.join(shown)}")
-    chosen = shown or next((names for names in _COMPOSITES if places.keys() >= set(names)), ())
+    own = [_MAPPERS[1]] if places.keys() == _MAPPERS[0] else _COMPOSITES
+    chosen = shown or next((names for names in own if places.keys() >= set(names)), ())
     last = len(bands) - 1
     indices = [places[name] for name in chosen] or [last, last - len(bands) // 3, last - 2 * len(bands) // 3]
     red, green, blue = indices

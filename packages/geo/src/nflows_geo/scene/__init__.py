@@ -2,6 +2,7 @@
 
 from nflows_geo.scene.bands import Band, Product, ProductError
 from nflows_geo.scene.layers import RESAMPLINGS, Placed
+from nflows_geo.scene.naming import find_bands
 from nflows_geo.scene.opening import open_scene
 from nflows_geo.scene.products import QUANTITY_TAG
 from nflows_geo.scene.provenance import PACKAGES, provenance
@@ -27,6 +28,7 @@ __all__ = [
     "Scene",
     "draw_pixels",
     "draw_sample",
+    "find_bands",
     "open_scene",
     "provenance",
     "require_several_bands",

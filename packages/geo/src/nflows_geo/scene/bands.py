@@ -24,6 +24,9 @@ class Band:
         scale: What numbers are multiplied by.
         offset: What is added after that.
         invalid: Numbers that stand for no data, or for more than the sensor can measure.
+        alpha: The layer of the file that is 0 where there is no data, if it has one.
+        says_nodata: Whether the file says which of its pixels hold no data.
+        bad: Whether the file says that the band is not to be used.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Band:
     scale: float = 1.0
     offset: float = 0.0
     invalid: tuple[float, ...] = ()
+    alpha: int | None = None
+    says_nodata: bool = True
+    bad: bool = False
 
     def decode(self, numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> NDArray[np.float32]:
         """The values, with NaN where there are none.
@@ -45,10 +51,11 @@ class Band:
         with np.errstate(over="ignore"):  # of nodata, in 64 bits often the lowest number there is
             values = numbers.astype(np.float32)
         if (self.scale, self.offset) != (1.0, 0.0):
-            values *= np.float32(self.scale)
-            values += np.float32(self.offset)
+            with np.errstate(over="ignore"):
+                values *= np.float32(self.scale)
+                values += np.float32(self.offset)
         for special in self.invalid:
-            values[numbers == special] = np.nan
+            values[_is(numbers, special)] = np.nan
         if valid is not None:
             values[valid == 0] = np.nan
         if numbers.dtype.kind == "f":
@@ -94,6 +101,8 @@ class Product:
         masks: The flags beside them.
         metadata: Files that the scaling was read from.
         registered: Whether whoever made it has registered the bands, so that their grids may differ.
+        left_out: The names of bands that it has, or should have, and that were not asked for.
+        notices: What was left out or taken for granted, in words.
     """
 
     name: str
@@ -102,10 +111,23 @@ class Product:
     masks: Sequence[Mask] = ()
     metadata: Sequence[Path] = field(default=())
     registered: bool = True
+    left_out: Sequence[str] = ()
+    notices: Sequence[str] = ()
 
 
 class ProductError(ValueError):
     """A product folder is incomplete, or of no kind that can be read."""
+
+
+_HUGE = 1e30
+"""Magnitudes from which a number is never a measurement. As nodata they are written with more or fewer digits."""
+
+
+def _is(numbers: NDArray[Any], special: float) -> NDArray[np.bool_]:
+    """Where a number of a file is the special one, however many of its digits were written."""
+    if abs(special) < _HUGE or numbers.dtype.kind != "f":
+        return np.asarray(numbers == special)
+    return np.asarray(numbers.astype(np.float64) / special > 0.999)
 
 
 def require_files(folder: Path, files: dict[str, Path | None]) -> dict[str, Path]:
@@ -116,5 +138,10 @@ def require_files(folder: Path, files: dict[str, Path | None]) -> dict[str, Path
     """
     present = {name: path for name, path in files.items() if path is not None and path.is_file()}
     if missing := [name for name in files if name not in present]:
-        raise ProductError(f"{folder} lacks {', '.join(missing)}; unpack or download the product again, completely")
+        flags = any(name.startswith("QA") for name in missing)
+        names = ",".join(name.removeprefix("band ") for name in missing)
+        otherwise = "" if flags else f", or leave bands out: `exclude_bands` {names}"
+        raise ProductError(
+            f"{folder} lacks {', '.join(missing)}; unpack or download the product again, completely{otherwise}"
+        )
     return present

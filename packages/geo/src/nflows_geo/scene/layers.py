@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from nflows_geo.raster import Grid, reading
-from nflows_geo.scene.bands import Layer
+from nflows_geo.scene.bands import Band, Layer
 
 RESAMPLINGS = ("nearest", "bilinear", "cubic")
 _KERNEL = 4
@@ -84,15 +84,22 @@ class Placed:
         index = self.layer.index
         with reading(dataset.name):
             numbers = dataset.read(index, window=window)
-            own = _has_mask(dataset, index)
-            valid = dataset.read_masks(index, window=window) if own else None
+            valid = self._valid(dataset, window)
         return self.layer.decode(numbers, valid)
 
+    def _valid(self, dataset: DatasetReader, window: Window) -> NDArray[np.uint8] | None:
+        """0 where the file's mask or alpha band says that there is no data; nodata is compared while decoding."""
+        index, alpha = self.layer.index, self.layer.alpha if isinstance(self.layer, Band) else None
+        masks = [dataset.read_masks(index, window=window)] if has_mask(dataset, index) else []
+        # GDAL heeds an alpha band after one or three others only, and not beside a nodata value.
+        masks += [] if alpha is None else [(dataset.read(alpha, window=window) > 0).astype(np.uint8)]
+        return np.minimum.reduce(masks) if masks else None
 
-def _has_mask(dataset: DatasetReader, index: int) -> bool:
-    """Whether the file has a mask or alpha band; nodata is compared while decoding, which is cheaper."""
+
+def has_mask(dataset: DatasetReader, index: int) -> bool:
+    """Whether the file has a mask for all its bands, or a number of each band which together mean no data."""
     flags = dataset.mask_flag_enums[index - 1]
-    return MaskFlags.nodata not in flags and MaskFlags.all_valid not in flags
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def _indices(grid: Grid, target: Grid, window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

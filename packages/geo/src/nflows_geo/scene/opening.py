@@ -10,9 +10,11 @@ from pathlib import Path
 from nflows_geo.raster import Grid, GridMismatchError, finest, grid_of, open_raster
 from nflows_geo.scene.bands import Band, Layer, Product
 from nflows_geo.scene.layers import RESAMPLINGS, Placed
+from nflows_geo.scene.naming import find_bands, unique
 from nflows_geo.scene.products import read_product
 from nflows_geo.scene.scene import Scene
 from nflows_geo.scene.sensors import label_bands
+from nflows_geo.scene.unsaid import without_unsaid
 
 
 def open_scene(
@@ -24,6 +26,7 @@ def open_scene(
     mask_clouds: bool = False,
     sensor: str | None = None,
     bands: Sequence[str] = (),
+    exclude_bands: Sequence[str] = (),
 ) -> Scene:
     """Opens product folders or rasters as one scene.
 
@@ -38,6 +41,7 @@ def open_scene(
         mask_clouds: Leave out the clouds and shadows that a product's own mask shows.
         sensor: The sensor of rasters that do not say what their bands are; see `label_bands`.
         bands: Names of the sensor's bands, in the order of the rasters.
+        exclude_bands: Bands that are left out, by their names or their places in the raster; see `find_bands`.
 
     Raises:
         GridMismatchError: The grids do not fit.
@@ -55,9 +59,10 @@ def open_scene(
         raise ValueError("a scene needs at least one product folder or raster")
     if resampling not in RESAMPLINGS:
         raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
-    products = [read_product(path, mask_clouds) for path in paths]
+    products = [read_product(path, mask_clouds, exclude_bands) for path in paths]
     named = _labelled(products, sensor, bands) if sensor or bands else _named(products, paths)
-    placed_bands = tuple(Placed(band, _grid(band), resampling) for band in named)
+    kept, notices = _kept(products, named, exclude_bands)
+    placed_bands = tuple(Placed(band, _grid(band), resampling) for band in kept)
     masks = tuple(Placed(mask, _grid(mask)) for product in products for mask in product.masks)
     if isinstance(grid, Path):
         with open_raster(grid) as dataset:
@@ -66,14 +71,29 @@ def open_scene(
     if not align:
         registered = grid is not None or (len(products) == 1 and products[0].registered)
         _check(placed_bands, target, registered)
-    return Scene(
+    scene = Scene(
         " + ".join(product.name for product in products),
         " + ".join(dict.fromkeys(product.quantity for product in products)),
         target,
         placed_bands,
         masks,
         tuple(path for product in products for path in product.metadata),
+        notices=(*(words for product in products for words in product.notices), *notices),
     )
+    return scene if any(product.registered for product in products) else without_unsaid(scene)
+
+
+def _kept(products: Sequence[Product], named: Sequence[Band], exclude: Sequence[str]) -> tuple[list[Band], list[str]]:
+    """The bands that are neither left out on request nor called bad by their files, and what is to be said of that."""
+    names = [band.name for band in named]
+    places = {} if any(product.registered for product in products) else dict(enumerate(names, 1))
+    # What a product leaves out itself is known to it, and gone already.
+    excluded = find_bands(exclude, [*names, *(name for product in products for name in product.left_out)], places)
+    bad = [band.name for band in named if band.bad and band.name not in excluded]
+    kept = [band for band in named if band.name not in (*excluded, *bad)]
+    if not kept:
+        raise ValueError(f"no band is left of {', '.join(product.name for product in products)}; leave out fewer")
+    return kept, [f"left out, as the file calls them bad (bbl): {', '.join(bad)}"] if bad else []
 
 
 def _check(bands: Sequence[Placed], target: Grid, registered: bool) -> None:
@@ -85,13 +105,14 @@ def _check(bands: Sequence[Placed], target: Grid, registered: bool) -> None:
 
 
 def _named(products: Sequence[Product], paths: Sequence[Path]) -> list[Band]:
-    """The bands of all products; where two have the same name, the path's goes before it."""
-    names = Counter(band.name for product in products for band in product.bands)
-    return [
-        band if names[band.name] == 1 else replace(band, name=f"{path.stem}:{band.name}")
+    """The bands of all products, each by its own name; where several have the same, the path's goes before it."""
+    of_products = Counter(name for product in products for name in {band.name for band in product.bands})
+    bands = [
+        band if of_products[band.name] == 1 else replace(band, name=f"{path.stem}:{band.name}")
         for product, path in zip(products, paths, strict=True)
         for band in product.bands
     ]
+    return [replace(band, name=name) for band, name in zip(bands, unique([b.name for b in bands]), strict=True)]
 
 
 def _labelled(products: Sequence[Product], sensor: str | None, names: Sequence[str]) -> list[Band]:

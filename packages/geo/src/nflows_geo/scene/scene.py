@@ -35,6 +35,8 @@ class Scene:
         placed_bands: The bands and where they lie.
         placed_masks: The masks and where they lie.
         metadata: Files that the scaling was read from.
+        fill: The number that all bands have in the files where there is no data, though no file says so.
+        notices: What was left out or taken for granted, in words.
 
     Example:
         >>> from nflows_geo import open_scene
@@ -51,6 +53,8 @@ class Scene:
     placed_bands: tuple[Placed, ...]
     placed_masks: tuple[Placed, ...] = ()
     metadata: tuple[Path, ...] = ()
+    fill: float | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def bands(self) -> list[Band]:
@@ -92,7 +96,14 @@ class Scene:
             "height": self.grid.height,
             "resolution": list(self.grid.resolution),
             "bounds": list(self.grid.bounds),
+            "notices": list(self.notices),
         }
+
+    @cached_property
+    def fill_values(self) -> NDArray[np.float32]:
+        """What `fill` is in each band after scaling, :math:`(B,)`."""
+        number = np.array(self.fill, np.float32)[None]
+        return np.concatenate([band.decode(number, None) for band in self.bands])
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -139,9 +150,18 @@ class OpenScene:
         for placed in self.scene.placed_masks:
             total += self._layer(placed, window)
         invalid = np.isnan(total)
+        if self.scene.fill is not None:
+            invalid |= self._filled(block)
         if invalid.any():
             block[:, invalid] = np.nan
         return block
+
+    def _filled(self, block: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Where all bands have the number that stands for no data."""
+        filled = np.ones(block.shape[1:], np.bool_)
+        for band, value in zip(block, self.scene.fill_values, strict=True):
+            filled &= band == value
+        return filled
 
     def _layer(self, placed: Placed, window: Window) -> NDArray[np.float32]:
         return placed.read(self.files.dataset(placed.layer.path), self.scene.grid, window)

@@ -9,12 +9,21 @@ from dataclasses import replace
 from nflows_geo.scene.bands import Band
 from nflows_geo.scene.products import aster, landsat, sentinel2
 
+
+def _landsat(bands: Mapping[int, tuple[str, float]]) -> dict[str, tuple[str, float]]:
+    return {f"B{number}": band for number, band in bands.items()}
+
+
 SENSORS: Mapping[str, Mapping[str, tuple[str, float]]] = {
-    "landsat-8": {f"B{number}": band for number, band in landsat.BANDS.items()},
+    "landsat-4": _landsat(landsat.THEMATIC_MAPPER_4),
+    "landsat-5": _landsat(landsat.THEMATIC_MAPPER_5),
+    "landsat-7": _landsat(landsat.THEMATIC_MAPPER_7),
+    "landsat-8": _landsat(landsat.BANDS),
+    "landsat-9": _landsat(landsat.BANDS),
     "aster": {f"B{name}": (channel.title, channel.wavelength_nm) for name, channel in aster.BANDS.items()},
     "sentinel-2": {name: (title, centre) for name, (title, centre, _) in sentinel2.BANDS.items()},
 }
-"""Title and centre in nm of the bands that products of each sensor have, by name; Landsat 9 has those of 8."""
+"""Title and centre in nm of the bands that products of each sensor have, by name."""
 
 
 def label_bands(bands: Sequence[Band], sensor: str, names: Sequence[str] = ()) -> list[Band]:

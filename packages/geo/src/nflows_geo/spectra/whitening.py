@@ -38,7 +38,9 @@ class Whitening:
         x = spectra.astype(np.float64)
         mean, scale = x.mean(0), x.std(0)
         if constant := [str(band + 1) for band in np.flatnonzero(scale <= 1e-6 * np.abs(mean))]:
-            raise ValueError(f"band {', '.join(constant)} is constant and has no density; leave it out")
+            raise ValueError(
+                f"band {', '.join(constant)} is constant and has no density; leave it out: `exclude_bands`"
+            )
         variances, directions = np.linalg.eigh(np.corrcoef(x, rowvar=False).reshape(bands, bands))
         if variances[0] < _LEAST_EIGENVALUE:
             band = int(np.abs(directions[:, 0]).argmax()) + 1

@@ -71,6 +71,7 @@ def cluster_scene(
         "scene": scene.name,
         "method": clustering,
         "seed": seed,
+        "notices": list(scene.notices),
         "units": [{"unit": number, "pixels": int(pixels[number])} for number in range(1, len(pixels))],
         "number_of_units": {} if bend is None else bend.describe(),
         "trained_on_pixels": len(features),

@@ -79,6 +79,7 @@ def examine(scene: Scene, *, watch: Watch = unwatched) -> dict[str, Any]:
         "height": scene.grid.height,
         "resolution": list(scene.grid.resolution),
         "bounds": list(scene.grid.bounds),
+        "notices": list(scene.notices),
         "pixels": scene.grid.pixels,
         "valid_pixels": ranges.valid,
         "bands": [row | share | value for row, share, value in zip(scene.table(), shares, ranges.rows(), strict=True)],

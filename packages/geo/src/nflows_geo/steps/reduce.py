@@ -93,6 +93,7 @@ def reduce_scene(
         "scene": scene.name,
         "method": reduction,
         "seed": seed,
+        "notices": list(scene.notices),
         "components": reducer.components,
         "reduction": reducer.reduction.describe(),
         "inputs": digested(scene.inputs, scene.digests),

@@ -42,7 +42,7 @@ def score_map(
     report: dict[str, Any] = {"units": score_units(source), "seed": seed}
     inputs, digests = {source.path.name: source.path}, {}
     if scene is not None:
-        report["without_labels"] = score_space(source, scene, seed)
+        report |= {"notices": list(scene.notices), "without_labels": score_space(source, scene, seed)}
         inputs, digests = inputs | scene.inputs, scene.digests
     if labels is not None:
         report["against_labels"] = score_labels(source, labels, seed)

@@ -62,6 +62,7 @@ def stack_scene(scene: Scene, path: Path, *, watch: Watch = unwatched) -> dict[s
         "pixels": scene.grid.pixels,
         "valid_pixels": valid,
         "bands": scene.table(),
+        "notices": list(scene.notices),
         "inputs": digested(scene.inputs, scene.digests),
         "outputs": digested({path.name: path}),
     }
