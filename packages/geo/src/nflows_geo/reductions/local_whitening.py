@@ -71,8 +71,8 @@ class LocalWhitening:
         components = x @ matrix
         limits = REACH * components.std(0)
         center = np.median(components, axis=0)
-        single = [array.astype(np.float32) for array in (center, matrix, limits)]
-        return cls(*single, ratios[::-1], negative)
+        center, limits = center.astype(np.float32), limits.astype(np.float32)
+        return cls(center, matrix.astype(np.float32), limits, ratios[::-1], negative)
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps spectra of a blurred scene, :math:`(N, C)`, to components, :math:`(N, D)`."""
