@@ -49,7 +49,7 @@ def compare(
     from nflows_geo import comparison as compared
 
     refuse_foreign(folder, compared.KIND, compared.RESULTS)
-    scene = opened(paths, **options)
+    scene = opened(paths, outputs=[folder / name for name in compared.RESULTS], labels=labels, **options)
     ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
     with progress("maps", len(methods) * seeds) as advance:
         comparison = compared.compare(scene, methods, seeds, ground, advance=advance)

@@ -61,6 +61,13 @@ clustering_option = click.option(
 units_option = click.option(
     "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
 )
+min_pixels_option = click.option(
+    "--min-pixels",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Polygons of fewer pixels become part of their largest neighbour, as by gdal_sieve; an island, which has none, stays.",
+)
 rgb_option = click.option(
     "--rgb", type=Names(), default=(), metavar="R,G,B", help="Three bands for the picture in false colour."
 )
@@ -138,11 +145,24 @@ def recipe_options(command: _Function) -> _Function:
     return command
 
 
-def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) -> Scene:
-    """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
-    from nflows_geo.scene import open_scene
+def opened(
+    paths: Sequence[Path],
+    *,
+    outputs: Iterable[Path] = (),
+    labels: Path | None = None,
+    dask: str | None = None,
+    **options: Any,
+) -> Scene:
+    """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster.
 
-    return open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    Raises:
+        FileExistsError: What will be written is read: by the scene, as its grid, or as labels.
+    """
+    from nflows_geo.scene import open_scene, refuse_inputs
+
+    scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    refuse_inputs(outputs, scene, [options.get("grid"), labels])
+    return scene
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

@@ -2,7 +2,7 @@
 
 from nflows_geo.raster.areas import equal_area_crs, pixel_area_km2
 from nflows_geo.raster.cog import Colours, write_cog
-from nflows_geo.raster.files import OpenRasters, RasterError, open_raster, reading
+from nflows_geo.raster.files import OpenRasters, RasterError, files_of, open_raster, reading
 from nflows_geo.raster.geopackage import whole_geopackage
 from nflows_geo.raster.grid import Grid, GridMismatchError, Tile, finest, grid_of
 from nflows_geo.raster.sources import ForeignSourceError
@@ -16,6 +16,7 @@ __all__ = [
     "RasterError",
     "Tile",
     "equal_area_crs",
+    "files_of",
     "finest",
     "grid_of",
     "open_raster",

@@ -15,7 +15,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from nflows_geo.raster.sources import check_sources, opened, restrictions
+from nflows_geo.raster.sources import check_sources, is_virtual, opened, restrictions
 
 _CACHE_BYTES = 256 * 2**20
 """The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. They are part of the peak
@@ -45,6 +45,26 @@ def open_raster(path: Path) -> DatasetReader:
             "HDF must be converted to GeoTIFF first" if path.suffix.lower() == ".hdf" else "give a GeoTIFF or the like"
         )
         raise RasterError(f"{path} is no raster that can be read; {advice}") from error
+
+
+def files_of(path: Path) -> list[Path]:
+    """Every file that the pixels at a path are read from: its own, those beside it, and what a virtual raster names.
+
+    Raises:
+        OSError: See `open_raster`.
+        ValueError: See `open_raster`.
+    """
+    read: dict[Path, None] = {}
+    wanted = [path]
+    while wanted:
+        path = wanted.pop()
+        read[path] = None
+        # GDAL names what a virtual raster names, but not what virtual rasters in it do.
+        with open_raster(path) as dataset:
+            files = [Path(name) for name in dataset.files]
+        wanted += [file for file in files if file not in read and is_virtual(file)]
+        read |= dict.fromkeys(files)
+    return list(read)
 
 
 class OpenRasters:

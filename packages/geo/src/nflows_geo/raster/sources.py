@@ -79,6 +79,14 @@ def check_sources(path: Path) -> None:
         _check(path, 0)
 
 
+def is_virtual(path: Path) -> bool:
+    """Whether a file is a virtual raster, by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _MARK in file.read(_HEADER_BYTES)
+
+
 def _check(path: Path, depth: int) -> None:
     status = path.stat()
     _check_file(path, Path.cwd(), status.st_mtime_ns, status.st_size, depth)
@@ -86,9 +94,8 @@ def _check(path: Path, depth: int) -> None:
 
 @lru_cache(maxsize=256)  # a raster is opened anew by every thread
 def _check_file(path: Path, working: Path, changed: int, size: int, depth: int) -> None:
-    with path.open("rb") as file:
-        if not path.is_file() or _MARK not in file.read(_HEADER_BYTES):
-            return
+    if not is_virtual(path):
+        return
     if size > _MOST_BYTES or depth > _DEEPEST:
         raise ForeignSourceError(f"{path} is larger, or nested deeper, than a virtual raster should be; {_advice()}")
     for source in _sources(path):

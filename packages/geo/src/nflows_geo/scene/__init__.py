@@ -4,7 +4,7 @@ from nflows_geo.scene.bands import Band, Product, ProductError
 from nflows_geo.scene.layers import RESAMPLINGS, Placed
 from nflows_geo.scene.opening import open_scene
 from nflows_geo.scene.products import QUANTITY_TAG
-from nflows_geo.scene.provenance import PACKAGES, provenance
+from nflows_geo.scene.provenance import PACKAGES, provenance, refuse_inputs
 from nflows_geo.scene.random_pixels import NoValidPixelError, sample_pixels
 from nflows_geo.scene.sampling import FITTED, SCORED, draw_pixels, draw_sample, sample_spectra
 from nflows_geo.scene.scene import BLOCK_SIZE, OpenScene, Scene, require_several_bands
@@ -29,6 +29,7 @@ __all__ = [
     "draw_sample",
     "open_scene",
     "provenance",
+    "refuse_inputs",
     "require_several_bands",
     "sample_pixels",
     "sample_spectra",
