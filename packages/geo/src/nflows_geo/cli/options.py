@@ -66,7 +66,7 @@ min_pixels_option = click.option(
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Polygons of fewer pixels become part of their largest neighbour, as by gdal_sieve; an island, which has none, stays.",
+    help="Polygons of fewer pixels become part of their largest neighbour; islands, which have none, stay.",
 )
 rgb_option = click.option(
     "--rgb", type=Names(), default=(), metavar="R,G,B", help="Three bands for the picture in false colour."
