@@ -113,10 +113,11 @@ def test_what_gdal_has_cut_off_without_a_word_is_no_result(
 )
 def test_a_geopackage_on_a_full_disk(tmp_path: Path, free: Callable[[int], None], error: Exception, size: int) -> None:
     free(size)
-    with pytest.raises(OSError, match="no space left on the disk: more is needed") as caught:
-        with whole_geopackage(tmp_path / "a.gpkg") as path:
-            path.write_text("half")
-            raise error
+    with (
+        pytest.raises(OSError, match="no space left on the disk: more is needed") as caught,
+        whole_geopackage(tmp_path / "a.gpkg") as path,
+    ):
+        fail(error)(path.write_text("half"))
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
 

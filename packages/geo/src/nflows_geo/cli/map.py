@@ -13,6 +13,7 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
+    file_of_labels,
     labels_on,
     labels_options,
     min_pixels_option,
@@ -60,7 +61,7 @@ def map_(
         tiling=Tiling(memory, dask=dask, watch=watched),
         view=View.of(scene.grid, [band.name for band in scene.bands], rgb),
         labels=labels_on(scene.grid, labels, align=options["align"], **labelled),
-        labels_file=labels,
+        labels_file=file_of_labels(labels),
         minimum_pixels=min_pixels,
     )
     echo(table(report["tables"]["Units"]))

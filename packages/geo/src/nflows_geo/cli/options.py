@@ -78,6 +78,13 @@ def scene_options(command: _Function) -> _Function:
     for decorator in reversed(
         (
             click.argument("paths", metavar="SCENE...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+            click.option(
+                "--layer",
+                "layers",
+                multiple=True,
+                metavar="NAME",
+                help="Of files that hold several rasters, as netCDF, HDF5 and GeoPackages; repeatable.",
+            ),
             click.option("--grid", type=click.Path(path_type=Path), help="A raster whose pixels the scene takes."),
             click.option("--align", is_flag=True, help="Resample rasters whose grids do not match."),
             click.option(
@@ -130,6 +137,15 @@ def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool,
     return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
 
 
+def file_of_labels(labels: Path | None) -> Path | None:
+    """The file on the disk that labels lie in, for reports."""
+    from nflows_geo.raster import address, file_of
+
+    if labels is not None and address(labels):
+        raise click.UsageError(f"labels are read from a file; download {address(labels)} and give that")
+    return None if labels is None else file_of(labels)
+
+
 def recipe_options(command: _Function) -> _Function:
     """Gives a command the arguments of a `Recipe`."""
     for decorator in reversed(
@@ -160,9 +176,18 @@ def opened(
     """
     from nflows_geo.scene import open_scene, refuse_inputs
 
-    scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    scene = open_scene([_seen_by_all(path) for path in paths] if dask else list(paths), **options)
     refuse_inputs(outputs, scene, [options.get("grid"), labels])
     return scene
+
+
+def _seen_by_all(path: Path) -> Path:
+    """The path for the workers of a cluster, on other machines too."""
+    from nflows_geo.raster import address, archive_of
+
+    if archive := archive_of(path):
+        raise click.UsageError(f"{archive} would be unpacked on this machine alone; unpack it where all workers see it")
+    return path if address(path) else path.absolute()
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

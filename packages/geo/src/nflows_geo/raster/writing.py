@@ -1,4 +1,4 @@
-"""Why a library could not write, in words: GDAL does not always say that the disk is full, nor always that it failed."""
+"""Why a library could not write, in words: GDAL does not always say that the disk is full, nor even that it failed."""
 
 from __future__ import annotations
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
+from nflows_geo.raster import archive_of, not_one, only_raster, resolved
 from nflows_geo.scene.bands import Product, ProductError
 from nflows_geo.scene.products import aster, landsat, sentinel2
 from nflows_geo.scene.products.raster import QUANTITY_TAG, read_raster
 
 __all__ = ["QUANTITY_TAG", "read_product"]
 
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z")
+_ARCHIVES = (".7z", ".bz2", ".rar", ".xz", ".zst")
+"""Of those that are not read."""
 _READERS = (
     (landsat.find_metadata, landsat.read_landsat),
     (sentinel2.find_metadata, sentinel2.read_sentinel2),
@@ -24,15 +24,18 @@ def read_product(path: Path, mask_clouds: bool = False) -> Product:
     """The bands at a path.
 
     Arguments:
-        path: A product folder, its metadata file, or a raster.
+        path: A product folder, its metadata file, or a raster; also one that an archive holds, a layer of a file, or an
+            address. See `nflows_geo.raster.places`.
         mask_clouds: Leave out the clouds and shadows that the product's own mask shows.
 
     Raises:
         ProductError: It is nothing of the kind, or incomplete, or has no cloud mask.
+        ArchiveError: It is an archive that does not hold one product, or one raster.
         FileNotFoundError: There is nothing.
     """
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    path, archive = resolved(path), archive_of(path)
+    if archive is not None and path.is_dir():
+        path = _only_product(path, archive)
     if path.name.endswith(("_MTL.txt", "_MTL.json")) or path.name.startswith("MTD_MSIL"):
         path = path.parent
     if path.is_dir():
@@ -42,6 +45,15 @@ def read_product(path: Path, mask_clouds: bool = False) -> Product:
     if mask_clouds:
         raise ProductError(f"{path} is a single raster without a cloud mask; leave `mask_clouds` out")
     return read_raster(path)
+
+
+def _only_product(folder: Path, archive: Path) -> Path:
+    """The one product in an unpacked archive, or its one raster."""
+    folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
+    products = [place for place in folders if any(is_product(place) for is_product, _ in _READERS)]
+    if len(products) > 1:
+        raise not_one("product", products, folder, archive)
+    return products[0] if products else only_raster(folder, archive)
 
 
 def _read_folder(folder: Path, mask_clouds: bool) -> Product:
