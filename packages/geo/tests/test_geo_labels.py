@@ -173,5 +173,5 @@ def test_polygons_are_no_points(tmp_path: Path) -> None:
 
 def test_no_vectors(tmp_path: Path) -> None:
     (tmp_path / "p.gpkg").write_text("hello")
-    with pytest.raises(ValueError, match="is no vector file that can be read"):
+    with pytest.raises(ValueError, match="cannot be read as vectors"):
         read_labels(tmp_path / "p.gpkg", GRID)

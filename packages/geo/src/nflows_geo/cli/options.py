@@ -32,6 +32,13 @@ _Told = TypeVar("_Told")
 class GeoCommand(Command):
     """A command that knows which other one helps."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        import rasterio
+
+        # Without it GDAL prints warnings of its own, where every file is told in our words.
+        with rasterio.Env():
+            return super().invoke(ctx)
+
     def message(self, error: Exception) -> str:
         from nflows_geo.scene import NoValidPixelError
 

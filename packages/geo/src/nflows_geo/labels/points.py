@@ -81,9 +81,7 @@ def _read_vectors(path: Path, column: str) -> tuple[Points, CRS | None]:
     try:
         frame = geopandas.read_file(path)
     except DataSourceError as error:
-        raise ValueError(
-            f"{path} is no vector file that can be read; give a GeoPackage, GeoJSON or Shapefile"
-        ) from error
+        raise ValueError(f"{path} cannot be read as vectors: {error}") from error
     if frame.empty or not (frame.geom_type == "Point").all():
         kinds = ", ".join(sorted(set(frame.geom_type.astype(str)))) or "nothing"
         raise ValueError(f"{path} holds {kinds}; give points, or a raster of classes")

@@ -129,7 +129,7 @@ def _unpack(archive: Path, folder: Path, name: str, length: int, read: Callable[
     if length + _SPARE > free:
         raise OSError(
             errno.ENOSPC,
-            f"no space left to unpack {archive.name}: {length / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free, and "
+            f"no space left to unpack {archive.name}: {length / 1e6:.1f} MB are needed, {free / 1e6:.1f} free, and "
             "TMPDIR names another folder",
             tempfile.gettempdir(),
         )

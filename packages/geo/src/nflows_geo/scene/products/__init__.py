@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nflows_geo.raster import archive_of, not_one, only_raster, resolved
 from nflows_geo.scene.bands import Product, ProductError
 from nflows_geo.scene.products import aster, landsat, sentinel2
+from nflows_geo.scene.products.packed import on_disk
 from nflows_geo.scene.products.raster import QUANTITY_TAG, read_raster
 
 __all__ = ["QUANTITY_TAG", "read_product"]
@@ -33,9 +33,7 @@ def read_product(path: Path, mask_clouds: bool = False) -> Product:
         ArchiveError: It is an archive that does not hold one product, or one raster.
         FileNotFoundError: There is nothing.
     """
-    path, archive = resolved(path), archive_of(path)
-    if archive is not None and path.is_dir():
-        path = _only_product(path, archive)
+    path = on_disk(path, _is_product)
     if path.name.endswith(("_MTL.txt", "_MTL.json")) or path.name.startswith("MTD_MSIL"):
         path = path.parent
     if path.is_dir():
@@ -47,13 +45,8 @@ def read_product(path: Path, mask_clouds: bool = False) -> Product:
     return read_raster(path)
 
 
-def _only_product(folder: Path, archive: Path) -> Path:
-    """The one product in an unpacked archive, or its one raster."""
-    folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
-    products = [place for place in folders if any(is_product(place) for is_product, _ in _READERS)]
-    if len(products) > 1:
-        raise not_one("product", products, folder, archive)
-    return products[0] if products else only_raster(folder, archive)
+def _is_product(folder: Path) -> bool:
+    return any(is_product(folder) for is_product, _ in _READERS)
 
 
 def _read_folder(folder: Path, mask_clouds: bool) -> Product:
