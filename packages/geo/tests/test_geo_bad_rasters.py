@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,9 @@ import rasterio
 from rasterio.windows import Window
 
 from geo_files import numbers, write_raster
+from nflows_core.testing import call_command
+from nflows_geo.cli import geo
+from nflows_geo.mapping import open_map
 from nflows_geo.scene import open_scene, require_several_bands
 
 
@@ -17,8 +22,55 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_no_raster(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_text("hello")
-    with pytest.raises(ValueError, match=r"a\.tif is no raster"):
+    with pytest.raises(ValueError, match=r"a\.tif is no raster that can be read; give a GeoTIFF"):
         open_scene(tmp_path / "a.tif")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(ValueError, match=r"a\.tif is empty; copy or download it again"):
+        open_scene(tmp_path / "a.tif")
+
+
+def test_a_folder_where_a_raster_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder, where a raster is needed; give the file in it"):
+        open_map(tmp_path)
+    scene = write_raster(tmp_path / "a.tif", numbers(2))
+    with pytest.raises(ValueError, match="is a folder, where a raster is needed"):
+        open_scene(scene, grid=tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif is a device or a pipe, and no raster"):
+        open_scene(tmp_path / "a.tif")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", numbers(2))
+    path.chmod(0)
+    with pytest.raises(PermissionError, match=r"a\.tif"):
+        open_scene(path)
+
+
+def test_a_compression_that_nobody_knows(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", numbers(2))
+    # The tag 259 of TIFF, of one short number: compression, 1 for none.
+    before, after = (struct.pack("<HHII", 259, 3, 1, number) for number in (1, 50_999))
+    assert path.read_bytes().count(before) == 1
+    path.write_bytes(path.read_bytes().replace(before, after))
+    with pytest.raises(ValueError, match=r"a\.tif (is packed in a way .*50999|is no raster)"):
+        open_scene(path).read(Window(0, 0, 30, 20))
+
+
+def test_what_gdal_says_of_a_damaged_file_is_not_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its words are of the insides of its formats, and are told on the terminal beside ours."""
+    path = write_raster(tmp_path / "a.tif", numbers(2, 300, 300))
+    path.write_bytes(path.read_bytes()[:50_000])
+    assert call_command(geo, "info", path) == 2
+    assert capfd.readouterr().err == f"nflows: error: {path} is damaged or cut off; copy or download it again\n"
 
 
 @pytest.mark.parametrize("compress", [None, "DEFLATE"])

@@ -129,7 +129,7 @@ def test_inputs_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixt
     path = write_raster(tmp_path / "a.tif", numbers(2))
     before = path.read_bytes()
     assert call("stack", path, "-o", path) == 2
-    assert "is an input; give another name" in error_of(capsys)
+    assert "is an input, which is never changed" in error_of(capsys)
     assert path.read_bytes() == before
 
 

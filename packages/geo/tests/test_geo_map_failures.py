@@ -115,6 +115,33 @@ def test_a_run_killed_while_it_writes_leaves_no_map(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, *RESULTS]
 
 
+TERMINATED = """
+    import os, signal, sys
+    from nflows_core.cli import main
+    from nflows_geo.raster import cog
+
+    def terminating(dataset, *rest):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return written(dataset, *rest)
+
+    written, cog._write_blocks = cog._write_blocks, terminating
+    sys.argv[0] = "nflows"
+    main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_a_command_that_is_told_to_end_takes_away_what_it_has_begun(tmp_path: Path) -> None:
+    scene, folder = write_raster(tmp_path / "scene.tif", numbers(4, 150, 150)), tmp_path / "out"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    words = [sys.executable, "-c", textwrap.dedent(TERMINATED), "geo", "stack", scene, "-o", folder / "stack.tif"]
+    done = subprocess.run(words, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr.splitlines()[-1] == "nflows: error: ended by SIGTERM"
+    assert list(folder.iterdir()) == []
+
+
 RESULTS = ("map.tif", "report.html", "report.json", "units.gpkg")
 
 

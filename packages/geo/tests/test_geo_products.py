@@ -308,7 +308,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
         read_product(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["LC08.tar", "S2A.SAFE.zip"])
+@pytest.mark.parametrize("name", ["LC08.7z", "S2A.SAFE.rar"])
 def test_archives(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(ValueError, match="is an archive; unpack it"):

@@ -147,7 +147,7 @@ def test_components_are_scored_as_they_are(tmp_path: Path, scene: Path, capsys: 
         (["reduce", "two.tif", "-o", "c.tif", "--reduction", "umap"], "'umap' is not one of"),
         (["reduce", "two.tif", "-o", "c.tif", "--memory", "100MB"], "GiB of memory, more than"),
         (["reduce", "empty.tif", "-o", "c.tif"], "no pixel is valid"),
-        (["reduce", "two.tif", "-o", "two.tif"], "is an input; give another name"),
+        (["reduce", "two.tif", "-o", "two.tif"], "is an input, which is never changed"),
         (["cluster", "flat.tif", "-o", "u.tif", "-k", "4"], "the sample has 3 distinct spectra; ask for fewer"),
         (["cluster", "flat.tif", "-o", "u.tif"], "there is no elbow; say how many classes there are"),
         (["cluster", "empty.tif", "-o", "u.tif"], "no pixel is valid"),

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info
 from geo_files import make_grid
 from nflows_geo.raster import Grid, Tile
 from nflows_geo.tiling import Part, Tiling, gathered, one_thread
-from nflows_geo.tiling.memory import SIDES, tile_side
+from nflows_geo.tiling.memory import Share, share
 from nflows_geo.tiling.workers import workers
 
 HEIGHT, WIDTH = 23, 37
@@ -90,20 +90,78 @@ def test_parts_come_in_order_and_whoever_watches_knows_how_many() -> None:
 
 def test_memory_that_is_too_little_is_told_before_anything_is_read() -> None:
     source = numbers()
-    with Tiling(memory=10**8).started() as run, pytest.raises(ValueError, match=r"GiB of memory, more than 0\.1"):
+    with Tiling(memory=10**8).started() as run, pytest.raises(ValueError, match=r"GiB of memory, more than 0\.09"):
         run.parts(source, smallest_around, layers=10)
     assert not source.is_open
 
 
-@given(st.integers(1, 40), st.integers(1, 64), st.integers(700 * 2**20, 2**40))
-def test_more_memory_never_makes_tiles_smaller(layers: int, count: int, memory: int) -> None:
-    try:
-        side = tile_side(memory, layers, count)
-    except ValueError:
-        return
-    assert side in SIDES
-    assert tile_side(2 * memory, layers, count) >= side
-    assert tile_side(memory, 1, 1) >= side
+def needed(found: Share, layers: int, margin: int = 0) -> int:
+    """What so many tiles take beside the process itself, by what a layer of a pixel takes."""
+    return found.workers * layers * 40 * (found.side + 2 * margin) ** 2
+
+
+LOADED = (600 + 500) * 2**20
+"""What a process with torch takes."""
+
+
+@given(st.integers(1, 600), st.integers(1, 256), st.integers(0, 2**36), st.integers(0, 12))
+def test_tiles_stay_within_the_memory_and_are_refused_only_if_the_smallest_does_not_fit(
+    layers: int, count: int, room: int, margin: int
+) -> None:
+    if room < needed(Share(64, 1), layers, margin):
+        with pytest.raises(ValueError, match="on 1 core need"):
+            share(LOADED + room, layers, count, margin)
+    else:
+        found = share(LOADED + room, layers, count, margin)
+        assert 1 <= found.workers <= count
+        assert needed(found, layers, margin) <= room
+
+
+@pytest.mark.parametrize(
+    ("layers", "count", "room", "expected"),
+    [
+        (10, 2, 10**9, Share(1024, 2)),
+        (10, 2, 5 * 10**8, Share(512, 2)),
+        (10, 64, 1_500_000_000, Share(256, 57)),
+        (285, 2, 1_500_000_000, Share(256, 2)),
+        (285, 2, 1_000_000_000, Share(256, 1)),
+        (285, 64, 1_400_000_000, Share(64, 29)),
+        (285, 1, 200_000_000, Share(128, 1)),
+    ],
+)
+def test_many_cores_or_bands_take_fewer_threads_or_smaller_tiles(
+    layers: int, count: int, room: int, expected: Share
+) -> None:
+    assert share(LOADED + room, layers, count) == expected
+
+
+def test_of_a_cluster_no_thread_can_be_left_out() -> None:
+    room = 285 * 40 * 64**2 * 16
+    assert share(LOADED + room, 285, 16, fewer=False) == Share(64, 16)
+    with pytest.raises(ValueError, match="on 16 cores need"):
+        share(LOADED + room - 1, 285, 16, fewer=False)
+
+
+def test_no_more_threads_work_at_once_than_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    lock, working, most = Lock(), 0, 0
+
+    def count(tile: Tile, padded: NDArray[np.int64]) -> Part[int]:
+        nonlocal working, most
+        with lock:
+            working += 1
+            most = max(most, working)
+        time.sleep(0.01)
+        with lock:
+            working -= 1
+        return smallest_around(tile, padded)
+
+    source = Numbers(np.arange(300 * 300).reshape(300, 300))
+    with Tiling(memory=LOADED + 3 * 500 * 40 * 66**2).started() as run:
+        parts = list(run.parts(source, count, layers=500, margin=1))
+    assert sum(part.told for part in parts) == 300 * 300
+    assert len(parts) == 25
+    assert most <= 3
 
 
 def test_no_thread_works_on_after_the_end() -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from nflows_core.runtime.clock import Clock
-from nflows_core.runtime.options import Memory, Number, OutputFile, refuse_overwriting
+from nflows_core.runtime.options import Memory, Number, OutputFile
 from nflows_core.runtime.text_table import cell, table
 
 
@@ -36,15 +36,6 @@ def test_the_suffix_of_an_output_says_what_it_is() -> None:
     refused = CliRunner().invoke(write, ["-o", "map.png"])
     assert refused.exit_code == 2
     assert "map.png must end in .tif or .tiff" in refused.output
-
-
-def test_an_input_is_no_output_under_any_name(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    path.touch()
-    (tmp_path / "link.tif").symlink_to(path)
-    refuse_overwriting(tmp_path / "b.tif", [path])
-    with pytest.raises(click.UsageError, match="is an input; give another name"):
-        refuse_overwriting(tmp_path / "link.tif", [path])
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf", "2", "half"])

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from nflows_core import shipped
-from nflows_core.runtime.ownership import MARK_FILE, claim_folder, is_ours, refuse_foreign
+from nflows_core.runtime.ownership import MARK_FILE, claim_folder, is_ours, refuse_foreign, refuse_overwriting
 from nflows_core.runtime.tensors import write_tensors
 
 OURS = json.dumps({"versions": {"nflows_core": "0.1.0"}})
@@ -130,3 +130,18 @@ def test_a_link_to_a_folder_is_that_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("theirs")
     with pytest.raises(FileExistsError, match=r"such as notes\.txt"):
         claim_folder(tmp_path / "link", "run")
+
+
+def test_an_input_is_no_output_under_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_text("mine")
+    os.link(path, tmp_path / "hard.tif")
+    names = ["a.tif", "hard.tif", "../" + tmp_path.name + "/a.tif"]
+    if sys.platform != "win32":
+        (tmp_path / "soft.tif").symlink_to(path)
+        names.append("soft.tif")
+    refuse_overwriting([tmp_path / "new.tif"], [path])
+    refuse_overwriting([path], [tmp_path / "new.tif"])
+    for name in names:
+        with pytest.raises(FileExistsError, match=f"is an input, which is never changed.*{Path(name).name}"):
+            refuse_overwriting([tmp_path / "new.tif", tmp_path / name], [path])

@@ -82,6 +82,14 @@ def name_of(folder: Path) -> str:
         return made.name
 
 
+_MACHINE, _BOOT = len(".nflows-"), len(".nflows-01234567-")
+
+
+def elsewhere(name: str, place: int) -> str:
+    """The name with another digit at a place: that of another machine, or of another start of one."""
+    return f"{name[:place]}{'0' if name[place] != '0' else '1'}{name[place + 1 :]}"
+
+
 def test_only_files_and_folders_of_ours_are_swept(tmp_path: Path) -> None:
     name = name_of(tmp_path)
     (tmp_path / "victim").write_text("mine")
@@ -96,11 +104,20 @@ def test_only_files_and_folders_of_ours_are_swept(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "mine"
 
 
+@pytest.mark.parametrize("place", [_MACHINE, _BOOT])
+def test_a_container_and_a_machine_that_started_anew_are_this_machine(tmp_path: Path, place: int) -> None:
+    """A container has a name of its own and the kernel of this one; a machine keeps its name when it starts anew."""
+    if place == _MACHINE and not Path("/proc/sys/kernel/random/boot_id").exists():
+        pytest.skip("the system does not tell its start")
+    (tmp_path / elsewhere(name_of(tmp_path), place)).mkdir()
+    sweep.cache_clear()
+    sweep(tmp_path)
+    assert names(tmp_path) == []
+
+
 def test_what_another_machine_may_still_write_stays_for_a_day(tmp_path: Path) -> None:
     """Some network file systems keep locks to one machine."""
-    name = name_of(tmp_path)
-    place = len(".nflows-")
-    other = tmp_path / f"{name[:place]}{'0' if name[place] != '0' else '1'}{name[place + 1 :]}"
+    other = tmp_path / elsewhere(elsewhere(name_of(tmp_path), _MACHINE), _BOOT)
     other.touch()
     sweep.cache_clear()
     sweep(tmp_path)

@@ -17,7 +17,7 @@ from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDraw
 from nflows_geo.anomaly.vectors import write_anomalies
 from nflows_geo.figures import View
 from nflows_geo.raster import write_cog
-from nflows_geo.scene import Scene, provenance, require_several_bands
+from nflows_geo.scene import Scene, provenance, refuse_inputs, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
 SCORES_FILE, ANOMALIES_FILE = "anomaly.tif", "anomalies.gpkg"
@@ -49,7 +49,7 @@ def anomaly_scene(
         The content of ``report.json``.
 
     Raises:
-        FileExistsError: The folder holds files that are not of an anomaly map of ours.
+        FileExistsError: The folder holds files that are not of an anomaly map of ours, or one that is read.
         ValueError: The scene has one band, too few valid pixels or a band that tells nothing; or the memory is too
             little.
 
@@ -61,6 +61,7 @@ def anomaly_scene(
         (35, 3600)
     """
     refuse_foreign(folder, KIND, RESULTS)
+    refuse_inputs([folder / name for name in RESULTS], scene)
     require_several_bands(scene)
     view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()

@@ -70,7 +70,7 @@ def anomaly(
 
     refuse_foreign(folder, KIND, RESULTS)
     recipe = AnomalyRecipe(detector, false_alarm_rate, seed)
-    scene = opened(paths, dask=dask, **options)
+    scene = opened(paths, outputs=[folder / name for name in RESULTS], dask=dask, **options)
     view = view_of(scene, rgb)
     report = anomaly_scene(
         scene,

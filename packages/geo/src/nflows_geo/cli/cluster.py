@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.options import OutputFile, dask_option, memory_option, seed_option
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
@@ -48,8 +48,7 @@ def cluster(
     from nflows_geo.steps import cluster_scene
     from nflows_geo.tiling import Tiling
 
-    scene = opened(paths, dask=dask, **options)
-    refuse_overwriting(output, scene.inputs.values())
+    scene = opened(paths, outputs=[output], dask=dask, **options)
     tiling = Tiling(memory, dask=dask, watch=watched)
     report = cluster_scene(scene, output, clustering, units=units, seed=seed, tiling=tiling)
     echo(table(report["units"]))

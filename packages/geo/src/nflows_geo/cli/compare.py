@@ -15,7 +15,7 @@ from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import cell, table
-from nflows_geo.cli.options import METHODS, GeoCommand, labels_on, labels_options, opened, scene_options
+from nflows_geo.cli.options import METHODS, GeoCommand, file_of_labels, labels_on, labels_options, opened, scene_options
 
 
 @click.command(cls=GeoCommand)
@@ -49,11 +49,12 @@ def compare(
     from nflows_geo import comparison as compared
 
     refuse_foreign(folder, compared.KIND, compared.RESULTS)
-    scene = opened(paths, **options)
+    scene = opened(paths, outputs=[folder / name for name in compared.RESULTS], labels=labels, **options)
+    labels_file = file_of_labels(labels)
     ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
     with progress("maps", len(methods) * seeds) as advance:
         comparison = compared.compare(scene, methods, seeds, ground, advance=advance)
-    report = compared.write_comparison(comparison, folder, scene, ground, labels)
+    report = compared.write_comparison(comparison, folder, scene, ground, labels_file)
     for caption, rows in report["tables"].items():
         if caption != compared.RUNS:
             echo(f"{caption}\n{report['readings'][caption]}\n\n{table(with_intervals(rows))}\n")

@@ -14,8 +14,10 @@ from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
     echo_doubts,
+    file_of_labels,
     labels_on,
     labels_options,
+    min_pixels_option,
     opened,
     recipe_options,
     rgb_option,
@@ -31,9 +33,7 @@ from nflows_geo.cli.options import (
 @labels_options
 @recipe_options
 @rgb_option
-@click.option(
-    "--min-pixels", type=click.IntRange(1), default=1, show_default=True, help="Smaller patches get no polygon."
-)
+@min_pixels_option
 @memory_option
 @dask_option
 @json_option
@@ -48,12 +48,13 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.mapping import MAP_FILE, Recipe, map_scene
+    from nflows_geo.mapping import MAP_FILE, RESULTS, Recipe, map_scene
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
-    scene = opened(paths, dask=dask, **options)
+    outputs = [folder / name for name in RESULTS]
+    scene = opened(paths, outputs=outputs, labels=labels, dask=dask, **options)
     report = map_scene(
         scene,
         recipe,
@@ -61,7 +62,7 @@ def map_(
         tiling=Tiling(memory, dask=dask, watch=watched),
         view=view_of(scene, rgb),
         labels=labels_on(scene.grid, labels, align=options["align"], **labelled),
-        labels_file=labels,
+        labels_file=file_of_labels(labels),
         minimum_pixels=min_pixels,
     )
     echo(table(report["tables"]["Units"]))

@@ -37,6 +37,13 @@ _Told = TypeVar("_Told")
 class GeoCommand(Command):
     """A command that knows which other one helps."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        import rasterio
+
+        # Without it GDAL prints warnings of its own, where every file is told in our words.
+        with rasterio.Env():
+            return super().invoke(ctx)
+
     def message(self, error: Exception) -> str:
         from nflows_geo.scene import NoValidPixelError
 
@@ -80,6 +87,13 @@ clustering_option = click.option(
 units_option = click.option(
     "--units", "-k", type=click.IntRange(2, 255), help="How many; if not given, where the elbow is."
 )
+min_pixels_option = click.option(
+    "--min-pixels",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Polygons of fewer pixels become part of their largest neighbour; islands, which have none, stay.",
+)
 rgb_option = click.option(
     "--rgb", type=Names(), default=(), metavar="R,G,B", help="Three bands for the picture in false colour."
 )
@@ -97,6 +111,13 @@ def scene_options(command: _Function) -> _Function:
     for decorator in reversed(
         (
             click.argument("paths", metavar="SCENE...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+            click.option(
+                "--layer",
+                "layers",
+                multiple=True,
+                metavar="NAME",
+                help="Of files that hold several rasters, as netCDF, HDF5 and GeoPackages; repeatable.",
+            ),
             click.option("--grid", type=click.Path(path_type=Path), help="A raster whose pixels the scene takes."),
             click.option("--align", is_flag=True, help="Resample rasters whose grids do not match."),
             click.option(
@@ -150,6 +171,15 @@ def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool,
     return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
 
 
+def file_of_labels(labels: Path | None) -> Path | None:
+    """The file on the disk that labels lie in, for reports."""
+    from nflows_geo.raster import address, file_of
+
+    if labels is not None and address(labels):
+        raise click.UsageError(f"labels are read from a file; download {address(labels)} and give that")
+    return None if labels is None else file_of(labels)
+
+
 def recipe_options(command: _Function) -> _Function:
     """Gives a command the arguments of a `Recipe`."""
     for decorator in reversed(
@@ -165,17 +195,37 @@ def recipe_options(command: _Function) -> _Function:
     return command
 
 
-def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) -> Scene:
+def opened(
+    paths: Sequence[Path],
+    *,
+    outputs: Iterable[Path] = (),
+    labels: Path | None = None,
+    dask: str | None = None,
+    **options: Any,
+) -> Scene:
     """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster.
 
     Says what was left out of it, or taken for granted.
-    """
-    from nflows_geo.scene import open_scene
 
-    scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    Raises:
+        FileExistsError: What will be written is read: by the scene, as its grid, or as labels.
+    """
+    from nflows_geo.scene import open_scene, refuse_inputs
+
+    scene = open_scene([_seen_by_all(path) for path in paths] if dask else list(paths), **options)
+    refuse_inputs(outputs, scene, [options.get("grid"), labels])
     for notice in scene.notices:
         echo(f"note: {notice}", err=True)
     return scene
+
+
+def _seen_by_all(path: Path) -> Path:
+    """The path for the workers of a cluster, on other machines too."""
+    from nflows_geo.raster import address, archive_of
+
+    if archive := archive_of(path):
+        raise click.UsageError(f"{archive} would be unpacked on this machine alone; unpack it where all workers see it")
+    return path if address(path) else path.absolute()
 
 
 def view_of(scene: Scene, rgb: Sequence[str]) -> View:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, dask_option, memory_option, refuse_overwriting, seed_option
+from nflows_core.runtime.options import OutputFile, dask_option, memory_option, seed_option
 from nflows_core.runtime.terminal import echo
 from nflows_geo.cli.options import GeoCommand, opened, reduction_option, scene_options, watched
 
@@ -34,8 +34,7 @@ def reduce(
     from nflows_geo.steps import reduce_scene
     from nflows_geo.tiling import Tiling
 
-    scene = opened(paths, dask=dask, **options)
-    refuse_overwriting(output, scene.inputs.values())
+    scene = opened(paths, outputs=[output], dask=dask, **options)
     report = reduce_scene(scene, output, reduction, seed=seed, tiling=Tiling(memory, dask=dask, watch=watched))
     echo(f"{output}: components by {reduction}, {report['components']} of them")
     print_report(report)

@@ -11,7 +11,14 @@ from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand, exclude_bands_option, labels_on, labels_options, opened
+from nflows_geo.cli.options import (
+    GeoCommand,
+    exclude_bands_option,
+    file_of_labels,
+    labels_on,
+    labels_options,
+    opened,
+)
 
 _HEADLINE = ("overall_accuracy", "adjusted_rand_index", "normalized_mutual_information")
 
@@ -49,7 +56,7 @@ def score(
     grid = geological_map if align else None
     scene = opened(scenes, grid=grid, align=align, exclude_bands=exclude_bands) if scenes else None
     ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
-    report = score_map(source, scene, ground, labels_file=labels, seed=seed)
+    report = score_map(source, scene, ground, labels_file=file_of_labels(labels), seed=seed)
     echo(table(report["units"]))
     if scene is not None:
         echo(f"\n{table([report['without_labels']])}")

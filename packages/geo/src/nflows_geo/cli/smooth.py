@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, refuse_overwriting
+from nflows_core.runtime.options import OutputFile
 from nflows_core.runtime.terminal import echo
 from nflows_geo.cli.options import GeoCommand, watched
 
@@ -21,7 +21,6 @@ def smooth(geological_map: Path, output: Path) -> None:
     from nflows_geo.steps import smooth_map
     from nflows_geo.tiling import Tiling
 
-    refuse_overwriting(output, [geological_map])
     report = smooth_map(geological_map, output, tiling=Tiling(watch=watched))
     echo(f"{output}: {report['changed_pixels']:,} of {report['mapped_pixels']:,} pixels have another unit")
     print_report(report)

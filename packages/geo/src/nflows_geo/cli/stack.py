@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, refuse_overwriting
+from nflows_core.runtime.options import OutputFile
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import GeoCommand, opened, scene_options, watched
@@ -25,8 +25,7 @@ def stack(paths: tuple[Path, ...], output: Path, **options: Any) -> None:
     """
     from nflows_geo.steps import stack_scene
 
-    scene = opened(paths, **options)
-    refuse_overwriting(output, scene.inputs.values())
+    scene = opened(paths, outputs=[output], **options)
     report = stack_scene(scene, output, watch=watched)
     echo(f"{scene.name}, {scene.quantity}\n{scene.grid}\n\n{table(report['bands'])}\n")
     echo(f"{output}: {report['valid_pixels']:,} of {report['pixels']:,} pixels are valid")

@@ -7,28 +7,21 @@ from pathlib import Path
 import click
 
 from nflows_core.runtime.cli import json_option, print_report
-from nflows_core.runtime.options import OutputFile, refuse_overwriting
+from nflows_core.runtime.options import OutputFile
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand
+from nflows_geo.cli.options import GeoCommand, min_pixels_option
 
 
 @click.command(cls=GeoCommand)
 @click.argument("geological_map", metavar="MAP", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=OutputFile(".gpkg"), required=True, help="A GeoPackage.")
-@click.option(
-    "--min-pixels",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Smaller patches become part of their largest neighbour.",
-)
+@min_pixels_option
 @json_option
 def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
     """Turn the classes of MAP into polygons with their areas in km²."""
     from nflows_geo.steps import vectorize_map
 
-    refuse_overwriting(output, [geological_map])
     report = vectorize_map(geological_map, output, minimum_pixels=min_pixels)
     echo(table(report["units"]))
     echo(f"\n{output}: {report['polygons']:,} polygons, {report['area_km2']:,.4g} km²")

@@ -2,13 +2,14 @@
 
 from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, learn, learn_units, reduce_sample
 from nflows_geo.mapping.map_file import MapFile, open_map, write_map
-from nflows_geo.mapping.pipeline import MAP_FILE, map_scene
+from nflows_geo.mapping.pipeline import MAP_FILE, RESULTS, map_scene
 from nflows_geo.mapping.polygons import vectorize
 from nflows_geo.mapping.smoothing import MARGIN, majority_filter
 
 __all__ = [
     "MAP_FILE",
     "MARGIN",
+    "RESULTS",
     "Learned",
     "MapFile",
     "MapSample",

@@ -17,11 +17,12 @@ from nflows_geo.mapping.learning import Recipe, learn
 from nflows_geo.mapping.map_file import write_map
 from nflows_geo.mapping.polygons import vectorize
 from nflows_geo.mapping.report import DrawnMap, write_map_report
-from nflows_geo.scene import Scene, provenance, require_several_bands
+from nflows_geo.scene import Scene, provenance, refuse_inputs, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
 MAP_FILE, POLYGONS_FILE = "map.tif", "units.gpkg"
-_FILES = (MAP_FILE, POLYGONS_FILE, *REPORT_FILES)
+RESULTS = (MAP_FILE, POLYGONS_FILE, *REPORT_FILES)
+"""What `map_scene` writes."""
 _KIND = "geological map"
 
 
@@ -46,13 +47,14 @@ def map_scene(
         view: How the pictures of the report are gathered; in the sensor's own false colour, if not given.
         labels: What the map is compared with; it is not made by them.
         labels_file: The file of the labels, for the report.
-        minimum_pixels: Smaller patches get no polygon of their own; see `vectorize`.
+        minimum_pixels: Polygons of fewer pixels become part of their largest neighbour, and the map stays; see
+            `vectorize`.
 
     Returns:
         The content of ``report.json``.
 
     Raises:
-        FileExistsError: The folder holds files that are not of a map of ours.
+        FileExistsError: The folder holds files that are not of a map of ours, or one that is read.
         ValueError: The scene has one band, no valid pixel, a constant band, or fewer distinct spectra than units; or
             the memory is too little.
 
@@ -64,7 +66,8 @@ def map_scene(
         >>> sorted(path.name for path in Path("out").glob("[!.]*"))
         ['map.tif', 'report.html', 'report.json', 'units.gpkg']
     """
-    refuse_foreign(folder, _KIND, _FILES)
+    refuse_foreign(folder, _KIND, RESULTS)
+    refuse_inputs([folder / name for name in RESULTS], scene, [labels_file])
     require_several_bands(scene)
     view = view or View.of(scene.grid, [band.name for band in scene.bands])
     clock = Clock()
@@ -77,7 +80,7 @@ def map_scene(
         clock.stop("learn")
         units = mapper.clustering.classes
         drawing = Drawing(scene, units, view, labels)
-        claim_folder(folder, _KIND, _FILES)
+        claim_folder(folder, _KIND, RESULTS)
         tags = provenance(scene, f"{recipe.reduction}, {recipe.clustering}, {units} units", recipe.seed)
         write_map(folder / MAP_FILE, scene.grid, gathered(parts, drawing.add), units, tags)
         clock.stop("draw")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.ownership import refuse_overwriting
 from nflows_geo.mapping.map_file import open_map
-from nflows_geo.raster import Grid, equal_area_crs, whole_geopackage
+from nflows_geo.raster import Grid, equal_area_crs, files_of, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -64,12 +65,14 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     Arguments:
         path: A map: a raster with one band of bytes, 0 or its nodata meaning no unit.
         target: The GeoPackage, with the columns that `polygons` has.
-        minimum_pixels: Smaller groups of pixels become part of their largest neighbour.
+        minimum_pixels: Smaller groups of pixels become part of their largest neighbour, so that no ground is without a
+            unit; those that nothing but nodata surrounds stay.
 
     Returns:
         Of each unit its number, its name, how many polygons it has and their area in square kilometres.
 
     Raises:
+        FileExistsError: The target is read.
         ValueError: It is no map, or all of it is nodata.
 
     Example:
@@ -81,6 +84,7 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     from rasterio.features import sieve
 
     source = open_map(path)
+    refuse_overwriting([target], files_of(path))
     classes, grid, names = source.read(), source.grid, source.names
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)

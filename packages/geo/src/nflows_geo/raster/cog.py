@@ -18,11 +18,14 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
 from nflows_geo.raster.files import bounded_memory
 from nflows_geo.raster.grid import Grid
+from nflows_geo.raster.writing import Room, require_whole
 
 Colours = Mapping[int, tuple[int, int, int]]
 """Red, green and blue, 0 to 255, of every class."""
 
 _BLOCK = 512
+_MOST_OPTIMISED = 2
+"""How many times what is not compressed: that, with a third of it for overviews, and what does not compress grows."""
 
 
 def write_cog(
@@ -55,21 +58,33 @@ def write_cog(
 
     Raises:
         ValueError: The blocks do not cover the grid.
-        OSError: The folder is missing or not writable, or the disk is full.
+        OSError: The folder is missing or not writable, or the disk is full; then it says how much was needed.
     """
-    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder:
+    raw = _stored(grid, len(bands), np.dtype(dtype))
+    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder, bounded_memory():
         plain, optimised = folder / "plain.tif", folder / "optimised.tif"
+        room = Room.beside(Path(path), folder, raw, raw + _MOST_OPTIMISED * raw)
         profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}
         profile |= {"count": len(bands), "dtype": dtype, "nodata": nodata, "BIGTIFF": "IF_SAFER"}
         profile |= {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band"}
-        with bounded_memory():
-            with rasterio.open(plain, "w", driver="GTiff", **profile) as dataset:
-                _describe(dataset, bands, colours, tags or {}, wavelengths_nm)
-                _write_blocks(dataset, blocks)
+        with room.told():
+            dataset = rasterio.open(plain, "w", driver="GTiff", **profile)
+        with dataset:
+            _describe(dataset, bands, colours, tags or {}, wavelengths_nm)
+            _write_blocks(dataset, blocks, room)
+        require_whole(plain, room)
+        with room.told():
             rasterio.shutil.copy(plain, optimised, driver="COG", **_options(np.dtype(dtype)))
+        require_whole(optimised, room)
         plain.unlink()
-        with optimised.open("rb") as file:
+        with room.told(), optimised.open("rb") as file:
             shutil.copyfileobj(file, target, 2**20)
+
+
+def _stored(grid: Grid, bands: int, dtype: np.dtype[Any]) -> int:
+    """The bytes of a raster in whole blocks, not compressed."""
+    blocks = -(-grid.width // _BLOCK) * -(-grid.height // _BLOCK)
+    return blocks * _BLOCK**2 * bands * dtype.itemsize
 
 
 def _describe(
@@ -89,10 +104,11 @@ def _describe(
         dataset.write_colormap(1, {value: (*rgb, 255) for value, rgb in colours.items()} | transparent)
 
 
-def _write_blocks(dataset: DatasetWriter, blocks: Iterable[tuple[Window, NDArray[Any]]]) -> None:
+def _write_blocks(dataset: DatasetWriter, blocks: Iterable[tuple[Window, NDArray[Any]]], room: Room) -> None:
     written = 0
     for window, block in blocks:
-        dataset.write(block.reshape(dataset.count, *block.shape[-2:]), window=window)
+        with room.told():
+            dataset.write(block.reshape(dataset.count, *block.shape[-2:]), window=window)
         written += window.width * window.height
     if written != dataset.width * dataset.height:
         raise ValueError(f"the blocks have {written} pixels, but the raster {dataset.width * dataset.height}")

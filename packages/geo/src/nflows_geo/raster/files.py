@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -15,11 +14,20 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from nflows_geo.raster.sources import check_sources, opened, restrictions
+from nflows_geo.raster.archives import only_raster
+from nflows_geo.raster.containers import open_layer
+from nflows_geo.raster.places import address, archive_of, file_of, no_answer, resolved, split
+from nflows_geo.raster.sources import PATIENCE, check_sources, is_virtual, restrictions
 
 _CACHE_BYTES = 256 * 2**20
 """The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. They are part of the peak
 that ``benchmarks/bench_map.py`` measures."""
+
+
+_MARKS = {"HDF4": b"\x0e\x03\x13\x01", "HDF5": b"\x89HDF\r\n\x1a\n", "netCDF": b"CDF"}
+"""How files of those of GDAL's drivers begin that many installations lack."""
+_SERVER = "/vsicurl/"
+_NO_RASTER = "{} is no raster that can be read; give a GeoTIFF or the like"
 
 
 class RasterError(ValueError):
@@ -29,22 +37,79 @@ class RasterError(ValueError):
 def open_raster(path: Path) -> DatasetReader:
     """Opens a raster for reading.
 
+    Arguments:
+        path: A file, a layer of one, what is in an archive, or an address; see `nflows_geo.raster.places`.
+
     Raises:
         FileNotFoundError: There is no such file.
         RasterError: It is no raster.
+        ArchiveError: It is an archive that does not hold one raster.
+        LayerError: It holds several rasters, and none is named.
         ForeignSourceError: Its pixels are elsewhere; see `check_sources`.
+        OSError: It may not be read, or the server does not answer.
     """
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    place, archive = resolved(path), archive_of(path)
+    if archive is not None and place.is_dir():
+        place = only_raster(place, archive)
+    server = address(place)
+    file, layer = (place, "") if server else split(place)
+    if not server:
+        _require_content(file, path)
+        check_sources(file)
     try:
-        check_sources(path)
         with _quiet():
-            return opened(path)
+            return open_layer(file, layer)
     except RasterioIOError as error:
-        advice = (
-            "HDF must be converted to GeoTIFF first" if path.suffix.lower() == ".hdf" else "give a GeoTIFF or the like"
-        )
-        raise RasterError(f"{path} is no raster that can be read; {advice}") from error
+        if server:
+            code = re.search(r"HTTP response code: (\d+)", str(error))
+            raise no_answer(server, int(code[1])) if code else RasterError(_NO_RASTER.format(server)) from error
+        raise RasterError(_unreadable(file, path)) from error
+
+
+def _require_content(file: Path, path: Path) -> None:
+    """Refuses what no library should be asked to read."""
+    if file.is_dir():
+        raise RasterError(f"{path} is a folder, where a raster is needed; give the file in it")
+    if not file.is_file():
+        raise RasterError(f"{path} is a device or a pipe, and no raster")
+    if not file.stat().st_size:
+        raise RasterError(f"{path} is empty; copy or download it again")
+    file.open("rb").close()  # what may not be read is told by the system
+
+
+def _unreadable(file: Path, path: Path) -> str:
+    """Why a file is no raster that can be read, and what to do."""
+    with file.open("rb") as source:
+        beginning = source.read(8)
+    with rasterio.Env() as environment:
+        drivers = environment.drivers()
+    for name, mark in _MARKS.items():
+        if beginning.startswith(mark) and name not in drivers:
+            return (
+                f"{path} is {name}, which this installation's GDAL cannot read; convert it with another one:\n"
+                f"gdal_translate -sds {file.name} {file.stem}.tif"
+            )
+    return _NO_RASTER.format(path)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Every file that the pixels at a path are read from: its own, those beside it, and what a virtual raster names.
+
+    Raises:
+        OSError: See `open_raster`.
+        ValueError: See `open_raster`.
+    """
+    read: dict[Path, None] = {}
+    wanted = [path]
+    while wanted:
+        path = wanted.pop()
+        read[file_of(path)] = None
+        # GDAL names what a virtual raster names, but not what virtual rasters in it do.
+        with open_raster(path) as dataset:
+            files = [Path(name) for name in dataset.files]
+        wanted += [file for file in files if file not in read and is_virtual(file)]
+        read |= dict.fromkeys(files)
+    return list(read)
 
 
 class OpenRasters:
@@ -89,15 +154,25 @@ def reading(path: str | Path) -> Iterator[None]:
         with bounded_memory():
             yield
     except RasterioError as error:
-        raise RasterError(
-            f"{path} is damaged or cut off: {error.__cause__ or error}; copy or download it again"
-        ) from error
+        raise _damaged(str(path), f"{error.__cause__ or error}") from error
+
+
+def _damaged(name: str, said: str) -> Exception:
+    """The error for a raster that could be opened, but not be read, by what GDAL said of it."""
+    if name.startswith(_SERVER):
+        return no_answer(name.removeprefix(_SERVER))
+    if codec := re.search(r"missing codec of code (\d+)|[Cc]ompression scheme (\d+)", said):
+        return RasterError(
+            f"{name} is packed in a way that this GDAL cannot unpack (TIFF compression {codec[1] or codec[2]});\n"
+            "convert it with another one: gdal_translate -co COMPRESS=DEFLATE"
+        )
+    return RasterError(f"{name} is damaged or cut off; copy or download it again")
 
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
     """Keeps GDAL from filling the machine's memory with blocks that it has read or will write, and from servers."""
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES, **restrictions()):
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES, **restrictions(), **PATIENCE):
         yield
 
 

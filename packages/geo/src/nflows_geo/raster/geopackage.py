@@ -9,16 +9,22 @@ from pathlib import Path
 
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
+from nflows_geo.raster.writing import Room
 
 
 @contextmanager
 def whole_geopackage(target: Path) -> Iterator[Path]:
-    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
+    """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes.
+
+    Raises:
+        OSError: The folder is missing or not writable, or the disk is full.
+    """
     with atomic_write(target) as file, temporary_folder(target.parent) as folder, _no_date():
         written = folder / "written.gpkg"
-        yield written
-        with written.open("rb") as source:
-            shutil.copyfileobj(source, file, 2**20)
+        with Room.beside(target, folder).told():
+            yield written
+            with written.open("rb") as source:
+                shutil.copyfileobj(source, file, 2**20)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Rasters whose pixels are elsewhere: in other files, or on servers that a file from somebody else may choose.
 
+The address of a server that a person gives is asked, for that file alone.
+
 A virtual raster (GDAL's VRT) names the files that its pixels are read from. One that was downloaded may name any file
 of this machine, and any server: it is read only if all that it names are rasters of its own folder. Formats that are
 nothing but the address of a server are not read. A person who trusts a file sets ``NFLOWS_TRUST_VRT=1``.
@@ -16,12 +18,21 @@ import rasterio
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 
+from nflows_geo.raster.places import address
+
 TRUST = "NFLOWS_TRUST_VRT"
 _REMOTE = frozenset(
     ("DAAS", "EEDA", "EEDAI", "GTI", "HTTP", "NGW", "OGCAPI", "PLMOSAIC", "STACIT", "STACTA", "WCS", "WMS", "WMTS")
 )
 """GDAL's drivers that ask servers themselves; those that ask by its file systems are stopped by `restrictions`."""
 
+PATIENCE = {
+    "GDAL_HTTP_CONNECTTIMEOUT": "30",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+    "GDAL_HTTP_MAX_RETRY": "3",
+}
+"""The options of GDAL under which a server that does not answer, or drips, is given up: seconds, and bytes a second."""
 _MARK = b"<VRTDataset"
 _HEADER_BYTES = 2**16
 _MOST_BYTES = 2**26
@@ -55,18 +66,24 @@ def restrictions() -> dict[str, str]:
     return {} if is_trusted() else {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".no-file-has-this-ending"}
 
 
-def opened(path: Path) -> DatasetReader:
+def opened(path: Path | str) -> DatasetReader:
     """Opens a raster that `check_sources` has let pass, by none of the drivers that ask servers.
+
+    Arguments:
+        path: A file, the address of one on a server, or GDAL's name of a layer of a file.
 
     Raises:
         rasterio.errors.RasterioIOError: It is no raster.
     """
-    with rasterio.Env(**restrictions()) as environment:
-        return DatasetReader(str(path), driver=None if is_trusted() else _drivers(environment))
-
-
-def _drivers(environment: rasterio.Env) -> list[str]:
-    return sorted(environment.drivers().keys() - _REMOTE)
+    place = address(path) if isinstance(path, Path) else None
+    if place is None:
+        name, options, left_out = str(path), {}, _REMOTE
+    else:
+        # Of a server, a virtual raster cannot be looked at before it is read.
+        name, left_out = f"/vsicurl/{place}", _REMOTE | {"VRT"}
+        options = {"CPL_VSIL_CURL_ALLOWED_FILENAME": name, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+    with rasterio.Env(**restrictions(), **PATIENCE, **options) as environment:
+        return DatasetReader(name, driver=None if is_trusted() else sorted(environment.drivers().keys() - left_out))
 
 
 def check_sources(path: Path) -> None:
@@ -79,6 +96,14 @@ def check_sources(path: Path) -> None:
         _check(path, 0)
 
 
+def is_virtual(path: Path) -> bool:
+    """Whether a file is a virtual raster, by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _MARK in file.read(_HEADER_BYTES)
+
+
 def _check(path: Path, depth: int) -> None:
     status = path.stat()
     _check_file(path, Path.cwd(), status.st_mtime_ns, status.st_size, depth)
@@ -86,9 +111,8 @@ def _check(path: Path, depth: int) -> None:
 
 @lru_cache(maxsize=256)  # a raster is opened anew by every thread
 def _check_file(path: Path, working: Path, changed: int, size: int, depth: int) -> None:
-    with path.open("rb") as file:
-        if not path.is_file() or _MARK not in file.read(_HEADER_BYTES):
-            return
+    if not is_virtual(path):
+        return
     if size > _MOST_BYTES or depth > _DEEPEST:
         raise ForeignSourceError(f"{path} is larger, or nested deeper, than a virtual raster should be; {_advice()}")
     for source in _sources(path):

@@ -69,9 +69,8 @@ class LocalWhitening:
         ratios, rotation = np.linalg.eigh(_second_moment((x - x.mean(0)) @ whitening))
         matrix = with_signs(whitening @ rotation[:, ::-1])
         components = x @ matrix
-        limits = REACH * components.std(0)
-        center = np.median(components, axis=0)
-        center, limits = center.astype(np.float32), limits.astype(np.float32)
+        limits = (REACH * components.std(0)).astype(np.float32)
+        center = np.median(components, axis=0).astype(np.float32)
         return cls(center, matrix.astype(np.float32), limits, ratios[::-1], negative)
 
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ def open_scene(
     grid: Grid | Path | None = None,
     align: bool = False,
     resampling: str = "nearest",
+    layers: Sequence[str] = (),
     mask_clouds: bool = False,
     sensor: str | None = None,
     bands: Sequence[str] = (),
@@ -38,6 +39,7 @@ def open_scene(
         grid: The grid of the scene, or a raster that has it; the finest of all bands if not given.
         align: Resample rasters that lie elsewhere, or in another CRS.
         resampling: One of `RESAMPLINGS`; masks are always resampled by the nearest.
+        layers: Names of the rasters that are taken of files that hold several, as netCDF, HDF5 and GeoPackages do.
         mask_clouds: Leave out the clouds and shadows that a product's own mask shows.
         sensor: The sensor of rasters that do not say what their bands are; see `label_bands`.
         bands: Names of the sensor's bands, in the order of the rasters.
@@ -59,6 +61,7 @@ def open_scene(
         raise ValueError("a scene needs at least one product folder or raster")
     if resampling not in RESAMPLINGS:
         raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+    paths = [path / name for path in paths for name in layers] if layers else paths
     products = [read_product(path, mask_clouds, exclude_bands) for path in paths]
     named = _labelled(products, sensor, bands) if sensor or bands else _named(products, paths)
     kept, notices = _kept(products, named, exclude_bands)

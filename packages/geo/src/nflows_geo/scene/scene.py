@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from nflows_core.runtime.files import sha256
-from nflows_geo.raster import Grid, OpenRasters, Tile
+from nflows_geo.raster import Grid, OpenRasters, Tile, digest, file_of
 from nflows_geo.scene.bands import Band
 from nflows_geo.scene.layers import Placed
 
@@ -109,14 +108,14 @@ class Scene:
     def inputs(self) -> dict[str, Path]:
         """Every file that the scene is read from, by its name."""
         placed = (*self.placed_bands, *self.placed_masks)
-        paths = list(dict.fromkeys([*(one.layer.path for one in placed), *self.metadata]))
+        paths = list(dict.fromkeys([*(file_of(one.layer.path) for one in placed), *self.metadata]))
         twice = Counter(path.name for path in paths)
         return {path.name if twice[path.name] == 1 else path.as_posix(): path for path in paths}
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """The SHA-256 of every input by its name; files of gigabytes are read for it once."""
-        return {name: sha256(path) for name, path in self.inputs.items()}
+        """The SHA-256 of every input by its name, see `digest`; files of gigabytes are read for it once."""
+        return {name: digest(path) for name, path in self.inputs.items()}
 
     def sha256(self) -> str:
         """One digest of all inputs: the SHA-256 of their digests, in order."""

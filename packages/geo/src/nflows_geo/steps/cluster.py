@@ -14,7 +14,7 @@ from nflows_geo.clustering import CLUSTERINGS, DEFAULT, Clustering, elbow
 from nflows_geo.mapping import write_map
 from nflows_geo.raster import Tile
 from nflows_geo.reductions import REDUCTIONS
-from nflows_geo.scene import FITTED, Scene, draw_pixels, provenance
+from nflows_geo.scene import FITTED, Scene, draw_pixels, provenance, refuse_inputs
 from nflows_geo.spectra import as_block, spectra_at, valid_pixels
 from nflows_geo.steps.reduce import reduction_of
 from nflows_geo.tiling import Part, Tiling, gathered, one_thread
@@ -46,8 +46,10 @@ def cluster_scene(
         The pixels of each unit, the elbow, and the digests of inputs and output.
 
     Raises:
+        FileExistsError: The target is read.
         ValueError: No pixel is valid, there are fewer distinct ones than units, no elbow, or too little memory.
     """
+    refuse_inputs([path], scene)
     reduction = reduction_of(scene)
     method = None if reduction is None else REDUCTIONS[reduction]
     clustering = clustering or (DEFAULT if method is None else method.clustering)

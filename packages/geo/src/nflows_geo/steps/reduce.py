@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.report import digested
 from nflows_geo.raster import Tile, open_raster, write_cog
 from nflows_geo.reductions import DEFAULT, REDUCTIONS, Reduction
-from nflows_geo.scene import QUANTITY_TAG, Scene, draw_sample, provenance, require_several_bands
+from nflows_geo.scene import QUANTITY_TAG, Scene, draw_sample, provenance, refuse_inputs, require_several_bands
 from nflows_geo.spectra import as_block, blur, margin, spectra_at, valid_pixels
 from nflows_geo.tiling import Part, Tiling, gathered, one_thread
 
@@ -69,8 +69,10 @@ def reduce_scene(
         What the reduction says of itself, and the digests of inputs and output.
 
     Raises:
+        FileExistsError: The target is read.
         ValueError: See `Reducer.fit`; or the memory is too little.
     """
+    refuse_inputs([path], scene)
     # As in `learn`: with one thread, the same seed gives the same components.
     with one_thread(), (tiling or Tiling()).started() as run:
         reducer = Reducer.fit(scene, reduction, seed)

@@ -13,7 +13,7 @@ from nflows_core.runtime.report import digested
 from nflows_geo.evaluation import Agreement, internal_scores
 from nflows_geo.labels import Labels
 from nflows_geo.mapping import MapFile
-from nflows_geo.raster import GridMismatchError, Tile, pixel_area_km2
+from nflows_geo.raster import GridMismatchError, Tile, digest, pixel_area_km2
 from nflows_geo.scene import BLOCK_SIZE, SCORED, Scene, sample_pixels
 from nflows_geo.spectra import PercentileScaling
 from nflows_geo.steps.reduce import reduction_of
@@ -40,13 +40,14 @@ def score_map(
         ValueError: The map is all nodata, has one unit only, or shares no pixel with the scene or the labels.
     """
     report: dict[str, Any] = {"units": score_units(source), "seed": seed}
-    inputs, digests = {source.path.name: source.path}, {}
+    inputs: dict[str, Path] = {}
+    digests = {source.path.name: digest(source.path)}
     if scene is not None:
         report |= {"notices": list(scene.notices), "without_labels": score_space(source, scene, seed)}
-        inputs, digests = inputs | scene.inputs, scene.digests
+        inputs, digests = scene.inputs, digests | scene.digests
     if labels is not None:
         report["against_labels"] = score_labels(source, labels, seed)
-        inputs |= {} if labels_file is None else {labels_file.name: labels_file}
+        digests |= {} if labels_file is None else {labels_file.name: digest(labels_file)}
     return report | {"inputs": digested(inputs, digests)}
 
 

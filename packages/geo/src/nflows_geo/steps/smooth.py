@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.report import digested
 from nflows_geo.mapping import MARGIN, majority_filter, open_map
 from nflows_geo.raster import Tile, write_cog
-from nflows_geo.scene import open_scene, provenance
+from nflows_geo.scene import open_scene, provenance, refuse_inputs
 from nflows_geo.tiling import Part, Tiling, gathered
 
 
@@ -41,9 +41,11 @@ def smooth_map(source: Path, target: Path, *, tiling: Tiling | None = None) -> d
         How many pixels have a unit, how many got another one, and the digests of both maps.
 
     Raises:
+        FileExistsError: The target is read.
         ValueError: It is no map.
     """
     rough, scene, counts = open_map(source), open_scene(source), Counts()
+    refuse_inputs([target], scene)
     method = ", ".join(filter(None, (rough.tags.get("METHOD"), "majority filter")))
     kept = {key: text for key, text in rough.tags.items() if key.startswith(("CLASS_", "SEED"))}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nflows_core.runtime.report import digested
 from nflows_geo.raster import write_cog
-from nflows_geo.scene import BLOCK_SIZE, QUANTITY_TAG, NoValidPixelError, Scene, provenance
+from nflows_geo.scene import BLOCK_SIZE, QUANTITY_TAG, NoValidPixelError, Scene, provenance, refuse_inputs
 from nflows_geo.spectra import valid_pixels
 from nflows_geo.tiling import Part, Watch, gathered, unwatched
 
@@ -27,8 +27,10 @@ def stack_scene(scene: Scene, path: Path, *, watch: Watch = unwatched) -> dict[s
         What was written: grid, bands, the number of valid pixels, and the digests of inputs and output.
 
     Raises:
+        FileExistsError: The target is read.
         NoValidPixelError: No pixel is valid, and nothing is written.
     """
+    refuse_inputs([path], scene)
     resampling = scene.placed_bands[0].resampling
     valid = 0
 

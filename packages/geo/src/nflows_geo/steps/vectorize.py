@@ -7,6 +7,7 @@ from typing import Any
 
 from nflows_core.runtime.report import digested
 from nflows_geo.mapping import vectorize
+from nflows_geo.raster import digest
 
 
 def vectorize_map(source: Path, target: Path, *, minimum_pixels: int = 1) -> dict[str, Any]:
@@ -29,6 +30,6 @@ def vectorize_map(source: Path, target: Path, *, minimum_pixels: int = 1) -> dic
         "area_km2": sum(unit["area_km2"] for unit in units),
         "min_pixels": minimum_pixels,
         "units": units,
-        "inputs": digested({source.name: source}),
+        "inputs": digested({}, {source.name: digest(source)}),
         "outputs": digested({target.name: target}),
     }

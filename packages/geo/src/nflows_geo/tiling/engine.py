@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from nflows_geo.raster import Grid, Tile
-from nflows_geo.tiling.memory import tile_side
+from nflows_geo.tiling.memory import share
 from nflows_geo.tiling.threads import one_thread
 from nflows_geo.tiling.workers import Workers, workers
 
@@ -75,7 +75,7 @@ class Tiling:
     """How a raster is worked on; what comes of it does not depend on this.
 
     Arguments:
-        memory: What a process may take, in bytes; it decides how large tiles are.
+        memory: What a process may take, in bytes; it decides how large tiles are, and how many are worked on at once.
         side: The side of a tile in pixels, whatever the memory.
         dask: The address of a Dask scheduler whose workers do the work; the threads of this process if not given.
         watch: Sees how far the work is.
@@ -128,14 +128,18 @@ class Run:
             margin: Pixels around a tile that are read with it.
 
         Raises:
-            ValueError: The memory is too little for the smallest tiles.
+            ValueError: The memory is too little for the smallest tile.
         """
-        side = self.tiling.side or tile_side(self.tiling.memory, layers, self.workers.sharing)
-        return self.tiling.watch(self._worked(source, work, side, margin), source.grid.tile_count(side))
+        side, staff = self.tiling.side, self.workers
+        if side is None:
+            found = share(self.tiling.memory, layers, staff.sharing, margin, fewer=staff.is_own)
+            side, staff = found.side, staff.at_most(found.workers)
+        return self.tiling.watch(_worked(staff, source, work, side, margin), source.grid.tile_count(side))
 
-    def _worked(self, source: Source, work: Work[_Told], side: int, margin: int) -> Iterator[Part[_Told]]:
-        with one_thread(), source.opened() as opened:
-            yield from self.workers.map(partial(_part, opened, work), source.grid.tiles(side, margin))
+
+def _worked(staff: Workers, source: Source, work: Work[_Told], side: int, margin: int) -> Iterator[Part[_Told]]:
+    with one_thread(), source.opened() as opened:
+        yield from staff.map(partial(_part, opened, work), source.grid.tiles(side, margin))
 
 
 def _part(opened: Opened, work: Work[_Told], tile: Tile) -> Part[_Told]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -30,12 +30,18 @@ class Workers:
     Arguments:
         count: How many work at once.
         sharing: How many of them share the memory of one process.
-        pool: Makes them ready, until its block ends.
+        pool: Makes so many of them ready, until its block ends.
+        is_own: Whether they are of this process, which decides how many of them work at once.
     """
 
     count: int
     sharing: int
-    pool: Callable[[], AbstractContextManager[_Submit]]
+    pool: Callable[[int], AbstractContextManager[_Submit]]
+    is_own: bool = True
+
+    def at_most(self, count: int) -> Workers:
+        """The same, of which no more than so many work at once, if they are of this process."""
+        return replace(self, count=min(count, self.count), sharing=count) if self.is_own else self
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
         """The results in the order of the items; no more than a few items are ahead of the last result taken.
@@ -43,7 +49,7 @@ class Workers:
         When it ends, for whatever reason, no thread still works on an item.
         """
         rest = iter(items)
-        with self.pool() as submit:
+        with self.pool(self.count) as submit:
             running = deque(submit(_call, function, item) for item in islice(rest, _AHEAD * self.count))
             try:
                 while running:
@@ -67,7 +73,7 @@ def workers(dask: str | None = None) -> Iterator[Workers]:
     """
     if dask is None:
         count = os.cpu_count() or 1
-        yield Workers(count, count, partial(_threads, count))
+        yield Workers(count, count, _threads)
     else:
         from nflows_core.runtime.cluster import connect
 
@@ -76,7 +82,7 @@ def workers(dask: str | None = None) -> Iterator[Workers]:
             # Dask itself lets libraries have one thread in its processes. Not pure: it would otherwise digest the
             # function and its arguments for every item.
             submit: _Submit = partial(client.submit, pure=False)
-            yield Workers(sum(threads), max(threads), lambda: nullcontext(submit))
+            yield Workers(sum(threads), max(threads), lambda count: nullcontext(submit), is_own=False)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -75,13 +74,3 @@ seed_option = click.option(
 dask_option = click.option(
     "--dask", metavar="ADDRESS", help="Run on the Dask cluster of a scheduler, as tcp://host:8786, that sees the files."
 )
-
-
-def refuse_overwriting(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuses an output that is one of the inputs, which are never changed.
-
-    Raises:
-        click.UsageError: It is.
-    """
-    if any(path.resolve() == output.resolve() for path in inputs):
-        raise click.UsageError(f"{output} is an input; give another name")

@@ -64,6 +64,24 @@ def refuse_foreign(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
             raise FileExistsError(errno.EEXIST, "is a link or no file, and is not written to; remove it", str(path))
 
 
+def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuses to write over an input, whatever it is called; to be called before anything is computed.
+
+    Arguments:
+        outputs: The files that will be written.
+        inputs: The files that are read.
+
+    Raises:
+        FileExistsError: An output is an input, also by another spelling, a link or a hard link; it names the output.
+    """
+    there = [path for path in inputs if path.exists()]
+    for output in outputs:
+        if output.exists() and any(map(output.samefile, there)):
+            raise FileExistsError(
+                errno.EEXIST, "is an input, which is never changed; choose another place for the result", str(output)
+            )
+
+
 def is_ours(folder: Path) -> bool:
     """Whether a file in the folder shows that a command of ours made it."""
     return (

@@ -2,7 +2,8 @@
 
 Each is locked (``flock``) by the process that writes it, so that a kill, which leaves them behind, cannot leave them
 locked: what has a name of ours and no lock is dead. Some network file systems keep locks to one machine, so that of
-another machine only what is a day old is taken for dead. Where locks do not work, as on Windows, nothing is swept.
+another machine only what is a day old is taken for dead. A machine is known by its name, or by its start: containers
+have names of their own, but locks of one kernel. Where locks do not work, as on Windows, nothing is swept.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from typing import IO, Any
 if sys.platform != "win32":
     import fcntl
 
-_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_NAME = re.compile(r"\.nflows-([0-9a-f]{8})-[0-9a-f]{16}\.tmp")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAME = re.compile(r"\.nflows-([0-9a-f]{8})-([0-9a-f]{8})[0-9a-f]{8}\.tmp")
 _DAY = 86_400.0
 
 
@@ -96,7 +97,19 @@ def _remove_dead(path: Path) -> None:
 
 def _may_be_written_elsewhere(path: Path) -> bool:
     name = _NAME.fullmatch(path.name)
-    return name is not None and name[1] != _MACHINE and time.time() - path.stat().st_mtime < _DAY
+    if name is None or name[1] == _machine() or name[2] == _boot():
+        return False
+    return time.time() - path.stat().st_mtime < _DAY
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=1)
+def _boot() -> str:
+    """What stands for the start of this machine; where the system does not tell, for this process."""
+    return hashlib.sha256(_BOOT.read_bytes()).hexdigest()[:8] if _BOOT.exists() else secrets.token_hex(4)
 
 
 def _locked_file(folder: Path, mode: str) -> tuple[Path, IO[Any], int | None]:
@@ -125,7 +138,7 @@ def _locked_folder(parent: Path) -> tuple[Path, int | None]:
 
 
 def _new_name(folder: Path) -> Path:
-    return folder / f".nflows-{_MACHINE}-{secrets.token_hex(8)}.tmp"
+    return folder / f".nflows-{_machine()}-{_boot()}{secrets.token_hex(4)}.tmp"
 
 
 def _open(path: Path) -> int | None:

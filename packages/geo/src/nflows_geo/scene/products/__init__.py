@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from nflows_geo.scene.bands import Product, ProductError
 from nflows_geo.scene.products import aster, landsat, sentinel2
+from nflows_geo.scene.products.packed import on_disk
 from nflows_geo.scene.products.raster import QUANTITY_TAG, read_raster
 
 __all__ = ["QUANTITY_TAG", "read_product"]
 
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z")
+_ARCHIVES = (".7z", ".bz2", ".rar", ".xz", ".zst")
+"""Of those that are not read."""
 
 
 class Kind(NamedTuple):
@@ -38,16 +38,17 @@ def read_product(path: Path, mask_clouds: bool = False, exclude: Sequence[str] =
     """The bands at a path.
 
     Arguments:
-        path: A product folder, its metadata file, or a raster.
+        path: A product folder, its metadata file, or a raster; also one that an archive holds, a layer of a file, or an
+            address. See `nflows_geo.raster.places`.
         mask_clouds: Leave out the clouds and shadows that the product's own mask shows.
         exclude: Bands of a product that are left out, whether their files are there or not; a raster has all of its.
 
     Raises:
         ProductError: It is nothing of the kind, or incomplete, or several products, or has no cloud mask.
+        ArchiveError: It is an archive that does not hold one product, or one raster.
         FileNotFoundError: There is nothing.
     """
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    path = on_disk(path, lambda folder: bool(_products(folder)))
     if path.is_dir():
         kind, file = _only_product(path)
         return kind.read(file, mask_clouds, exclude)
