@@ -13,6 +13,7 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
+    area_shown,
     labels_on,
     labels_options,
     opened,
@@ -64,5 +65,5 @@ def map_(
         minimum_pixels=min_pixels,
     )
     echo(table(report["tables"]["Units"]))
-    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
     print_report(report)
