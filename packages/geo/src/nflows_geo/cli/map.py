@@ -52,7 +52,7 @@ def map_(
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
-    labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
+    labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
     scene = opened(paths, dask=dask, **options)
     report = map_scene(
         scene,
@@ -65,5 +65,7 @@ def map_(
         minimum_pixels=min_pixels,
     )
     echo(table(report["tables"]["Units"]))
+    if problem := report["against_labels"].get("problem"):
+        echo(f"{labels} is not compared with: {problem}", err=True)
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
     print_report(report)

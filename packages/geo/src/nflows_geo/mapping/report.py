@@ -195,18 +195,25 @@ def _agreement(drawn: DrawnMap) -> dict[str, Any]:
     labels = drawn.drawing.labels
     if labels is None:
         return {}
-    return Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed).scores()
+    notes = {"notes": list(labels.notes)}
+    try:
+        agreement = Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed)
+    except ValueError as error:  # the map is made, and is not lost by labels outside of it
+        return {"problem": str(error)} | notes
+    return agreement.scores() | notes
 
 
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
-    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if agreement else ()
+    names = (
+        ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if "labels" in agreement else ()
+    )
     intervals = {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in names}
     return {name: agreement[name] for name in names} | intervals
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:
     labels = drawn.drawing.labels
-    if labels is None:
+    if labels is None or "labels" not in agreement:
         return []
     return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]
