@@ -114,12 +114,12 @@ def read_codes(path: Path, grid: Grid, align: bool, assume_crs: bool) -> CodedPi
 
 def _grid(path: Path, dataset: DatasetReader, grid: Grid, assume_crs: bool) -> tuple[Grid, tuple[str, ...]]:
     """The grid of a label raster; one of the scene's size that lies nowhere else lies on the scene."""
-    own = grid_of(dataset, grid.crs if assume_crs else None)
-    if own.crs is not None or grid.crs is None:
+    own, nowhere = grid_of(dataset, grid.crs if assume_crs else None), lies_nowhere(dataset)
+    fits = (own.width, own.height) == (grid.width, grid.height)
+    if (nowhere and own.same_as(grid)) or own.crs is not None or (grid.crs is None and not nowhere):
         datum = assumed_datum(own.crs, grid.crs)
         return own, (f"a datum that is not said is taken to be {datum}",) if datum else ()
-    nowhere, sizes = lies_nowhere(dataset), ((own.width, own.height), (grid.width, grid.height))
-    if sizes[0] == sizes[1] and (nowhere or Grid(grid.crs, own.transform, own.width, own.height).same_as(grid)):
+    if fits and (nowhere or Grid(grid.crs, own.transform, own.width, own.height).same_as(grid)):
         return grid, (f"the file has no CRS; its {own.width} x {own.height} pixels are taken to be those of the scene",)
     if nowhere:
         wrong = f"has {own.width} x {own.height} pixels that lie nowhere, and the scene {grid.width} x {grid.height}"
