@@ -13,6 +13,7 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
+    area_shown,
     echo_doubts,
     file_of_labels,
     labels_on,
@@ -52,7 +53,7 @@ def map_(
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
-    labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
+    labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
     outputs = [folder / name for name in RESULTS]
     scene = opened(paths, outputs=outputs, labels=labels, dask=dask, **options)
     report = map_scene(
@@ -66,6 +67,8 @@ def map_(
         minimum_pixels=min_pixels,
     )
     echo(table(report["tables"]["Units"]))
-    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    if problem := report["against_labels"].get("problem"):
+        echo(f"{labels} is not compared with: {problem}", err=True)
+    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
     echo_doubts(report["number_of_units"])
     print_report(report)

@@ -154,21 +154,29 @@ def labels_options(command: _Function) -> _Function:
             click.option(
                 "--labels",
                 type=click.Path(path_type=Path),
-                help="A raster of classes, or points, that the map is compared with; it is not learned from them.",
+                help="A raster of classes, points or polygons: what the map is compared with, and not learned from.",
             ),
             click.option("--assume-crs", is_flag=True, help="Take labels without a CRS to be in the scene's."),
-            click.option("--column", default="class", show_default=True, help="Of points, with their class."),
+            click.option(
+                "--column", default="class", show_default=True, help="Of points or polygons, with their class."
+            ),
+            click.option("--labels-layer", metavar="NAME", help="Of a file of labels that has several layers."),
         )
     ):
         command = decorator(command)
     return command
 
 
-def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool, column: str) -> Labels | None:
-    """The labels that the arguments of `labels_options` describe."""
+def labels_on(grid: Grid, labels: Path | None, **options: Any) -> Labels | None:
+    """The labels that the arguments of `labels_options` describe; says what was left out of them."""
     from nflows_geo.labels import read_labels
 
-    return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
+    if labels is None:
+        return None
+    ground = read_labels(labels, grid, **options)
+    for note in ground.notes:
+        echo(note, err=True)
+    return ground
 
 
 def file_of_labels(labels: Path | None) -> Path | None:
@@ -210,12 +218,17 @@ def opened(
     Raises:
         FileExistsError: What will be written is read: by the scene, as its grid, or as labels.
     """
+    from nflows_geo.raster import assumed_datum
     from nflows_geo.scene import open_scene, refuse_inputs
 
     scene = open_scene([_seen_by_all(path) for path in paths] if dask else list(paths), **options)
     refuse_inputs(outputs, scene, [options.get("grid"), labels])
     for notice in scene.notices:
         echo(f"note: {notice}", err=True)
+    if scene.grid.crs is None:
+        echo(f"note: {scene.name} has no CRS: places and areas are in pixels", err=True)
+    for datum in {assumed_datum(placed.grid.crs, scene.grid.crs) for placed in scene.placed_bands} - {""}:
+        echo(f"note: {scene.name}: a datum that is not said is taken to be {datum}", err=True)
     return scene
 
 
@@ -246,6 +259,12 @@ def echo_doubts(number_of_units: Mapping[str, Any]) -> None:
             "Look at maps with others, by --units; the report has the stability of each",
             err=True,
         )
+
+
+def area_shown(report: Mapping[str, Any], prefix: str = "") -> str:
+    """The area in a report, which is in pixels where nothing is known of the ground."""
+    area = report.get(f"{prefix}area_km2")
+    return f"{report[f'{prefix}area_pixels']:,.0f} pixels" if area is None else f"{area:,.4g} km²"
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

@@ -43,6 +43,7 @@ def score(
     labels: Path | None,
     assume_crs: bool,
     column: str,
+    labels_layer: str | None,
     align: bool,
     exclude_bands: tuple[str, ...],
     seed: int,
@@ -55,7 +56,8 @@ def score(
     source = open_map(geological_map)
     grid = geological_map if align else None
     scene = opened(scenes, grid=grid, align=align, exclude_bands=exclude_bands) if scenes else None
-    ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
+    labelled = {"assume_crs": assume_crs, "column": column, "labels_layer": labels_layer}
+    ground = labels_on(source.grid, labels, align=align, **labelled)
     report = score_map(source, scene, ground, labels_file=file_of_labels(labels), seed=seed)
     echo(table(report["units"]))
     if scene is not None:

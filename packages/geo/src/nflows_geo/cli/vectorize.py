@@ -10,7 +10,7 @@ from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand, min_pixels_option
+from nflows_geo.cli.options import GeoCommand, area_shown, min_pixels_option
 
 
 @click.command(cls=GeoCommand)
@@ -24,5 +24,5 @@ def vectorize(geological_map: Path, output: Path, min_pixels: int) -> None:
 
     report = vectorize_map(geological_map, output, minimum_pixels=min_pixels)
     echo(table(report["units"]))
-    echo(f"\n{output}: {report['polygons']:,} polygons, {report['area_km2']:,.4g} km²")
+    echo(f"\n{output}: {report['polygons']:,} polygons, {area_shown(report)}")
     print_report(report)

@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from nflows_geo.figures import Colour, colour_table
-from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, reading, write_cog
+from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, read_north_up, reading, write_cog
 
 _MOST_UNITS = 255
 
@@ -74,7 +74,7 @@ class OpenMap:
         """The units in a window, :math:`(H, W)`, with 0 for nodata."""
         dataset = self.files.dataset(self.path)
         with reading(dataset.name):
-            units: NDArray[np.uint8] = dataset.read(1, window=window)
+            units: NDArray[np.uint8] = read_north_up(dataset.read, dataset, 1, window)
         if dataset.nodata is not None:
             units[units == dataset.nodata] = 0
         return units

@@ -18,7 +18,7 @@ from nflows_geo.figures import Sheet, false_colour, shaded_map, signatures
 from nflows_geo.mapping.drawing import Drawing
 from nflows_geo.mapping.learning import Learned, Recipe
 from nflows_geo.mapping.unit_sums import UnitSums
-from nflows_geo.raster import pixel_area_km2
+from nflows_geo.raster import PixelAreas, pixel_areas
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import PACKAGES, Band, Scene
 from nflows_geo.spectra import band_ratios
@@ -72,13 +72,13 @@ def write_map_report(
     Returns:
         The content of ``report.json``.
     """
-    pixel_km2 = pixel_area_km2(drawn.scene.grid)
-    units = unit_rows(drawn.sums, pixel_km2, drawn.bands)
+    areas = pixel_areas(drawn.scene.grid)
+    units = unit_rows(drawn.sums, areas.column, drawn.bands)
     agreement = _agreement(drawn)
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(units),
-        "mapped_area_km2": mapped * pixel_km2,
+        f"mapped_{areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
         "polygons": sum(row["polygons"] for row in drawn.polygons),
         **_headline(agreement),
@@ -109,20 +109,20 @@ def write_map_report(
         ],
         curves=elbow_curves(drawn.learned.elbow),
         packages=PACKAGES,
-        pictures=drawn_pictures(drawn, pixel_km2),
+        pictures=drawn_pictures(drawn, areas),
     )
 
 
-def unit_rows(sums: UnitSums, pixel_km2: float, bands: Sequence[Band]) -> list[dict[str, Any]]:
-    """What every unit is: pixels, area, share of the map, and ratios of its mean spectrum."""
+def unit_rows(sums: UnitSums, area: str, bands: Sequence[Band]) -> list[dict[str, Any]]:
+    """What every unit is: pixels, area, under that name, share of the map, and ratios of its mean spectrum."""
     ratios = band_ratios(sums.means, [band.wavelength_nm for band in bands])
-    mapped = int(sums.pixels[1:].sum())
+    mapped = sums.areas[1:].sum()
     return [
         {
             "unit": unit,
             "pixels": int(pixels),
-            "area_km2": float(pixels * pixel_km2),
-            "share_of_map": float(pixels / mapped),
+            area: float(sums.areas[unit]),
+            "share_of_map": float(sums.areas[unit] / mapped),
             **{name: float(values[unit - 1]) if pixels else None for name, values in ratios.items()},
         }
         for unit, pixels in enumerate(sums.pixels[1:], start=1)
@@ -155,7 +155,7 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     ]  # fmt: skip
 
 
-def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
+def drawn_pictures(drawn: DrawnMap, areas: PixelAreas) -> dict[str, bytes]:
     """The map, the scene in false colour, and the signatures of the units, as PNG by caption."""
     left, bottom, right, top = drawn.scene.grid.bounds
     sheet = Sheet((left, right, bottom, top), drawn.scene.grid.unit)
@@ -163,7 +163,7 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     shown = ", ".join(drawn.bands[index].name for index in overview.view.bands)
     return {
         "The map, shaded by the brightness of the scene": sheet.of_map(
-            shaded_map(overview.drawn, overview.picture[3]), f"Units of {name}", _legend(drawn.sums, pixel_km2)
+            shaded_map(overview.drawn, overview.picture[3]), f"Units of {name}", _legend(drawn.sums, areas.unit)
         ),
         f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
             false_colour(overview.picture[:3]), f"{name}, bands {shown}"
@@ -172,13 +172,13 @@ def drawn_pictures(drawn: DrawnMap, pixel_km2: float) -> dict[str, bytes]:
     }
 
 
-def _legend(sums: UnitSums, pixel_km2: float) -> list[tuple[int, str]]:
-    mapped = sums.pixels[1:].sum()
-    decimals = 2 if mapped * pixel_km2 < 1000 else 0
+def _legend(sums: UnitSums, measure: str) -> list[tuple[int, str]]:
+    mapped = sums.areas[1:].sum()
+    decimals = 2 if measure == "km²" and mapped < 1000 else 0
     return [
-        (unit, f"unit {unit}: {pixels * pixel_km2:,.{decimals}f} km², {100 * pixels / mapped:.1f} %")
-        for unit, pixels in enumerate(sums.pixels[1:], start=1)
-        if pixels
+        (unit, f"unit {unit}: {area:,.{decimals}f} {measure}, {100 * area / mapped:.1f} %")
+        for unit, area in enumerate(sums.areas[1:], start=1)
+        if sums.pixels[unit]
     ]
 
 
@@ -199,18 +199,25 @@ def _agreement(drawn: DrawnMap) -> dict[str, Any]:
     labels = drawn.drawing.labels
     if labels is None:
         return {}
-    return Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed).scores()
+    notes = {"notes": list(labels.notes)}
+    try:
+        agreement = Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed)
+    except ValueError as error:  # the map is made, and is not lost by labels outside of it
+        return {"problem": str(error)} | notes
+    return agreement.scores() | notes
 
 
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
-    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if agreement else ()
+    names = (
+        ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if "labels" in agreement else ()
+    )
     intervals = {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in names}
     return {name: agreement[name] for name in names} | intervals
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:
     labels = drawn.drawing.labels
-    if labels is None:
+    if labels is None or "labels" not in agreement:
         return []
     return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]

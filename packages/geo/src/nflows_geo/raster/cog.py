@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
-from nflows_geo.raster.files import bounded_memory
+from nflows_geo.raster.files import bounded_memory, quiet
 from nflows_geo.raster.grid import Grid
 from nflows_geo.raster.writing import Room, require_whole
 
@@ -61,7 +61,7 @@ def write_cog(
         OSError: The folder is missing or not writable, or the disk is full; then it says how much was needed.
     """
     raw = _stored(grid, len(bands), np.dtype(dtype))
-    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder, bounded_memory():
+    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder, bounded_memory(), quiet():
         plain, optimised = folder / "plain.tif", folder / "optimised.tif"
         room = Room.beside(Path(path), folder, raw, raw + _MOST_OPTIMISED * raw)
         profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}

@@ -57,7 +57,7 @@ def open_raster(path: Path) -> DatasetReader:
         _require_content(file, path)
         check_sources(file)
     try:
-        with _quiet():
+        with quiet():
             return open_layer(file, layer)
     except RasterioIOError as error:
         if server:
@@ -177,8 +177,8 @@ def bounded_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without rasterio's warning about rasters that lie nowhere: `grid_of` refuses them, with advice."""
+def quiet() -> Iterator[None]:
+    """Without rasterio's warning about rasters that lie nowhere: `Grid.crs_name` says so."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

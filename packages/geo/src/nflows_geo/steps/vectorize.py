@@ -25,9 +25,10 @@ def vectorize_map(source: Path, target: Path, *, minimum_pixels: int = 1) -> dic
         ValueError: It is no map, or all of it is nodata.
     """
     units = vectorize(source, target, minimum_pixels=minimum_pixels)
+    area = next(name for name in units[0] if name.startswith("area_"))
     return {
         "polygons": sum(unit["polygons"] for unit in units),
-        "area_km2": sum(unit["area_km2"] for unit in units),
+        area: sum(unit[area] for unit in units),
         "min_pixels": minimum_pixels,
         "units": units,
         "inputs": digested({}, {source.name: digest(source)}),
