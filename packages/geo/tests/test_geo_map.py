@@ -97,7 +97,7 @@ def test_the_map_is_cloud_optimised_and_says_how_it_was_made(mapped: Path, scene
 
 
 def test_polygons_cover_what_is_mapped(mapped: Path) -> None:
-    frame = geopandas.read_file(mapped / "units.gpkg")
+    frame = geopandas.read_file(mapped / "units.gpkg", layer="units")
     assert set(frame["unit"]) == set(range(1, ROCKS + 1))
     assert frame["area_km2"].sum() == pytest.approx(report_of(mapped)["mapped_area_km2"], rel=1e-4)
 
@@ -109,14 +109,15 @@ def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
     assert sum(row["share_of_map"] for row in rows) == pytest.approx(1)
     spectra = report["tables"]["Mean spectra"]
     expected = pixels[:, units == 1].mean(axis=1, dtype=np.float64)
-    assert [spectra[0][str(band)] for band in range(1, BANDS + 1)] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert [row["unit 1"] for row in spectra] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert [row["band"] for row in spectra] == [str(band) for band in range(1, BANDS + 1)]
     assert report["adjusted_rand_index"] == pytest.approx(agreement(units, rocks))
     scores = next(rows for caption, rows in report["tables"].items() if caption.startswith("Scores"))
     assert [row["space"] for row in scores] == ["own", "bands"]
     assert {"scene.tif", "rocks.tif"} == set(report["inputs"])
     assert {"nflows-geo", "rasterio", "scikit-learn"} <= set(report["versions"])
     page = (mapped / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
     assert "elbow is at 4" in page
 
 

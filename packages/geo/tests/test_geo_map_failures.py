@@ -111,7 +111,7 @@ def test_a_run_killed_while_it_writes_leaves_no_map(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, *RESULTS]
 
 
-RESULTS = ("map.tif", "report.html", "report.json", "units.gpkg")
+RESULTS = ("map.pdf", "map.qml", "map.svg", "map.tif", "report.html", "report.json", "units.gpkg")
 
 
 @pytest.mark.parametrize("command", ["map", "anomaly", "compare"])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nflows_geo.mapping import Recipe as Recipe
     from nflows_geo.mapping import learn as learn
     from nflows_geo.mapping import map_scene as map_scene
+    from nflows_geo.mapping import read_names as read_names
     from nflows_geo.mapping import vectorize as vectorize
     from nflows_geo.scene import Scene as Scene
     from nflows_geo.scene import open_scene as open_scene
@@ -45,6 +46,7 @@ _ROOMS = {
     "map_scene": "mapping",
     "open_scene": "scene",
     "read_labels": "labels",
+    "read_names": "mapping",
     "vectorize": "mapping",
 }
 

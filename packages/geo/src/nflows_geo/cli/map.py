@@ -15,6 +15,7 @@ from nflows_geo.cli.options import (
     GeoCommand,
     labels_on,
     labels_options,
+    names_option,
     opened,
     recipe_options,
     rgb_option,
@@ -29,6 +30,7 @@ from nflows_geo.cli.options import (
 @labels_options
 @recipe_options
 @rgb_option
+@names_option
 @click.option(
     "--min-pixels", type=click.IntRange(1), default=1, show_default=True, help="Smaller patches get no polygon."
 )
@@ -40,6 +42,7 @@ def map_(
     folder: Path,
     labels: Path | None,
     rgb: tuple[str, ...],
+    names: Path | None,
     min_pixels: int,
     memory: int,
     dask: str | None,
@@ -47,11 +50,12 @@ def map_(
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
     from nflows_geo.figures import View
-    from nflows_geo.mapping import MAP_FILE, Recipe, map_scene
+    from nflows_geo.mapping import MAP_FILE, Recipe, area_words, map_scene, read_names
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
+    named = None if names is None else read_names(names)
     scene = opened(paths, dask=dask, **options)
     report = map_scene(
         scene,
@@ -62,7 +66,8 @@ def map_(
         labels=labels_on(scene.grid, labels, align=options["align"], **labelled),
         labels_file=labels,
         minimum_pixels=min_pixels,
+        names=named,
     )
     echo(table(report["tables"]["Units"]))
-    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {report['mapped_area_km2']:,.4g} km²")
+    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_words(report['mapped_area_km2'])}")
     print_report(report)

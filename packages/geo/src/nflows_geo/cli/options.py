@@ -66,6 +66,13 @@ rgb_option = click.option(
 )
 
 
+names_option = click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    help="What units are called: a CSV file with the columns unit and name, and if wanted colour, as #c8685a.",
+)
+
+
 def scene_options(command: _Function) -> _Function:
     """Gives a command the arguments of `opened`."""
     for decorator in reversed(

@@ -2,6 +2,8 @@
 
 from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, learn
 from nflows_geo.mapping.map_file import MapFile, open_map, write_map
+from nflows_geo.mapping.names import UnitNames, read_names
+from nflows_geo.mapping.pictures import area_words
 from nflows_geo.mapping.pipeline import MAP_FILE, map_scene
 from nflows_geo.mapping.polygons import vectorize
 from nflows_geo.mapping.smoothing import MARGIN, majority_filter
@@ -14,10 +16,13 @@ __all__ = [
     "MapSample",
     "Mapper",
     "Recipe",
+    "UnitNames",
+    "area_words",
     "learn",
     "majority_filter",
     "map_scene",
     "open_map",
+    "read_names",
     "vectorize",
     "write_map",
 ]

@@ -1,0 +1,110 @@
+"""The pictures of a map: the page to print, the scene beneath its boundaries, and the signatures of its units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nflows_core.runtime.files import atomic_write
+from nflows_geo.figures import (
+    Frame,
+    LegendUnit,
+    PrintedMap,
+    Sheet,
+    false_colour,
+    printed_map,
+    scale_words,
+    shaded_map,
+    signatures,
+)  # fmt: skip
+from nflows_geo.mapping.drawn_map import DrawnMap
+from nflows_geo.scene.acquisition import acquired
+
+PRINTED_FILES = ("map.pdf", "map.svg")
+_HA, _M2 = 0.01, 1e-6
+"""In square kilometres."""
+
+
+def print_map(drawn: DrawnMap, folder: Path) -> PrintedMap:
+    """The page of a map; writes ``map.pdf`` and ``map.svg``."""
+    overview = drawn.drawing.overview
+    printed = printed_map(
+        shaded_map(overview.drawn, overview.picture[3], drawn.names.colour),
+        overview.drawn,
+        Frame.of(drawn.scene.grid),
+        f"Units of {drawn.scene.name}",
+        legend(drawn),
+        _notes(drawn),
+    )
+    for name, content in zip(PRINTED_FILES, (printed.pdf, printed.svg), strict=True):
+        with atomic_write(folder / name) as file:
+            file.write(content)
+    return printed
+
+
+def report_pictures(drawn: DrawnMap, printed: PrintedMap) -> dict[str, bytes]:
+    """The pictures of the report, as PNG by caption."""
+    overview, name = drawn.drawing.overview, drawn.scene.name
+    shown = ", ".join(drawn.bands[index].name for index in overview.view.bands)
+    sheet, scene = Sheet.of(drawn.scene.grid), false_colour(overview.picture[:3])
+    title, scale = f"{name}, bands {shown}", "" if printed.scale is None else f", {scale_words(printed.scale)}"
+    return {
+        f"The map, shaded by the brightness of the scene{scale}; {' and '.join(PRINTED_FILES)} hold the page": (
+            printed.png
+        ),
+        f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(scene, title),
+        "The same, with the boundaries of the units": sheet.of_scene(scene, title, units=overview.drawn),
+        "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
+    }
+
+
+def legend(drawn: DrawnMap) -> list[LegendUnit]:
+    """The units that have pixels, with area and share."""
+    pixels = drawn.sums.pixels[1:]
+    mapped = pixels.sum()
+    return [
+        LegendUnit(
+            unit,
+            drawn.label(unit),
+            drawn.names.colour(unit),
+            f"{area_words(pixels[unit - 1] * drawn.pixel_km2)}, {100 * pixels[unit - 1] / mapped:.1f} %",
+        )
+        for unit in drawn.present
+    ]
+
+
+def area_words(km2: float) -> str:
+    """An area in square kilometres, hectares or square metres, with three digits or more.
+
+    Example:
+        >>> area_words(25610.4), area_words(14.374), area_words(0.0812), area_words(0.0009)
+        ('25,610 km²', '14.4 km²', '8.12 ha', '900 m²')
+    """
+    value, unit = next(((km2 / size, unit) for size, unit in ((1.0, "km²"), (_HA, "ha")) if km2 >= size), (0.0, ""))
+    if not unit:
+        value, unit = km2 / _M2, "m²"
+    decimals = max(0, 2 - int(np.floor(np.log10(value)))) if value > 0 else 0
+    return f"{value:,.{decimals}f} {unit}"
+
+
+def _notes(drawn: DrawnMap) -> list[str]:
+    frame, recipe = Frame.of(drawn.scene.grid), drawn.recipe
+    taken = acquired(drawn.scene)
+    dates = f"Map made on {drawn.made:%Y-%m-%d}" + ("" if taken is None else f"; scene taken on {taken:%Y-%m-%d}")
+    how = f"Units by spectra alone: {recipe.reduction}, {recipe.clustering}, seed {recipe.seed}"
+    marked = "; what has a question mark is a suggestion" if drawn.suggestions else ""
+    return [frame.reference, dates, how + marked]
+
+
+def _signatures(drawn: DrawnMap) -> bytes:
+    present = np.array(drawn.present) - 1
+    known = [band.wavelength_nm for band in drawn.bands if band.wavelength_nm is not None]
+    return signatures(
+        drawn.sums.means[present],
+        drawn.sums.deviations[present],
+        legend(drawn),
+        [band.name for band in drawn.bands],
+        known if len(known) == len(drawn.bands) else None,
+        drawn.scene.quantity,
+    )
