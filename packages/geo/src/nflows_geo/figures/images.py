@@ -15,6 +15,10 @@ _RELIEF = 0.35
 """How much brighter than the darkest ground the brightest one is, on a map."""
 
 
+_MOST_COLOURS, _FEWEST_STEPS = 255, 16
+"""Colours on a map, and steps of the relief on one of many units."""
+
+
 def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Three bands as red, green and blue, each stretched from its first to its 99th percentile.
 
@@ -55,5 +59,8 @@ def shaded_map(
     shade = np.ones(units.shape)
     low, high = np.percentile(brightness[valid], _STRETCH) if valid.any() else (0, 1)
     relief = ((brightness[valid] - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
+    # So few colours that files of pixels name them by one byte each, and too many to be told apart.
+    steps = max(_FEWEST_STEPS, _MOST_COLOURS // max(1, len(np.unique(units[valid]))) - 1)
+    relief = (relief * steps).round() / steps
     shade[valid] = 1 + _RELIEF * (relief - np.median(relief))
     return (colours[units] * shade[..., None]).clip(0, 255).round().astype(np.uint8)
