@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import rasterio
+from rasterio.control import GroundControlPoint
 from rasterio.windows import Window
 
 from geo_files import numbers, write_raster
@@ -29,16 +29,10 @@ def test_a_raster_that_is_cut_off(tmp_path: Path, compress: str | None) -> None:
         open_scene(path).read(Window(0, 0, 300, 300))
 
 
-def test_a_raster_without_a_crs(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no CRS; assign one"):
-        open_scene(write_raster(tmp_path / "a.tif", numbers(2), crs=None))
-
-
-def test_a_raster_that_lies_nowhere(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        write_raster(path, numbers(1), driver="PNG", crs=None, transform=None)
-    with pytest.raises(ValueError, match=r"has no CRS|not georeferenced"):
+def test_control_points_alone_do_not_place_pixels(tmp_path: Path) -> None:
+    corners = [GroundControlPoint(row, column, 60 + column, 30 - row) for row in (0, 20) for column in (0, 30)]
+    path = write_raster(tmp_path / "a.tif", numbers(2), crs="EPSG:4326", transform=None, gcps=corners)
+    with pytest.raises(ValueError, match="not georeferenced: no pixel size, no origin; warp it by its control points"):
         open_scene(path)
 
 

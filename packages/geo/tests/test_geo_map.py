@@ -17,6 +17,7 @@ from geo_files import numbers, write_landsat, write_raster
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.evaluation.agreement import adjusted_rand_index
+from nflows_geo.labels import read_labels
 from nflows_geo.mapping import Recipe, map_scene
 from nflows_geo.scene import open_scene
 from nflows_geo.tiling import Tiling
@@ -125,7 +126,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(
     mapped: Path, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 3)
-    map_scene(open_scene(scene), Recipe(), tmp_path, tiling=Tiling(side=32))
+    opened = open_scene(scene)
+    labels = read_labels(scene.parent / "rocks.tif", opened.grid)
+    map_scene(opened, Recipe(), tmp_path, tiling=Tiling(side=32), labels=labels)
     assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()
     assert (tmp_path / "units.gpkg").read_bytes() == (mapped / "units.gpkg").read_bytes()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nflows_geo.labels import Labels as Labels
     from nflows_geo.labels import read_labels as read_labels
     from nflows_geo.mapping import Recipe as Recipe
+    from nflows_geo.mapping import UnitNames as UnitNames
     from nflows_geo.mapping import learn as learn
     from nflows_geo.mapping import map_scene as map_scene
     from nflows_geo.mapping import read_names as read_names
@@ -39,6 +40,7 @@ _ROOMS = {
     "Recipe": "mapping",
     "Scene": "scene",
     "Tiling": "tiling",
+    "UnitNames": "mapping",
     "anomaly_scene": "anomaly",
     "compare": "comparison",
     "internal_scores": "evaluation",

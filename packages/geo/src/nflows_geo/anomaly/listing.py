@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from nflows_geo.anomaly.unusual import Groups, Unusual, group
+from nflows_geo.raster import Grid, degrees, geographic
 from nflows_geo.scene import BLOCK_SIZE, OpenScene, Scene
 from nflows_geo.spectra import ndvi, spectra_at, valid_pixels
 
@@ -31,7 +31,7 @@ class AnomalyList:
         total: How many there are with those that are not listed.
         x: The easting of the middle of each one's most unusual pixel, in units of the scene's CRS, (N,).
         y: Its northing, (N,).
-        longitude: The longitude of the same place in degrees, WGS 84, (N,).
+        longitude: The longitude of the same place in degrees, WGS 84 or another body's own, (N,); NaN without one.
         latitude: The latitude of the same place, (N,).
         against_scene: How far each one's mean spectrum is from the mean of the scene, in its standard deviations,
             (N, bands).
@@ -65,7 +65,7 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
     groups, total = group(unusual, scene.grid.width, most)
     rows, columns = np.divmod(groups.peaks, scene.grid.width)
     x, y = scene.grid.place(columns + 0.5, rows + 0.5)
-    longitude, latitude = _degrees(scene.grid.crs, x, y)
+    longitude, latitude = degrees(scene.grid.crs, x, y)
     deviation = sample.std(0, dtype=np.float64)
     return AnomalyList(
         groups,
@@ -80,13 +80,10 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
     )
 
 
-def _degrees(
-    crs: CRS, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from rasterio.warp import transform
-
-    longitude, latitude = transform(crs, CRS.from_epsg(4326), x, y)
-    return np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
+def unknown_columns(grid: Grid) -> list[str]:
+    """What cannot be told of anomalies on a grid: areas without a CRS, degrees of one that is local."""
+    places = ["longitude", "latitude"] if geographic(grid.crs) is None else []
+    return [*places, "area_m2"] if grid.crs is None else places
 
 
 def _against_surroundings(scene: Scene, groups: Groups, unusual: NDArray[np.int64]) -> NDArray[np.float64]:

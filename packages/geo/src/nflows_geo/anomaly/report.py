@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_geo.anomaly.listing import REACH, AnomalyList
+from nflows_geo.anomaly.listing import REACH, AnomalyList, unknown_columns
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing
 from nflows_geo.figures import Marks, Sheet, false_colour
 from nflows_geo.scene import PACKAGES, Scene
@@ -111,7 +111,7 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
     """The first of the list: where they are, and which bands differ from what surrounds them."""
     anomalies, names = scored.anomalies, [band.name for band in scored.scene.bands]
     digits = 5 if scored.scene.grid.unit == "degree" else 0
-    return [
+    rows = [
         {
             "rank": i + 1,
             "score": float(anomalies.groups.scores[i]),
@@ -128,6 +128,8 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
         }
         for i in range(min(SHOWN, len(anomalies)))
     ]
+    unknown = unknown_columns(scored.scene.grid)
+    return [{name: value for name, value in row.items() if name not in unknown} for row in rows]
 
 
 def _notable(differences: NDArray[np.float64], names: Sequence[str], sign: int) -> str:

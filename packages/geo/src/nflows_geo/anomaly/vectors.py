@@ -10,8 +10,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from nflows_geo.anomaly.listing import AnomalyList
-from nflows_geo.raster import Grid, equal_area_crs, whole_geopackage
+from nflows_geo.anomaly.listing import AnomalyList, unknown_columns
+from nflows_geo.raster import Grid, pixel_areas, whole_geopackage
 from nflows_geo.scene import Band
 from nflows_geo.spectra import VEGETATION
 
@@ -36,17 +36,18 @@ def write_anomalies(path: Path, anomalies: AnomalyList, grid: Grid, bands: Seque
         bands: The bands of the scene.
 
     Returns:
-        The area of each on the ellipsoid, in square metres, (N,).
+        The area of each on the ellipsoid, in square metres, (N,); meaningless without a CRS.
     """
     polygons = outlines(anomalies, grid)
-    areas = np.asarray(polygons.to_crs(equal_area_crs(grid)).area, np.float64)
+    areas = pixel_areas(grid).of_outlines(polygons.to_numpy(), grid) * 1e6
     with whole_geopackage(path) as file:
         for layer, frame, kind in (
             (POINTS, _points(anomalies, areas, grid, bands), "Point"),
             (OUTLINES, _with_ranks(anomalies, areas, polygons), "Polygon"),
         ):
             mode = "a" if file.exists() else "w"
-            frame.to_file(file, layer=layer, driver="GPKG", engine="pyogrio", mode=mode, geometry_type=kind)
+            known = frame.drop(columns=unknown_columns(grid), errors="ignore")
+            known.to_file(file, layer=layer, driver="GPKG", engine="pyogrio", mode=mode, geometry_type=kind)
     return areas
 
 
@@ -55,7 +56,7 @@ def outlines(anomalies: AnomalyList, grid: Grid) -> GeoSeries:
     import geopandas
 
     figures = [_outline(members, grid) for members in anomalies.groups.members]
-    return geopandas.GeoSeries(figures, crs=grid.crs.to_wkt())
+    return geopandas.GeoSeries(figures, crs=None if grid.crs is None else grid.crs.to_wkt())
 
 
 def _outline(members: NDArray[np.int64], grid: Grid) -> Polygon:
@@ -101,6 +102,7 @@ def _points(anomalies: AnomalyList, areas: NDArray[np.float64], grid: Grid, band
     if anomalies.ndvi is not None:
         added |= {"ndvi": anomalies.ndvi, "vegetation": anomalies.ndvi > VEGETATION}
     added |= {f"{of}_{band.name}": values[:, i] for of, values in spectra.items() for i, band in enumerate(bands)}
-    points = geopandas.GeoSeries.from_xy(anomalies.x, anomalies.y, crs=grid.crs.to_wkt())
+    crs = None if grid.crs is None else grid.crs.to_wkt()
+    points = geopandas.GeoSeries.from_xy(anomalies.x, anomalies.y, crs=crs)
     frame = _with_ranks(anomalies, areas, points)
     return geopandas.GeoDataFrame(pandas.concat([frame, pandas.DataFrame(added)], axis=1), geometry="geometry")

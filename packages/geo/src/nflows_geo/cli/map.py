@@ -13,6 +13,7 @@ from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_geo.cli.options import (
     GeoCommand,
+    area_shown,
     labels_on,
     labels_options,
     names_option,
@@ -50,7 +51,7 @@ def map_(
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
     from nflows_geo.figures import View
-    from nflows_geo.mapping import MAP_FILE, Recipe, area_words, map_scene, read_names
+    from nflows_geo.mapping import MAP_FILE, Recipe, map_scene, read_names
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
@@ -69,5 +70,5 @@ def map_(
         names=named,
     )
     echo(table(report["tables"]["Units"]))
-    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_words(report['mapped_area_km2'])}")
+    echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
     print_report(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 from nflows_core.runtime.cli import Command
 from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.progress import progress
+from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from nflows_geo.labels import Labels
@@ -149,7 +150,18 @@ def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) ->
     """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
     from nflows_geo.scene import open_scene
 
-    return open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
+    if scene.grid.crs is None:
+        echo(f"{scene.name} has no CRS: places and areas are in pixels", err=True)
+    return scene
+
+
+def area_shown(report: Mapping[str, Any], prefix: str = "") -> str:
+    """The area in a report, which is in pixels where nothing is known of the ground."""
+    from nflows_geo.mapping import area_words
+
+    unit, key = ("km²", "area_km2") if f"{prefix}area_km2" in report else ("pixels", "area_pixels")
+    return area_words(report[f"{prefix}{key}"], unit)
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

@@ -10,7 +10,7 @@ from nflows_core.runtime.cli import json_option, print_report
 from nflows_core.runtime.options import OutputFile, refuse_overwriting
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_geo.cli.options import GeoCommand, names_option
+from nflows_geo.cli.options import GeoCommand, area_shown, names_option
 
 
 @click.command(cls=GeoCommand)
@@ -27,12 +27,12 @@ from nflows_geo.cli.options import GeoCommand, names_option
 @json_option
 def vectorize(geological_map: Path, output: Path, min_pixels: int, names: Path | None) -> None:
     """Turn the classes of MAP into polygons with their areas in km²."""
-    from nflows_geo.mapping import area_words, read_names
+    from nflows_geo.mapping import read_names
     from nflows_geo.steps import vectorize_map
 
     refuse_overwriting(output, [geological_map])
     named = None if names is None else read_names(names)
     report = vectorize_map(geological_map, output, minimum_pixels=min_pixels, names=named)
     echo(table(report["units"]))
-    echo(f"\n{output}: {report['polygons']:,} polygons, {area_words(report['area_km2'])}")
+    echo(f"\n{output}: {report['polygons']:,} polygons, {area_shown(report)}")
     print_report(report)

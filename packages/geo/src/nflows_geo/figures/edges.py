@@ -15,7 +15,7 @@ _ROOM = 2.8
 _CORNER = 0.5
 """Centimetres from a corner of the edge that have no coordinate."""
 _STEPS = (5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05)
-_DEGREES = (90.0, 60.0, 30.0, 20.0, 10.0)
+_DEGREES = (90.0, 60.0, 30.0, 15.0, 10.0)
 """Round steps of degrees, beyond those below ten."""
 _WORDS = {
     "metre": ("easting, m", "northing, m"),

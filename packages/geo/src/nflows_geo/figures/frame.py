@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from nflows_geo.raster import Grid
+from nflows_geo.raster.reference_systems import horizontal, name_of
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -15,8 +17,8 @@ _STEP = 0.005
 """The part of a grid's width over which lengths and directions are measured: small, so that both are those there."""
 _TURNS = 10.0
 """Degrees by which the north may turn over a map that has one arrow."""
-_NAMELESS = ("unnamed", "unknown", "undefined", "")
-_NO_REFERENCE = "no coordinate reference system: where it lies is not known"
+_NAMELESS = re.compile("$|unnamed|unknown|undefined|not.?specified", re.IGNORECASE)
+_NO_REFERENCE = "No coordinate reference system: where it lies is not known"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Frame:
         unit: The unit of these: "metre", "degree", "pixel", or another in words.
         metres: Metres on the ground in one unit, eastwards and northwards, at the middle; nothing if it is not known.
         reference: The coordinate reference system and its datum, in words.
+        columns: How many pixels lie side by side.
         north: Where the north is, in degrees from the upper edge clockwise; nothing if it is not known, or nowhere.
     """
 
@@ -35,6 +38,7 @@ class Frame:
     unit: str
     metres: tuple[float, float] | None
     reference: str
+    columns: int
     north: float | None
 
     @classmethod
@@ -42,13 +46,20 @@ class Frame:
         """The frame of a grid."""
         left, bottom, right, top = grid.bounds
         extent = (left, right, bottom, top)
-        if grid.unit == "pixel" or not grid.crs:
-            return cls(extent, "pixel", None, _NO_REFERENCE, None)
-        crs = _pyproj(grid)
+        if grid.crs is None:
+            return cls(extent, grid.unit, None, _NO_REFERENCE, grid.width, None)
+        crs = horizontal(grid.crs)
         # The grid of a mine, say, which nobody has tied to the globe, has no longitudes.
         places = None if crs.geodetic_crs is None else _Places(crs, crs.geodetic_crs, extent)
         metres = (None if places is None else places.metres()) or grid.metres
-        return cls(extent, grid.unit, metres, _words(crs), None if places is None else places.north())
+        return cls(
+            extent,
+            grid.unit,
+            metres,
+            _words(crs, name_of(grid.crs)),
+            grid.width,
+            None if places is None else places.north(),
+        )
 
     @property
     def size(self) -> tuple[float, float]:
@@ -104,29 +115,22 @@ def _is_length(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def _pyproj(grid: Grid) -> Any:
-    from pyproj import CRS
-
-    return CRS.from_wkt(grid.crs.to_wkt())
-
-
-def _words(crs: CRS) -> str:
+def _words(crs: CRS, short: str) -> str:
     """WGS 84 / UTM zone 41N (EPSG:32641), datum World Geodetic System 1984."""
-    code = crs.to_epsg()
-    number = "" if code is None else f" (EPSG:{code})"
+    number = f" ({short})" if short.startswith("EPSG:") else ""
     return f"{_name(crs)}{number}, {_datum(crs)}"
 
 
 def _name(crs: CRS) -> str:
     """Its name, or how it projects if it has none."""
-    if crs.name.lower() not in _NAMELESS:
+    if not _NAMELESS.match(crs.name):
         return crs.name
     operation = crs.coordinate_operation
-    return "coordinate system without a name" + ("" if operation is None else f", {operation.method_name}")
+    return "Coordinate system without a name" + ("" if operation is None else f", {operation.method_name}")
 
 
 def _datum(crs: CRS) -> str:
     datum = crs.datum or (None if crs.geodetic_crs is None else crs.geodetic_crs.datum)
-    if datum is not None and datum.name.lower() not in _NAMELESS:
-        return f"datum {datum.name}"
+    if datum is not None and not _NAMELESS.match(datum.name):
+        return f"datum {datum.name.removesuffix(' ensemble')}"
     return "datum unknown" + ("" if crs.ellipsoid is None else f", ellipsoid {crs.ellipsoid.name}")

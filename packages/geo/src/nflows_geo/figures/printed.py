@@ -17,7 +17,7 @@ from nflows_geo.figures.edges import label_edges
 from nflows_geo.figures.frame import Frame
 from nflows_geo.figures.legend import LegendUnit
 from nflows_geo.figures.margin import LONGEST_BAR, draw_bars, draw_north, paper
-from nflows_geo.figures.page import PAPER, ROW, Box, Page, page_for
+from nflows_geo.figures.page import PAPER, ROW, TALL_ROW, Box, Page, page_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LETTER = {7: 0.135, 8: 0.15, 13: 0.26}
 """The mean width of a letter in centimetres, by the size of the letters in points."""
 _BOX_WIDTH, _BOX_HEIGHT = 0.9, 0.5
+_NAME_WIDTH, _LINE = 4.8, 0.34
+"""Centimetres that a name in the legend has, and from one line of it to the next."""
 _CONTACT = "#333333"
 
 
@@ -66,7 +68,8 @@ def printed_map(
     """
     from matplotlib.figure import Figure
 
-    page = page_for(frame, len(legend))
+    row = ROW if all(len(_wrapped(unit.name, _NAME_WIDTH, 8)) == 1 for unit in legend) else TALL_ROW
+    page = page_for(frame, len(legend), row)
     with drawn_alike():
         figure = Figure(figsize=(page.width / 2.54, page.height / 2.54))
         _draw_title(figure, page, title)
@@ -107,7 +110,7 @@ def _draw_legend(figure: Figure, page: Page, legend: Sequence[LegendUnit]) -> No
     rows = -(-page.shown // page.columns)
     wide = page.legend.width / page.columns
     for index in range(page.shown):
-        left, top = index // rows * wide, page.legend.height - index % rows * ROW
+        left, top = index // rows * wide, page.legend.height - index % rows * page.row
         if index >= len(shown):
             axes.text(left, top - 0.2, f"and {len(legend) - len(shown)} smaller units", fontsize=8, va="top")
             break
@@ -116,9 +119,11 @@ def _draw_legend(figure: Figure, page: Page, legend: Sequence[LegendUnit]) -> No
         axes.add_patch(
             Rectangle(corner, _BOX_WIDTH, _BOX_HEIGHT, facecolor=rgb(unit.colour), edgecolor=_CONTACT, linewidth=0.5)
         )
-        beside, room = left + _BOX_WIDTH + 0.2, wide - _BOX_WIDTH - 0.3
-        axes.text(beside, top, _short(unit.name, room, 8), fontsize=8, va="top")
-        axes.text(beside, top - 0.36, _short(unit.note, room, 7), fontsize=7, va="top", color="#555555")
+        beside, lines = left + _BOX_WIDTH + 0.2, _wrapped(unit.name, _NAME_WIDTH, 8, lines=2)
+        for number, line in enumerate(lines):
+            axes.text(beside, top - number * _LINE, line, fontsize=8, va="top")
+        note = _short(unit.note, _NAME_WIDTH, 7)
+        axes.text(beside, top - 0.02 - len(lines) * _LINE, note, fontsize=7, va="top", color="#555555")
 
 
 def _draw_margin(figure: Figure, page: Page, frame: Frame, notes: Sequence[str]) -> None:
@@ -147,5 +152,7 @@ def _short(text: str, width: float, size: int) -> str:
     return textwrap.shorten(visible(text), max(4, int(width / _LETTER[size])), placeholder="…")
 
 
-def _wrapped(text: str, width: float, size: int) -> list[str]:
-    return textwrap.wrap(visible(text), max(4, int(width / _LETTER[size])))
+def _wrapped(text: str, width: float, size: int, lines: int | None = None) -> list[str]:
+    """A text in lines, which is cut off after so many."""
+    letters = max(4, int(width / _LETTER[size]))
+    return textwrap.wrap(visible(text), letters, max_lines=lines, placeholder="…") or [""]

@@ -59,10 +59,8 @@ def bars(frame: Frame, centimetres: float, longest: float) -> Iterator[Bar]:
         centimetres: The width of the map on paper.
         longest: The length of a bar at most, in centimetres.
     """
-    left, right, _, _ = frame.extent
-    per_unit = centimetres / (right - left)
     if frame.metres is None:
-        yield _bar(longest, per_unit, frame.unit + "s")
+        yield _bar(longest, centimetres / frame.columns, " pixels")
         return
     per_metre = centimetres / frame.size[0]
     if frame.is_in_feet:
@@ -73,11 +71,11 @@ def bars(frame: Frame, centimetres: float, longest: float) -> Iterator[Bar]:
     far = longest / per_metre >= 1000
     yield _bar(longest, per_metre * (1000 if far else 1), " km" if far else " m")
     if frame.unit == "degree":
-        yield _bar(longest, per_unit, "° of longitude")
+        left, right, _, _ = frame.extent
+        yield _bar(longest, centimetres / (right - left), "° of longitude")
 
 
 def _bar(longest: float, centimetres: float, unit: str) -> Bar:
     """The bar of a round number of units that are so many centimetres long each."""
     length = round_length(longest / centimetres)
-    space = "" if unit[0] in " °" else " "
-    return Bar(length * centimetres, f"{length:,.15g}{space}{unit}")
+    return Bar(length * centimetres, f"{length:,.15g}{unit}")

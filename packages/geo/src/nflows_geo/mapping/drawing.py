@@ -11,7 +11,7 @@ from nflows_geo.figures import Overview, View
 from nflows_geo.labels import Labels
 from nflows_geo.mapping.learning import Mapper
 from nflows_geo.mapping.unit_sums import UnitSums
-from nflows_geo.raster import Tile
+from nflows_geo.raster import Grid, Tile, pixel_areas
 from nflows_geo.scene import Scene
 from nflows_geo.tiling import Part
 
@@ -29,11 +29,11 @@ class OfTile:
     picture: NDArray[np.float32]
 
 
-def draw_tile(mapper: Mapper, view: View, tile: Tile, padded: NDArray[np.float32]) -> Part[OfTile]:
-    """The map of a tile, :math:`(H, W)`, 0 for nodata, from the scene in its padded window."""
+def draw_tile(mapper: Mapper, view: View, grid: Grid, tile: Tile, padded: NDArray[np.float32]) -> Part[OfTile]:
+    """The map of a tile, :math:`(H, W)`, 0 for nodata, from its padded window of a scene with this grid."""
     block = tile.crop(padded)
     units = np.ascontiguousarray(tile.crop(mapper.units(padded)))
-    sums = UnitSums.of_block(units, block, mapper.clustering.classes)
+    sums = UnitSums.of_block(units, block, mapper.clustering.classes, pixel_areas(grid).within(tile.core))
     return Part(tile.core, units, OfTile(sums, view.of_block(block, tile.core)))
 
 

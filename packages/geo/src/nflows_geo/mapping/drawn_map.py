@@ -16,7 +16,7 @@ from nflows_geo.mapping.learning import Learned, Recipe
 from nflows_geo.mapping.names import UnitNames
 from nflows_geo.mapping.suggestions import labelled, suggested_by_labels, suggested_by_spectra
 from nflows_geo.mapping.unit_sums import UnitSums
-from nflows_geo.raster import pixel_area_km2
+from nflows_geo.raster import PixelAreas, pixel_areas
 from nflows_geo.scene import Band, Scene
 
 
@@ -55,10 +55,10 @@ class DrawnMap:
         """The units that have pixels."""
         return [int(unit) for unit in np.flatnonzero(self.sums.pixels[1:]) + 1]
 
-    @cached_property
-    def pixel_km2(self) -> float:
-        """The area of a pixel."""
-        return pixel_area_km2(self.scene.grid)
+    @property
+    def areas(self) -> PixelAreas:
+        """The areas of its pixels."""
+        return pixel_areas(self.scene.grid)
 
     @cached_property
     def agreement(self) -> Agreement | None:

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from nflows_geo.figures import Colour, LegendUnit, colour_table, unit_colour
 from nflows_geo.mapping.names import UnitNames
 from nflows_geo.mapping.suggestions import labelled
-from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, reading, write_cog
+from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, read_north_up, reading, write_cog
 
 _MOST_UNITS = 255
 
@@ -92,7 +92,7 @@ class OpenMap:
         """The units in a window, :math:`(H, W)`, with 0 for nodata."""
         dataset = self.files.dataset(self.path)
         with reading(dataset.name):
-            units: NDArray[np.uint8] = dataset.read(1, window=window)
+            units: NDArray[np.uint8] = read_north_up(dataset.read, dataset, 1, window)
         if dataset.nodata is not None:
             units[units == dataset.nodata] = 0
         return units

@@ -28,6 +28,7 @@ class UnitNames:
         file: The file that says so.
 
     Example:
+        >>> from nflows_geo import UnitNames
         >>> names = UnitNames({1: "granite"})
         >>> names.of(1), names.of(2), names.colour(2)
         ('granite', 'unit 2', (122, 158, 203))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from nflows_geo.mapping.drawn_map import DrawnMap
 from nflows_geo.scene.acquisition import acquired
 
 PRINTED_FILES = ("map.pdf", "map.svg")
-_HA, _M2 = 0.01, 1e-6
-"""In square kilometres."""
+_MEASURES = ((1.0, "km²"), (0.01, "ha"), (1e-6, "m²"))
+"""Measures of areas with their size in square kilometres."""
 
 
 def print_map(drawn: DrawnMap, folder: Path) -> PrintedMap:
@@ -61,31 +62,36 @@ def report_pictures(drawn: DrawnMap, printed: PrintedMap) -> dict[str, bytes]:
 
 def legend(drawn: DrawnMap) -> list[LegendUnit]:
     """The units that have pixels, with area and share."""
-    pixels = drawn.sums.pixels[1:]
-    mapped = pixels.sum()
+    areas = drawn.sums.areas
+    mapped = areas[1:].sum()
     return [
         LegendUnit(
             unit,
             drawn.label(unit),
             drawn.names.colour(unit),
-            f"{area_words(pixels[unit - 1] * drawn.pixel_km2)}, {100 * pixels[unit - 1] / mapped:.1f} %",
+            f"{area_words(areas[unit], drawn.areas.unit)}, {100 * areas[unit] / mapped:.1f} %",
         )
         for unit in drawn.present
     ]
 
 
-def area_words(km2: float) -> str:
-    """An area in square kilometres, hectares or square metres, with three digits or more.
+def area_words(area: float, unit: str) -> str:
+    """An area in a unit, or small ones in hectares and square metres: with three digits or more.
+
+    Arguments:
+        area: The area.
+        unit: "km²", or "pixels".
 
     Example:
-        >>> area_words(25610.4), area_words(14.374), area_words(0.0812), area_words(0.0009)
+        >>> area_words(25610.4, "km²"), area_words(14.374, "km²"), area_words(0.0812, "km²"), area_words(0.0009, "km²")
         ('25,610 km²', '14.4 km²', '8.12 ha', '900 m²')
     """
-    value, unit = next(((km2 / size, unit) for size, unit in ((1.0, "km²"), (_HA, "ha")) if km2 >= size), (0.0, ""))
-    if not unit:
-        value, unit = km2 / _M2, "m²"
-    decimals = max(0, 2 - int(np.floor(np.log10(value)))) if value > 0 else 0
-    return f"{value:,.{decimals}f} {unit}"
+    if unit != "km²":
+        return f"{area:,.0f} {unit}"
+    size, word = next(((size, word) for size, word in _MEASURES if area >= size), _MEASURES[-1])
+    value = area / size
+    decimals = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:,.{decimals}f} {word}"
 
 
 def _notes(drawn: DrawnMap) -> list[str]:

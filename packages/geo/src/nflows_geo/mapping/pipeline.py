@@ -83,7 +83,7 @@ def map_scene(
         learned = learn(scene, recipe)
         mapper, sample = learned.mapper, learned.sample
         scores = score_rows(sample.spectra, sample.features, sample.units, recipe.seed)
-        work = partial(draw_tile, mapper, view)
+        work = partial(draw_tile, mapper, view, scene.grid)
         parts = run.parts(scene, work, layers=len(scene.bands), margin=mapper.margin)
         clock.stop("learn")
         units = mapper.clustering.classes

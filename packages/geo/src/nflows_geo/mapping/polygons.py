@@ -13,7 +13,7 @@ from nflows_geo.figures import LegendUnit
 from nflows_geo.mapping.map_file import open_map
 from nflows_geo.mapping.names import UnitNames
 from nflows_geo.mapping.styles import polygon_style
-from nflows_geo.raster import Grid, equal_area_crs, whole_geopackage
+from nflows_geo.raster import Grid, pixel_areas, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -33,8 +33,8 @@ peak that ``benchmarks/bench_map.py`` measures."""
 def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names: Mapping[int, str]) -> GeoDataFrame:
     """Every connected group of pixels of some units as a polygon, with its area.
 
-    Pixels are connected by their sides. The area is that on the ellipsoid, from an equal-area projection centred on the
-    map, to 1e-5: the plane of a UTM zone is up to .1 % off.
+    Pixels are connected by their sides. The area is that of the pixels on the ellipsoid, so that all polygons together
+    have that of the map; see `PixelAreas`.
 
     Arguments:
         classes: :math:`(H, W)`.
@@ -43,7 +43,8 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
         names: The names of units; the others are called by their number.
 
     Returns:
-        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and the largest first, in the map's CRS.
+        Rows with ``unit``, ``name``, ``area_km2`` and ``geometry``, by unit and the largest first, in the map's CRS; of
+        a map without one the area is ``area_pixels``.
     """
     import geopandas
     import shapely
@@ -58,11 +59,12 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
     frame = geopandas.GeoDataFrame(
         {"unit": numbers, "name": [names.get(unit, str(unit)) for unit in numbers]},
         geometry=figures,
-        crs=grid.crs.to_wkt(),
+        crs=None if grid.crs is None else grid.crs.to_wkt(),
     )
-    frame["area_km2"] = shapely.area(frame.to_crs(equal_area_crs(grid)).geometry.array) / 1e6
-    ordered = frame.sort_values(["unit", "area_km2"], ascending=[True, False], kind="stable", ignore_index=True)
-    return ordered[["unit", "name", "area_km2", "geometry"]]
+    areas = pixel_areas(grid)
+    frame[areas.column] = areas.of_outlines(frame.geometry.to_numpy(), grid)
+    ordered = frame.sort_values(["unit", areas.column], ascending=[True, False], kind="stable", ignore_index=True)
+    return ordered[["unit", "name", areas.column, "geometry"]]
 
 
 def vectorize(
@@ -87,7 +89,7 @@ def vectorize(
         suggestions: What units may be; if they are given, a column ``suggestion`` has them.
 
     Returns:
-        Of each unit its number, its name, how many polygons it has and their area in square kilometres.
+        Of each unit its number, its name, how many polygons it has and their area, in km² or pixels.
 
     Raises:
         ValueError: It is no map, all of it is nodata, or a unit is named that it does not have.
@@ -115,7 +117,7 @@ def vectorize(
             frame = polygons(classes, grid, units, source.names)
             if suggestions is not None:
                 frame.insert(2, "suggestion", frame["unit"].map(suggestions))
-            rows += _append(path, frame)
+            rows += _append(path, frame, pixel_areas(grid).column)
         _append_style(path, source.legend([row["unit"] for row in rows], suggestions or {}))
     return rows
 
@@ -161,12 +163,12 @@ def _outlines(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     return lengths
 
 
-def _append(path: Path, frame: GeoDataFrame) -> list[dict[str, Any]]:
+def _append(path: Path, frame: GeoDataFrame, area: str) -> list[dict[str, Any]]:
     """Writes polygons and says of each unit how many there are."""
     frame.to_file(path, layer=_LAYER, driver="GPKG", engine="pyogrio", mode="a" if path.exists() else "w")
     groups = frame.groupby(["unit", "name"], as_index=False)
-    counted = groups.agg(polygons=("area_km2", "size"), area_km2=("area_km2", "sum"))
+    counted = groups.agg(polygons=(area, "size"), area=(area, "sum"))
     return [
-        {"unit": int(unit), "name": name, "polygons": int(count), "area_km2": float(area)}
-        for unit, name, count, area in counted.itertuples(index=False)
+        {"unit": int(unit), "name": name, "polygons": int(count), area: float(total)}
+        for unit, name, count, total in counted.itertuples(index=False)
     ]

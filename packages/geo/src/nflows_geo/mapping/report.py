@@ -55,7 +55,7 @@ def write_map_report(
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(units),
-        "mapped_area_km2": mapped * drawn.pixel_km2,
+        f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
         "polygons": sum(row["polygons"] for row in polygons),
         **_headline(agreement),
@@ -94,15 +94,15 @@ def unit_rows(drawn: DrawnMap) -> list[dict[str, Any]]:
     """What every unit is: its name, what it may be, pixels, area, share of the map, and ratios of its mean spectrum."""
     sums = drawn.sums
     ratios = band_ratios(sums.means, drawn.scene.wavelengths)
-    mapped = int(sums.pixels[1:].sum())
+    mapped = sums.areas[1:].sum()
     return [
         {
             "unit": unit,
             **({"name": drawn.names.names.get(unit)} if drawn.names.names else {}),
             **({"suggestion": drawn.suggestions.get(unit)} if drawn.suggestions else {}),
             "pixels": int(pixels),
-            "area_km2": float(pixels * drawn.pixel_km2),
-            "share_of_map": float(pixels / mapped),
+            drawn.areas.column: float(sums.areas[unit]),
+            "share_of_map": float(sums.areas[unit] / mapped),
             **{name: _finite(values[unit - 1]) for name, values in ratios.items()},
         }
         for unit, pixels in enumerate(sums.pixels[1:], start=1)

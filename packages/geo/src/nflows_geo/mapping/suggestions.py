@@ -18,6 +18,10 @@ _DEVIATIONS = 1.0
 """How far above the mean of the map a ratio is called high, in standard deviations over its pixels' units."""
 _NOTABLE = 0.05
 """And how far at least, relative to that mean: units of nearly the same ratio are not told apart by it."""
+_INFRARED = 750.0
+"""Nanometres from which water is dark and rock is not."""
+_DARK = 0.3
+"""The part of the map's mean reflectance there below which a unit is dark; ratios of its bands are those of noise."""
 
 
 def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], units: Sequence[int]) -> dict[int, str]:
@@ -47,7 +51,9 @@ def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], uni
 def suggested_by_spectra(
     means: NDArray[np.float64], pixels: NDArray[np.int64], wavelengths: Sequence[float | None]
 ) -> dict[int, str]:
-    """What is unusual in the spectrum of a unit: ratios of bands that are high on this map, or an NDVI of plants.
+    """What is unusual in the spectrum of a unit: darkness in the infrared, high ratios of bands, or an NDVI of plants.
+
+    High is what is high on this map: of a map of nothing but iron ore, no unit has a high ratio of iron.
 
     Arguments:
         means: The mean spectrum of each unit from 1, (k, bands).
@@ -57,15 +63,29 @@ def suggested_by_spectra(
     Returns:
         The suggestions by unit, of those of which something is unusual.
     """
-    found: dict[int, list[str]] = {}
+    present = pixels > 0
+    dark = _dark(means, pixels, wavelengths)
+    traits = {"water or shade": dark}
     for name, ratio in band_ratios(means, wavelengths).items():
         if name in _WORDS:
-            for unit in np.flatnonzero(_high(ratio, pixels)):
-                found.setdefault(int(unit) + 1, []).append(_WORDS[name])
+            traits[_WORDS[name]] = _high(ratio, np.where(dark, 0, pixels))
     index = ndvi(means, wavelengths)
-    for unit in [] if index is None else np.flatnonzero((pixels > 0) & (index > VEGETATION)):
-        found.setdefault(int(unit) + 1, []).append("vegetation")
-    return {unit: f"{', '.join(words)}?" for unit, words in sorted(found.items())}
+    if index is not None:
+        traits["vegetation"] = present & ~dark & (index > VEGETATION)
+    words = [[word for word, has in traits.items() if has[unit]] for unit in range(len(pixels))]
+    return {unit: f"{', '.join(found)}?" for unit, found in enumerate(words, start=1) if found}
+
+
+def _dark(
+    means: NDArray[np.float64], pixels: NDArray[np.int64], wavelengths: Sequence[float | None]
+) -> NDArray[np.bool_]:
+    """Which units are far darker in the infrared than the map as a whole."""
+    infrared = [index for index, centre in enumerate(wavelengths) if centre is not None and centre >= _INFRARED]
+    present = pixels > 0
+    if not infrared or not present.any():
+        return np.zeros(len(pixels), np.bool_)
+    values = means[:, infrared].mean(axis=1)
+    return present & (values < _DARK * np.average(values[present], weights=pixels[present]))
 
 
 def labelled(name: str, suggestion: str | None) -> str:

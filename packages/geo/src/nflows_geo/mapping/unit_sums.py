@@ -22,25 +22,31 @@ class UnitSums:
         pixels: How many pixels each has, (k + 1,).
         sums: The sum of their reflectances, (k + 1, bands).
         squares: The sum of the squares of these, (k + 1, bands).
+        areas: The sum of their areas on the ground, (k + 1,); see `PixelAreas`.
     """
 
     pixels: NDArray[np.int64]
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
+    areas: NDArray[np.float64]
 
     @classmethod
     def none(cls, count: int, bands: int) -> Self:
         """The sums over no pixels."""
-        return cls(np.zeros(count + 1, np.int64), np.zeros((count + 1, bands)), np.zeros((count + 1, bands)))
+        spectra = (count + 1, bands)
+        return cls(np.zeros(count + 1, np.int64), np.zeros(spectra), np.zeros(spectra), np.zeros(count + 1))
 
     @classmethod
-    def of_block(cls, units: NDArray[np.uint8], block: NDArray[np.float32], count: int) -> UnitSums:
+    def of_block(
+        cls, units: NDArray[np.uint8], block: NDArray[np.float32], count: int, areas: NDArray[np.float64]
+    ) -> UnitSums:
         """The sums over a block.
 
         Arguments:
             units: (H, W), 0 for nodata.
             block: (bands, H, W), NaN for nodata at least where the unit is 0.
             count: How many units there are, k.
+            areas: The area of each pixel, (H, W).
         """
         total: UnitSums = cls.none(count, len(block))
         numbers = np.arange(count + 1, dtype=np.uint8)[:, None]
@@ -49,11 +55,17 @@ class UnitSums:
             part = slice(start, start + _CHUNK)
             members = (flat[part] == numbers).astype(np.float64)
             values = np.nan_to_num(spectra[:, part]).T.astype(np.float64)
-            total += cls(members.sum(1).astype(np.int64), members @ values, members @ (values * values))
+            sums = members @ values, members @ (values * values), members @ areas.reshape(-1)[part]
+            total += cls(members.sum(1).astype(np.int64), *sums)
         return total
 
     def __add__(self, other: UnitSums) -> UnitSums:
-        return UnitSums(self.pixels + other.pixels, self.sums + other.sums, self.squares + other.squares)
+        return UnitSums(
+            self.pixels + other.pixels,
+            self.sums + other.sums,
+            self.squares + other.squares,
+            self.areas + other.areas,
+        )
 
     @property
     def means(self) -> NDArray[np.float64]:

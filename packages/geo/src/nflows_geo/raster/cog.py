@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
-from nflows_geo.raster.files import bounded_memory
+from nflows_geo.raster.files import bounded_memory, quiet
 from nflows_geo.raster.grid import Grid
 
 Colours = Mapping[int, tuple[int, int, int]]
@@ -62,7 +62,7 @@ def write_cog(
         profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}
         profile |= {"count": len(bands), "dtype": dtype, "nodata": nodata, "BIGTIFF": "IF_SAFER"}
         profile |= {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band"}
-        with bounded_memory():
+        with bounded_memory(), quiet():
             with rasterio.open(plain, "w", driver="GTiff", **profile) as dataset:
                 _describe(dataset, bands, colours, tags or {}, wavelengths_nm)
                 _write_blocks(dataset, blocks)

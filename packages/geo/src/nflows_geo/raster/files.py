@@ -38,7 +38,7 @@ def open_raster(path: Path) -> DatasetReader:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         check_sources(path)
-        with _quiet():
+        with quiet():
             return opened(path)
     except RasterioIOError as error:
         advice = (
@@ -102,8 +102,8 @@ def bounded_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without rasterio's warning about rasters that lie nowhere: `grid_of` refuses them, with advice."""
+def quiet() -> Iterator[None]:
+    """Without rasterio's warning about rasters that lie nowhere: `Grid.crs_name` says so."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

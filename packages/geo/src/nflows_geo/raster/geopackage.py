@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,19 @@ from nflows_core.runtime.temporary import temporary_folder
 @contextmanager
 def whole_geopackage(target: Path) -> Iterator[Path]:
     """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes."""
-    with atomic_write(target) as file, temporary_folder(target.parent) as folder, _no_date():
+    with atomic_write(target) as file, temporary_folder(target.parent) as folder, _no_date(), _nowhere():
         written = folder / "written.gpkg"
         yield written
         with written.open("rb") as source:
             shutil.copyfileobj(source, file, 2**20)
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    """Without pyogrio's warning about layers that have no CRS, as those of a scene without one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        yield
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
+
+from nflows_geo.raster.reference_systems import difference, is_reachable, metres_per_unit, name_of, same_system, unit_of
 
 _Place = TypeVar("_Place", float, NDArray[np.float64])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -25,7 +26,7 @@ class Grid:
     r"""The pixels of a raster on the ground.
 
     Arguments:
-        crs: The coordinate reference system.
+        crs: The coordinate reference system; nothing where there is none, as of a photograph of a core.
         transform: From (column, row) to (x, y) in units of the CRS; the corner of the first pixel is (0, 0).
         width: The number of columns.
         height: The number of rows.
@@ -34,7 +35,7 @@ class Grid:
         ValueError: The pixels are rotated, or run from south to north or from east to west.
     """
 
-    crs: CRS
+    crs: CRS | None
     transform: Affine
     width: int
     height: int
@@ -60,24 +61,32 @@ class Grid:
 
     @property
     def metres(self) -> tuple[float, float]:
-        """Metres in one unit of the CRS, eastwards and northwards; for degrees, at the middle of the grid."""
-        if not self.crs.is_geographic:
-            factor = self.crs.linear_units_factor[1]
-            return factor, factor
-        _, latitude = self.place(self.width / 2, self.height / 2)
-        return _METRES_PER_DEGREE * math.cos(math.radians(latitude)), _METRES_PER_DEGREE
+        """Metres in one unit of the CRS, eastwards and northwards, for degrees at the middle of the grid; else one."""
+        return metres_per_unit(self.crs, self.place(self.width / 2, self.height / 2)[1])
 
     @property
     def unit(self) -> str:
-        """The unit of its coordinates: "metre", "degree", or another in words."""
-        return "degree" if self.crs.is_geographic else "metre" if self.metres[0] == 1 else str(self.crs.linear_units)
+        """The unit of its coordinates: "metre", "degree", or another in words; "pixel" without a CRS."""
+        if self.crs is None:
+            return "pixel" if self.resolution == (1.0, 1.0) else "unknown unit"
+        return unit_of(self.crs)
+
+    @property
+    def crs_name(self) -> str:
+        """EPSG:32641 or a definition, and where there is no CRS what that means."""
+        return NOWHERE if self.crs is None else str(self.crs.to_string())
 
     def __str__(self) -> str:
         x, y = self.transform.c, self.transform.f
-        unit = "degrees" if self.crs.is_geographic else "m" if self.metres[0] == 1 else self.crs.linear_units
+        unit = {"degree": "degrees", "metre": "m"}.get(self.unit, self.unit)
         width, height = self.resolution
         size = f"{width:.10g}" if math.isclose(width, height) else f"{width:.10g} x {height:.10g}"
-        return f"{_name(self.crs)}, {self.width} x {self.height} pixels of {size} {unit} from ({x:.10g}, {y:.10g})"
+        start = f"{name_of(self.crs)}, {self.width} x {self.height} pixels"
+        return start if unit == "pixel" else f"{start} of {size} {unit} from ({x:.10g}, {y:.10g})"
+
+    def same_system(self, other: Grid) -> bool:
+        """Whether the same coordinates are the same place in both; see `raster.reference_systems.same_system`."""
+        return same_system(self.crs, other.crs)
 
     def same_as(self, other: Grid) -> bool:
         """Whether both have the same pixels, within a hundredth of one."""
@@ -90,7 +99,7 @@ class Grid:
         drifts = [abs(ratio - factor) * size for ratio, size in zip(ratios, (self.width, self.height), strict=True)]
         column, row = self.shift(finer)
         apart = max(abs(column - round(column)), abs(row - round(row)), *drifts)
-        return factor if self.crs == finer.crs and apart < _TOLERANCE else 0
+        return factor if self.same_system(finer) and apart < _TOLERANCE else 0
 
     def shift(self, other: Grid) -> tuple[float, float]:
         """The column and row of the other grid at which this one's first corner lies."""
@@ -143,8 +152,8 @@ class Grid:
         return Tile(core, padded)
 
 
-_METRES_PER_DEGREE = 111_195.0
-"""The length of a degree of a great circle on a sphere of 6,371 km."""
+NOWHERE = "none; places and areas are in pixels"
+"""What is said of the CRS of a grid that has none."""
 
 
 @dataclass(frozen=True)
@@ -182,29 +191,6 @@ class GridMismatchError(ValueError):
         )
 
 
-def grid_of(dataset: DatasetReader, assumed: CRS | None = None) -> Grid:
-    """The grid of an open raster.
-
-    Arguments:
-        dataset: The raster.
-        assumed: The CRS of a raster that has none.
-
-    Raises:
-        ValueError: It has no CRS and none is assumed, or it is not georeferenced or not north up.
-    """
-    crs = dataset.crs or assumed
-    if crs is None:
-        raise ValueError(f"{dataset.name} has no CRS; assign one (rio edit-info --crs), or say `assume_crs` for labels")
-    if dataset.transform.is_identity:
-        raise ValueError(
-            f"{dataset.name} is not georeferenced: no pixel size, no origin; warp it by its control points"
-        )
-    try:
-        return Grid(crs, dataset.transform, dataset.width, dataset.height)
-    except ValueError as error:
-        raise ValueError(f"{dataset.name}: {error}") from error
-
-
 def finest(grids: Sequence[Grid]) -> Grid:
     """The grid with the smallest pixels on the ground; of several the first."""
     return min(grids, key=lambda grid: grid.resolution[0] * grid.metres[0] * grid.resolution[1] * grid.metres[1])
@@ -215,8 +201,9 @@ _ADVICE = "`align` resamples it"
 
 def _difference(grid: Grid, other: Grid) -> str:
     """Why two grids do not fit, in words."""
-    if grid.crs != other.crs:
-        return f"it is in {_name(grid.crs)}, not {_name(other.crs)}; {_ADVICE}"
+    if not grid.same_system(other):
+        advice = _ADVICE if is_reachable(grid.crs, other.crs) else "if that is wrong, set it by rio edit-info --crs"
+        return f"{difference(grid.crs, other.crs)}; {advice}"
     if not grid.overlaps(other):
         return "they do not overlap; check that both are of the same place"
     if grid.resolution == other.resolution and grid.factor(other) == 1:
@@ -227,18 +214,12 @@ def _difference(grid: Grid, other: Grid) -> str:
 
 
 def _offset(grid: Grid, other: Grid) -> str:
-    metres = other.metres
+    metres, unit = other.metres, "m" if other.crs else other.unit
     east = (grid.transform.c - other.transform.c) * metres[0]
     north = (grid.transform.f - other.transform.f) * metres[1]
     sides = "west" if east < 0 else "east", "south" if north < 0 else "north"
-    return f"{_shown(abs(east))} m {sides[0]}, {_shown(abs(north))} m {sides[1]}"
+    return f"{_shown(abs(east))} {unit} {sides[0]}, {_shown(abs(north))} {unit} {sides[1]}"
 
 
 def _shown(metres: float) -> str:
     return f"{metres:,.2f}" if metres < 100 else f"{metres:,.0f}"
-
-
-def _name(crs: CRS) -> str:
-    """EPSG:32641, or the name within the WKT of a system that has no number."""
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else crs.to_wkt().split('"')[1]

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from nflows_geo.raster import Grid, reading
+from nflows_geo.raster import Grid, read_north_up, reading
 from nflows_geo.scene.bands import Layer
 
 RESAMPLINGS = ("nearest", "bilinear", "cubic")
 _KERNEL = 4
 """Pixels of a source that reach beyond a window, at most: half a cubic kernel, and rounding."""
+
+
+_PLANE = CRS.from_wkt('LOCAL_CS["nowhere",UNIT["metre",1]]')
+"""What is resampled in where there is no CRS."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Placed:
 
     def read(self, dataset: DatasetReader, target: Grid, window: Window) -> NDArray[np.float32]:
         """The values in a window of the target, :math:`(H, W)`, with NaN where there are none."""
-        if self.grid.crs == target.crs and self.resampling == "nearest":
+        if self.grid.same_system(target) and self.resampling == "nearest":
             return self._nearest(dataset, target, window)
         return self._warped(dataset, target, window)
 
@@ -71,10 +76,10 @@ class Placed:
             self._decoded(dataset, source),
             block,
             src_transform=_part(self.grid, source).transform,
-            src_crs=self.grid.crs,
+            src_crs=self.grid.crs or _PLANE,
             src_nodata=np.nan,
             dst_transform=part.transform,
-            dst_crs=target.crs,
+            dst_crs=target.crs or _PLANE,
             dst_nodata=np.nan,
             resampling=Resampling[self.resampling],
         )
@@ -83,9 +88,9 @@ class Placed:
     def _decoded(self, dataset: DatasetReader, window: Window) -> NDArray[np.float32]:
         index = self.layer.index
         with reading(dataset.name):
-            numbers = dataset.read(index, window=window)
+            numbers = read_north_up(dataset.read, dataset, index, window)
             own = _has_mask(dataset, index)
-            valid = dataset.read_masks(index, window=window) if own else None
+            valid = read_north_up(dataset.read_masks, dataset, index, window) if own else None
         return self.layer.decode(numbers, valid)
 
 
@@ -124,7 +129,7 @@ def _reach(grid: Grid, part: Grid) -> Window:
     """The pixels of a grid that are needed to interpolate on another; of no size if there are none."""
     from rasterio.warp import transform_bounds
 
-    left, bottom, right, top = transform_bounds(part.crs, grid.crs, *part.bounds)
+    left, bottom, right, top = transform_bounds(part.crs or _PLANE, grid.crs or _PLANE, *part.bounds)
     first, last = grid.position(left, top), grid.position(right, bottom)
     spans = (last[0] - first[0]) / part.width, (last[1] - first[1]) / part.height
     margins = [math.ceil(_KERNEL * max(1.0, span)) for span in spans]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nflows_geo.raster import Grid, GridMismatchError, finest, grid_of, open_raster
+from nflows_geo.raster import Grid, GridMismatchError, finest, grid_of, is_reachable, open_raster
 from nflows_geo.scene.bands import Band, Layer, Product
 from nflows_geo.scene.layers import RESAMPLINGS, Placed
 from nflows_geo.scene.products import read_product
@@ -63,9 +63,8 @@ def open_scene(
         with open_raster(grid) as dataset:
             grid = grid_of(dataset)
     target = grid or finest([placed.grid for placed in placed_bands])
-    if not align:
-        registered = grid is not None or (len(products) == 1 and products[0].registered)
-        _check(placed_bands, target, registered)
+    registered = grid is not None or (len(products) == 1 and products[0].registered)
+    _check(placed_bands, target, registered, align)
     return Scene(
         " + ".join(product.name for product in products),
         " + ".join(dict.fromkeys(product.quantity for product in products)),
@@ -76,10 +75,12 @@ def open_scene(
     )
 
 
-def _check(bands: Sequence[Placed], target: Grid, registered: bool) -> None:
+def _check(bands: Sequence[Placed], target: Grid, registered: bool, align: bool) -> None:
     reference = next((placed.layer.path.name for placed in bands if placed.grid == target), "the grid that was given")
     for placed in bands:
-        same_place = placed.grid.crs == target.crs and placed.grid.overlaps(target)
+        if align and is_reachable(placed.grid.crs, target.crs):
+            continue
+        same_place = placed.grid.same_system(target) and placed.grid.overlaps(target)
         if not (same_place and (registered or placed.grid.factor(target))):
             raise GridMismatchError(placed.layer.path.name, placed.grid, reference, target)
 

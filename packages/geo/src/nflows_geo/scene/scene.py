@@ -87,7 +87,7 @@ class Scene:
         return {
             "name": self.name,
             "quantity": self.quantity,
-            "crs": self.grid.crs.to_string(),
+            "crs": self.grid.crs_name,
             "width": self.grid.width,
             "height": self.grid.height,
             "resolution": list(self.grid.resolution),
@@ -160,11 +160,12 @@ def require_several_bands(scene: Scene) -> None:
 
 
 def _row(placed: Placed, band: Band) -> dict[str, Any]:
-    resolution = placed.grid.resolution[0] * placed.grid.metres[0]
+    grid = placed.grid
+    resolution = None if grid.crs is None else round(grid.resolution[0] * grid.metres[0], 3)
     return {
         "band": band.name,
         "name": band.title,
         "wavelength_nm": band.wavelength_nm,
-        "resolution_m": round(resolution, 3),
+        "resolution_m": resolution,
         "file": band.path.name,
     }

@@ -74,7 +74,7 @@ def examine(scene: Scene, *, watch: Watch = unwatched) -> dict[str, Any]:
     return {
         "scene": scene.name,
         "quantity": scene.quantity,
-        "crs": scene.grid.crs.to_string(),
+        "crs": scene.grid.crs_name,
         "width": scene.grid.width,
         "height": scene.grid.height,
         "resolution": list(scene.grid.resolution),

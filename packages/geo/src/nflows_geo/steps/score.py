@@ -13,7 +13,7 @@ from nflows_core.runtime.report import digested
 from nflows_geo.evaluation import Agreement, internal_scores
 from nflows_geo.labels import Labels
 from nflows_geo.mapping import MapFile
-from nflows_geo.raster import GridMismatchError, Tile, pixel_area_km2
+from nflows_geo.raster import GridMismatchError, Tile, pixel_areas
 from nflows_geo.scene import BLOCK_SIZE, SCORED, Scene, sample_pixels
 from nflows_geo.spectra import PercentileScaling
 from nflows_geo.steps.reduce import reduction_of
@@ -56,20 +56,20 @@ def score_units(source: MapFile) -> list[dict[str, Any]]:
     Raises:
         ValueError: It is all nodata.
     """
-    pixels = np.zeros(256, np.int64)
-    for _, units in source.tiles(BLOCK_SIZE):
+    pixels, areas, measure = np.zeros(256, np.int64), np.zeros(256), pixel_areas(source.grid)
+    for tile, units in source.tiles(BLOCK_SIZE):
         pixels += np.bincount(units.ravel(), minlength=256)
-    pixels[0] = 0
+        areas += np.bincount(units.ravel(), measure.within(tile.core).ravel(), minlength=256)
+    pixels[0] = areas[0] = 0
     if not pixels.any():
         raise ValueError(f"{source.path} is all nodata; there is nothing to score")
-    area = pixel_area_km2(source.grid)
     return [
         {
             "unit": int(unit),
             "name": source.names.get(int(unit), str(unit)),
             "pixels": int(pixels[unit]),
-            "area_km2": float(pixels[unit] * area),
-            "share_of_map": float(pixels[unit] / pixels.sum()),
+            measure.column: float(areas[unit]),
+            "share_of_map": float(areas[unit] / areas.sum()),
         }
         for unit in np.flatnonzero(pixels)
     ]

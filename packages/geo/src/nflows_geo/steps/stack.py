@@ -56,7 +56,7 @@ def stack_scene(scene: Scene, path: Path, *, watch: Watch = unwatched) -> dict[s
         "scene": scene.name,
         "quantity": scene.quantity,
         "resampling": resampling,
-        "crs": scene.grid.crs.to_string(),
+        "crs": scene.grid.crs_name,
         "width": scene.grid.width,
         "height": scene.grid.height,
         "pixels": scene.grid.pixels,

@@ -27,9 +27,10 @@ def vectorize_map(
         ValueError: It is no map, all of it is nodata, or a unit is named that it does not have.
     """
     units = vectorize(source, target, minimum_pixels=minimum_pixels, names=names)
+    area = next(name for name in units[0] if name.startswith("area_"))
     return {
         "polygons": sum(unit["polygons"] for unit in units),
-        "area_km2": sum(unit["area_km2"] for unit in units),
+        area: sum(unit[area] for unit in units),
         "min_pixels": minimum_pixels,
         "units": units,
         "inputs": digested({path.name: path for path in (source, names and names.file) if path}),
