@@ -137,7 +137,7 @@ def test_without_a_reference_system_the_bar_is_in_pixels_and_there_is_no_arrow()
 
 
 def test_the_arrow_points_to_the_north_and_is_missing_where_that_is_everywhere() -> None:
-    # West of the middle of a UTM zone the meridians lean to the right, by their distance times the sine of the latitude.
+    # West of the middle of a UTM zone meridians lean to the right, by their distance times the sine of the latitude.
     longitude, latitude = Transformer.from_crs(32641, 4326, always_xy=True).transform(200_450, 3_199_740)
     west = Frame.of(make_grid(30, 20, east=-100_000))
     assert west.north == pytest.approx((63 - longitude) * np.sin(np.radians(latitude)), abs=0.01)

@@ -96,7 +96,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The lines that are not empty: where each is, and its cells by column."""
     text = _text(path)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     lines = _readable(path, rows)
     header = [cell.strip().lower() for cell in next(lines, [])]
     if missing := [name for name in _COLUMNS[:2] if name not in header]:

@@ -85,7 +85,7 @@ def _dark(
     if not infrared or not present.any():
         return np.zeros(len(pixels), np.bool_)
     values = means[:, infrared].mean(axis=1)
-    return present & (values < _DARK * np.average(values[present], weights=pixels[present]))
+    return np.asarray(present & (values < _DARK * np.average(values[present], weights=pixels[present])))
 
 
 def labelled(name: str, suggestion: str | None) -> str:
