@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,7 +19,7 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 from rasterio.transform import from_bounds, from_origin
 
-from geo_files import make_grid, numbers, write_landsat, write_raster
+from geo_files import make_grid, numbers, write_landsat, write_raster, write_sentinel2
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.figures import Frame, LegendUnit, printed_map, shaded_map, unit_colour
@@ -27,6 +29,8 @@ from nflows_geo.figures.page import ROW, TALL_ROW, page_for
 from nflows_geo.figures.scale import bars, round_scale
 from nflows_geo.mapping.pictures import area_words
 from nflows_geo.raster import Grid
+from nflows_geo.scene import open_scene
+from nflows_geo.scene.acquisition import acquired
 
 call = partial(call_command, geo)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -274,3 +278,21 @@ def test_a_scene_of_many_bands_has_tables_that_fit_a_page(tmp_path: Path) -> Non
     assert max(len(re.findall(r"<th ", table)) for table in tables) <= 10
     assert "Mean spectra: unit 1 to unit 8" in page
     assert "3,600 values, in report.json" in page
+
+
+def test_the_days_of_a_scene_are_those_of_its_metadata_and_tags(tmp_path: Path) -> None:
+    write_sentinel2(tmp_path / "sentinel")
+    with (tmp_path / "sentinel" / "MTD_MSIL2A.xml").open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(
+            text.replace("<Datatake>", "<PRODUCT_START_TIME>2020-01-02T06:38:01.024Z</PRODUCT_START_TIME><Datatake>")
+        )
+    assert acquired(open_scene(tmp_path / "sentinel")) == [date(2020, 1, 2)]
+    days = {"a": "2021-05-06T10:00:00Z", "b": "20210507", "c": "no day", "d": "2021-13-01"}
+    for name, day in days.items():
+        write_raster(tmp_path / f"{name}.tif", numbers(1))
+        with rasterio.open(tmp_path / f"{name}.tif", "r+") as dataset:
+            dataset.update_tags(ACQUISITION_DATE=day, TIFFTAG_DATETIME="2024:01:01 00:00:00")
+    scene = open_scene([tmp_path / f"{name}.tif" for name in days])
+    assert acquired(scene) == [date(2021, 5, 6), date(2021, 5, 7)]

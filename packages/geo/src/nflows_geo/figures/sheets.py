@@ -90,10 +90,18 @@ class Sheet:
             colours = ScalarMappable(Normalize(*span), colormaps["magma"].with_extremes(over=_ABOVE, bad="white"))
             picture: NDArray[np.uint8] = colours.to_rgba(np.ma.masked_invalid(scores), bytes=True)[..., :3]
             figure, axes = self._drawn(picture, title)
-            bar = figure.colorbar(colours, cax=axes.inset_axes((1.02, 0.4, 0.03, 0.55)), extend="max")
+            bar = figure.colorbar(colours, cax=self._beside(figure, axes), extend="max")
             bar.set_label(label, fontsize=9)
             marks.draw(axes)
             return png(figure)
+
+    @staticmethod
+    def _beside(figure: Figure, axes: Axes) -> Axes:
+        """Room for a bar of colours, which is as wide beside a narrow picture as beside a wide one."""
+        place, across = axes.get_position(), figure.get_size_inches()[0] * 2.54
+        return figure.add_axes(
+            (place.x1 + 0.5 / across, place.y0 + 0.4 * place.height, 0.6 / across, 0.55 * place.height)
+        )
 
     def _drawn(self, picture: NDArray[np.uint8], title: str) -> tuple[Figure, Axes]:
         from matplotlib.figure import Figure

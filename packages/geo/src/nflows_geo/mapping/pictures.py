@@ -96,8 +96,9 @@ def area_words(area: float, unit: str) -> str:
 
 def _notes(drawn: DrawnMap) -> list[str]:
     frame, recipe = Frame.of(drawn.scene.grid), drawn.recipe
-    taken = acquired(drawn.scene)
-    dates = f"Map made on {drawn.made:%Y-%m-%d}" + ("" if taken is None else f"; scene taken on {taken:%Y-%m-%d}")
+    days = [f"{day:%Y-%m-%d}" for day in acquired(drawn.scene)]
+    taken = "" if not days else f"; scene taken on {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "")
+    dates = f"Map made on {drawn.made:%Y-%m-%d}{taken}"
     how = f"Units by spectra alone: {recipe.reduction}, {recipe.clustering}, seed {recipe.seed}"
     marked = "; what has a question mark is a suggestion" if drawn.suggestions else ""
     return [frame.reference, dates, how + marked]

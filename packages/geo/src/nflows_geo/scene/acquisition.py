@@ -1,4 +1,4 @@
-"""The day on which a scene was taken, where its metadata say so."""
+"""The days on which a scene was taken, where its metadata say so."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ _IN_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "DATE_ACQUIRED", "CALENDA
 _IN_ASTER_NAME = re.compile(r"AST_L1T_\d{3}(\d{2})(\d{2})(\d{4})")
 
 
-def acquired(scene: Scene) -> date | None:
-    """The day on which a scene was taken; nothing where neither metadata nor tags say it, or they do not agree."""
-    days = {_in_metadata(path) for path in scene.metadata} or set()
-    days |= {_of_raster(path) for path in {placed.layer.path for placed in scene.placed_bands}}
-    days.discard(None)
-    return days.pop() if len(days) == 1 else None
+def acquired(scene: Scene) -> list[date]:
+    """The days on which the files of a scene were taken, in order, as far as metadata and tags say them."""
+    rasters = {placed.layer.path for placed in scene.placed_bands}
+    said = [*map(_in_metadata, scene.metadata), *map(_of_raster, rasters)]
+    return sorted({day for day in said if day is not None})
 
 
 def _in_metadata(path: Path) -> date | None:
