@@ -32,7 +32,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
     cut = folder / "cut.tif"
     cut.write_bytes(write_raster(folder / "whole.tif", numbers(3, 200, 200)).read_bytes()[:60_000])
     shifted = write_raster(folder / "shifted.tif", numbers(1, high=5), make_grid(east=2.3, south=-2.8))
-    homeless = write_raster(folder / "homeless.tif", numbers(1, high=5), crs=None)
+    homeless = write_raster(folder / "homeless.tif", numbers(1, 10, 20, high=5), crs=None)
     points = folder / "points.csv"
     points.write_text("x,y,class\n0,0,granite\n")
     return {

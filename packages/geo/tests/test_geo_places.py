@@ -18,6 +18,7 @@ from geo_files import make_grid, numbers, write_raster
 from made_up_scenes import shaded_scene
 from nflows_geo.anomaly import AnomalyRecipe, anomaly_scene
 from nflows_geo.cli import geo
+from nflows_geo.labels import Labels
 from nflows_geo.mapping import Recipe, map_scene, vectorize
 from nflows_geo.raster import Grid, GridMismatchError, degrees, grid_of, open_raster, same_system
 from nflows_geo.scene import open_scene
@@ -125,11 +126,13 @@ def write_nowhere(path: Path) -> Path:
         return write_raster(path, shaded_scene(0, 30)[0], crs=None, transform=Affine.identity())
 
 
-def test_a_photograph_is_mapped_in_pixels(tmp_path: Path) -> None:
+def test_a_photograph_is_mapped_in_pixels_whatever_its_labels_are(tmp_path: Path) -> None:
     scene = open_scene(write_nowhere(tmp_path / "core.tif"))
     assert (scene.grid.unit, scene.grid.metres, scene.grid.bounds) == ("pixel", (1, 1), (0, -30, 30, 0))
     assert str(scene.grid) == "no CRS, 30 x 30 pixels"
-    report = map_scene(scene, Recipe(units=3), tmp_path / "out")
+    one_class = Labels(np.zeros(2, np.int32), np.arange(2, dtype=np.int32), np.ones(2, np.uint8), {1: "tuff"})
+    report = map_scene(scene, Recipe(units=3), tmp_path / "out", labels=one_class)
+    assert "are of label 1; agreement needs two labels" in report["against_labels"]["problem"]
     assert report["mapped_area_pixels"] == sum(row["area_pixels"] for row in report["tables"]["Units"]) == 900
     assert report["scene"]["crs"] == examine(scene)["crs"] == "none; places and areas are in pixels"
     frame = geopandas.read_file(tmp_path / "out" / "units.gpkg", layer="units")

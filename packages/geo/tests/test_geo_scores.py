@@ -32,7 +32,7 @@ MAPS = arrays(np.uint8, 40, elements=st.integers(0, 5))
 @given(MAPS, MAPS)
 def test_scores_against_labels_are_those_of_scikit_learn(labels: NDArray[np.uint8], units: NDArray[np.uint8]) -> None:
     both = (labels > 0) & (units > 0)
-    if not both.any():
+    if len(np.unique(labels[both])) < 2:
         return
     confusion = agreement(labels, units).confusion
     truth, mapped = labels[both], units[both]
@@ -46,7 +46,7 @@ def test_scores_against_labels_are_those_of_scikit_learn(labels: NDArray[np.uint
 @settings(deadline=None)
 @given(MAPS, st.permutations(range(1, 6)), st.permutations(range(1, 6)))
 def test_names_do_not_matter(labels: NDArray[np.uint8], label_names: list[int], unit_names: list[int]) -> None:
-    labels[0] = 1
+    labels[:2] = 1, 2
     units = np.random.default_rng(0).integers(1, 6, 40).astype(np.uint8)
     first = agreement(labels, units).confusion
     renamed_labels = np.array([0, *label_names], np.uint8)[labels]
@@ -71,9 +71,9 @@ def test_each_unit_goes_to_the_label_that_most_pixels_have() -> None:
 
 
 def test_a_unit_too_many_has_no_label() -> None:
-    compared = agreement(np.array([1, 1, 1], np.uint8), np.array([1, 1, 2], np.uint8))
-    assert compared.label_of_unit == {1: 1}
-    assert compared.scores()["overall_accuracy"] == pytest.approx(2 / 3)
+    compared = agreement(np.array([1, 1, 1, 2], np.uint8), np.array([1, 1, 2, 3], np.uint8))
+    assert compared.label_of_unit == {1: 1, 3: 2}
+    assert compared.scores()["overall_accuracy"] == pytest.approx(3 / 4)
 
 
 def test_polygons_are_resampled_as_a_whole() -> None:
@@ -90,7 +90,8 @@ def test_polygons_are_resampled_as_a_whole() -> None:
 
 
 def test_one_group_has_no_interval() -> None:
-    scores = Agreement.of_maps(*np.ones((3, 3, 3), np.uint8)).scores()
+    labels, group = np.array([[1, 1, 2]], np.uint8), np.ones((1, 3), np.uint8)
+    scores = Agreement.of_maps(labels, labels, group).scores()
     assert scores["adjusted_rand_index_interval_95_by_groups"] is None
     assert scores["adjusted_rand_index"] == 1
 
@@ -106,6 +107,11 @@ def test_maps_that_do_not_meet_are_refused() -> None:
         agreement(np.ones((2, 2), np.uint8), np.ones((2, 3), np.uint8))
     with pytest.raises(ValueError, match="no pixel has both"):
         agreement(np.array([0, 1], np.uint8), np.array([1, 0], np.uint8))
+
+
+def test_one_label_agrees_with_any_map() -> None:
+    with pytest.raises(ValueError, match="all labelled pixels with a unit are of label 3; agreement needs two labels"):
+        agreement(np.array([3, 3, 0, 1], np.uint8), np.array([1, 2, 1, 0], np.uint8))
 
 
 def test_scores_without_labels_are_those_of_scikit_learn() -> None:

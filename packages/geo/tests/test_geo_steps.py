@@ -6,9 +6,11 @@ import json
 from functools import partial
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score
 
@@ -193,6 +195,26 @@ def test_labels_metres_off_are_aligned_on_request(tmp_path: Path, capsys: pytest
     scores = json.loads(capsys.readouterr().out)["against_labels"]
     assert (scores["n"], scores["overall_accuracy"]) == (600, 1)
     assert (scores["labels"], scores["units"], scores["confusion"]) == ([1, 2], [1, 2], [[300, 0], [0, 300]])
+
+
+def test_a_layer_of_polygons_is_what_a_map_is_scored_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    halves = np.repeat([1, 2], 300).reshape(20, 30).astype(np.uint8)
+    path = write_raster(tmp_path / "map.tif", halves)
+    left, bottom, right, top = make_grid(30, 20).bounds
+    middle = (bottom + top) / 2
+    figures = [shapely.box(left, middle, right, top), shapely.box(left, bottom, right, middle), shapely.box(0, 0, 1, 1)]
+    frame = geopandas.GeoDataFrame({"rock": ["tuff", "slate", "slate"]}, geometry=figures, crs=32641)
+    for layer in ("units", "older"):
+        frame.to_file(tmp_path / "geology.gpkg", layer=layer)
+    labels = ("--labels", tmp_path / "geology.gpkg", "--column", "rock")
+    assert call("score", path, *labels) == 2
+    assert "layers: units (Polygon), older (Polygon); --labels-layer names one" in capsys.readouterr().err
+    assert call("score", path, *labels, "--labels-layer", "units", "--json") == 0
+    output = capsys.readouterr()
+    note = "geology.gpkg: 1 of 3 polygons have no pixel: outside the scene, too small or overlaid"
+    assert output.err.count(note) == 1
+    scores = json.loads(output.out)["against_labels"]
+    assert (scores["n"], scores["groups"], scores["overall_accuracy"], scores["notes"]) == (600, 2, 1, [note])
 
 
 def test_the_commands_know_every_method_and_begin_with_the_default() -> None:

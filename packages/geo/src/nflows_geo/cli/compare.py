@@ -40,6 +40,7 @@ def compare(
     seeds: int,
     assume_crs: bool,
     column: str,
+    labels_layer: str | None,
     **options: Any,
 ) -> ExitCode:
     """Map SCENE by several methods with several seeds each, and compare numbers of units, scores and agreement.
@@ -50,7 +51,8 @@ def compare(
 
     refuse_foreign(folder, compared.KIND, compared.RESULTS)
     scene = opened(paths, **options)
-    ground = labels_on(scene.grid, labels, align=options["align"], assume_crs=assume_crs, column=column)
+    labelled = {"assume_crs": assume_crs, "column": column, "labels_layer": labels_layer}
+    ground = labels_on(scene.grid, labels, align=options["align"], **labelled)
     with progress("maps", len(methods) * seeds) as advance:
         comparison = compared.compare(scene, methods, seeds, ground, advance=advance)
     report = compared.write_comparison(comparison, folder, scene, ground, labels)

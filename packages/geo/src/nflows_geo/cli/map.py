@@ -55,7 +55,7 @@ def map_(
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
-    labelled = {name: options.pop(name) for name in ("assume_crs", "column")}
+    labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
     named = None if names is None else read_names(names)
     scene = opened(paths, dask=dask, **options)
     report = map_scene(
@@ -70,5 +70,7 @@ def map_(
         names=named,
     )
     echo(table(report["tables"]["Units"]))
+    if problem := report["against_labels"].get("problem"):
+        echo(f"{labels} is not compared with: {problem}", err=True)
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
     print_report(report)

@@ -114,21 +114,29 @@ def labels_options(command: _Function) -> _Function:
             click.option(
                 "--labels",
                 type=click.Path(path_type=Path),
-                help="A raster of classes, or points, that the map is compared with; it is not learned from them.",
+                help="A raster of classes, points or polygons: what the map is compared with, and not learned from.",
             ),
             click.option("--assume-crs", is_flag=True, help="Take labels without a CRS to be in the scene's."),
-            click.option("--column", default="class", show_default=True, help="Of points, with their class."),
+            click.option(
+                "--column", default="class", show_default=True, help="Of points or polygons, with their class."
+            ),
+            click.option("--labels-layer", metavar="NAME", help="Of a file of labels that has several layers."),
         )
     ):
         command = decorator(command)
     return command
 
 
-def labels_on(grid: Grid, labels: Path | None, *, align: bool, assume_crs: bool, column: str) -> Labels | None:
-    """The labels that the arguments of `labels_options` describe."""
+def labels_on(grid: Grid, labels: Path | None, **options: Any) -> Labels | None:
+    """The labels that the arguments of `labels_options` describe; says what was left out of them."""
     from nflows_geo.labels import read_labels
 
-    return None if labels is None else read_labels(labels, grid, align=align, assume_crs=assume_crs, column=column)
+    if labels is None:
+        return None
+    ground = read_labels(labels, grid, **options)
+    for note in ground.notes:
+        echo(note, err=True)
+    return ground
 
 
 def recipe_options(command: _Function) -> _Function:

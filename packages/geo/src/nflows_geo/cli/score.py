@@ -35,6 +35,7 @@ def score(
     labels: Path | None,
     assume_crs: bool,
     column: str,
+    labels_layer: str | None,
     align: bool,
     seed: int,
 ) -> None:
@@ -45,7 +46,8 @@ def score(
 
     source = open_map(geological_map)
     scene = opened(scenes, grid=geological_map if align else None, align=align) if scenes else None
-    ground = labels_on(source.grid, labels, align=align, assume_crs=assume_crs, column=column)
+    labelled = {"assume_crs": assume_crs, "column": column, "labels_layer": labels_layer}
+    ground = labels_on(source.grid, labels, align=align, **labelled)
     report = score_map(source, scene, ground, labels_file=labels, seed=seed)
     echo(table(report["units"]))
     if scene is not None:

@@ -76,6 +76,7 @@ def write_comparison(
             "seeds": 1 + max(run["seed"] for run in comparison.runs),
             "labelled_pixels": comparison.runs[0].get("labelled_pixels"),
             "label_polygons": None if labels is None else int(labels.polygons.max()) + 1,
+            "label_notes": [] if labels is None else list(labels.notes),
             "intervals": INTERVALS,
             "readings": {table.caption: READINGS[table.caption] for table in shown if table.caption in READINGS},
             "failures": comparison.failures,

@@ -55,13 +55,18 @@ class Agreement:
             seed: The seed of the resampling.
 
         Raises:
-            ValueError: The shapes differ, or no pixel has both a label and a unit.
+            ValueError: The shapes differ, or no pixel has both a label and a unit, or all that have are of one label,
+                with which any map agrees.
         """
         if labels.shape != units.shape:
             raise ValueError(f"labels {labels.shape} and units {units.shape} differ in shape; align the labels")
         both = (labels > 0) & (units > 0)
         if not both.any():
             raise ValueError("no pixel has both a label and a unit; check that the labels lie in the scene")
+        if len(only := np.unique(labels[both])) == 1:
+            raise ValueError(
+                f"all labelled pixels with a unit are of label {only[0]}; agreement needs two labels or more"
+            )
         numbered = [np.unique(values[both], return_inverse=True) for values in (groups, labels, units)]
         counts = np.zeros([len(values) for values, _ in numbered], np.int64)
         np.add.at(counts, tuple(index for _, index in numbered), 1)

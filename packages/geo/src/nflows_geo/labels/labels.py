@@ -1,22 +1,22 @@
-"""What is known of the ground: classes of pixels, from a raster or from points."""
+"""What is known of the ground: classes of pixels, from a raster, points or polygons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from nflows_geo.labels.points import POINT_SUFFIXES, Points, read_points
-from nflows_geo.raster import Grid, GridMismatchError, grid_of, open_raster
-from nflows_geo.scene import Band, Placed
+from nflows_geo.labels.drawn import drawn
+from nflows_geo.labels.rasters import read_codes
+from nflows_geo.labels.tables import TABLE_SUFFIXES, read_table
+from nflows_geo.labels.vectors import VECTOR_SUFFIXES, read_vectors
+from nflows_geo.raster import Grid
 
-_STRIP = 1024
 _MOST_CLASSES = 255
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Labels:
         columns: Its column, :math:`(N,)`.
         classes: Its class, from 1, :math:`(N,)`.
         names: The name of each class.
+        outlines: The polygon in which each was drawn, :math:`(N,)`, if the file has polygons.
+        notes: What was left out or assumed when they were read, in words.
 
     Example:
         >>> from nflows_geo import Labels
@@ -41,19 +43,23 @@ class Labels:
     columns: NDArray[np.int32]
     classes: NDArray[np.uint8]
     names: dict[int, str]
+    outlines: NDArray[np.int32] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)
 
     @property
     def polygons(self) -> NDArray[np.int32]:
-        """The group of touching pixels of one class that each label is in, :math:`(N,)`.
+        """The polygon that each label is in, :math:`(N,)`: of the file, else the group of touching pixels of one class.
 
         Labels are drawn as polygons, and the pixels of one tell about the same outcrop: they are not independent.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
+        if self.outlines is not None:
+            return self.outlines
         line = int(self.columns.max()) + 3
         keys = self.rows.astype(np.int64) * line + self.columns
         order = np.argsort(keys, kind="stable")
@@ -87,21 +93,32 @@ def _pairs(keys: NDArray[np.int64], classes: NDArray[np.uint8], step: int) -> ND
 
 
 def read_labels(
-    path: Path, grid: Grid, *, align: bool = False, assume_crs: bool = False, column: str = "class"
+    path: Path,
+    grid: Grid,
+    *,
+    align: bool = False,
+    assume_crs: bool = False,
+    column: str = "class",
+    labels_layer: str | None = None,
 ) -> Labels:
     """Reads labels that lie on a grid.
 
     Arguments:
-        path: A raster of classes, where 0 and nodata mean unlabelled, or points: GeoPackage, GeoJSON, Shapefile, or
-            CSV with columns x and y, or lon and lat.
+        path: A raster of classes, where 0 and nodata mean unlabelled; points, or polygons, which label the pixels whose
+            middles lie in them: GeoPackage, GeoJSON, Shapefile or FlatGeobuf; or a table of points with columns x and
+            y, easting and northing, or lon and lat.
         grid: The grid of the scene.
         align: Take a raster that lies elsewhere by the nearest pixel.
-        assume_crs: Take the scene's CRS where the file has none.
-        column: The column of points with their class.
+        assume_crs: Take the scene's CRS where the file has none. A raster of the scene's size needs it not.
+        column: The column of points or polygons with their class.
+        labels_layer: The layer of a vector file that has several.
+
+    Returns:
+        The labels; their notes count what was left out, as points outside of the scene or without a class.
 
     Raises:
         GridMismatchError: A raster does not lie on the grid.
-        ValueError: There is no CRS, there are points outside the scene, no labels, or more than 255 classes.
+        ValueError: The file cannot be read; or there is no CRS, no label on the scene, one class or more than 255.
 
     Example:
         >>> from nflows_geo import open_scene, read_labels
@@ -109,62 +126,43 @@ def read_labels(
         >>> len(labels), labels.names
         (1200, {1: '1', 2: '2', 3: '3'})
     """
-    if path.suffix.lower() in POINT_SUFFIXES:
-        return _of_points(path, read_points(path, grid.crs, assume_crs, column), grid)
-    return _of_raster(path, grid, align, grid.crs if assume_crs else None)
+    if path.suffix.lower() in (*TABLE_SUFFIXES, *VECTOR_SUFFIXES):
+        return _of_features(path, grid, assume_crs, column, labels_layer)
+    return _of_raster(path, grid, align, assume_crs)
 
 
-def _of_raster(path: Path, grid: Grid, align: bool, assumed: CRS | None) -> Labels:
-    with open_raster(path) as dataset:
-        own = grid_of(dataset, assumed)
-        if not align and not own.same_as(grid):
-            raise GridMismatchError(path.name, own, "the scene", grid)
-        nodata = dataset.nodatavals[0]
-        placed = Placed(Band(path.stem, path, invalid=(0,) if nodata is None else (0, nodata)), own)
-        parts = [_labelled(placed.read(dataset, grid, tile.core), tile.core.row_off, tile.core.col_off)
-                 for tile in grid.tiles(_STRIP)]  # fmt: skip
-    rows, columns, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return _numbered(path, rows, columns, values)
-
-
-def _labelled(
-    block: NDArray[np.float32], row: int, column: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    rows, columns = np.nonzero(~np.isnan(block))
-    return (rows + row).astype(np.int32), (columns + column).astype(np.int32), block[rows, columns].astype(np.int32)
-
-
-def _of_points(path: Path, points: Points, grid: Grid) -> Labels:
-    columns, rows = grid.position(points.x, points.y)
-    outside = ~((columns >= 0) & (columns < grid.width) & (rows >= 0) & (rows < grid.height))
-    if outside.any():
-        first = ", ".join(f"({points.x[i]:.10g}, {points.y[i]:.10g})" for i in np.flatnonzero(outside)[:_SHOWN])
-        raise ValueError(
-            f"{path}: {outside.sum()} of {len(outside)} points lie outside the scene, the first at {first};\n"
-            f"remove them, or check the CRS; the scene: {grid}"
-        )
-    names, numbers = np.unique(points.classes, return_inverse=True)
-    _check_count(path, len(names), len(numbers))
+def _of_features(path: Path, grid: Grid, assume_crs: bool, column: str, layer: str | None) -> Labels:
+    is_table = path.suffix.lower() in TABLE_SUFFIXES
+    read = read_table(path, grid, assume_crs, column) if is_table else read_vectors(path, layer, column)
+    features = read.complete().on(grid, assume_crs)
+    pixels = drawn(features, grid)
+    _check_classes(path, [str(name) for name in pixels.names], len(pixels.rows))
+    names = {number: str(name) for number, name in enumerate(pixels.names, 1)}
+    notes = (*features.notes, *pixels.notes)
     return Labels(
-        rows.astype(np.int32),
-        columns.astype(np.int32),
-        (numbers + 1).astype(np.uint8),
-        {number: str(name) for number, name in enumerate(names, 1)},
+        pixels.rows, pixels.columns, (pixels.classes + 1).astype(np.uint8), names, pixels.groups, _of(path, notes)
     )
 
 
-def _numbered(path: Path, rows: NDArray[np.int32], columns: NDArray[np.int32], values: NDArray[np.int32]) -> Labels:
+def _of_raster(path: Path, grid: Grid, align: bool, assume_crs: bool) -> Labels:
     """Labels with the file's own numbers as names, and as classes where a byte holds them."""
-    distinct, numbers = np.unique(values, return_inverse=True)
-    _check_count(path, len(distinct), len(values))
-    if distinct.min() > 0 and distinct.max() <= _MOST_CLASSES:
-        return Labels(rows, columns, values.astype(np.uint8), {int(value): str(value) for value in distinct})
-    names = {number: str(value) for number, value in enumerate(distinct, 1)}
-    return Labels(rows, columns, (numbers + 1).astype(np.uint8), names)
+    rows, columns, codes, notes = read_codes(path, grid, align, assume_crs)
+    distinct, numbers = np.unique(codes, return_inverse=True)
+    _check_classes(path, [str(code) for code in distinct], len(codes))
+    fit = distinct.min() > 0 and distinct.max() <= _MOST_CLASSES
+    classes = codes if fit else numbers + 1
+    names = {int(code) if fit else number: str(code) for number, code in enumerate(distinct, 1)}
+    return Labels(rows, columns, classes.astype(np.uint8), names, notes=_of(path, notes))
 
 
-def _check_count(path: Path, classes: int, labels: int) -> None:
+def _of(path: Path, notes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{path.name}: {note}" for note in notes)
+
+
+def _check_classes(path: Path, names: Sequence[str], labels: int) -> None:
     if not labels:
         raise ValueError(f"{path} has no label on the scene; 0 and nodata mean unlabelled")
-    if classes > _MOST_CLASSES:
-        raise ValueError(f"{path} has {classes} classes, more than {_MOST_CLASSES}; give classes, not measurements")
+    if len(names) == 1:
+        raise ValueError(f"{path} has one class on the scene, {names[0]}; nothing can be compared with fewer than two")
+    if len(names) > _MOST_CLASSES:
+        raise ValueError(f"{path} has {len(names)} classes, more than {_MOST_CLASSES}; give classes, not measurements")

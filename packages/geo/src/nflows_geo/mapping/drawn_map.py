@@ -61,22 +61,21 @@ class DrawnMap:
         return pixel_areas(self.scene.grid)
 
     @cached_property
-    def agreement(self) -> Agreement | None:
-        """The map against the labels, if there are any.
-
-        Raises:
-            ValueError: No pixel has both a label and a unit.
-        """
+    def agreement(self) -> Agreement | str | None:
+        """The map against the labels, or why that says nothing; nothing without labels."""
         labels = self.drawing.labels
         if labels is None:
             return None
-        return Agreement.of_maps(labels.classes, self.drawing.at_labels, labels.polygons, self.recipe.seed)
+        try:
+            return Agreement.of_maps(labels.classes, self.drawing.at_labels, labels.polygons, self.recipe.seed)
+        except ValueError as error:  # the map is made, and is not lost by labels outside of it
+            return str(error)
 
     @cached_property
     def suggestions(self) -> dict[int, str]:
         """What the units without a name may be: by the labels in them, or else by their spectra."""
         found = suggested_by_spectra(self.sums.means, self.sums.pixels[1:], self.scene.wavelengths)
-        if self.agreement is not None and self.drawing.labels is not None:
+        if isinstance(self.agreement, Agreement) and self.drawing.labels is not None:
             labels = [self.drawing.labels.names[int(label)] for label in self.agreement.labels]
             found |= suggested_by_labels(self.agreement.confusion, labels, self.agreement.units.tolist())
         return {unit: found[unit] for unit in sorted(found) if unit not in self.names.names}

@@ -51,7 +51,7 @@ def write_map_report(
         The content of ``report.json``.
     """
     units = unit_rows(drawn)
-    agreement = {} if drawn.agreement is None else drawn.agreement.scores()
+    agreement = _against_labels(drawn)
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(units),
@@ -156,15 +156,25 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     return [Curve(caption, "units", name, {name: points, "elbow": chosen})]
 
 
+def _against_labels(drawn: DrawnMap) -> dict[str, Any]:
+    labels, agreement = drawn.drawing.labels, drawn.agreement
+    if labels is None or agreement is None:
+        return {}
+    scores = {"problem": agreement} if isinstance(agreement, str) else agreement.scores()
+    return scores | {"notes": list(labels.notes)}
+
+
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
     """The scores that a person looks for first."""
-    names = ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if agreement else ()
+    names = (
+        ("adjusted_rand_index", "normalized_mutual_information", "overall_accuracy") if "labels" in agreement else ()
+    )
     intervals = {f"{name}_interval_95": agreement[f"{name}_interval_95_by_groups"] for name in names}
     return {name: agreement[name] for name in names} | intervals
 
 
 def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Table]:
     labels = drawn.drawing.labels
-    if labels is None:
+    if labels is None or "labels" not in agreement:
         return []
     return in_parts("Labelled pixels by unit", confusion_rows(labels.names, agreement))

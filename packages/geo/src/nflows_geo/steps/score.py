@@ -103,7 +103,8 @@ def score_labels(source: MapFile, labels: Labels, seed: int) -> dict[str, Any]:
     for tile, block in source.tiles(BLOCK_SIZE):
         here, rows, columns = labels.within(tile.core)
         units[here] = block[rows, columns]
-    return Agreement.of_maps(labels.classes, units, labels.polygons, seed).scores()
+    scores = Agreement.of_maps(labels.classes, units, labels.polygons, seed).scores()
+    return scores | {"notes": list(labels.notes)}
 
 
 def _with_units(source: MapFile, scene: Scene) -> Iterator[tuple[Tile, NDArray[np.float32]]]:

@@ -1,0 +1,117 @@
+"""Classes of pixels from a raster, whatever their numbers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.io import DatasetReader
+
+from nflows_geo.raster import (
+    Grid,
+    GridMismatchError,
+    assumed_datum,
+    grid_of,
+    is_reachable,
+    lies_nowhere,
+    open_raster,
+)
+from nflows_geo.scene import Band, Placed
+
+_STRIP = 1024
+_MOST_CODES = 65_536
+
+
+@dataclass(frozen=True)
+class _Codes(Band):
+    """A band of codes, whose values are their places in a list: as float32 they would merge from 16,777,216 on.
+
+    Arguments:
+        known: The codes that were met so far.
+        zeros: Pixels of 0 that the file does not say to be no data.
+    """
+
+    known: dict[int, int] = field(default_factory=dict, compare=False)
+    zeros: list[int] = field(default_factory=list, compare=False)
+
+    def decode(self, numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+        """The place of each code, NaN where there is no label."""
+        labelled = (numbers != 0) & ~np.isnan(numbers)
+        for special in self.invalid:
+            labelled &= numbers != special
+        if valid is not None:
+            labelled &= valid > 0
+        if self.invalid and 0 not in self.invalid:
+            self.zeros.append(int((numbers == 0).sum()))
+        codes, places = np.unique(numbers[labelled], return_inverse=True)
+        _check_whole(self.path, codes)
+        own = np.array([self.known.setdefault(int(code.real), len(self.known)) for code in codes], np.float32)
+        if len(self.known) > _MOST_CODES:
+            raise ValueError(f"{self.path} has more than {_MOST_CODES:,} classes; give classes, not measurements")
+        values = np.full(numbers.shape, np.nan, np.float32)
+        values[labelled] = own[places]
+        return values
+
+
+def _check_whole(path: Path, codes: NDArray[Any]) -> None:
+    if codes.dtype.kind in "iu":
+        return
+    fractions = codes[~(np.isfinite(codes) & (codes == np.rint(codes)) & (codes.imag == 0))]
+    if len(fractions):
+        raise ValueError(f"{path} has the label {fractions[0]:g}, no whole number; give classes, not measurements")
+
+
+def read_codes(
+    path: Path, grid: Grid, align: bool, assume_crs: bool
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], tuple[str, ...]]:
+    """The rows, columns and codes of the labelled pixels of a raster, and what was assumed of it.
+
+    Raises:
+        GridMismatchError: It does not lie on the grid.
+        ValueError: It has several bands, numbers that are no codes, or no CRS.
+    """
+    with open_raster(path) as dataset:
+        bands = [interpretation for interpretation in dataset.colorinterp if interpretation != ColorInterp.alpha]
+        if len(bands) != 1:
+            raise ValueError(f"{path} has {len(bands)} bands; labels are one band of classes, not a picture of a map")
+        own, notes = _grid(path, dataset, grid, assume_crs)
+        if not (is_reachable(own.crs, grid.crs) if align else own.same_as(grid)):
+            raise GridMismatchError(path.name, own, "the scene", grid)
+        nodata = dataset.nodatavals[0]
+        codes = _Codes(path.stem, path, invalid=() if nodata is None else (nodata,))
+        placed = Placed(codes, own)
+        parts = [
+            _labelled(placed.read(dataset, grid, tile.core), tile.core.row_off, tile.core.col_off)
+            for tile in grid.tiles(_STRIP)
+        ]
+    rows, columns, places = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    known = np.fromiter(codes.known, np.int64, len(codes.known))
+    if sum(codes.zeros):
+        notes = (*notes, f"0 is taken for unlabelled, though the file's nodata is {nodata:g}")
+    return rows, columns, known[places], notes
+
+
+def _grid(path: Path, dataset: DatasetReader, grid: Grid, assume_crs: bool) -> tuple[Grid, tuple[str, ...]]:
+    """The grid of a label raster; one of the scene's size that lies nowhere else lies on the scene."""
+    own = grid_of(dataset, grid.crs if assume_crs else None)
+    if own.crs is not None or grid.crs is None:
+        datum = assumed_datum(own.crs, grid.crs)
+        return own, (f"a datum that is not said is taken to be {datum}",) if datum else ()
+    nowhere, sizes = lies_nowhere(dataset), ((own.width, own.height), (grid.width, grid.height))
+    if sizes[0] == sizes[1] and (nowhere or Grid(grid.crs, own.transform, own.width, own.height).same_as(grid)):
+        return grid, (f"the file has no CRS; its {own.width} x {own.height} pixels are taken to be those of the scene",)
+    if nowhere:
+        wrong = f"has {own.width} x {own.height} pixels that lie nowhere, and the scene {grid.width} x {grid.height}"
+        raise ValueError(f"{path} {wrong}; give it a CRS and a transform")
+    raise ValueError(f"{path} has no CRS; assign one (rio edit-info --crs), or `assume_crs` takes that of the scene")
+
+
+def _labelled(
+    block: NDArray[np.float32], row: int, column: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    rows, columns = np.nonzero(~np.isnan(block))
+    return (rows + row).astype(np.int32), (columns + column).astype(np.int32), block[rows, columns].astype(np.int32)
