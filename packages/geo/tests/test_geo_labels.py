@@ -88,6 +88,8 @@ def test_a_raster_of_the_scenes_size_without_a_crs_lies_on_the_scene(tmp_path: P
     labels = read_labels(path, GRID)
     assert np.array_equal(as_map(labels), np.where(label_array() == 255, 0, label_array()))
     assert "l.tif: the file has no CRS; its 30 x 20 pixels are taken to be those of the scene" in labels.notes
+    unnamed = Grid(None, GRID.transform, 30, 20)
+    assert np.array_equal(as_map(read_labels(path, unnamed)), as_map(labels))
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -169,6 +169,13 @@ def test_every_command_says_once_that_a_scene_lies_nowhere(tmp_path: Path) -> No
         assert result.stderr.count("core.tif has no CRS: places and areas are in pixels") == 1
 
 
+def test_a_datum_that_is_assumed_is_told(tmp_path: Path) -> None:
+    paths = [write_raster(tmp_path / f"{i}.tif", numbers(1), crs=crs) for i, crs in enumerate((_UTM, _UNKNOWN))]
+    result = CliRunner().invoke(geo, ["info", *map(str, paths)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.stderr.count("a datum that is not said is taken to be World Geodetic System 1984") == 1
+
+
 def test_a_raster_from_south_to_north_is_read_north_up(tmp_path: Path) -> None:
     values, grid = numbers(2), make_grid()
     upside_down = grid.transform @ Affine.translation(0, 20) @ Affine.scale(1, -1)

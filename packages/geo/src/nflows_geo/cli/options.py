@@ -156,11 +156,14 @@ def recipe_options(command: _Function) -> _Function:
 
 def opened(paths: Sequence[Path], *, dask: str | None = None, **options: Any) -> Scene:
     """The scene that the arguments of `scene_options` describe; by absolute paths for the workers of a cluster."""
+    from nflows_geo.raster import assumed_datum
     from nflows_geo.scene import open_scene
 
     scene = open_scene([path.absolute() for path in paths] if dask else list(paths), **options)
     if scene.grid.crs is None:
         echo(f"{scene.name} has no CRS: places and areas are in pixels", err=True)
+    for datum in {assumed_datum(placed.grid.crs, scene.grid.crs) for placed in scene.placed_bands} - {""}:
+        echo(f"{scene.name}: a datum that is not said is taken to be {datum}", err=True)
     return scene
 
 

@@ -15,6 +15,8 @@ from nflows_geo.raster import Grid
 
 _STRIP = 1024
 _SHOWN = 3
+_NONE, _DISPUTED = -1, -2
+"""In place of a polygon: that of a pixel in none, and of one in polygons of several classes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Pixels:
 
     rows: NDArray[np.int32]
     columns: NDArray[np.int32]
-    classes: NDArray[np.int64]
+    classes: NDArray[np.unsignedinteger]
     names: NDArray[np.str_]
     groups: NDArray[np.int32] | None
     notes: tuple[str, ...]
@@ -63,46 +65,64 @@ def _of_points(features: Features, grid: Grid) -> Pixels:
         )
     names, classes = np.unique(features.classes[inside], return_inverse=True)
     notes = () if inside.all() else (f"{count} and are left out",)
-    return Pixels(rows[inside].astype(np.int32), columns[inside].astype(np.int32), classes, names, None, notes)
+    return Pixels(_int32(rows[inside]), _int32(columns[inside]), _small(classes), names, None, notes)
 
 
 def _of_polygons(features: Features, grid: Grid) -> Pixels:
     names, classes = np.unique(features.classes, return_inverse=True)
     tree = shapely.STRtree(features.figures)
-    parts, twice = [], 0
+    seen = np.zeros(len(classes), np.bool_)
+    parts, disputed = [], 0
     for tile in grid.tiles(_STRIP):
-        near = np.sort(tree.query(shapely.box(*_bounds(grid, tile.core))))
-        owners, times = _owners(features.figures, classes, near, grid, tile.core)
-        rows, columns = np.nonzero(times == 1)
-        twice += int((times > 1).sum())
-        parts.append((rows + tile.core.row_off, columns + tile.core.col_off, owners[rows, columns]))
-    rows, columns, owners = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    empty = len(names_of := features.figures) - len(np.unique(owners))
+        owners = _owners(tree, classes, grid, tile.core)
+        rows, columns = np.nonzero(owners >= 0)
+        parts.append((_int32(rows + tile.core.row_off), _int32(columns + tile.core.col_off), owners[rows, columns]))
+        seen |= np.bincount(parts[-1][2], minlength=len(seen)) > 0
+        disputed += int((owners == _DISPUTED).sum())
     notes = []
-    if empty:
-        notes.append(f"{empty:,} of {len(names_of):,} polygons have no pixel: outside the scene, too small or overlaid")
-    if twice:
-        notes.append(f"{twice:,} pixels lie in polygons of several classes and are left out")
-    present, numbers = np.unique(classes[owners], return_inverse=True)
-    return Pixels(
-        rows.astype(np.int32), columns.astype(np.int32), numbers, names[present], owners.astype(np.int32), tuple(notes)
-    )
+    if not seen.all():
+        empty = f"{(~seen).sum():,} of {len(seen):,} polygons have no pixel"
+        notes.append(f"{empty}: outside the scene, too small or overlaid")
+    if disputed:
+        notes.append(f"{disputed:,} pixels lie in polygons of several classes and are left out")
+    present, numbers = np.unique(classes[seen], return_inverse=True)
+    of_polygons = np.zeros(len(seen), np.int64)
+    of_polygons[seen] = numbers
+    rows_, columns_, owners_ = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Pixels(rows_, columns_, _small(of_polygons)[owners_], names[present], owners_, tuple(notes))
 
 
-def _owners(
-    figures: NDArray[Any], classes: NDArray[np.int64], near: NDArray[np.int64], grid: Grid, window: Window
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The polygon of each pixel of a window, and in how many classes' polygons it lies, (H, W)."""
+def _int32(values: NDArray[Any]) -> NDArray[np.int32]:
+    return values.astype(np.int32)
+
+
+def _small(classes: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    """The same numbers in a byte, if one holds them: there may be as many as a scene has pixels."""
+    return classes.astype(np.uint8 if classes.max(initial=0) < 255 else np.uint32)
+
+
+def _owners(tree: shapely.STRtree, classes: NDArray[np.int64], grid: Grid, window: Window) -> NDArray[np.int32]:
+    """The polygon of each pixel of a window, (H, W); of several of one class any of them."""
+    from rasterio.enums import MergeAlg
     from rasterio.features import rasterize
 
-    owners, times = np.zeros((2, window.height, window.width), np.int32)
+    near = np.sort(tree.query(shapely.box(*_bounds(grid, window))))
+    if not len(near):
+        return np.full((window.height, window.width), _NONE, np.int32)
     place = grid.transform @ type(grid.transform).translation(window.col_off, window.row_off)
-    for number in np.unique(classes[near]):
-        shapes = [(figures[i], int(i) + 1) for i in near if classes[i] == number]
-        found = rasterize(shapes, times.shape, transform=place, dtype="int32")
-        times += found > 0
-        owners = np.where(found > 0, found - 1, owners)
-    return owners, times
+    shared = {"out_shape": (window.height, window.width), "transform": place, "dtype": "int32"}
+    figures = tree.geometries[near]
+    owners = rasterize(zip(figures, near.tolist(), strict=True), fill=_NONE, **shared)
+    times = rasterize(figures, merge_alg=MergeAlg.add, **shared)
+    rows, columns = np.nonzero(times > 1)
+    middles = grid.place(columns + window.col_off + 0.5, rows + window.row_off + 0.5)
+    pixels, polygons = tree.query(shapely.points(*middles), predicate="intersects")
+    least, greatest = np.full(len(rows), len(classes)), np.full(len(rows), -1)
+    np.minimum.at(least, pixels, classes[polygons])
+    np.maximum.at(greatest, pixels, classes[polygons])
+    is_disputed = least < greatest
+    owners[rows[is_disputed], columns[is_disputed]] = _DISPUTED
+    return np.asarray(owners, np.int32)
 
 
 def _bounds(grid: Grid, window: Window) -> tuple[float, float, float, float]:

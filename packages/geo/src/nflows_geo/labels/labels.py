@@ -146,13 +146,15 @@ def _of_features(path: Path, grid: Grid, assume_crs: bool, column: str, layer: s
 
 def _of_raster(path: Path, grid: Grid, align: bool, assume_crs: bool) -> Labels:
     """Labels with the file's own numbers as names, and as classes where a byte holds them."""
-    rows, columns, codes, notes = read_codes(path, grid, align, assume_crs)
-    distinct, numbers = np.unique(codes, return_inverse=True)
-    _check_classes(path, [str(code) for code in distinct], len(codes))
-    fit = distinct.min() > 0 and distinct.max() <= _MOST_CLASSES
-    classes = codes if fit else numbers + 1
-    names = {int(code) if fit else number: str(code) for number, code in enumerate(distinct, 1)}
-    return Labels(rows, columns, classes.astype(np.uint8), names, notes=_of(path, notes))
+    read = read_codes(path, grid, align, assume_crs)
+    counts = np.bincount(read.places, minlength=len(read.codes)).tolist()
+    present = sorted(code for code, count in zip(read.codes, counts, strict=True) if count)
+    _check_classes(path, [str(code) for code in present], len(read.places))
+    fit = present[0] > 0 and present[-1] <= _MOST_CLASSES
+    classes = {code: code if fit else number for number, code in enumerate(present, 1)}
+    table = np.array([classes.get(code, 0) for code in read.codes], np.uint8)
+    names = {number: str(code) for code, number in classes.items()}
+    return Labels(read.rows, read.columns, table[read.places], names, notes=_of(path, read.notes))
 
 
 def _of(path: Path, notes: Sequence[str]) -> tuple[str, ...]:

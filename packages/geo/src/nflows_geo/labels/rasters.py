@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,27 @@ def _check_whole(path: Path, codes: NDArray[Any]) -> None:
         raise ValueError(f"{path} has the label {fractions[0]:g}, no whole number; give classes, not measurements")
 
 
-def read_codes(
-    path: Path, grid: Grid, align: bool, assume_crs: bool
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], tuple[str, ...]]:
-    """The rows, columns and codes of the labelled pixels of a raster, and what was assumed of it.
+@dataclass(frozen=True)
+class CodedPixels:
+    """The labelled pixels of a raster.
+
+    Arguments:
+        rows: (N,).
+        columns: (N,).
+        places: Where the code of each stands in ``codes``, (N,).
+        codes: All codes of the file.
+        notes: What was assumed, in words.
+    """
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    places: NDArray[np.int32]
+    codes: Sequence[int]
+    notes: tuple[str, ...]
+
+
+def read_codes(path: Path, grid: Grid, align: bool, assume_crs: bool) -> CodedPixels:
+    """The labelled pixels of a raster on a grid.
 
     Raises:
         GridMismatchError: It does not lie on the grid.
@@ -89,20 +107,19 @@ def read_codes(
             for tile in grid.tiles(_STRIP)
         ]
     rows, columns, places = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    known = np.fromiter(codes.known, np.int64, len(codes.known))
     if sum(codes.zeros):
         notes = (*notes, f"0 is taken for unlabelled, though the file's nodata is {nodata:g}")
-    return rows, columns, known[places], notes
+    return CodedPixels(rows, columns, places, list(codes.known), notes)
 
 
 def _grid(path: Path, dataset: DatasetReader, grid: Grid, assume_crs: bool) -> tuple[Grid, tuple[str, ...]]:
     """The grid of a label raster; one of the scene's size that lies nowhere else lies on the scene."""
-    own = grid_of(dataset, grid.crs if assume_crs else None)
-    if own.crs is not None or grid.crs is None:
+    own, nowhere = grid_of(dataset, grid.crs if assume_crs else None), lies_nowhere(dataset)
+    fits = (own.width, own.height) == (grid.width, grid.height)
+    if (nowhere and own.same_as(grid)) or own.crs is not None or (grid.crs is None and not nowhere):
         datum = assumed_datum(own.crs, grid.crs)
         return own, (f"a datum that is not said is taken to be {datum}",) if datum else ()
-    nowhere, sizes = lies_nowhere(dataset), ((own.width, own.height), (grid.width, grid.height))
-    if sizes[0] == sizes[1] and (nowhere or Grid(grid.crs, own.transform, own.width, own.height).same_as(grid)):
+    if fits and (nowhere or Grid(grid.crs, own.transform, own.width, own.height).same_as(grid)):
         return grid, (f"the file has no CRS; its {own.width} x {own.height} pixels are taken to be those of the scene",)
     if nowhere:
         wrong = f"has {own.width} x {own.height} pixels that lie nowhere, and the scene {grid.width} x {grid.height}"
