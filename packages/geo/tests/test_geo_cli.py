@@ -94,7 +94,7 @@ def test_vectorize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = json.loads(capsys.readouterr().out)
     assert [(unit["unit"], unit["polygons"]) for unit in report["units"]] == [(1, 1), (2, 1)]
     assert report["area_km2"] == pytest.approx(600 * 900 / 1e6, rel=2e-3)
-    assert len(geopandas.read_file(tmp_path / "units.gpkg")) == report["polygons"] == 2
+    assert len(geopandas.read_file(tmp_path / "units.gpkg", layer="units")) == report["polygons"] == 2
 
 
 # Bad input

@@ -17,6 +17,7 @@ from geo_files import numbers, write_landsat, write_raster
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.evaluation.agreement import adjusted_rand_index
+from nflows_geo.labels import read_labels
 from nflows_geo.mapping import Recipe, map_scene
 from nflows_geo.scene import open_scene
 from nflows_geo.tiling import Tiling
@@ -97,7 +98,7 @@ def test_the_map_is_cloud_optimised_and_says_how_it_was_made(mapped: Path, scene
 
 
 def test_polygons_cover_what_is_mapped(mapped: Path) -> None:
-    frame = geopandas.read_file(mapped / "units.gpkg")
+    frame = geopandas.read_file(mapped / "units.gpkg", layer="units")
     assert set(frame["unit"]) == set(range(1, ROCKS + 1))
     assert frame["area_km2"].sum() == pytest.approx(report_of(mapped)["mapped_area_km2"], rel=1e-4)
 
@@ -109,14 +110,15 @@ def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
     assert sum(row["share_of_map"] for row in rows) == pytest.approx(1)
     spectra = report["tables"]["Mean spectra"]
     expected = pixels[:, units == 1].mean(axis=1, dtype=np.float64)
-    assert [spectra[0][str(band)] for band in range(1, BANDS + 1)] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert [row["unit 1"] for row in spectra] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert [row["band"] for row in spectra] == [str(band) for band in range(1, BANDS + 1)]
     assert report["adjusted_rand_index"] == pytest.approx(agreement(units, rocks))
     scores = next(rows for caption, rows in report["tables"].items() if caption.startswith("Scores"))
     assert [row["space"] for row in scores] == ["own", "bands"]
     assert {"scene.tif", "rocks.tif"} == set(report["inputs"])
     assert {"nflows-geo", "rasterio", "scikit-learn"} <= set(report["versions"])
     page = (mapped / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
     assert "elbow is at 4" in page
 
 
@@ -124,7 +126,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(
     mapped: Path, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 3)
-    map_scene(open_scene(scene), Recipe(), tmp_path, tiling=Tiling(side=32))
+    opened = open_scene(scene)
+    labels = read_labels(scene.parent / "rocks.tif", opened.grid)
+    map_scene(opened, Recipe(), tmp_path, tiling=Tiling(side=32), labels=labels)
     assert (tmp_path / "map.tif").read_bytes() == (mapped / "map.tif").read_bytes()
     assert (tmp_path / "units.gpkg").read_bytes() == (mapped / "units.gpkg").read_bytes()
 

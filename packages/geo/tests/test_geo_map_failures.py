@@ -142,7 +142,7 @@ def test_a_command_that_is_told_to_end_takes_away_what_it_has_begun(tmp_path: Pa
     assert list(folder.iterdir()) == []
 
 
-RESULTS = ("map.tif", "report.html", "report.json", "units.gpkg")
+RESULTS = ("map.pdf", "map.qml", "map.svg", "map.tif", "report.html", "report.json", "units.gpkg")
 
 
 @pytest.mark.parametrize("command", ["map", "anomaly", "compare"])

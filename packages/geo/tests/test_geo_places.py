@@ -135,7 +135,7 @@ def test_a_photograph_is_mapped_in_pixels_whatever_its_labels_are(tmp_path: Path
     assert "are of label 1; agreement needs two labels" in report["against_labels"]["problem"]
     assert report["mapped_area_pixels"] == sum(row["area_pixels"] for row in report["tables"]["Units"]) == 900
     assert report["scene"]["crs"] == examine(scene)["crs"] == "none; places and areas are in pixels"
-    frame = geopandas.read_file(tmp_path / "out" / "units.gpkg")
+    frame = geopandas.read_file(tmp_path / "out" / "units.gpkg", layer="units")
     assert (frame.crs, frame["area_pixels"].sum(), frame.geometry.area.sum()) == (None, 900, 900)
     with open_raster(tmp_path / "out" / "map.tif") as dataset:
         assert grid_of(dataset).same_as(scene.grid)
@@ -157,7 +157,7 @@ def test_polygons_on_other_bodies_and_in_local_systems(tmp_path: Path, crs: CRS,
     path = write_raster(tmp_path / "map.tif", np.ones((30, 30), np.uint8), grid)
     (unit,) = vectorize(path, tmp_path / "units.gpkg")
     assert unit["area_km2"] == pytest.approx(area_km2, rel=1e-6)
-    written = geopandas.read_file(tmp_path / "units.gpkg").crs
+    written = geopandas.read_file(tmp_path / "units.gpkg", layer="units").crs
     assert written is not None
     assert written.name == pyproj.CRS.from_wkt(crs.to_wkt()).name
 

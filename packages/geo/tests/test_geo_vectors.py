@@ -30,7 +30,7 @@ def write_map(path: Path, values: np.ndarray[tuple[int, int], np.dtype[np.uint8]
 
 def test_polygons_are_the_groups_of_pixels(tmp_path: Path) -> None:
     units = vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg")
-    frame = geopandas.read_file(tmp_path / "units.gpkg")
+    frame = geopandas.read_file(tmp_path / "units.gpkg", layer="units")
     assert frame.crs.to_epsg() == 32641
     assert frame["unit"].tolist() == [1, 2, 2]
     assert frame["name"].tolist() == ["granite", "basalt", "basalt"]
@@ -65,7 +65,7 @@ def test_degrees_have_areas_too() -> None:
 
 def test_small_patches_join_their_largest_neighbour(tmp_path: Path) -> None:
     vectorize(write_map(tmp_path / "map.tif", two_units()), tmp_path / "units.gpkg", minimum_pixels=2)
-    frame = geopandas.read_file(tmp_path / "units.gpkg")
+    frame = geopandas.read_file(tmp_path / "units.gpkg", layer="units")
     assert (frame.geometry.area / 900).round(6).tolist() == [350, 100]
 
 

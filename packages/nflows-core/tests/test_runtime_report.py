@@ -295,6 +295,15 @@ def test_a_table_for_programs(tmp_path: Path) -> None:
     assert (tmp_path / "rows.csv").read_text() == 'model,interval\n"a, b","[0.5, 1]"\nc,\n'
 
 
+def test_a_page_counts_the_values_of_a_long_setting_and_the_json_has_them(tmp_path: Path) -> None:
+    loadings = [[0.5] * 20] * 10
+    write_report(tmp_path, "Title", {"reduction": {"loadings": loadings, "few": [1.5, 2.5]}})
+    page = Page((tmp_path / "report.html").read_text())
+    assert "200 values, in report.json" in page.text
+    assert "1.5, 2.5" in page.text
+    assert json.loads((tmp_path / "report.json").read_text())["reduction"]["loadings"] == loadings
+
+
 def test_an_input_whose_digest_is_known_is_not_read_again(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"abc")
     inputs = {"gone": tmp_path / "gone", "b": tmp_path / "b"}

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from nflows_geo.labels import Labels as Labels
     from nflows_geo.labels import read_labels as read_labels
     from nflows_geo.mapping import Recipe as Recipe
+    from nflows_geo.mapping import UnitNames as UnitNames
     from nflows_geo.mapping import learn as learn
     from nflows_geo.mapping import map_scene as map_scene
+    from nflows_geo.mapping import read_names as read_names
     from nflows_geo.mapping import vectorize as vectorize
     from nflows_geo.scene import Scene as Scene
     from nflows_geo.scene import open_scene as open_scene
@@ -38,6 +40,7 @@ _ROOMS = {
     "Recipe": "mapping",
     "Scene": "scene",
     "Tiling": "tiling",
+    "UnitNames": "mapping",
     "anomaly_scene": "anomaly",
     "compare": "comparison",
     "internal_scores": "evaluation",
@@ -45,6 +48,7 @@ _ROOMS = {
     "map_scene": "mapping",
     "open_scene": "scene",
     "read_labels": "labels",
+    "read_names": "mapping",
     "vectorize": "mapping",
 }
 

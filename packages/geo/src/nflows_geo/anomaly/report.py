@@ -191,8 +191,7 @@ def histogram(learned: LearnedDetector) -> Curve:
 
 
 def _pictures(scored: ScoredScene) -> dict[str, bytes]:
-    left, bottom, right, top = scored.scene.grid.bounds
-    sheet = Sheet((left, right, bottom, top), scored.scene.grid.unit)
+    sheet = Sheet.of(scored.scene.grid)
     learned, drawing, name = scored.learned, scored.drawing, scored.scene.name
     marks = Marks(scored.anomalies.x, scored.anomalies.y, SHOWN)
     span = float(np.quantile(learned.scores, _DARKEST)), learned.threshold

@@ -19,6 +19,7 @@ from nflows_geo.cli.options import (
     labels_on,
     labels_options,
     min_pixels_option,
+    names_option,
     opened,
     recipe_options,
     rgb_option,
@@ -34,6 +35,7 @@ from nflows_geo.cli.options import (
 @labels_options
 @recipe_options
 @rgb_option
+@names_option
 @min_pixels_option
 @memory_option
 @dask_option
@@ -43,17 +45,19 @@ def map_(
     folder: Path,
     labels: Path | None,
     rgb: tuple[str, ...],
+    names: Path | None,
     min_pixels: int,
     memory: int,
     dask: str | None,
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.mapping import MAP_FILE, RESULTS, Recipe, map_scene
+    from nflows_geo.mapping import MAP_FILE, RESULTS, Recipe, map_scene, read_names
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
+    named = None if names is None else read_names(names)
     outputs = [folder / name for name in RESULTS]
     scene = opened(paths, outputs=outputs, labels=labels, dask=dask, **options)
     report = map_scene(
@@ -65,6 +69,7 @@ def map_(
         labels=labels_on(scene.grid, labels, align=options["align"], **labelled),
         labels_file=file_of_labels(labels),
         minimum_pixels=min_pixels,
+        names=named,
     )
     echo(table(report["tables"]["Units"]))
     if problem := report["against_labels"].get("problem"):

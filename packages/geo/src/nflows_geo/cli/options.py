@@ -106,6 +106,13 @@ exclude_bands_option = click.option(
 )
 
 
+names_option = click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    help="What units are called: a CSV file with the columns unit and name, and if wanted colour, as #c8685a.",
+)
+
+
 def scene_options(command: _Function) -> _Function:
     """Gives a command the arguments of `opened`."""
     for decorator in reversed(
@@ -263,8 +270,10 @@ def echo_doubts(number_of_units: Mapping[str, Any]) -> None:
 
 def area_shown(report: Mapping[str, Any], prefix: str = "") -> str:
     """The area in a report, which is in pixels where nothing is known of the ground."""
-    area = report.get(f"{prefix}area_km2")
-    return f"{report[f'{prefix}area_pixels']:,.0f} pixels" if area is None else f"{area:,.4g} km²"
+    from nflows_geo.mapping import area_words
+
+    unit, key = ("km²", "area_km2") if f"{prefix}area_km2" in report else ("pixels", "area_pixels")
+    return area_words(report[f"{prefix}{key}"], unit)
 
 
 def watched(parts: Iterable[Part[_Told]], total: int) -> Iterator[Part[_Told]]:

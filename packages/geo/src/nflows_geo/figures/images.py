@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.figures.colours import unit_colour
+from nflows_geo.figures.colours import Colour, unit_colour
 
 _STRETCH = (1.0, 99.0)
 """Percentiles that become black and white."""
 _RELIEF = 0.35
 """How much brighter than the darkest ground the brightest one is, on a map."""
+
+
+_MOST_COLOURS, _FEWEST_STEPS = 255, 16
+"""Colours on a map, and steps of the relief on one of many units."""
 
 
 def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -24,6 +30,8 @@ def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     valid = np.isfinite(bands).all(axis=0)
     picture = np.full((*valid.shape, 3), 255, np.uint8)
+    if not valid.any():
+        return picture
     for channel, band in enumerate(bands):
         low, high = np.percentile(band[valid], _STRETCH)
         scaled = (band[valid] - low) / max(high - low, np.finfo(np.float32).tiny)
@@ -31,22 +39,28 @@ def false_colour(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
     return picture
 
 
-def shaded_map(units: NDArray[np.uint8], brightness: NDArray[np.float32]) -> NDArray[np.uint8]:
+def shaded_map(
+    units: NDArray[np.uint8], brightness: NDArray[np.float32], colour: Callable[[int], Colour] = unit_colour
+) -> NDArray[np.uint8]:
     """The units in their colours, with the relief of the scene shining through as on a printed map.
 
     Arguments:
         units: (H, W), 0 where nothing is known.
         brightness: (H, W), NaN where nothing is known.
+        colour: The colour of a unit.
 
     Returns:
         (H, W, 3).
     """
     colours = np.full((256, 3), 255.0)
     for unit in np.unique(units[units > 0]):
-        colours[unit] = unit_colour(int(unit))
+        colours[unit] = colour(int(unit))
     valid = (units > 0) & np.isfinite(brightness)
     shade = np.ones(units.shape)
     low, high = np.percentile(brightness[valid], _STRETCH) if valid.any() else (0, 1)
     relief = ((brightness[valid] - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
+    # So few colours that files of pixels name them by one byte each, and too many to be told apart.
+    steps = max(_FEWEST_STEPS, _MOST_COLOURS // max(1, len(np.unique(units[valid]))) - 1)
+    relief = (relief * steps).round() / steps
     shade[valid] = 1 + _RELIEF * (relief - np.median(relief))
     return (colours[units] * shade[..., None]).clip(0, 255).round().astype(np.uint8)

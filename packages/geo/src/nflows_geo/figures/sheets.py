@@ -1,17 +1,21 @@
-"""Pictures with coordinates, a scale bar and an arrow to the north, as one would print them."""
+"""Pictures with coordinates, a scale bar and an arrow to the north."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.figures.drawing import BESIDE, png, rgb
+from nflows_core.runtime.foreign_text import visible
+from nflows_geo.figures.boundaries import MOST_LINES, boundaries, boundary_patch
+from nflows_geo.figures.drawing import drawn_alike, png
+from nflows_geo.figures.edges import label_edges
+from nflows_geo.figures.frame import Frame
+from nflows_geo.figures.margin import LONGEST_BAR, draw_bars, draw_north, paper
 from nflows_geo.figures.marks import Marks
+from nflows_geo.raster import Grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,26 +23,52 @@ if TYPE_CHECKING:
 
 _ABOVE = "#3ff5dc"
 """What no colour of the bar is like."""
+_BOUNDARY = (("#000000", 1.4), ("#ffff00", 0.6))
+"""The colours and widths in points that make one line, which is seen on light ground and on dark."""
+_LONGEST = 21.0
+"""Centimetres of the longer side of a picture."""
+_EDGE, _MARGIN = 1.2, 2.2
+"""Room for the coordinates and, below them, for bars and arrow, in centimetres."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Where pictures lie that are drawn with coordinates, a scale bar and an arrow to the north.
+    """Draws pictures of the same ground.
 
     Arguments:
-        extent: Left, right, bottom and top, in units of the coordinate reference system.
-        unit: The unit of these: "metre", "degree", or another, which has no scale bar.
+        frame: The ground.
     """
 
-    extent: tuple[float, float, float, float]
-    unit: str
+    frame: Frame
 
-    def of_scene(self, picture: NDArray[np.uint8], title: str, marks: Marks | None = None) -> bytes:
-        """A picture, (H, W, 3), as a PNG file."""
-        figure, axes = self._drawn(picture, title)
-        if marks is not None:
-            marks.draw(axes)
-        return png(figure)
+    @classmethod
+    def of(cls, grid: Grid) -> Self:
+        """The sheet of all of a grid."""
+        return cls(Frame.of(grid))
+
+    def of_scene(
+        self,
+        picture: NDArray[np.uint8],
+        title: str,
+        marks: Marks | None = None,
+        units: NDArray[np.uint8] | None = None,
+    ) -> bytes:
+        """A picture as a PNG file.
+
+        Arguments:
+            picture: (H, W, 3).
+            title: The words above it.
+            marks: What is to be looked at.
+            units: The map of the same pixels, (H, W), whose boundaries are drawn over it.
+        """
+        with drawn_alike():
+            figure, axes = self._drawn(picture, title)
+            if marks is not None:
+                marks.draw(axes)
+            if units is not None and len(lines := boundaries(units)) <= MOST_LINES:
+                for colour, width in _BOUNDARY:
+                    axes.add_patch(boundary_patch(lines, units.shape, self.frame.extent, colour, width))
+            return png(figure)
 
     def of_scores(
         self, scores: NDArray[np.float32], title: str, label: str, span: tuple[float, float], marks: Marks
@@ -56,82 +86,36 @@ class Sheet:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
-        colours = ScalarMappable(Normalize(*span), colormaps["magma"].with_extremes(over=_ABOVE, bad="white"))
-        picture: NDArray[np.uint8] = colours.to_rgba(np.ma.masked_invalid(scores), bytes=True)[..., :3]
-        figure, axes = self._drawn(picture, title)
-        bar = figure.colorbar(colours, cax=axes.inset_axes((1.02, 0.4, 0.03, 0.55)), extend="max")
-        bar.set_label(label, fontsize=9)
-        marks.draw(axes)
-        return png(figure)
+        with drawn_alike():
+            colours = ScalarMappable(Normalize(*span), colormaps["magma"].with_extremes(over=_ABOVE, bad="white"))
+            picture: NDArray[np.uint8] = colours.to_rgba(np.ma.masked_invalid(scores), bytes=True)[..., :3]
+            figure, axes = self._drawn(picture, title)
+            bar = figure.colorbar(colours, cax=self._beside(figure, axes), extend="max")
+            bar.set_label(label, fontsize=9)
+            marks.draw(axes)
+            return png(figure)
 
-    def of_map(self, picture: NDArray[np.uint8], title: str, legend: Sequence[tuple[int, str]]) -> bytes:
-        """A map as one would print it, as a PNG file.
-
-        Arguments:
-            picture: (H, W, 3).
-            title: Above it.
-            legend: The number of each unit and what stands beside its colour.
-        """
-        from matplotlib.patches import Patch
-
-        figure, axes = self._drawn(picture, title)
-        patches = [Patch(facecolor=rgb(unit), edgecolor="#444444", linewidth=0.5, label=text) for unit, text in legend]
-        axes.legend(handles=patches, handlelength=2.2, handleheight=1.3, labelspacing=0.7, **BESIDE)
-        return png(figure)
+    @staticmethod
+    def _beside(figure: Figure, axes: Axes) -> Axes:
+        """Room for a bar of colours, which is as wide beside a narrow picture as beside a wide one."""
+        place, across = axes.get_position(), figure.get_size_inches()[0] * 2.54
+        return figure.add_axes(
+            (place.x1 + 0.5 / across, place.y0 + 0.4 * place.height, 0.6 / across, 0.55 * place.height)
+        )
 
     def _drawn(self, picture: NDArray[np.uint8], title: str) -> tuple[Figure, Axes]:
         from matplotlib.figure import Figure
 
-        left, right, bottom, top = self.extent
-        ratio = (top - bottom) / (right - left)
-        width = min(9.0, 9.0 / ratio)
-        figure = Figure(figsize=(width + 1, width * ratio + 0.8))
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        # A degree of longitude is shorter than one of latitude.
-        aspect = 1 / math.cos(math.radians((bottom + top) / 2)) if self.unit == "degree" else 1
-        axes.imshow(picture, extent=self.extent, interpolation="nearest", aspect=aspect)
-        axes.set_title(title, loc="left")
-        self._label(axes)
-        if self.unit == "metre":
-            _draw_scale_bar(axes, right - left)
-        _draw_north(axes)
+        across, up = self.frame.size
+        width, height = (_LONGEST * side / max(across, up) for side in (across, up))
+        below = _EDGE + _MARGIN
+        figure = Figure(figsize=(max(width, 2 * LONGEST_BAR) / 2.54, (height + below) / 2.54))
+        total_width, total_height = figure.get_size_inches() * 2.54
+        axes = figure.add_axes((0, below / total_height, width / total_width, height / total_height))
+        axes.imshow(picture, extent=self.frame.extent, interpolation="nearest", aspect="auto")
+        axes.set_title(visible(title), loc="left")
+        label_edges(axes, self.frame, width, height)
+        margin = paper(figure, 0, 0, total_width, _MARGIN)
+        draw_bars(margin, self.frame, width, _MARGIN - 0.9)
+        draw_north(margin, self.frame, LONGEST_BAR + 1.4, _MARGIN / 2)
         return figure, axes
-
-    def _label(self, axes: Axes) -> None:
-        axes.tick_params(labelsize=8, direction="out", length=3)
-        axes.tick_params(axis="y", labelrotation=90)
-        axes.locator_params(nbins=5)
-        axes.ticklabel_format(style="plain", useOffset=False)
-        axes.grid(color="white", linewidth=0.4, alpha=0.6)
-        axes.set_xlabel({"metre": "easting, m", "degree": "longitude, °"}.get(self.unit, self.unit), fontsize=8)
-        axes.set_ylabel({"metre": "northing, m", "degree": "latitude, °"}.get(self.unit, self.unit), fontsize=8)
-
-
-def _draw_scale_bar(axes: Axes, width: float) -> None:
-    """A bar of a round length, at most a quarter of the map's width, beside it."""
-    length = _round_length(width / 4)
-    share = length / width
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    placement: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "color": "black"}
-    axes.plot([1.02, 1.02 + share], [0.02, 0.02], linewidth=3, solid_capstyle="butt", **placement)
-    axes.text(1.02 + share / 2, 0.03, text, ha="center", va="bottom", fontsize=9, **placement)
-
-
-def _round_length(length: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that is not above the length."""
-    power = 10 ** math.floor(math.log10(length))
-    return float(power * max(step for step in (1, 2, 5) if step * power <= length))
-
-
-def _draw_north(axes: Axes) -> None:
-    axes.annotate(
-        "N",
-        xy=(1.05, 0.1),
-        xytext=(1.05, 0.2),
-        xycoords="axes fraction",
-        ha="center",
-        va="center",
-        fontsize=10,
-        arrowprops={"arrowstyle": "<|-", "color": "black", "linewidth": 1.2},
-        annotation_clip=False,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from nflows_geo.figures import Colour, colour_table
+from nflows_geo.figures import Colour, LegendUnit, colour_table, unit_colour
+from nflows_geo.mapping.names import UnitNames
+from nflows_geo.mapping.suggestions import labelled
 from nflows_geo.raster import Grid, OpenRasters, Tile, grid_of, open_raster, read_north_up, reading, write_cog
 
 _MOST_UNITS = 255
@@ -39,6 +41,22 @@ class MapFile:
         """The names that the tags ``CLASS_1``, ... give to units."""
         numbers = {key.removeprefix("CLASS_"): text for key, text in self.tags.items() if key.startswith("CLASS_")}
         return {int(number): text for number, text in numbers.items() if number.isdecimal()}
+
+    def named(self, names: UnitNames) -> MapFile:
+        """The same map with the names and colours of units that a person gives, where they do."""
+        tags = {f"CLASS_{unit}": text for unit, text in names.names.items()}
+        return replace(self, tags=self.tags | tags, colours=self.colours | dict(names.colours))
+
+    def legend(self, units: Iterable[int], suggestions: Mapping[int, str]) -> list[LegendUnit]:
+        """Units with their names, what they may be, and their colours."""
+        return [
+            LegendUnit(
+                unit,
+                labelled(self.names.get(unit, str(unit)), suggestions.get(unit)),
+                self.colours.get(unit, unit_colour(unit)),
+            )
+            for unit in units
+        ]
 
     @contextmanager
     def opened(self) -> Iterator[OpenMap]:
@@ -93,9 +111,16 @@ def open_map(path: Path) -> MapFile:
 
 
 def write_map(
-    path: Path, grid: Grid, blocks: Iterable[tuple[Window, NDArray[np.uint8]]], units: int, tags: Mapping[str, str]
+    path: Path,
+    grid: Grid,
+    blocks: Iterable[tuple[Window, NDArray[np.uint8]]],
+    units: int,
+    tags: Mapping[str, str],
+    names: UnitNames | None = None,
 ) -> None:
-    """Writes a map of so many units in our colours and under their numbers; see `write_cog`."""
+    """Writes a map of so many units with their names and colours, or under their numbers; see `write_cog`."""
+    names = names or UnitNames()
+    numbers = range(1, units + 1)
     write_cog(
         path,
         grid,
@@ -103,8 +128,8 @@ def write_map(
         dtype="uint8",
         bands=["unit"],
         nodata=0,
-        colours=colour_table(units),
-        tags={**tags, **{f"CLASS_{unit}": f"unit {unit}" for unit in range(1, units + 1)}},
+        colours={unit: names.colour(unit) for unit in numbers},
+        tags={**tags, **{f"CLASS_{unit}": names.of(unit) for unit in numbers}},
     )
 
 

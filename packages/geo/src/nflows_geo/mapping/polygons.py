@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.ownership import refuse_overwriting
+from nflows_geo.figures import LegendUnit
 from nflows_geo.mapping.map_file import open_map
+from nflows_geo.mapping.names import UnitNames
+from nflows_geo.mapping.styles import polygon_style
 from nflows_geo.raster import Grid, files_of, pixel_areas, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 _LAYER = "units"
+_GEOMETRY = "geom"
+"""How GDAL calls the column of geometries."""
+_STYLES = "layer_styles"
+"""The table in which QGIS looks for the styles of a GeoPackage's layers."""
+_STYLED = "2000-01-01T00:00:00Z"
+"""When the style was made, as the rest of the file: no date, so that the same map is the same bytes."""
 _LONGEST_OUTLINE = 2_000_000
 """Pixels of outlines in memory at once; they are what takes most of the memory of a large map's polygons, part of the
 peak that ``benchmarks/bench_map.py`` measures."""
@@ -59,8 +68,17 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
     return ordered[["unit", "name", areas.column, "geometry"]]
 
 
-def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict[str, Any]]:
+def vectorize(
+    path: Path,
+    target: Path,
+    *,
+    minimum_pixels: int = 1,
+    names: UnitNames | None = None,
+    suggestions: Mapping[int, str] | None = None,
+) -> list[dict[str, Any]]:
     """Writes the polygons of a map as a GeoPackage, whole or not at all; the same map gives the same bytes.
+
+    The file has a style in which QGIS draws the units in their colours and under their names.
 
     Few units are drawn at once where their outlines are long, so that memory holds the polygons of few.
 
@@ -69,13 +87,15 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
         target: The GeoPackage, with the columns that `polygons` has.
         minimum_pixels: Smaller groups of pixels become part of their largest neighbour, so that no ground is without a
             unit; those that nothing but nodata surrounds stay.
+        names: Names and colours of units, before those that the map has itself.
+        suggestions: What units may be; if they are given, a column ``suggestion`` has them.
 
     Returns:
         Of each unit its number, its name, how many polygons it has and their area, in km² or pixels.
 
     Raises:
         FileExistsError: The target is read.
-        ValueError: It is no map, or all of it is nodata.
+        ValueError: It is no map, all of it is nodata, or a unit is named that it does not have.
 
     Example:
         >>> from nflows_geo import vectorize
@@ -86,17 +106,44 @@ def vectorize(path: Path, target: Path, *, minimum_pixels: int = 1) -> list[dict
     from rasterio.features import sieve
 
     source = open_map(path)
-    refuse_overwriting([target], files_of(path))
-    classes, grid, names = source.read(), source.grid, source.names
+    refuse_overwriting([target], [*files_of(path), *([] if names is None or names.file is None else [names.file])])
+    classes, grid = source.read(), source.grid
     if minimum_pixels > 1:
         classes = sieve(classes, minimum_pixels, mask=classes > 0)
     if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
+    if names is not None:
+        names.require(_units(classes) | source.names.keys())
+        source = source.named(names)
+    rows: list[dict[str, Any]] = []
     with whole_geopackage(target) as path:
-        area = pixel_areas(grid).column
-        return [
-            row for units in _batches(classes) for row in _append(path, polygons(classes, grid, units, names), area)
-        ]
+        for units in _batches(classes):
+            frame = polygons(classes, grid, units, source.names)
+            if suggestions is not None:
+                frame.insert(2, "suggestion", frame["unit"].map(suggestions))
+            rows += _append(path, frame, pixel_areas(grid).column)
+        _append_style(path, source.legend([row["unit"] for row in rows], suggestions or {}))
+    return rows
+
+
+def _units(classes: NDArray[np.uint8]) -> set[int]:
+    return set(np.flatnonzero(np.bincount(classes.ravel(), minlength=256)[1:] > 0) + 1)
+
+
+def _append_style(path: Path, legend: Sequence[LegendUnit]) -> None:
+    """Writes the style that QGIS takes by itself, in the columns that it looks for."""
+    import pandas
+    from pyogrio import write_dataframe
+
+    row = {
+        "f_table_catalog": "", "f_table_schema": "", "f_table_name": _LAYER, "f_geometry_column": _GEOMETRY,
+        "styleName": _LAYER, "styleQML": polygon_style(legend), "styleSLD": "", "useAsDefault": True,
+        "description": "Units in the colours of the map", "owner": "", "ui": "",
+        "update_time": pandas.Timestamp(_STYLED),
+    }  # fmt: skip
+    write_dataframe(
+        pandas.DataFrame([row]), path, layer=_STYLES, driver="GPKG", append=True, layer_options={"FID": "id"}
+    )
 
 
 def _batches(classes: NDArray[np.uint8]) -> Iterator[list[int]]:

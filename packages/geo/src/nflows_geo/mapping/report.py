@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +13,29 @@ from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
 from nflows_geo.clustering import Elbow
-from nflows_geo.evaluation import Agreement, confusion_rows
-from nflows_geo.figures import Sheet, false_colour, shaded_map, signatures
-from nflows_geo.mapping.drawing import Drawing
-from nflows_geo.mapping.learning import Learned, Recipe
-from nflows_geo.mapping.unit_sums import UnitSums
-from nflows_geo.raster import PixelAreas, pixel_areas
+from nflows_geo.evaluation import confusion_rows
+from nflows_geo.figures import PrintedMap
+from nflows_geo.mapping.drawn_map import DrawnMap
+from nflows_geo.mapping.pictures import report_pictures
 from nflows_geo.reductions import REDUCTIONS
-from nflows_geo.scene import PACKAGES, Band, Scene
+from nflows_geo.scene import PACKAGES
 from nflows_geo.spectra import band_ratios
 
+_MOST_COLUMNS = 8
+"""Units side by side in a table."""
 _SCORES = (
     "Scores without labels. Those in the space of the bands, each scaled to [0, 1], compare methods; those in the "
     "method's own space do not, since fewer components raise them for the same map."
 )
 
 
-@dataclass(frozen=True)
-class DrawnMap:
-    """A map, and all that is known of it.
-
-    Arguments:
-        scene: The scene that was mapped.
-        recipe: How the map was made.
-        learned: The mapper, and what it was learned from.
-        scores: The scores without labels, as `score_rows` gives them.
-        drawing: What was gathered on the way.
-        polygons: How many polygons each unit has, as `vectorize` counts them.
-    """
-
-    scene: Scene
-    recipe: Recipe
-    learned: Learned
-    scores: Sequence[Mapping[str, Any]]
-    drawing: Drawing
-    polygons: Sequence[Mapping[str, Any]]
-
-    @property
-    def bands(self) -> list[Band]:
-        return self.scene.bands
-
-    @property
-    def sums(self) -> UnitSums:
-        return self.drawing.sums
-
-
 def write_map_report(
-    drawn: DrawnMap, folder: Path, seconds: Mapping[str, float], labels: Path | None
+    drawn: DrawnMap,
+    folder: Path,
+    seconds: Mapping[str, float],
+    labels: Path | None,
+    polygons: Sequence[Mapping[str, Any]],
+    printed: PrintedMap,
 ) -> dict[str, Any]:
     """Writes ``report.json`` and ``report.html``.
 
@@ -68,19 +44,20 @@ def write_map_report(
         folder: Where they go.
         seconds: How long every step took.
         labels: The file that the map was compared with.
+        polygons: How many polygons each unit has, as `vectorize` counts them.
+        printed: The page of the map.
 
     Returns:
         The content of ``report.json``.
     """
-    areas = pixel_areas(drawn.scene.grid)
-    units = unit_rows(drawn.sums, areas.column, drawn.bands)
-    agreement = _agreement(drawn)
+    units = unit_rows(drawn)
+    agreement = _against_labels(drawn)
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(units),
-        f"mapped_{areas.column}": float(drawn.sums.areas[1:].sum()),
+        f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
-        "polygons": sum(row["polygons"] for row in drawn.polygons),
+        "polygons": sum(row["polygons"] for row in polygons),
         **_headline(agreement),
         "seconds": sum(seconds.values()),
         "seconds_by_step": dict(seconds),
@@ -92,50 +69,78 @@ def write_map_report(
         "number_of_units": {} if drawn.learned.elbow is None else drawn.learned.elbow.describe(),
         "against_labels": agreement,
     }
-    spectra = spectra_rows(drawn.sums, drawn.bands)
+    given = [path for path in (labels, drawn.names.file) if path is not None]
     return write_report(
         folder,
         f"Geological map of {drawn.scene.name}",
         report,
         seed=drawn.recipe.seed,
-        inputs=drawn.scene.inputs | ({} if labels is None else {labels.name: labels}),
+        inputs=drawn.scene.inputs | {path.name: path for path in given},
         digests=drawn.scene.digests,
         tables=[
             Table("Units", units),
             *_agreement_tables(drawn, agreement),
             Table(_SCORES, drawn.scores),
-            Table("Mean spectra", spectra),
+            *in_parts("Mean spectra", spectra_rows(drawn)),
             Table("Bands", drawn.scene.table()),
         ],
         curves=elbow_curves(drawn.learned.elbow),
         packages=PACKAGES,
-        pictures=drawn_pictures(drawn, areas),
+        pictures=report_pictures(drawn, printed),
     )
 
 
-def unit_rows(sums: UnitSums, area: str, bands: Sequence[Band]) -> list[dict[str, Any]]:
-    """What every unit is: pixels, area, under that name, share of the map, and ratios of its mean spectrum."""
-    ratios = band_ratios(sums.means, [band.wavelength_nm for band in bands])
+def unit_rows(drawn: DrawnMap) -> list[dict[str, Any]]:
+    """What every unit is: its name, what it may be, pixels, area, share of the map, and ratios of its mean spectrum."""
+    sums = drawn.sums
+    ratios = band_ratios(sums.means, drawn.scene.wavelengths)
     mapped = sums.areas[1:].sum()
     return [
         {
             "unit": unit,
+            **({"name": drawn.names.names.get(unit)} if drawn.names.names else {}),
+            **({"suggestion": drawn.suggestions.get(unit)} if drawn.suggestions else {}),
             "pixels": int(pixels),
-            area: float(sums.areas[unit]),
+            drawn.areas.column: float(sums.areas[unit]),
             "share_of_map": float(sums.areas[unit] / mapped),
-            **{name: float(values[unit - 1]) if pixels else None for name, values in ratios.items()},
+            **{name: _finite(values[unit - 1]) for name, values in ratios.items()},
         }
         for unit, pixels in enumerate(sums.pixels[1:], start=1)
     ]
 
 
-def spectra_rows(sums: UnitSums, bands: Sequence[Band]) -> list[dict[str, Any]]:
-    """The mean spectrum of every unit that has pixels."""
+def spectra_rows(drawn: DrawnMap) -> list[dict[str, Any]]:
+    """The mean of every band in each unit that has pixels."""
+    means, known = drawn.sums.means, any(drawn.scene.wavelengths)
     return [
-        {"unit": unit} | {band.name: float(value) for band, value in zip(bands, mean, strict=True)}
-        for unit, mean in enumerate(sums.means, start=1)
-        if sums.pixels[unit]
+        {"band": band.name}
+        | ({"wavelength_nm": band.wavelength_nm} if known else {})
+        | {f"unit {unit}": float(means[unit - 1, index]) for unit in drawn.present}
+        for index, band in enumerate(drawn.bands)
     ]
+
+
+def in_parts(caption: str, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Rows as tables that have room on a page: each has a part of the units, and all columns that are no unit's.
+
+    Arguments:
+        caption: The words over them.
+        rows: The rows, with a column for each unit.
+    """
+    units = [name for name in rows[0] if name.startswith("unit ")]
+    first = [name for name in rows[0] if name not in units]
+    parts = [units[start : start + _MOST_COLUMNS] for start in range(0, len(units), _MOST_COLUMNS)]
+    return [
+        Table(
+            caption if len(parts) == 1 else f"{caption}: {part[0]} to {part[-1]}",
+            [{name: row[name] for name in (*first, *part)} for row in rows],
+        )
+        for part in parts
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def elbow_curves(elbow: Elbow | None) -> list[Curve]:
@@ -155,56 +160,12 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     ]  # fmt: skip
 
 
-def drawn_pictures(drawn: DrawnMap, areas: PixelAreas) -> dict[str, bytes]:
-    """The map, the scene in false colour, and the signatures of the units, as PNG by caption."""
-    left, bottom, right, top = drawn.scene.grid.bounds
-    sheet = Sheet((left, right, bottom, top), drawn.scene.grid.unit)
-    overview, name = drawn.drawing.overview, drawn.scene.name
-    shown = ", ".join(drawn.bands[index].name for index in overview.view.bands)
-    return {
-        "The map, shaded by the brightness of the scene": sheet.of_map(
-            shaded_map(overview.drawn, overview.picture[3]), f"Units of {name}", _legend(drawn.sums, areas.unit)
-        ),
-        f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(
-            false_colour(overview.picture[:3]), f"{name}, bands {shown}"
-        ),
-        "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
-    }
-
-
-def _legend(sums: UnitSums, measure: str) -> list[tuple[int, str]]:
-    mapped = sums.areas[1:].sum()
-    decimals = 2 if measure == "km²" and mapped < 1000 else 0
-    return [
-        (unit, f"unit {unit}: {area:,.{decimals}f} {measure}, {100 * area / mapped:.1f} %")
-        for unit, area in enumerate(sums.areas[1:], start=1)
-        if sums.pixels[unit]
-    ]
-
-
-def _signatures(drawn: DrawnMap) -> bytes:
-    present = np.flatnonzero(drawn.sums.pixels[1:])
-    known = [band.wavelength_nm for band in drawn.bands if band.wavelength_nm is not None]
-    return signatures(
-        drawn.sums.means[present],
-        drawn.sums.deviations[present],
-        (present + 1).tolist(),
-        [band.name for band in drawn.bands],
-        known if len(known) == len(drawn.bands) else None,
-        drawn.scene.quantity,
-    )
-
-
-def _agreement(drawn: DrawnMap) -> dict[str, Any]:
-    labels = drawn.drawing.labels
-    if labels is None:
+def _against_labels(drawn: DrawnMap) -> dict[str, Any]:
+    labels, agreement = drawn.drawing.labels, drawn.agreement
+    if labels is None or agreement is None:
         return {}
-    notes = {"notes": list(labels.notes)}
-    try:
-        agreement = Agreement.of_maps(labels.classes, drawn.drawing.at_labels, labels.polygons, drawn.recipe.seed)
-    except ValueError as error:  # the map is made, and is not lost by labels outside of it
-        return {"problem": str(error)} | notes
-    return agreement.scores() | notes
+    scores = {"problem": agreement} if isinstance(agreement, str) else agreement.scores()
+    return scores | {"notes": list(labels.notes)}
 
 
 def _headline(agreement: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,4 +181,4 @@ def _agreement_tables(drawn: DrawnMap, agreement: Mapping[str, Any]) -> list[Tab
     labels = drawn.drawing.labels
     if labels is None or "labels" not in agreement:
         return []
-    return [Table("Labelled pixels by unit", confusion_rows(labels.names, agreement))]
+    return in_parts("Labelled pixels by unit", confusion_rows(labels.names, agreement))

@@ -16,6 +16,8 @@ from nflows_core.runtime.foreign_text import visible
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_ROWS = 500
+_MOST_VALUES = 100
+"""Numbers in one setting that a person would read."""
 _SHOWN_ELSEWHERE = ("title", "tables")
 
 
@@ -70,7 +72,7 @@ def render_page(
 ) -> str:
     """The HTML of a report: its numbers, the pictures, the tables, the curves, and at last every setting.
 
-    Of a table or a group of settings no more rows are shown than a person would read.
+    Of a table or a group of settings no more rows are shown than a person would read, and of a setting no more values.
 
     Arguments:
         report: The content of ``report.json``; a mapping in it is a group of settings.
@@ -136,7 +138,7 @@ def _float(value: float) -> str:
 def _group(values: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], int]:
     """The settings of a group that are shown, and how many there are."""
     settings = _flat(values)
-    shown = list(islice(settings, _MOST_ROWS))
+    shown = [(key, _readable(value)) for key, value in islice(settings, _MOST_ROWS)]
     return shown, len(shown) + sum(1 for _ in settings)
 
 
@@ -146,6 +148,16 @@ def _flat(group: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{prefix}{key}, ")
         else:
             yield f"{prefix}{key}", value
+
+
+def _readable(value: Any) -> Any:
+    """A value, or of a long list or a matrix how many it has."""
+    count = _count(value)
+    return value if count <= _MOST_VALUES else f"{count:,} values, in report.json"
+
+
+def _count(value: Any) -> int:
+    return sum(map(_count, value)) if isinstance(value, (list, tuple)) else 1
 
 
 def _png(caption: str, picture: str | Path | bytes) -> str:
