@@ -15,7 +15,7 @@ _TORCH = 500 * 2**20
 _BYTES = 40
 """Bytes of a layer of a pixel: as read, blurred, without nodata, reduced, its square, and temporaries."""
 
-SIDES = (1024, 512, 256)
+SIDES = (1024, 512, 256, 128)
 """Sides of tiles: multiples of the blocks in which rasters are stored, so that few are decoded twice. Larger ones are
 slower: their arrays no longer fit in the memory that is kept between two, and the system clears them anew;
 ``benchmarks/bench_map.py`` measures it, as draw_mpx_per_second."""
