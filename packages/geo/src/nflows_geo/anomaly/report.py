@@ -213,8 +213,8 @@ def _likeness(library: Library | str) -> str:
     what = "depths of absorptions" if library.fine else "reflectances"
     return (
         f"which of {len(MATERIALS)} minerals and surfaces would change the spectrum of its surroundings most like "
-        f"this, with the angle between the two changes of {what}; none is near beyond {LIMITS[library.fine]:g}°. A hint, and "
-        "no identification: what is not among them may lie near to one that is, a change of another kind may look like "
+        f"this, with the angle between the two changes of {what}; none is near beyond {LIMITS[library.fine]:g}°. A "
+        "hint, and no identification: what is not among them may lie near to one that is, a change of another kind may look like "
         "one of these, and materials that these bands do not tell apart have one name"
     )
 
