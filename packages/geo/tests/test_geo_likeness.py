@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geo_files import write_raster
 from nflows_core.testing import call_command
-from nflows_geo.anomaly.likeness import LIMITS, NONE_NEAR, Library
+from nflows_geo.anomaly.likeness import LIMITS, NONE, NONE_NEAR, Library
 from nflows_geo.cli import geo
 from nflows_geo.spectra.materials import MATERIALS, Material
 from nflows_geo.spectra.responses import material_spectra, seen
@@ -76,27 +76,27 @@ def test_planted_materials_are_called_by_their_names(sensor: str) -> None:
     mixed = light * ((1 - part) * rocks + part * samples) * generator.normal(1, 0.01, rocks.shape)
     likeness = library.nearest(mixed, rocks)
     called = dict(zip(NAMES, library.names, strict=True))
-    right = np.array([own == called[name] for own, name in zip(likeness.nearest, names, strict=True)])
-    named = np.array(likeness.nearest) != NONE_NEAR
+    right = np.array([own == called[name] for own, name in zip(likeness.named, names, strict=True)])
+    named = likeness.near
     assert right.mean() > 0.7
     assert right[named].mean() > 0.97
-    assert (likeness.angles <= likeness.next_angles).all()
+    assert not (likeness.angles > likeness.next_angles).any()
     assert (likeness.angles[named] <= LIMITS[library.fine]).all()
     assert not any(own == other for own, other in zip(likeness.nearest, likeness.next_nearest, strict=True))
+    assert (np.isnan(likeness.next_angles) == (np.array(likeness.next_nearest) == NONE)).all()
 
 
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_light_and_shade_are_like_nothing(sensor: str) -> None:
     library, rocks = library_and_rocks(sensor, 20)
     for light in (0.4, 1.0, 1.6):
-        assert set(library.nearest(light * rocks, rocks).nearest) == {NONE_NEAR}
+        assert set(library.nearest(light * rocks, rocks).named) == {NONE_NEAR}
 
 
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_most_other_rocks_are_like_nothing(sensor: str) -> None:
     library, rocks = library_and_rocks(sensor, 200)
-    named = np.array(library.nearest(rocks, np.roll(rocks, 1, axis=0)).nearest) != NONE_NEAR
-    assert named.mean() < 0.4
+    assert library.nearest(rocks, np.roll(rocks, 1, axis=0)).near.mean() < 0.4
 
 
 def test_the_light_of_an_anomaly_does_not_matter() -> None:
@@ -105,7 +105,7 @@ def test_the_light_of_an_anomaly_does_not_matter() -> None:
     one, two = library.nearest(mixed, rocks), library.nearest(1.3 * mixed, rocks)
     np.testing.assert_allclose(one.angles, two.angles, atol=1e-4)
     np.testing.assert_allclose(one.angles, 0, atol=1e-4)
-    assert one.nearest == two.nearest == library.names
+    assert one.named == two.named == library.names
 
 
 # What bands tell apart
@@ -178,9 +178,9 @@ def test_the_list_says_what_anomalies_are_like(tmp_path: Path, capsys: pytest.Ca
     assert plants.resembles == "green vegetation"
     assert "sulphate" in alunite.resembles
     assert plants.next != plants.resembles
-    assert max(plants.resembles_angle, alunite.resembles_angle) < 5 < plants.next_angle
+    assert max(plants.nearest_angle, alunite.nearest_angle) < 5 < plants.next_angle
     texts = [row["resembles"] for row in tables["What to look at first"][:2]]
-    assert sorted(texts) == sorted(f"{point.resembles}, {point.resembles_angle:.0f}°" for point in (plants, alunite))
+    assert sorted(texts) == sorted(f"{point.resembles}, {point.nearest_angle:.0f}°" for point in (plants, alunite))
     told = {row["called"] for row in tables["Materials that these bands do not tell apart"]}
     assert alunite.resembles in told
 

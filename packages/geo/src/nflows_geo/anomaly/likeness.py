@@ -14,7 +14,7 @@ from nflows_geo.spectra import absorption_depths
 from nflows_geo.spectra.materials import MATERIALS, Material
 from nflows_geo.spectra.responses import is_known, material_spectra, seen
 
-NONE_NEAR = "none near"
+NONE_NEAR, NONE = "none near", "none"
 LIMITS = {False: 15.0, True: 30.0}
 """The angle in degrees beyond which no material is near, for few broad bands and for an imaging spectrometer's.
 
@@ -32,6 +32,8 @@ _FINE_BANDS, _FINE_STEP = 30, 30.0
 _LEAST_PART, _MOST_PART = 0.05, 1.5
 """How much of a pixel a material covers by its brightness: less is shade or noise, and more would have to be brighter
 than the material is; grains of other size are brighter by half at most."""
+_NEVER = 180.0
+"""The angle to what does not fit at all."""
 _FEW = 3
 """Materials of a group that are called by their names."""
 _BRIGHTEST = 2.0
@@ -48,16 +50,23 @@ class Likeness:
     """What anomalies are like.
 
     Arguments:
-        nearest: The material or group of materials of each, or `NONE_NEAR`.
-        angles: How far its spectrum is from the nearest, near or not, in degrees, (N,); 180 if none fits at all.
-        next_nearest: The nearest of the others.
+        near: Whether the nearest is near enough to be named, (N,).
+        nearest: The nearest material, or group of materials that are not told apart, of each; `NONE` if none fits.
+        angles: How far its spectrum is from that in degrees, (N,); NaN if none fits.
+        next_nearest: The nearest of the others, or `NONE`.
         next_angles: How far it is from that, (N,).
     """
 
+    near: NDArray[np.bool_]
     nearest: list[str]
     angles: NDArray[np.float64]
     next_nearest: list[str]
     next_angles: NDArray[np.float64]
+
+    @property
+    def named(self) -> list[str]:
+        """What each resembles, or `NONE_NEAR`."""
+        return [name if near else NONE_NEAR for name, near in zip(self.nearest, self.near, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -133,17 +142,10 @@ class Library:
         chosen = list(self.bands)
         angles = self._angles(self._features(spectra[:, chosen]), self._features(surroundings[:, chosen]))
         names = np.array(self.names)
-        first = angles.argmin(1) if len(angles) else np.empty(0, np.int64)
-        others = np.where(names[first][:, None] == names, np.inf, angles)
-        second = others.argmin(1) if len(angles) else first
-        rows = np.arange(len(angles))
-        near = angles[rows, first] <= LIMITS[self.fine]
-        return Likeness(
-            np.where(near, names[first], NONE_NEAR).tolist(),
-            angles[rows, first],
-            names[second].tolist(),
-            angles[rows, second],
-        )
+        first = _nearest(angles)
+        others = np.where(names[first[0]][:, None] == names, _NEVER, angles)
+        (nearest, own), (next_nearest, next_own) = ((_named(names, *found)) for found in (first, _nearest(others)))
+        return Likeness(own <= LIMITS[self.fine], nearest, own, next_nearest, next_own)
 
     @cached_property
     def _materials(self) -> NDArray[np.float64]:
@@ -162,7 +164,20 @@ class Library:
         cosines = products / (lengths * np.linalg.norm(own, axis=1, keepdims=True)).clip(min=1e-12)
         parts = products / np.square(lengths).clip(min=1e-12)
         possible = (parts >= _LEAST_PART) & (parts <= _MOST_PART)
-        return np.where(possible, np.degrees(np.arccos(cosines.clip(-1, 1))), 180.0)
+        return np.where(possible, np.degrees(np.arccos(cosines.clip(-1, 1))), _NEVER)
+
+
+def _nearest(angles: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Which material is the nearest in each row, and how far it is."""
+    found = angles.argmin(1)
+    return found, np.take_along_axis(angles, found[:, None], 1)[:, 0]
+
+
+def _named(
+    names: NDArray[np.str_], found: NDArray[np.intp], angles: NDArray[np.float64]
+) -> tuple[list[str], NDArray[np.float64]]:
+    fits = angles < _NEVER
+    return np.where(fits, names[found], NONE).tolist(), np.where(fits, angles, np.nan)
 
 
 def _groups(angles: NDArray[np.float64]) -> NDArray[np.int32]:

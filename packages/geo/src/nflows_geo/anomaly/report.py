@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
-from nflows_geo.anomaly.likeness import LIMITS, Library, Likeness
+from nflows_geo.anomaly.likeness import LIMITS, NONE_NEAR, Library, Likeness
 from nflows_geo.anomaly.listing import REACH, AnomalyList
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing
 from nflows_geo.figures import Marks, Sheet, false_colour
@@ -161,10 +161,15 @@ def _vegetation(ndvi: NDArray[np.float64] | None, index: int) -> dict[str, Any]:
 def _resembles(likeness: Likeness | None, index: int) -> dict[str, str]:
     if likeness is None:
         return {}
+    nearest = _at(likeness.nearest[index], likeness.angles[index])
     return {
-        "resembles": f"{likeness.nearest[index]}, {likeness.angles[index]:.0f}°",
-        "next": f"{likeness.next_nearest[index]}, {likeness.next_angles[index]:.0f}°",
+        "resembles": nearest if likeness.near[index] else f"{NONE_NEAR} ({nearest})",
+        "next": _at(likeness.next_nearest[index], likeness.next_angles[index]),
     }
+
+
+def _at(name: str, angle: float) -> str:
+    return name if np.isnan(angle) else f"{name}, {angle:.0f}°"
 
 
 def _listed(scored: ScoredScene) -> list[Table]:
@@ -214,8 +219,8 @@ def _likeness(library: Library | str) -> str:
     return (
         f"which of {len(MATERIALS)} minerals and surfaces would change the spectrum of its surroundings most like "
         f"this, with the angle between the two changes of {what}; none is near beyond {LIMITS[library.fine]:g}°. A "
-        "hint, and no identification: what is not among them may lie near to one that is, a change of another kind may look like "
-        "one of these, and materials that these bands do not tell apart have one name"
+        "hint, and no identification: what is not among them may lie near to one that is, another change may look "
+        "like one of these, and materials that these bands do not tell apart have one name"
     )
 
 

@@ -104,7 +104,8 @@ def _points(anomalies: AnomalyList, areas: NDArray[np.float64], grid: Grid, band
     if anomalies.ndvi is not None:
         added |= {"ndvi": anomalies.ndvi, "vegetation": anomalies.ndvi > VEGETATION}
     if (likeness := anomalies.likeness) is not None:
-        added |= {"resembles": np.array(likeness.nearest, object), "resembles_angle": likeness.angles}
+        added |= {"resembles": np.array(likeness.named, object)}
+        added |= {"nearest": np.array(likeness.nearest, object), "nearest_angle": likeness.angles}
         added |= {"next": np.array(likeness.next_nearest, object), "next_angle": likeness.next_angles}
     spectra = _spectra(anomalies).items()
     added |= {f"{of}_{band.name}": values[:, i] for of, values in spectra for i, band in enumerate(bands)}
