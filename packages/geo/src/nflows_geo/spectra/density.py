@@ -28,7 +28,7 @@ TRAINING = EngineConfig(
 )
 """At most 1,000 updates, of 25 an epoch, whatever the number of spectra."""
 MOST_COMPONENTS = 16
-"""Components that the flow bends; in more it learns the sample by heart, see the changelog and `SpectralFlow`."""
+"""Components that the flow bends: of many it learns the sample by heart, and what is planted among them is likely."""
 _KIND = "spectral flow"
 BATCH_SIZE = 8192
 """Spectra at once: few enough that what a layer computes stays in the cache for the next."""
