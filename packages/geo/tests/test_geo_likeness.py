@@ -183,6 +183,7 @@ def test_the_list_says_what_anomalies_are_like(tmp_path: Path, capsys: pytest.Ca
     assert sorted(texts) == sorted(f"{point.resembles}, {point.nearest_angle:.0f}°" for point in (plants, alunite))
     told = {row["called"] for row in tables["Materials that these bands do not tell apart"]}
     assert alunite.resembles in told
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["not_compared_with_minerals"] is None
 
 
 def test_a_scene_without_wavelengths_is_told_to_be_compared_with_nothing(
@@ -190,7 +191,11 @@ def test_a_scene_without_wavelengths_is_told_to_be_compared_with_nothing(
 ) -> None:
     arguments = ("--detector", "rx", "--false-alarm-rate", 0.004, "--json")
     assert call(write_scene(tmp_path / "a.tif"), "-o", tmp_path / "out", *arguments) == 0
-    tables = json.loads(capsys.readouterr().out)["tables"]
+    output = capsys.readouterr()
+    reason = json.loads(output.out)["not_compared_with_minerals"]
+    assert reason.startswith("the wavelengths of 0 bands are known")
+    assert f"not compared with minerals: {reason}" in output.err
+    tables = json.loads(output.out)["tables"]
     assert "resembles" not in tables["What to look at first"][0]
     meaning = next(row["meaning"] for row in tables["How to read this"] if row["word"] == "resembles")
     assert meaning.startswith("not compared with minerals: the wavelengths of 0 bands are known")

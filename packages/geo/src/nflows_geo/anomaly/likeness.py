@@ -102,7 +102,7 @@ class Library:
         if len(bands) < _LEAST_BANDS:
             raise ValueError(
                 f"the wavelengths of {len(bands)} bands are known to lie between 400 and 2500 nm, and the comparison "
-                f"needs {_LEAST_BANDS}; say by `sensor` and `bands` what the bands are"
+                f"needs {_LEAST_BANDS}; say what the bands are"
             )
         if not are_reflectances(sample[:, bands]):
             raise ValueError("the values are no reflectances from 0 to 1; give the product folder, or scale the raster")

@@ -92,6 +92,7 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
         "seconds_by_step": dict(seconds),
         "scene": scene.describe() | {"valid_pixels": drawing.valid},
         "recipe": asdict(scored.recipe) | {"trained_on_pixels": len(learned.spectra), "surroundings_pixels": REACH},
+        "not_compared_with_minerals": scored.library if isinstance(scored.library, str) else None,
         "planted_mean_auroc": mean_areas(scored.planted),
     }
     return write_report(
