@@ -148,8 +148,11 @@ def test_planted_minerals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_bands_in_which_minerals_are_not_known_are_left_out(tmp_path: Path) -> None:
-    scene = open_scene(write_raster(tmp_path / "a.tif", numbers(9)), sensor="aster")
-    assert plantable_bands(scene) == [0, 1, 2, 3, 4, 5]
+    path = write_raster(tmp_path / "a.tif", numbers(4))
+    with rasterio.open(path, "r+") as dataset:
+        for index, micrometres in enumerate((0.38, 0.48, 2.2, 10.9), 1):
+            dataset.update_tags(index, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=str(micrometres))
+    assert plantable_bands(open_scene(path)) == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,35 @@ def test_batches_change_nothing(model: SpectralFlow) -> None:
     assert model.log_prob(x[:0]).shape == (0,)
 
 
+def many_bands(count: int, seed: int = 0) -> NDArray[np.float32]:
+    """40 bands on a curve in a plane, with noise; some values below zero."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(count, 2))
+    x[:, 1] += x[:, 0] ** 2
+    directions = np.linalg.qr(np.random.default_rng(1).normal(size=(40, 2)))[0]
+    return (x @ directions.T + generator.normal(0, 0.02, (count, 40))).astype(np.float32)
+
+
+def test_more_bands_than_the_flow_bends_have_a_density_of_all_bands() -> None:
+    x = many_bands(4000)
+    flow = fit(x)
+    z = flow.whitening.apply(x)
+    rest, bent = z[:, :-16], torch.from_numpy(z[:, -16:].copy())[:, :, None, None]
+    with torch.inference_mode():
+        expected = flow.flow.log_prob(bent).numpy() - 0.5 * np.square(rest).sum(1) - 12 * np.log(2 * np.pi)
+    np.testing.assert_allclose(flow.log_prob(x), expected + flow.whitening.log_det, rtol=1e-5)
+    latents = flow.transform(x)
+    assert latents.shape == (4000, 40)
+    np.testing.assert_array_equal(latents[:, :-16], rest)
+
+
+def test_what_is_odd_in_a_small_component_is_less_likely() -> None:
+    x = many_bands(4000)
+    flow = fit(x)
+    odd = x[:200] + 0.2 * flow.whitening.matrix[:, 0] / np.linalg.norm(flow.whitening.matrix[:, 0])
+    assert (flow.log_prob(odd) < flow.log_prob(x[:200]) - 10).mean() > 0.95
+
+
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     x = crescent(1000, 3)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -118,6 +147,13 @@ def test_a_saved_density_is_the_same(model: SpectralFlow, tmp_path: Path) -> Non
     model.save(tmp_path / "flow.safetensors")
     x = made_up_spectra(100, 2)
     np.testing.assert_array_equal(SpectralFlow.load(tmp_path / "flow.safetensors").log_prob(x), model.log_prob(x))
+
+
+def test_a_saved_density_of_many_bands_is_the_same(tmp_path: Path) -> None:
+    x = many_bands(1000)
+    flow = fit(x)
+    flow.save(tmp_path / "flow.safetensors")
+    np.testing.assert_array_equal(SpectralFlow.load(tmp_path / "flow.safetensors").log_prob(x), flow.log_prob(x))
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

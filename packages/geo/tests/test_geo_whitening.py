@@ -36,6 +36,16 @@ def test_a_constant_band_is_named() -> None:
         Whitening.fit(x)
 
 
+def test_all_bands_that_others_determine_are_named_at_once() -> None:
+    x = correlated(500, 6)
+    x[:, 1], x[:, 4] = 2 * x[:, 0], x[:, 2] - x[:, 3]
+    with pytest.raises(ValueError, match="is determined by the others") as error:
+        Whitening.fit(x)
+    named = {int(text) - 1 for text in str(error.value).removeprefix("band ").split(" is ")[0].split(", ")}
+    assert len(named) == 2
+    Whitening.fit(np.delete(x, list(named), axis=1))
+
+
 def test_a_band_that_is_there_twice_is_refused() -> None:
     x = correlated(500, 3)
     x[:, 2] = x[:, 0]

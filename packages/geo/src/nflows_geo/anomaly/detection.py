@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.intervals import student
 from nflows_geo.anomaly.detectors import DETECTORS
-from nflows_geo.anomaly.planting import MINERALS, aurocs, mineral_spectrum, plant
+from nflows_geo.anomaly.planting import MINERALS, aurocs, plant
+from nflows_geo.spectra.responses import material_spectra
 
 
 def detection(
@@ -37,11 +38,11 @@ def detection(
         Student's t.
 
     Raises:
-        ValueError: As `plant`, `mineral_spectrum` and `Detector.fit` do, or there are too few seeds.
+        ValueError: As `plant`, `material_spectra` and `Detector.fit` do, or there are too few seeds.
     """
     if len(seeds) < 2:
         raise ValueError(f"an interval takes at least two seeds, got {len(seeds)}")
-    minerals = np.stack([mineral_spectrum(name, wavelengths) for name in MINERALS])
+    minerals = material_spectra(wavelengths, MINERALS).astype(np.float32)
     areas: dict[str, list[list[float]]] = {name: [] for name in detectors}
     for seed in seeds:
         planted = plant(spectra, minerals, fractions=fractions, same_brightness=same_brightness, seed=seed)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from nflows_geo.anomaly.likeness import Library, Likeness
 from nflows_geo.anomaly.unusual import Groups, Unusual, group
 from nflows_geo.raster import Grid, degrees, geographic
 from nflows_geo.scene import BLOCK_SIZE, OpenScene, Scene
@@ -37,6 +38,7 @@ class AnomalyList:
             (N, bands).
         against_surroundings: The same for the pixels around it; NaN where there are too few.
         ndvi: The normalized difference vegetation index, (N,); nothing if it is not known which bands it is of.
+        likeness: What each one's mean spectrum is like; nothing if that cannot be compared.
     """
 
     groups: Groups
@@ -48,12 +50,20 @@ class AnomalyList:
     against_scene: NDArray[np.float64]
     against_surroundings: NDArray[np.float64]
     ndvi: NDArray[np.float64] | None
+    likeness: Likeness | None = None
 
     def __len__(self) -> int:
         return len(self.groups)
 
 
-def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], most: int = MOST) -> AnomalyList:
+def list_anomalies(
+    scene: Scene,
+    unusual: Unusual,
+    sample: NDArray[np.float32],
+    most: int = MOST,
+    *,
+    library: Library | None = None,
+) -> AnomalyList:
     """Groups the unusual pixels of a scene and describes them.
 
     Arguments:
@@ -61,12 +71,14 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
         unusual: Its pixels above the threshold.
         sample: A sample of its spectra, (N, bands).
         most: How many groups are listed at most.
+        library: What they are compared with: each with its surroundings, or the scene where there are too few of these.
     """
     groups, total = group(unusual, scene.grid.width, most)
     rows, columns = np.divmod(groups.peaks, scene.grid.width)
     x, y = scene.grid.place(columns + 0.5, rows + 0.5)
     longitude, latitude = degrees(scene.grid.crs, x, y)
-    deviation = sample.std(0, dtype=np.float64)
+    usual, deviation = sample.mean(0, dtype=np.float64), sample.std(0, dtype=np.float64)
+    around, spread = _surroundings(scene, groups, np.sort(unusual.places))
     return AnomalyList(
         groups,
         total,
@@ -74,9 +86,10 @@ def list_anomalies(scene: Scene, unusual: Unusual, sample: NDArray[np.float32], 
         y,
         longitude,
         latitude,
-        (groups.spectra - sample.mean(0, dtype=np.float64)) / deviation,
-        _against_surroundings(scene, groups, np.sort(unusual.places)),
+        (groups.spectra - usual) / np.where(deviation > 0, deviation, np.nan),
+        (groups.spectra - around) / np.where(spread > 0, spread, np.nan),
         ndvi(groups.spectra, scene.wavelengths),
+        None if library is None else library.nearest(groups.spectra, np.where(np.isnan(around), usual, around)),
     )
 
 
@@ -86,21 +99,22 @@ def unknown_columns(grid: Grid) -> list[str]:
     return [*places, "area_m2"] if grid.crs is None else places
 
 
-def _against_surroundings(scene: Scene, groups: Groups, unusual: NDArray[np.int64]) -> NDArray[np.float64]:
+def _surroundings(
+    scene: Scene, groups: Groups, unusual: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of the bands around each group, (N, bands); NaN where there are too few pixels."""
     rows, columns = np.divmod(groups.peaks, scene.grid.width)
-    differences = np.full(groups.spectra.shape, np.nan)
+    mean, spread = (np.full(groups.spectra.shape, np.nan) for _ in range(2))
     with scene.opened() as opened:
         # Anomalies in one block of a file one after the other, so that it is decoded once.
         for index in np.lexsort((columns // BLOCK_SIZE, rows // BLOCK_SIZE)):
-            around = _surroundings(opened, int(rows[index]), int(columns[index]), unusual)
+            around = _usual_around(opened, int(rows[index]), int(columns[index]), unusual)
             if len(around) >= _ENOUGH:
-                deviation = around.std(0, dtype=np.float64)
-                mean = around.mean(0, dtype=np.float64)
-                differences[index] = (groups.spectra[index] - mean) / np.where(deviation > 0, deviation, np.nan)
-    return differences
+                mean[index], spread[index] = around.mean(0, dtype=np.float64), around.std(0, dtype=np.float64)
+    return mean, spread
 
 
-def _surroundings(opened: OpenScene, row: int, column: int, unusual: NDArray[np.int64]) -> NDArray[np.float32]:
+def _usual_around(opened: OpenScene, row: int, column: int, unusual: NDArray[np.int64]) -> NDArray[np.float32]:
     """Valid spectra around a pixel that are not unusual themselves, (N, bands)."""
     grid = opened.scene.grid
     top, left = max(0, row - REACH), max(0, column - REACH)

@@ -11,6 +11,7 @@ import numpy as np
 from nflows_core.runtime.clock import Clock
 from nflows_core.runtime.ownership import claim_folder, refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES
+from nflows_geo.anomaly.likeness import Library
 from nflows_geo.anomaly.listing import list_anomalies
 from nflows_geo.anomaly.report import ScoredScene, write_anomaly_report
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing, Scorer, learn_detector
@@ -82,11 +83,20 @@ def anomaly_scene(
             tags=_tags(scene, recipe, learned),
         )
         clock.stop("score")
-    anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra)
+    library, unlike = _library(scene, learned)
+    anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra, library=library)
     areas = write_anomalies(folder / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
     clock.stop("list")
-    scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {})
+    scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {}, library or unlike)
     return write_anomaly_report(scored, folder, clock.seconds)
+
+
+def _library(scene: Scene, learned: LearnedDetector) -> tuple[Library | None, str]:
+    """What anomalies are compared with, or why they are not."""
+    try:
+        return Library.of(scene.wavelengths, learned.spectra), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _tags(scene: Scene, recipe: AnomalyRecipe, learned: LearnedDetector) -> dict[str, str]:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from nflows_geo.anomaly.detection import detection
-from nflows_geo.anomaly.planting import is_known
+from nflows_geo.anomaly.likeness import are_reflectances
 from nflows_geo.scene import Scene, sample_spectra
+from nflows_geo.spectra.materials import RANGE
+from nflows_geo.spectra.responses import is_known
 from nflows_geo.tiling import one_thread
 
 FRACTIONS: Mapping[str, tuple[float, float]] = {
@@ -18,12 +20,9 @@ FRACTIONS: Mapping[str, tuple[float, float]] = {
 }
 """How much of a planted pixel the mineral covers."""
 
-_BRIGHTEST = 2.0
-"""The reflectance above which no scene's median is."""
-
 
 def plantable_bands(scene: Scene) -> list[int]:
-    """The bands in which minerals can be planted; those beyond 2.26 µm are left out.
+    """The bands in which minerals can be planted; those beyond 2.5 µm are left out.
 
     Raises:
         ValueError: There are less than two, or it is not known where some bands are.
@@ -33,10 +32,11 @@ def plantable_bands(scene: Scene) -> list[int]:
             f"{scene.name}: planting minerals needs the wavelength of band {', '.join(unknown)}; "
             "say by `sensor` and `bands` what the bands are"
         )
-    known = [i for i, band in enumerate(scene.bands) if is_known(band.wavelength_nm or 0)]
+    known = [i for i, band in enumerate(scene.bands) if is_known(band.wavelength_nm)]
     if len(known) < 2:
         raise ValueError(
-            f"{scene.name}: planting minerals needs two bands between 422 and 2261 nm, got {len(known)}; leave it out"
+            f"{scene.name}: planting minerals needs two bands between {RANGE[0]:g} and {RANGE[1]:g} nm, got "
+            f"{len(known)}; leave it out"
         )
     return known
 
@@ -59,18 +59,17 @@ def planted_check(
         ValueError: The bands are not known, no pixel is valid, the values are no reflectances, or see `detection`.
     """
     known = plantable_bands(scene)
-    spectra = sample_spectra(scene, seed)
-    median = float(np.median(spectra))
-    if not 0 < median < _BRIGHTEST:
+    spectra = np.ascontiguousarray(sample_spectra(scene, seed)[:, known])
+    if not are_reflectances(spectra):
         raise ValueError(
             f"{scene.name}: planting minerals needs reflectances from 0 to 1, but half of the values exceed "
-            f"{median:g}; give the product folder, or scale the raster"
+            f"{float(np.median(spectra)):g}; give the product folder, or scale the raster"
         )
     wavelengths = [scene.bands[i].wavelength_nm or 0 for i in known]
     checked = {}
     for caption, fractions in FRACTIONS.items():
         with one_thread():
-            rows = detection(spectra[:, known], wavelengths, fractions=fractions, seeds=seeds)
+            rows = detection(spectra, wavelengths, fractions=fractions, seeds=seeds)
         checked[caption] = [_row(row) for row in rows]
         advance(f"minerals in {caption}")
     return checked

@@ -5,31 +5,13 @@ So a detector is measured on the scene itself, where there is no other truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-WAVELENGTHS = (482.0, 561.0, 655.0, 705.0, 740.0, 783.0, 842.0, 865.0, 1609.0, 2201.0)
-"""Centres, in nanometres, of broad bands that Landsat's OLI and Sentinel-2's MSI have, at which minerals are given."""
-
-MINERALS: Mapping[str, tuple[float, ...]] = {
-    "alunite": (0.66, 0.70, 0.73, 0.74, 0.75, 0.76, 0.77, 0.77, 0.74, 0.46),
-    "kaolinite": (0.66, 0.74, 0.78, 0.79, 0.80, 0.81, 0.82, 0.82, 0.83, 0.60),
-    "jarosite": (0.12, 0.32, 0.46, 0.51, 0.51, 0.47, 0.41, 0.40, 0.70, 0.50),
-    "hematite": (0.05, 0.08, 0.23, 0.28, 0.30, 0.28, 0.24, 0.24, 0.45, 0.42),
-    "goethite": (0.06, 0.14, 0.22, 0.26, 0.28, 0.25, 0.21, 0.20, 0.43, 0.38),
-}
-r"""Reflectances at `WAVELENGTHS` of minerals of hydrothermal alteration, approximate.
-
-Rounded typical values of powders after the shapes in the USGS spectral library (Kokaly et al. 2017): the clays and
-sulfates absorb at 2.2 µm, the iron minerals in the blue and about 0.9 µm. Samples of one mineral differ by more than
-the rounding, with grain size above all: they are for planting, and not for identification.
-"""
-
-_REACH = 60.0
-"""Nanometres outside of `WAVELENGTHS` at which the nearest value still is used."""
+MINERALS = ("alunite", "kaolinite", "jarosite", "hematite", "goethite")
+"""The minerals of hydrothermal alteration that are planted, of `nflows_geo.spectra.materials`."""
 
 
 @dataclass(frozen=True)
@@ -47,31 +29,6 @@ class Planted:
     positions: NDArray[np.int64]
     minerals: NDArray[np.int64]
     fractions: NDArray[np.float32]
-
-
-def is_known(wavelength: float) -> bool:
-    """Whether the minerals' reflectance is known in a band with this centre in nanometres."""
-    return WAVELENGTHS[0] - _REACH <= wavelength <= WAVELENGTHS[-1] + _REACH
-
-
-def mineral_spectrum(name: str, wavelengths: Sequence[float]) -> NDArray[np.float32]:
-    """A mineral's reflectance in broad bands, interpolated between `WAVELENGTHS`; :math:`(C,)`.
-
-    Arguments:
-        name: One of `MINERALS`.
-        wavelengths: The bands' centres in nanometres.
-
-    Raises:
-        ValueError: The mineral is unknown, or a band lies outside of what is known of it.
-    """
-    if name not in MINERALS:
-        raise ValueError(f"mineral must be one of {', '.join(MINERALS)}, got {name!r}")
-    if outside := [f"{wavelength:g}" for wavelength in wavelengths if not is_known(wavelength)]:
-        low, high = WAVELENGTHS[0] - _REACH, WAVELENGTHS[-1] + _REACH
-        raise ValueError(
-            f"minerals are known from {low:g} to {high:g} nm; leave out the band at {', '.join(outside)} nm"
-        )
-    return np.interp(wavelengths, WAVELENGTHS, MINERALS[name]).astype(np.float32)
 
 
 def plant(
@@ -92,7 +49,7 @@ def plant(
 
     Arguments:
         spectra: Reflectances, :math:`(N, C)`; they are not changed.
-        minerals: Reflectances as `mineral_spectrum` gives them, :math:`(M, C)`.
+        minerals: Reflectances as `material_spectra` gives them, :math:`(M, C)`.
         count: How many to replace by mixtures with each mineral.
         fractions: The least and the greatest area fraction of the mineral, in (0, 1].
         same_brightness: Whether the mineral is dimmed to the pixel's own brightness.

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from nflows_core.runtime.curve import Curve
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
+from nflows_geo.anomaly.likeness import LIMITS, NONE_NEAR, Library, Likeness
 from nflows_geo.anomaly.listing import REACH, AnomalyList, unknown_columns
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing
 from nflows_geo.figures import Marks, Sheet, false_colour
 from nflows_geo.scene import PACKAGES, Scene
 from nflows_geo.spectra import VEGETATION
+from nflows_geo.spectra.materials import MATERIALS
 
 SHOWN = 20
 """Anomalies in the table of the report, and numbered in its pictures."""
@@ -26,6 +28,8 @@ _NOTABLE = 2.0
 """Standard deviations from its surroundings at which a band is named."""
 _NAMED = 3
 """Bands that are named at most, so that the table stays one."""
+_FEW_BANDS = 20
+"""Bands each of which is named by itself; of more, neighbours that are far to the same side are named together."""
 _BINS = 100
 _DARKEST = 0.01
 """The part of the scores that gets the darkest colour."""
@@ -51,6 +55,7 @@ class ScoredScene:
         anomalies: What to look at.
         areas: Their areas in square metres, (N,).
         planted: What `planted_check` says; nothing if it was not asked for.
+        library: What the anomalies were compared with, or why they were not.
     """
 
     scene: Scene
@@ -60,6 +65,7 @@ class ScoredScene:
     anomalies: AnomalyList
     areas: NDArray[np.float64]
     planted: Mapping[str, Sequence[Mapping[str, Any]]]
+    library: Library | str
 
 
 def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -86,6 +92,7 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
         "seconds_by_step": dict(seconds),
         "scene": scene.describe() | {"valid_pixels": drawing.valid},
         "recipe": asdict(scored.recipe) | {"trained_on_pixels": len(learned.spectra), "surroundings_pixels": REACH},
+        "not_compared_with_minerals": scored.library if isinstance(scored.library, str) else None,
         "planted_mean_auroc": mean_areas(scored.planted),
     }
     return write_report(
@@ -97,8 +104,9 @@ def write_anomaly_report(scored: ScoredScene, folder: Path, seconds: Mapping[str
         digests=scene.digests,
         tables=[
             *_listed(scored),
+            *_not_told_apart(scored.library),
             *_planted(scored.planted),
-            _how_to_read(scored.recipe),
+            _how_to_read(scored.recipe, scored.library),
             Table("Bands", scene.table()),
         ],
         curves=[histogram(learned)],
@@ -125,6 +133,7 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
             "higher_than_around": _notable(anomalies.against_surroundings[i], names, 1),
             "lower_than_around": _notable(anomalies.against_surroundings[i], names, -1),
             **_vegetation(anomalies.ndvi, i),
+            **_resembles(anomalies.likeness, i),
         }
         for i in range(min(SHOWN, len(anomalies)))
     ]
@@ -134,9 +143,15 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
 
 def _notable(differences: NDArray[np.float64], names: Sequence[str], sign: int) -> str:
     """The bands that are far from their surroundings to one side, the furthest first."""
-    order = np.argsort(-sign * differences, kind="stable")
-    far = [i for i in order if sign * differences[i] >= _NOTABLE]
-    return ", ".join(f"{names[i]} {differences[i]:+.1f}" for i in far[:_NAMED]) or "–"
+    far = np.flatnonzero(sign * differences >= _NOTABLE)
+    runs = np.split(far, np.flatnonzero(np.diff(far) > 1) + 1 if len(names) > _FEW_BANDS else range(1, len(far)))
+    peaks = {int(run[np.argmax(sign * differences[run])]): run for run in runs if len(run)}
+    furthest = sorted(peaks, key=lambda peak: -sign * differences[peak])[:_NAMED]
+    return ", ".join(f"{_run(peaks[peak], names)} {differences[peak]:+.1f}" for peak in furthest) or "–"
+
+
+def _run(bands: NDArray[np.int64], names: Sequence[str]) -> str:
+    return names[bands[0]] if len(bands) == 1 else f"{names[bands[0]]} to {names[bands[-1]]}"
 
 
 def _vegetation(ndvi: NDArray[np.float64] | None, index: int) -> dict[str, Any]:
@@ -146,9 +161,28 @@ def _vegetation(ndvi: NDArray[np.float64] | None, index: int) -> dict[str, Any]:
     return {"ndvi": value if np.isfinite(value) else None, "vegetation": value > VEGETATION}
 
 
+def _resembles(likeness: Likeness | None, index: int) -> dict[str, str]:
+    if likeness is None:
+        return {}
+    nearest = _at(likeness.nearest[index], likeness.angles[index])
+    return {
+        "resembles": nearest if likeness.near[index] else f"{NONE_NEAR} ({nearest})",
+        "next": _at(likeness.next_nearest[index], likeness.next_angles[index]),
+    }
+
+
+def _at(name: str, angle: float) -> str:
+    return name if np.isnan(angle) else f"{name}, {angle:.0f}°"
+
+
 def _listed(scored: ScoredScene) -> list[Table]:
     rows = anomaly_rows(scored)
     return [Table("What to look at first", rows)] if rows else []
+
+
+def _not_told_apart(library: Library | str) -> list[Table]:
+    groups = [] if isinstance(library, str) else library.groups()
+    return [Table("Materials that these bands do not tell apart", groups)] if groups else []
 
 
 def _planted(planted: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
@@ -166,7 +200,7 @@ def mean_areas(planted: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, 
     }
 
 
-def _how_to_read(recipe: AnomalyRecipe) -> Table:
+def _how_to_read(recipe: AnomalyRecipe, library: Library | str) -> Table:
     meanings = {
         "score": _MEANINGS[recipe.detector],
         "threshold": f"exceeded by {recipe.false_alarm_rate:g} of random pixels of this very scene, so that about as "
@@ -176,8 +210,21 @@ def _how_to_read(recipe: AnomalyRecipe) -> Table:
         "higher, lower": f"bands of its mean spectrum {_NOTABLE:g} or more standard deviations from the mean of what "
         f"is no anomaly within {REACH} pixels. A spectrum may be rare though no band is: its bands are rare together",
         "vegetation": f"the NDVI is above {VEGETATION:g}; not known without the wavelengths of the bands",
+        "resembles": _likeness(library),
     }
     return Table(HOW_TO_READ, [{"word": word, "meaning": meaning} for word, meaning in meanings.items()])
+
+
+def _likeness(library: Library | str) -> str:
+    if isinstance(library, str):
+        return f"not compared with minerals: {library}"
+    what = "depths of absorptions" if library.fine else "reflectances"
+    return (
+        f"which of {len(MATERIALS)} minerals and surfaces would change the spectrum of its surroundings most like "
+        f"this, with the angle between the two changes of {what}; none is near beyond {LIMITS[library.fine]:g}°. A "
+        "hint, and no identification: what is not among them may lie near to one that is, another change may look "
+        "like one of these, and materials that these bands do not tell apart have one name"
+    )
 
 
 def histogram(learned: LearnedDetector) -> Curve:

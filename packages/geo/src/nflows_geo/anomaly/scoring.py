@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.anomaly.detectors import DETECTORS, Detector, check_rate, threshold
-from nflows_geo.anomaly.unusual import MOST_PIXELS, Gathered, Unusual
+from nflows_geo.anomaly.unusual import Gathered, Unusual, most_pixels
 from nflows_geo.figures import Overview, View
 from nflows_geo.raster import Tile
 from nflows_geo.scene import Scene, sample_spectra
@@ -115,7 +115,7 @@ class Scorer:
         scores = as_block(_in_batches(self.detector, spectra_at(block, valid)), valid, np.nan)
         unusual = Unusual.of_block(scores, block, tile.core, self.width, self.threshold)
         picture = self.view.of_block(block, tile.core)
-        return Part(tile.core, scores, OfTile(len(unusual), unusual.most(MOST_PIXELS), picture))
+        return Part(tile.core, scores, OfTile(len(unusual), unusual.most(most_pixels(len(block))), picture))
 
 
 def _in_batches(detector: Detector, spectra: NDArray[np.float32]) -> NDArray[np.float32]:

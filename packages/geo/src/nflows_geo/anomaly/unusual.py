@@ -10,8 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-MOST_PIXELS = 2**20
-"""Unusual pixels that are kept at most: a thousand megapixels' at a rate of 0.001, each some 50 bytes of ten bands."""
+_MOST_VALUES = 10 * 2**20
+"""Values of unusual pixels that are kept at most: with ten bands a thousand megapixels' at a rate of 0.001."""
+
+
+def most_pixels(bands: int) -> int:
+    """How many unusual pixels of so many bands are kept at most: what they take does not grow with the bands.
+
+    Example:
+        >>> most_pixels(10), most_pixels(200)
+        (1048576, 52428)
+    """
+    return _MOST_VALUES // max(10, bands)
 
 
 @dataclass(frozen=True)
@@ -72,8 +82,8 @@ class Unusual:
 class Gathered:
     """Keeps the most unusual pixels of all parts that are added, in memory that does not grow with the scene."""
 
-    def __init__(self, bands: int, most: int = MOST_PIXELS) -> None:
-        self.most = most
+    def __init__(self, bands: int, most: int | None = None) -> None:
+        self.most = most or most_pixels(bands)
         self._parts = [Unusual.none(bands)]
         self._waiting = 0
 

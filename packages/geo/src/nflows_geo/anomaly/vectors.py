@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
     from shapely import Polygon
 
-POINTS, OUTLINES = "anomalies", "outlines"
+POINTS, OUTLINES, SPECTRA = "anomalies", "outlines", "spectra"
+FEW_BANDS = 20
+"""Bands of which each has columns of its own; of more, a table holds their spectra: 2,000 columns are the most that a
+GeoPackage has, and nobody reads so many."""
 
 
 def write_anomalies(path: Path, anomalies: AnomalyList, grid: Grid, bands: Sequence[Band]) -> NDArray[np.float64]:
-    """Writes two layers, whole or not at all; the same anomalies give the same bytes.
+    """Writes the layers, whole or not at all; the same anomalies give the same bytes.
 
-    Both have a row for each anomaly, by rank: ``anomalies`` a point in its most unusual pixel, with its score, area,
-    coordinates, mean spectrum (``mean_B4``) and how far that is from the scene's and from its surroundings', in
-    standard deviations (``scene_B4``, ``around_B4``); ``outlines`` a polygon of its pixels.
+    Two have a row for each anomaly, by rank: ``anomalies`` a point in its most unusual pixel, with its score, area,
+    coordinates, what it resembles and how far in degrees it is from that, mean spectrum (``mean_B4``) and how far that
+    is from the scene's and from its surroundings', in standard deviations (``scene_B4``, ``around_B4``); ``outlines`` a
+    polygon of its pixels. Where the scene has more than 20 bands, the spectra are a table instead, ``spectra``, with a
+    row for each anomaly and band.
 
     Arguments:
         path: The GeoPackage.
@@ -40,14 +45,17 @@ def write_anomalies(path: Path, anomalies: AnomalyList, grid: Grid, bands: Seque
     """
     polygons = outlines(anomalies, grid)
     areas = pixel_areas(grid).of_outlines(polygons.to_numpy(), grid) * 1e6
+    many = len(bands) > FEW_BANDS
     with whole_geopackage(path) as file:
         for layer, frame, kind in (
-            (POINTS, _points(anomalies, areas, grid, bands), "Point"),
+            (POINTS, _points(anomalies, areas, grid, () if many else bands), "Point"),
             (OUTLINES, _with_ranks(anomalies, areas, polygons), "Polygon"),
         ):
             mode = "a" if file.exists() else "w"
             known = frame.drop(columns=unknown_columns(grid), errors="ignore")
             known.to_file(file, layer=layer, driver="GPKG", engine="pyogrio", mode=mode, geometry_type=kind)
+        if many:
+            _write_spectra(file, anomalies, bands)
     return areas
 
 
@@ -88,11 +96,6 @@ def _points(anomalies: AnomalyList, areas: NDArray[np.float64], grid: Grid, band
     import geopandas
     import pandas
 
-    spectra = {
-        "mean": anomalies.groups.spectra,
-        "scene": anomalies.against_scene,
-        "around": anomalies.against_surroundings,
-    }
     added: dict[str, NDArray[Any]] = {
         "x": anomalies.x,
         "y": anomalies.y,
@@ -101,8 +104,36 @@ def _points(anomalies: AnomalyList, areas: NDArray[np.float64], grid: Grid, band
     }
     if anomalies.ndvi is not None:
         added |= {"ndvi": anomalies.ndvi, "vegetation": anomalies.ndvi > VEGETATION}
-    added |= {f"{of}_{band.name}": values[:, i] for of, values in spectra.items() for i, band in enumerate(bands)}
+    if (likeness := anomalies.likeness) is not None:
+        added |= {"resembles": np.array(likeness.named, object)}
+        added |= {"nearest": np.array(likeness.nearest, object), "nearest_angle": likeness.angles}
+        added |= {"next": np.array(likeness.next_nearest, object), "next_angle": likeness.next_angles}
+    spectra = _spectra(anomalies).items()
+    added |= {f"{of}_{band.name}": values[:, i] for of, values in spectra for i, band in enumerate(bands)}
     crs = None if grid.crs is None else grid.crs.to_wkt()
     points = geopandas.GeoSeries.from_xy(anomalies.x, anomalies.y, crs=crs)
     frame = _with_ranks(anomalies, areas, points)
     return geopandas.GeoDataFrame(pandas.concat([frame, pandas.DataFrame(added)], axis=1), geometry="geometry")
+
+
+def _spectra(anomalies: AnomalyList) -> dict[str, NDArray[np.float64]]:
+    """Mean spectra and their differences, each (N, bands)."""
+    return {
+        "mean": anomalies.groups.spectra,
+        "scene": anomalies.against_scene,
+        "around": anomalies.against_surroundings,
+    }
+
+
+def _write_spectra(file: Path, anomalies: AnomalyList, bands: Sequence[Band]) -> None:
+    import pandas
+    import pyogrio
+
+    count = len(anomalies)
+    columns = {
+        "rank": np.arange(1, count + 1).repeat(len(bands)),
+        "band": np.tile(np.array([band.name for band in bands], object), count),
+        "wavelength_nm": np.tile(np.array([band.wavelength_nm for band in bands], np.float64), count),
+        **{of: values.ravel() for of, values in _spectra(anomalies).items()},
+    }
+    pyogrio.write_dataframe(pandas.DataFrame(columns), file, layer=SPECTRA, driver="GPKG", append=True)

@@ -83,6 +83,8 @@ def anomaly(
     for caption, rows in report["tables"].items():
         if caption not in (HOW_TO_READ, "Bands"):
             echo(f"{caption}\n{table(rows)}\n")
+    if reason := report["not_compared_with_minerals"]:
+        echo(f"not compared with minerals: {reason}\n")
     echo(f"{folder / ANOMALIES_FILE}: {report['listed_anomalies']} of {report['anomalies']:,} anomalies")
     print_report(report)
 

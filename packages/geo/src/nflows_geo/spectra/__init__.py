@@ -5,6 +5,7 @@
 
 from nflows_geo.spectra.band_ratios import VEGETATION, band_ratios, ndvi
 from nflows_geo.spectra.blocks import as_block, spectra_at, valid_pixels
+from nflows_geo.spectra.continuum import absorption_depths
 from nflows_geo.spectra.neighbourhood import SURROUNDINGS, Sample, blur, margin, with_surroundings
 from nflows_geo.spectra.scaling import PercentileScaling, refuse_constant_bands
 from nflows_geo.spectra.whitening import Whitening, check_spectra
@@ -15,6 +16,7 @@ __all__ = [
     "PercentileScaling",
     "Sample",
     "Whitening",
+    "absorption_depths",
     "as_block",
     "band_ratios",
     "blur",

@@ -27,6 +27,8 @@ TRAINING = EngineConfig(
     epochs=40, batch_size=2048, learning_rate=1e-2, warmup_steps=100, clip_norm=10.0, ema_decay=0.99
 )
 """At most 1,000 updates, of 25 an epoch, whatever the number of spectra."""
+MOST_COMPONENTS = 16
+"""Components that the flow bends: of many it learns the sample by heart, and what is planted among them is likely."""
 _KIND = "spectral flow"
 BATCH_SIZE = 8192
 """Spectra at once: few enough that what a layer computes stays in the cache for the next."""
@@ -35,13 +37,17 @@ BATCH_SIZE = 8192
 class SpectralFlow:
     r"""The exact density of the spectra of a scene.
 
-    .. math:: \log p(x) = \log N(f(z); 0, I) + \log |\det \partial f / \partial z| + \log |\det W|,
-        \qquad z = (x - \mu) W
+    .. math:: \log p(x) = \log N(r; 0, I) + \log N(f(z); 0, I) + \log |\det \partial f / \partial z| + \log |\det W|,
+        \qquad (r, z) = (x - \mu) W
 
     Spectra are whitened by :math:`W` (see `Whitening`) and mapped to noise by a flow :math:`f` of steps of ActNorm, an
     invertible mixing of the bands and an affine coupling (Kingma & Dhariwal 2018, section 3, on images of one pixel); a
     single band, which has nothing to couple, by splines. So the density is in the unit of the spectra and integrates to
     one. It takes no number of units, and their spectra may spread along curves, as shade and mixing make them.
+
+    Of up to 16 bands, :math:`z` is all there is. Of more it is the 16 components of largest variance, and the others,
+    :math:`r`, are taken for Gaussian noise: so it still is a density of all bands, and what is odd in a small component
+    counts.
 
     Of spectra in another unit, :math:`c` times as large, all log-densities are smaller by :math:`C \log c`.
 
@@ -72,7 +78,8 @@ class SpectralFlow:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             flow = spectral_flow(spectra.shape[1])
-        task = VectorLikelihood(flow, _as_images(whitening.apply(spectra)), replace(training, seed=seed))
+        _, bent = _split(whitening.apply(spectra))
+        task = VectorLikelihood(flow, _as_images(bent), replace(training, seed=seed))
         return cls(whitening, Trainer(task).fit().cpu())
 
     @property
@@ -83,14 +90,19 @@ class SpectralFlow:
     @torch.inference_mode()
     def log_prob(self, spectra: NDArray[np.float32], batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
         """The log-density in nats of spectra, :math:`(N, C)`, so many at once, each in their unit; :math:`(N,)`."""
-        parts = [self.flow.log_prob(part) for part in self._batches(spectra, batch_size)]
-        return np.asarray(torch.cat(parts).numpy() + np.float32(self.whitening.log_det))
+        parts = [
+            _log_normal(rest) + self.flow.log_prob(bent).numpy() for rest, bent in self._batches(spectra, batch_size)
+        ]
+        return np.asarray(np.concatenate(parts) + np.float32(self.whitening.log_det))
 
     @torch.inference_mode()
     def transform(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Spectra, :math:`(N, C)`, as latents of the same shape, which are standard normal under the model."""
-        parts = [self.flow.encode(part)[0].flatten(1) for part in self._batches(spectra, BATCH_SIZE)]
-        return np.asarray(torch.cat(parts).numpy())
+        parts = [
+            np.concatenate([rest, self.flow.encode(bent)[0].flatten(1).numpy()], axis=1)
+            for rest, bent in self._batches(spectra, BATCH_SIZE)
+        ]
+        return np.concatenate(parts)
 
     def save(self, path: Path) -> None:
         """Writes a safetensors file, whole or not at all."""
@@ -110,15 +122,16 @@ class SpectralFlow:
         load_tensors(flow, under_prefix("flow", tensors), path)
         return cls(Whitening(tensors["mean"].numpy(), tensors["matrix"].numpy()), flow)
 
-    def _batches(self, spectra: NDArray[np.float32], batch_size: int) -> Iterator[Tensor]:
+    def _batches(self, spectra: NDArray[np.float32], batch_size: int) -> Iterator[tuple[NDArray[np.float32], Tensor]]:
         check_spectra(spectra, self.bands)
         for start in range(0, max(1, len(spectra)), batch_size):
-            yield _as_images(self.whitening.apply(spectra[start : start + batch_size]))
+            rest, bent = _split(self.whitening.apply(spectra[start : start + batch_size]))
+            yield rest, _as_images(bent)
 
 
 def spectral_flow(bands: int) -> Flow:
-    """A flow for whitened spectra, as images of one pixel; its weights are random."""
-    shape = (bands, 1, 1)
+    """A flow for the components of whitened spectra that it bends, as images of one pixel; its weights are random."""
+    shape = (min(bands, MOST_COMPONENTS), 1, 1)
     step = _spline_step if bands == 1 else _coupling_step
     return Flow([Composition([bijection for _ in range(STEPS) for bijection in step(shape)])])
 
@@ -131,6 +144,16 @@ def _coupling_step(shape: Shape) -> list[Bijection]:
 
 def _spline_step(shape: Shape) -> list[Bijection]:
     return [ActNorm(shape), SplineActivation(shape, bins=16, tail=8.0)]
+
+
+def _split(whitened: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The components that count as noise and those that the flow bends; `Whitening` has the largest variance last."""
+    noise = max(0, whitened.shape[1] - MOST_COMPONENTS)
+    return whitened[:, :noise], whitened[:, noise:]
+
+
+def _log_normal(latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(-0.5 * (np.square(latents).sum(1) + latents.shape[1] * np.float32(np.log(2 * np.pi))))
 
 
 def _as_images(whitened: NDArray[np.float32]) -> Tensor:

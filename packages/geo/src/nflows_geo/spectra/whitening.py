@@ -42,9 +42,10 @@ class Whitening:
                 f"band {', '.join(constant)} is constant and has no density; leave it out: `exclude_bands`"
             )
         variances, directions = np.linalg.eigh(np.corrcoef(x, rowvar=False).reshape(bands, bands))
-        if variances[0] < _LEAST_EIGENVALUE:
-            band = int(np.abs(directions[:, 0]).argmax()) + 1
-            raise ValueError(f"band {band} is determined by the others, so spectra have no density; leave it out")
+        if determined := _determined(x / scale, int((variances < _LEAST_EIGENVALUE).sum())):
+            raise ValueError(
+                f"band {', '.join(determined)} is determined by the others, so spectra have no density; leave it out"
+            )
         components = directions / scale[:, None]
         matrix = components / np.sqrt(variances * len(x) / (len(x) - 1))
         return cls(mean.astype(np.float32), matrix.astype(np.float32))
@@ -58,6 +59,16 @@ class Whitening:
         """Maps spectra, :math:`(N, C)`."""
         whitened: NDArray[np.float32] = np.matmul(spectra - self.mean, self.matrix)
         return whitened
+
+
+def _determined(scaled: NDArray[np.float64], count: int) -> list[str]:
+    """So many bands, counted from 1, without which no others are linear combinations of the rest."""
+    from scipy.linalg import qr
+
+    if not count:
+        return []
+    pivots = qr(scaled - scaled.mean(0), mode="r", pivoting=True)[1]
+    return [str(band + 1) for band in sorted(pivots[-count:])]
 
 
 def check_spectra(spectra: NDArray[np.float32], bands: int) -> None:
