@@ -17,7 +17,6 @@ from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score
 from geo_files import describe, make_grid, numbers, write_raster
 from made_up_scenes import shaded_scene
 from nflows_core.testing import call_command
-from nflows_geo import clustering
 from nflows_geo.cli import geo, options
 from nflows_geo.clustering import CLUSTERINGS
 from nflows_geo.mapping import majority_filter
@@ -220,4 +219,4 @@ def test_a_layer_of_polygons_is_what_a_map_is_scored_by(tmp_path: Path, capsys: 
 def test_the_commands_know_every_method_and_begin_with_the_default() -> None:
     assert set(options.REDUCTIONS) == set(REDUCTIONS)
     assert set(options.CLUSTERINGS) == set(CLUSTERINGS)
-    assert (options.REDUCTIONS[0], options.CLUSTERINGS[0]) == (DEFAULT, clustering.DEFAULT)
+    assert options.REDUCTIONS[0] == DEFAULT

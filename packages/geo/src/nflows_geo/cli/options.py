@@ -27,7 +27,7 @@ REDUCTIONS = (
 SENSORS = ("landsat-4", "landsat-5", "landsat-7", "landsat-8", "landsat-9", "aster", "sentinel-2")
 DETECTORS = ("flow", "rx", "isolation-forest")
 CLUSTERINGS = ("gmm", "k-means", "mini-batch", "spectral", "ward")
-METHODS = (*REDUCTIONS, "gmm")
+METHODS = REDUCTIONS
 """Named here too, so that help need not load what they are made with; a test compares them."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

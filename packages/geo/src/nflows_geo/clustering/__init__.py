@@ -17,7 +17,6 @@ from nflows_geo.clustering.mixture import LIKELIHOOD, Mixture, gaussian_mixture
 
 __all__ = [
     "CLUSTERINGS",
-    "DEFAULT",
     "Centroids",
     "Clustering",
     "Criterion",
@@ -54,7 +53,6 @@ class Method:
         return self.own or (LOG_SUM_OF_SQUARES if logarithmic else SUM_OF_SQUARES)
 
 
-DEFAULT = "gmm"
 CLUSTERINGS = {
     "gmm": Method(gaussian_mixture, LIKELIHOOD),
     "k-means": Method(k_means),

@@ -13,6 +13,7 @@ from nflows_geo.clustering.elbow import Criterion
 
 STARTS = 5
 """How often the fit starts anew, since it ends in a local optimum; the likeliest is kept."""
+_CURVE_STARTS = 3
 _LEAST_VARIANCE = 1e-3
 """Relative to that of all features: a component on a few equal spectra must not become arbitrarily narrow."""
 
@@ -61,7 +62,8 @@ def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixtur
         seed: Decides the first centroids.
 
     Raises:
-        ValueError: There are fewer distinct features than components, or more than 255 components are asked for.
+        ValueError: There are fewer distinct features than components, more than 255 components are asked for, or the
+            features are too few for their dimensions.
 
     Source: Dempster, Laird and Rubin (1977), section 4.3.
     """
@@ -72,6 +74,7 @@ def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixtur
 def _fit(features: NDArray[np.float32], k: int, seed: int, starts: int) -> Mixture:
     from sklearn.mixture import GaussianMixture
 
+    _check_dimensions(*features.shape)
     scale = features.std(0).astype(np.float64)
     scale[scale == 0] = 1
     fitted = GaussianMixture(k, n_init=starts, reg_covar=_LEAST_VARIANCE, max_iter=500, random_state=seed)
@@ -82,9 +85,18 @@ def _fit(features: NDArray[np.float32], k: int, seed: int, starts: int) -> Mixtu
     return Mixture(*(array.astype(np.float32) for array in (whitenings, centers, offsets)))
 
 
+def _check_dimensions(points: int, dimensions: int) -> None:
+    numbers = dimensions * (dimensions + 3) // 2
+    if points < numbers:
+        raise ValueError(
+            f"a Gaussian in {dimensions} dimensions has {numbers:,} numbers, and there are {points:,} points; "
+            "reduce them first, as by leading-pca, or cluster by k-means"
+        )
+
+
 LIKELIHOOD = Criterion(
     "negative log-likelihood",
-    lambda features, k, seed: _fit(features, k, seed, 1),
+    lambda features, k, seed: _fit(features, k, seed, _CURVE_STARTS),
     lambda mixture, features: -mixture.mean_log_density(features),
 )
 """Of a sample under the mixture, the mean over its points: what the fit maximises."""

@@ -17,11 +17,7 @@ from nflows_geo.mapping import Learned, Mapper, Recipe, learn_units, reduce_samp
 from nflows_geo.reductions import REDUCTIONS
 from nflows_geo.scene import BLOCK_SIZE, Scene, require_several_bands
 
-METHODS: Mapping[str, tuple[str, str]] = {
-    **{name: (name, method.clustering) for name, method in REDUCTIONS.items()},
-    # A mixture of Gaussians finds in all whitened components what it finds in the bands: it takes any linear map.
-    "gmm": ("whitened-pca", "gmm"),
-}
+METHODS: Mapping[str, tuple[str, str]] = {name: (name, method.clustering) for name, method in REDUCTIONS.items()}
 """Reduction and clustering of what is compared, the default first."""
 
 UNITS_ASKED = (5, 6, 7, 8)

@@ -53,6 +53,18 @@ class Drawing:
         self.labels = labels
         self.at_labels = np.zeros(0 if labels is None else len(labels), np.uint8)
 
+    def by_size(self) -> NDArray[np.uint8]:
+        """The number that each unit gets, (k + 1,), if the first is the largest on the map; nodata stays 0."""
+        numbers = np.zeros(len(self.sums.pixels), np.uint8)
+        numbers[1 + np.argsort(-self.sums.pixels[1:], kind="stable")] = np.arange(1, len(numbers))
+        return numbers
+
+    def renumber(self, numbers: NDArray[np.uint8]) -> None:
+        """Gives each unit another number."""
+        self.sums = self.sums.renumbered(numbers)
+        self.overview.drawn = numbers[self.overview.drawn]
+        self.at_labels = numbers[self.at_labels]
+
     def add(self, part: Part[OfTile]) -> None:
         """Adds a tile."""
         self.sums += part.told.sums

@@ -116,7 +116,7 @@ class Learned:
     """A mapper, and what it was learned from.
 
     Arguments:
-        mapper: Its units are numbered by size.
+        mapper: Its units are numbered by their size in the sample.
         pixels: How many reduction and clustering were fitted to.
         elbow: What the number of units was chosen by; nothing if it was given.
         sample: Random pixels of the map.

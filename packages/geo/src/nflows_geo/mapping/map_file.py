@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,8 +117,19 @@ def write_map(
     units: int,
     tags: Mapping[str, str],
     names: UnitNames | None = None,
+    renumbered: Callable[[], NDArray[np.uint8]] | None = None,
 ) -> None:
-    """Writes a map of so many units with their names and colours, or under their numbers; see `write_cog`."""
+    """Writes a map of so many units with their names and colours, or under their numbers.
+
+    Arguments:
+        path: The target.
+        grid: The grid of the map.
+        blocks: See `write_cog`.
+        units: How many units there may be.
+        tags: About how the map was made.
+        names: Names and colours.
+        renumbered: Called when all blocks are written: the number that each unit gets, from 0 for nodata.
+    """
     names = names or UnitNames()
     numbers = range(1, units + 1)
     write_cog(
@@ -129,6 +140,7 @@ def write_map(
         bands=["unit"],
         nodata=0,
         colours={unit: names.colour(unit) for unit in numbers},
+        recoded=renumbered,
         tags={**tags, **{f"CLASS_{unit}": names.of(unit) for unit in numbers}},
     )
 

@@ -67,6 +67,11 @@ class UnitSums:
             self.areas + other.areas,
         )
 
+    def renumbered(self, numbers: NDArray[np.uint8]) -> UnitSums:
+        """The same, under the number that each unit gets, (k + 1,)."""
+        old = np.argsort(numbers)
+        return UnitSums(self.pixels[old], self.sums[old], self.squares[old], self.areas[old])
+
     @property
     def means(self) -> NDArray[np.float64]:
         """The mean spectrum of each unit, (k, bands); of one without pixels, NaN."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def write_cog(
     colours: Colours | None = None,
     tags: Mapping[str, object] | None = None,
     wavelengths_nm: Sequence[float | None] = (),
+    recoded: Callable[[], NDArray[np.uint8]] | None = None,
 ) -> None:
     """Writes a cloud-optimised GeoTIFF with overviews; the same blocks give the same bytes.
 
@@ -55,6 +56,7 @@ def write_cog(
         colours: The colour of each class, for a raster with one band of bytes; nodata is transparent.
         tags: Words and numbers about how the raster was made.
         wavelengths_nm: The centre of each band, if known.
+        recoded: Called when all blocks are written: what each value of a raster of bytes becomes, by that value.
 
     Raises:
         ValueError: The blocks do not cover the grid.
@@ -73,6 +75,8 @@ def write_cog(
             _describe(dataset, bands, colours, tags or {}, wavelengths_nm)
             _write_blocks(dataset, blocks, room)
         require_whole(plain, room)
+        if recoded is not None:
+            _recode(plain, recoded())
         with room.told():
             rasterio.shutil.copy(plain, optimised, driver="COG", **_options(np.dtype(dtype)))
         require_whole(optimised, room)
@@ -112,6 +116,14 @@ def _write_blocks(dataset: DatasetWriter, blocks: Iterable[tuple[Window, NDArray
         written += window.width * window.height
     if written != dataset.width * dataset.height:
         raise ValueError(f"the blocks have {written} pixels, but the raster {dataset.width * dataset.height}")
+
+
+def _recode(path: Path, table: NDArray[np.uint8]) -> None:
+    if (table == np.arange(len(table))).all():
+        return
+    with rasterio.open(path, "r+") as dataset:
+        for _, window in dataset.block_windows(1):
+            dataset.write(table[dataset.read(1, window=window)], 1, window=window)
 
 
 def _options(dtype: np.dtype[Any]) -> dict[str, object]:

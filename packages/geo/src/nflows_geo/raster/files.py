@@ -57,7 +57,7 @@ def open_raster(path: Path) -> DatasetReader:
         _require_content(file, path)
         check_sources(file)
     try:
-        with quiet():
+        with rasterio.Env(), quiet():  # in an environment of rasterio's, GDAL's own warnings are logged, not printed
             return open_layer(file, layer)
     except RasterioIOError as error:
         if server:

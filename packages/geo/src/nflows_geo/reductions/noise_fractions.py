@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.reductions.local_whitening import whitening_matrix
-from nflows_geo.reductions.pca import FEWEST, with_signs
+from nflows_geo.reductions.pca import FEWEST, MOST, with_signs
 from nflows_geo.spectra import Sample, refuse_constant_bands
 
 _LEAST_RATIO = 2.0
@@ -24,7 +24,8 @@ class NoiseFractions:
 
     where :math:`S` is the covariance of the bands and :math:`N` that of the noise: half of the second moment of the
     differences between pixels that lie side by side, since neighbours are mostly of one ground. The gain of a band has
-    no influence. Kept are components with as much signal as noise, :math:`\lambda \ge 2`, and three at least.
+    no influence. Kept are components with as much signal as noise, :math:`\lambda \ge 2`, but three at least and ten at
+    most.
 
     Arguments:
         mean: :math:`\mu`, in the unit of the spectra, :math:`(C,)`.
@@ -52,7 +53,7 @@ class NoiseFractions:
         mean = spectra.mean(0)
         centred = (spectra - mean) @ white
         ratios, rotation = np.linalg.eigh(centred.T @ centred / len(centred))
-        kept = max(int((ratios >= _LEAST_RATIO).sum()), min(FEWEST, len(ratios)))
+        kept = min(max(int((ratios >= _LEAST_RATIO).sum()), FEWEST), MOST, len(ratios))
         matrix = with_signs(white @ rotation[:, ::-1])[:, :kept]
         return cls(mean.astype(np.float32), matrix.astype(np.float32), ratios[::-1][:kept])
 

@@ -14,9 +14,10 @@ VARIANCE = 0.9
 """The part of the variance that the components keep."""
 SIGNAL = 0.99
 """The part of the variance that the leading components keep, of which most is signal and not noise."""
-FEWEST = 3
-"""Leading components at least, where there are as many bands: nearly all of the variance may be that of brightness, one
-component, while rocks differ in what is left."""
+FEWEST, MOST = 3, 10
+"""Leading components, where there are as many bands: nearly all of the variance may be that of brightness, which is one
+component, while rocks differ in what is left; and a Gaussian in ten dimensions has 65 numbers, as a small unit can tell.
+"""
 _REACH = 0.5
 _LEAST_VARIANCE = 1e-10
 """Relative to the first component's; what is below is the rounding of a band that others determine."""
@@ -87,7 +88,7 @@ class WhitenedPCA(PCA):
 
 @dataclass(frozen=True)
 class LeadingPCA(PCA):
-    """As many whitened components as keep 99 % of the variance, and three at least.
+    """As many whitened components as keep 99 % of the variance, but three at least and ten at most.
 
     Most of what the others hold is noise, which has no units: a mixture of Gaussians would spend its own on it, the
     more so with the hundreds of bands of a spectrometer.
@@ -97,7 +98,7 @@ class LeadingPCA(PCA):
     def fit(cls, sample: Sample, seed: int) -> Self:
         """Takes the components of a sample; nothing in it is random."""
         found = _Components.of(sample, _REACH)
-        kept = min(max(found.holding(SIGNAL), FEWEST), found.independent)
+        kept = min(max(found.holding(SIGNAL), FEWEST), MOST, found.independent)
         return cls._first(found, kept, np.sqrt(found.variances[:kept]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_core.runtime.report import digested
-from nflows_geo.clustering import CLUSTERINGS, DEFAULT, Clustering, elbow
+from nflows_geo.clustering import CLUSTERINGS, Clustering, elbow
 from nflows_geo.mapping import write_map
 from nflows_geo.raster import Tile
 from nflows_geo.reductions import REDUCTIONS
@@ -37,7 +37,7 @@ def cluster_scene(
     Arguments:
         scene: A raster of components, or a scene.
         path: The target.
-        clustering: One of `CLUSTERINGS`; that of the components' reduction if not given.
+        clustering: One of `CLUSTERINGS`; if not given, that of the components' reduction, or k-means of anything else.
         units: How many units the map has; if not given, where the elbow is, as for the components' reduction.
         seed: The seed of everything random.
         tiling: How the scene is worked on; on the threads of this machine, if not given.
@@ -52,7 +52,7 @@ def cluster_scene(
     refuse_inputs([path], scene)
     reduction = reduction_of(scene)
     method = None if reduction is None else REDUCTIONS[reduction]
-    clustering = clustering or (DEFAULT if method is None else method.clustering)
+    clustering = clustering or ("k-means" if method is None else method.clustering)
     way = CLUSTERINGS[clustering]
     criterion = way.criterion(logarithmic=method is not None and method.log_elbow)
     # As in `learn`: with one thread, the same seed gives the same map.
