@@ -110,14 +110,14 @@ def test_runs_with_other_numbers_of_units_are_summed_up() -> None:
     scores = {f"{space}_{name}": 1.0 for space in ("own", "bands")
               for name in ("calinski_harabasz", "davies_bouldin", "silhouette")}  # fmt: skip
     runs = [
-        {"method": "gmm", "seed": seed, "units": units, "units_by": "elbow", "sure": units == 7,
+        {"method": DEFAULT, "seed": seed, "units": units, "units_by": "elbow", "sure": units == 7,
          "components": 4, "seconds": 2.0, **scores}
         for seed, units in enumerate((6, 7, 8))
     ]  # fmt: skip
     row = tables(Comparison(runs, {}))[0].rows[0]
     assert (row["units"], row["least_units"], row["most_units"], row["seconds_per_run"]) == (7, 6, 8, 2)
     assert (row["elbow_of"], row["sure"]) == ("negative log-likelihood", 1)
-    assert (row["reduction"], row["clustering"]) == ("whitened-pca", "gmm")
+    assert (row["reduction"], row["clustering"]) == (DEFAULT, "gmm")
 
 
 def test_the_command_knows_every_method() -> None:

@@ -18,7 +18,7 @@ from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.evaluation.agreement import adjusted_rand_index
 from nflows_geo.labels import read_labels
-from nflows_geo.mapping import Recipe, map_scene
+from nflows_geo.mapping import Recipe, learn, map_scene
 from nflows_geo.scene import open_scene
 from nflows_geo.tiling import Tiling
 
@@ -76,7 +76,7 @@ def agreement(units: NDArray[np.uint8], rocks: NDArray[np.uint8]) -> float:
 def test_planted_rocks_are_mapped_and_nodata_stays_nodata(mapped: Path) -> None:
     units, (_, rocks) = units_of(mapped), planted()
     np.testing.assert_array_equal(units == 0, rocks == 0)
-    assert units.max() == ROCKS
+    assert len(np.unique(units[units > 0])) == ROCKS
     assert agreement(units, rocks) > 0.9
 
 
@@ -85,12 +85,28 @@ def test_units_are_numbered_by_size(mapped: Path) -> None:
     assert (np.diff(sizes) <= 0).all()
 
 
+def test_units_are_numbered_by_size_on_the_map_and_not_in_the_sample(
+    scene: Path, mapped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nflows_geo.mapping.learning.SCORED", 12)
+    numbers = learn(open_scene(scene), Recipe(units=ROCKS)).mapper.units(planted()[0])
+    assert (np.diff(np.bincount(numbers.ravel())[1:]) > 0).any()
+    report = map_scene(open_scene(scene), Recipe(units=ROCKS), tmp_path)
+    units, (pixels, _) = units_of(tmp_path), planted()
+    sizes = np.bincount(units.ravel(), minlength=ROCKS + 1)[1:]
+    assert (np.diff(sizes) <= 0).all()
+    assert [row["pixels"] for row in report["tables"]["Units"]] == sizes.tolist()
+    means = [pixels[0, units == unit].mean(dtype=np.float64) for unit in range(1, ROCKS + 1)]
+    assert [report["tables"]["Mean spectra"][0][f"unit {unit}"] for unit in range(1, ROCKS + 1)] == pytest.approx(means)
+    assert agreement(units, units_of(mapped)) > 0.95
+
+
 def test_the_map_is_cloud_optimised_and_says_how_it_was_made(mapped: Path, scene: Path) -> None:
     with rasterio.open(scene) as source, rasterio.open(mapped / "map.tif") as dataset:
         assert (dataset.crs, dataset.transform, dataset.shape) == (source.crs, source.transform, source.shape)
         assert dataset.nodata == 0
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-        assert dataset.tags()["METHOD"] == "local-whitening, k-means, 4 units"
+        assert dataset.tags()["METHOD"] == f"leading-pca, gmm, {report_of(mapped)['units']} units"
         assert dataset.tags()["SEED"] == "0"
         colours = dataset.colormap(1)
         assert len({colours[unit] for unit in range(1, ROCKS + 1)}) == ROCKS
@@ -106,7 +122,7 @@ def test_polygons_cover_what_is_mapped(mapped: Path) -> None:
 def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
     report, units, (pixels, rocks) = report_of(mapped), units_of(mapped), planted()
     rows = report["tables"]["Units"]
-    assert [row["pixels"] for row in rows] == np.bincount(units.ravel())[1:].tolist()
+    assert [row["pixels"] for row in rows] == np.bincount(units.ravel(), minlength=len(rows) + 1)[1:].tolist()
     assert sum(row["share_of_map"] for row in rows) == pytest.approx(1)
     spectra = report["tables"]["Mean spectra"]
     expected = pixels[:, units == 1].mean(axis=1, dtype=np.float64)
@@ -119,7 +135,10 @@ def test_the_report_tells_areas_spectra_scores_and_inputs(mapped: Path) -> None:
     assert {"nflows-geo", "rasterio", "scikit-learn"} <= set(report["versions"])
     page = (mapped / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4
-    assert "elbow is at 4" in page
+    number = report["number_of_units"]
+    assert f"the elbow is at {number['k']}" in page
+    assert number["ks"] == list(range(2, 21))
+    assert number["stability"][number["ks"].index(ROCKS)] > 0.9
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_tiles_and_threads(

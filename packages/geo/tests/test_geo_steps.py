@@ -62,11 +62,11 @@ def test_components_are_those_of_the_whole_scene_whatever_the_tiles(tmp_path: Pa
     reduce_scene(open_scene(scene), tiled, tiling=Tiling(side=17))
     with rasterio.open(whole) as first, rasterio.open(tiled) as second:
         np.testing.assert_allclose(second.read(), first.read(), atol=1e-5)
-        assert first.descriptions == ("component 1", "component 2", "component 3", "component 4")
+        assert first.descriptions == ("component 1", "component 2", "component 3")
         assert first.dtypes[0] == "float32"
         assert np.isnan(first.read(1)).sum() == 28
         tags = first.tags()
-    assert (tags["METHOD"], tags["SEED"]) == ("local-whitening", "0")
+    assert (tags["METHOD"], tags["SEED"]) == ("leading-pca", "0")
     assert tags["INPUT_SHA256"] == open_scene(scene).sha256()
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nflows_geo.clustering.clustering import Clustering
 
 LEAST, MOST = 2, 20
-PARTS = 4
-"""Halves of the sample that classes are learned from, each half at random."""
+PARTS, MOST_POINTS = 4, 5000
+"""Random parts of the sample that classes are learned from: halves, or so many points of a large one."""
 SURE = 0.8
 """The stability from which a number of classes is said to be sure."""
 _LEAST_POINTS = 3
@@ -46,10 +46,10 @@ class Elbow:
         k: Where the elbow is.
         criterion: What they are judged by, in words.
         ks: The numbers of classes.
-        values: The criterion of each, the mean over the halves of the sample.
-        stability: How alike the classes of two halves are, of each number: the mean adjusted Rand index, 1 for the
+        values: The criterion of each, the mean over the parts of the sample.
+        stability: How alike the classes of two parts are, of each number: the mean adjusted Rand index, 1 for the
             same classes and 0 for what chance would give.
-        of_halves: Where each half alone has its elbow, if it has one.
+        of_parts: Where each part alone has its elbow, if it has one.
         distinct: Whether the curve runs on beyond the elbow so straight that Kneedle is sure of it; else the elbow is
             the point farthest from the line between the ends.
     """
@@ -59,18 +59,18 @@ class Elbow:
     ks: tuple[int, ...]
     values: tuple[float, ...]
     stability: tuple[float, ...]
-    of_halves: tuple[int, ...]
+    of_parts: tuple[int, ...]
     distinct: bool
 
     @property
     def doubts(self) -> list[str]:
         """Why the number of classes is not sure, in words; nothing if it is."""
         stability = self.stability[self.ks.index(self.k)]
-        least, most = min(self.of_halves, default=self.k), max(self.of_halves, default=self.k)
+        least, most = min(self.of_parts, default=self.k), max(self.of_parts, default=self.k)
         doubts = {
             "the curve has no distinct elbow": not self.distinct,
-            f"halves of the sample have theirs at {least} to {most}": most - least > 1,
-            f"the classes of two halves are alike by {stability:.2f} only": stability < SURE,
+            f"parts of the sample have theirs at {least} to {most}": most - least > 1,
+            f"the classes of two parts are alike by {stability:.2f} only": stability < SURE,
         }
         return [doubt for doubt, holds in doubts.items() if holds]
 
@@ -82,7 +82,7 @@ class Elbow:
             "doubts": self.doubts,
             "elbow_of": self.criterion,
             "distinct": self.distinct,
-            "of_halves": list(self.of_halves),
+            "of_parts": list(self.of_parts),
             "ks": list(self.ks),
             "values": list(self.values),
             "stability": list(self.stability),
@@ -90,14 +90,14 @@ class Elbow:
 
 
 def elbow(features: NDArray[np.float32], seed: int, criterion: Criterion) -> Elbow:
-    """Finds the elbow over 2 to 20 classes by Kneedle, of the mean over random halves of a sample.
+    """Finds the elbow over 2 to 20 classes by Kneedle, of the mean over random parts of a sample.
 
-    Each half is also judged by all of the sample, so that what fits its own points only does not count. One curve
+    Each is judged by all of the sample, so that what fits its own points only does not count. One curve
     bends here and there by chance, as the classes come out of a local optimum; their mean does not.
 
     Arguments:
         features: A sample, :math:`(N, D)`.
-        seed: Decides the halves and what else is random.
+        seed: Decides the parts and what else is random.
         criterion: What classes are judged by.
 
     Raises:
@@ -106,15 +106,15 @@ def elbow(features: NDArray[np.float32], seed: int, criterion: Criterion) -> Elb
     Source: Satopää, Albrecht, Irwin and Raghavan, Finding a "Kneedle" in a haystack (2011); for the stability,
     von Luxburg, Clustering stability: an overview (2010).
     """
-    halves = _halves(features, seed)
-    fewest = min(len(np.unique(half, axis=0)) for half in halves)
+    parts = _parts(features, seed)
+    fewest = min(len(np.unique(part, axis=0)) for part in parts)
     ks = tuple(range(LEAST, min(MOST, fewest - 1) + 1))
     if len(ks) < _LEAST_POINTS:
         raise ValueError(
             "fewer than five features are distinct, so there is no elbow; "
             "say how many classes there are, or try another seed or reduction"
         )
-    fitted = [[criterion.fit(half, k, seed + part) for part, half in enumerate(halves)] for k in ks]
+    fitted = [[criterion.fit(part, k, seed + number) for number, part in enumerate(parts)] for k in ks]
     curves = np.array([[criterion.value(classes, features) for classes in of_k] for of_k in fitted])
     k, distinct = knee(ks, curves.mean(1))
     return Elbow(
@@ -147,9 +147,10 @@ def knee(ks: Sequence[int], values: NDArray[np.float64] | list[float]) -> tuple[
     raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many classes there are")
 
 
-def _halves(features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
+def _parts(features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
     rng = np.random.default_rng(seed)
-    return [features[rng.permutation(len(features))[: (len(features) + 1) // 2]] for _ in range(PARTS)]
+    size = min((len(features) + 1) // 2, MOST_POINTS)
+    return [features[rng.permutation(len(features))[:size]] for _ in range(PARTS)]
 
 
 def _stability(maps: Sequence[NDArray[np.uint8]]) -> float:
@@ -163,7 +164,7 @@ def _knees(ks: Sequence[int], curves: NDArray[np.float64]) -> list[int]:
     for curve in curves:
         try:
             knees.append(knee(ks, curve)[0])
-        except ValueError:  # a half without an elbow says nothing of where it is
+        except ValueError:  # a part without an elbow says nothing of where it is
             continue
     return knees
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nflows_geo.clustering.centroids import by_size, check_classes, first_smallest
 from nflows_geo.clustering.elbow import Criterion
+from nflows_geo.clustering.expectation_maximization import Gaussians, fit_gaussians
 
 STARTS = 5
 """How often the fit starts anew, since it ends in a local optimum; the likeliest is kept."""
 _CURVE_STARTS = 3
-_LEAST_VARIANCE = 1e-3
-"""Relative to that of all features: a component on a few equal spectra must not become arbitrarily narrow."""
+_MOST_DIMENSIONS = 48
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Mixture:
     whitenings: NDArray[np.float32]
     centers: NDArray[np.float32]
     offsets: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, fitted: Gaussians, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> Self:
+        """The components of points from which a mean was taken and that were divided by a scale."""
+        whitenings = np.linalg.cholesky(fitted.precisions) / scale[:, None]
+        offsets = -np.log(fitted.weights) - np.linalg.slogdet(whitenings)[1]
+        centers = np.einsum("kd,kde->ke", fitted.means * scale + mean, whitenings)
+        return cls(*(array.astype(np.float32) for array in (whitenings, centers, offsets)))
+
+    def ordered(self, order: NDArray[np.integer]) -> Mixture:
+        """The same components in another order; those that it lacks, of no point, come last."""
+        order = np.concatenate([order, np.setdiff1d(np.arange(self.classes), order)])
+        return Mixture(self.whitenings[order], self.centers[order], self.offsets[order])
 
     @property
     def classes(self) -> int:
@@ -63,7 +77,7 @@ def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixtur
 
     Raises:
         ValueError: There are fewer distinct features than components, more than 255 components are asked for, or the
-            features are too few for their dimensions.
+            features have more than 48 dimensions.
 
     Source: Dempster, Laird and Rubin (1977), section 4.3.
     """
@@ -72,26 +86,17 @@ def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixtur
 
 
 def _fit(features: NDArray[np.float32], k: int, seed: int, starts: int) -> Mixture:
-    from sklearn.mixture import GaussianMixture
-
-    _check_dimensions(*features.shape)
-    scale = features.std(0).astype(np.float64)
-    scale[scale == 0] = 1
-    fitted = GaussianMixture(k, n_init=starts, reg_covar=_LEAST_VARIANCE, max_iter=500, random_state=seed)
-    order = by_size(fitted.fit_predict(features / scale))
-    whitenings = fitted.precisions_cholesky_[order] / scale[:, None]
-    offsets = -np.log(fitted.weights_[order]) - np.linalg.slogdet(whitenings)[1]
-    centers = np.einsum("kd,kde->ke", fitted.means_[order] * scale, whitenings)
-    return Mixture(*(array.astype(np.float32) for array in (whitenings, centers, offsets)))
-
-
-def _check_dimensions(points: int, dimensions: int) -> None:
-    numbers = dimensions * (dimensions + 3) // 2
-    if points < numbers:
+    dimensions = features.shape[1]
+    if dimensions > _MOST_DIMENSIONS:
         raise ValueError(
-            f"a Gaussian in {dimensions} dimensions has {numbers:,} numbers, and there are {points:,} points; "
-            "reduce them first, as by leading-pca, or cluster by k-means"
+            f"a mixture of Gaussians takes {_MOST_DIMENSIONS} dimensions at most, not {dimensions}; reduce them first, "
+            "as by leading-pca, or cluster by k-means"
         )
+    mean, scale = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
+    scale[scale == 0] = 1
+    fitted = fit_gaussians((features - mean) / scale, k, seed, starts)
+    mixture = Mixture.of(fitted, mean, scale)
+    return mixture.ordered(by_size(mixture.predict(features)) - 1)
 
 
 LIKELIHOOD = Criterion(

@@ -25,7 +25,7 @@ RUNS = "Runs"
 
 READINGS = {
     UNITS: "The elbow over 2 to 20 units is that of the within-cluster sum of squares of k-means, as in the thesis, of "
-    "its logarithm, or of the likelihood of a mixture of Gaussians. It is sure where halves of the sample agree.",
+    "its logarithm, or of the likelihood of a mixture of Gaussians. It is sure where parts of the sample agree.",
     OWN_SPACE: "These numbers do not compare methods: fewer components raise Calinski-Harabasz's index and lower "
     "Davies-Bouldin's with the same map.",
     BAND_SPACE: "These compare methods, since the bands, each scaled to [0, 1], are common to all. They say how "

@@ -155,7 +155,7 @@ def elbow_curves(elbow: Elbow | None) -> list[Curve]:
     return [
         Curve(f"The {name} by number of units; the elbow is at {elbow.k}{doubts}", "units", name,
               {name: points, "elbow": chosen}),
-        Curve("Stability by number of units: how alike the maps of two halves of the sample are, from 0 to 1", "units",
+        Curve("Stability by number of units: how alike the maps of two parts of the sample are, from 0 to 1", "units",
               "adjusted Rand index", {"adjusted Rand index": stability}),
     ]  # fmt: skip
 

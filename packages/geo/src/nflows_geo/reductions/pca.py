@@ -16,7 +16,7 @@ SIGNAL = 0.99
 """The part of the variance that the leading components keep, of which most is signal and not noise."""
 FEWEST, MOST = 3, 10
 """Leading components, where there are as many bands: nearly all of the variance may be that of brightness, which is one
-component, while rocks differ in what is left; and a Gaussian in ten dimensions has 65 numbers, as a small unit can tell.
+component, while rocks differ in what is left; and a Gaussian in ten dimensions has 65 numbers, which few pixels tell.
 """
 _REACH = 0.5
 _LEAST_VARIANCE = 1e-10
