@@ -1,9 +1,10 @@
-"""Set a comparison of methods on a scene beside the thesis's tables 7.1 to 7.3 in docs/reproduction.md.
+"""Set comparisons of methods on scenes beside the thesis's tables 7.1 to 7.3 in docs/reproduction.md.
 
     nflows geo compare Sistan_Landsat8.tif --labels Sistan_Landsat8_Training.tif --align -o sistan
-    python apps/reproduce_geology.py sistan/report.json
+    nflows geo compare ncspm.tif --labels ncspm_labels.tif -o ncspm                          # and of lsat, jasper
+    python apps/reproduce_geology.py sistan=sistan/report.json ncspm=ncspm/report.json
 
-The report is kept beside the package, and without one the document is written from what was kept.
+Reports are kept beside the package, and the document is written from what is kept there.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from typing import Any
 from nflows_core.runtime.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "packages" / "geo" / "benchmarks" / "results" / "sistan-landsat8.json"
+RESULTS = ROOT / "packages" / "geo" / "benchmarks" / "results"
 DOCUMENT = ROOT / "docs" / "reproduction.md"
+
+SCENES = {
+    "sistan": "Sistan, Landsat 8, 9 rocks",
+    "ncspm": "North Carolina, Landsat 7, 7 covers",
+    "lsat": "lsat, Landsat 5, 4 covers",
+    "jasper": "Jasper Ridge, AVIRIS, 4 materials",
+}
+"""The scenes whose comparisons are kept; the thesis's tables stand beside the first."""
 
 METHODS = {
     "pca": "PCA, 90 % of the variance",
@@ -27,9 +36,11 @@ METHODS = {
     "stacked-paper": "stacked autoencoder, as in the paper",
     "stacked-notebook": "stacked autoencoder, as in its notebook",
     "whitened-pca": "whitened PCA",
-    "gmm": "whitened PCA, mixture of Gaussians",
+    "ica": "independent components",
+    "mnf": "minimum noise fractions, mixture of Gaussians",
     "flow": "latent of a flow",
-    "local-whitening": "local whitening, the default",
+    "local-whitening": "local whitening, the default before",
+    "leading-pca": "leading components, mixture of Gaussians, the default",
 }
 """What the methods of `nflows geo compare` are called, those of the thesis first."""
 
@@ -58,11 +69,11 @@ Row = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("report", nargs="?", type=Path, help="report.json of `nflows geo compare`")
-    path = parser.parse_args().report
-    if path is not None:
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, RESULTS)
+    parser.add_argument("reports", nargs="*", metavar="SCENE=PATH", help="report.json of `nflows geo compare`")
+    for scene, _, path in (report.partition("=") for report in parser.parse_args().reports):
+        if scene not in SCENES:
+            parser.error(f"{scene!r} is none of the scenes {', '.join(SCENES)}")
+        shutil.copyfile(path, RESULTS / f"compare-{scene}.json")
     text = DOCUMENT.read_text(encoding="utf-8")
     for name, content in tables().items():
         start, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
@@ -73,17 +84,22 @@ def main() -> None:
 
 
 def tables() -> dict[str, str]:
-    """The three tables in Markdown, by their numbers."""
-    report = json.loads(RESULTS.read_text(encoding="utf-8"))
+    """The tables in Markdown, by their numbers."""
+    reports = {scene: _read(scene) for scene in SCENES}
+    report = reports["sistan"]
     own, common = (_rows(report, f"Table 7.2{rest}") for rest in (": ", " again"))
     rows = _rows(report, "Table 7.1")
     agreement = _rows(report, "Table 7.3")
+    asked = [row for caption, rows in report["tables"].items() if caption.startswith("Table 7.2 with") for row in rows]
+    of_units = {k: {row["method"]: row for row in asked if row["units"] == k} for k in (5, 6, 7, 8)}
+    by_scene = {scene: _rows(report, "Table 7.3") for scene, report in reports.items()}
     return {
         "7.1": _table(
             {
                 "thesis: units": _thesis("units"),
                 "here: units": _mean(rows, "units", 1),
                 "least, most": lambda name: f"{rows[name]['least_units']}, {rows[name]['most_units']}",
+                "sure": lambda name: str(rows[name]["sure"]),
                 "elbow of the": lambda name: rows[name]["elbow_of"],
                 "seeds": lambda name: str(rows[name]["seeds"]),
             },
@@ -112,7 +128,35 @@ def tables() -> dict[str, str]:
             },
             agreement,
         ),
+        "of 5 to 8 units": _table(
+            {f"{k} units: CH, DB; ARI": _of_units(rows) for k, rows in of_units.items()},
+            of_units[5],
+        ),
+        "of four scenes": _table(
+            {words: _mean(by_scene[scene], "adjusted_rand_index", 3) for scene, words in SCENES.items()}
+            | {"mean": lambda name: f"{_mean_of_scenes(by_scene, name):.3f}"},
+            {name: row for name, row in agreement.items() if all(name in rows for rows in by_scene.values())},
+        ),
     }
+
+
+def _read(scene: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((RESULTS / f"compare-{scene}.json").read_text(encoding="utf-8"))
+    return report
+
+
+def _of_units(rows: Mapping[str, Row]) -> Callable[[str], str]:
+    def cell(name: str) -> str:
+        row = rows[name]
+        scores = f"{row['own_calinski_harabasz']:,.0f}, {row['own_davies_bouldin']:.2f}"
+        return f"{scores}; {row['adjusted_rand_index']:.3f}"
+
+    return cell
+
+
+def _mean_of_scenes(by_scene: Mapping[str, Mapping[str, Row]], name: str) -> float:
+    indices = [rows[name]["adjusted_rand_index"] for rows in by_scene.values()]
+    return sum(indices) / len(indices)
 
 
 def _rows(report: Mapping[str, Any], beginning: str) -> dict[str, Row]:

@@ -5,7 +5,7 @@ A scene is opened, its units are learned from a part of it, and the map is drawn
     >>> from nflows_geo import Recipe, map_scene, open_scene
     >>> report = map_scene(open_scene(Path("scene.tif")), Recipe(units=3, smooth=False), Path("out"))
     >>> report["units"], report["recipe"]["reduction"]
-    (3, 'local-whitening')
+    (3, 'leading-pca')
 
 What is named here is what users import; each is loaded when it is first used.
 """

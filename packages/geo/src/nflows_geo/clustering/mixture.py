@@ -63,8 +63,13 @@ class Mixture:
         return float(densities.mean() - features.shape[1] / 2 * math.log(2 * math.pi))
 
     def _costs(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        points = np.ascontiguousarray(rows.T)  # long rows, along which sums are quick
         parameters = zip(self.whitenings, self.centers, self.offsets, strict=True)
-        return np.stack([np.square(rows @ w - center).sum(1) / 2 + offset for w, center, offset in parameters])
+        return np.stack([_half_square(w.T @ points - center[:, None]) + offset for w, center, offset in parameters])
+
+
+def _half_square(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("dn,dn->n", columns, columns) / np.float32(2))
 
 
 def gaussian_mixture(features: NDArray[np.float32], k: int, seed: int) -> Mixture:

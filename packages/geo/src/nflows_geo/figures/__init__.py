@@ -1,5 +1,6 @@
 """Pictures for reports: what is kept of a large scene, in which colours, drawn with coordinates, legend and marks."""
 
+from nflows_geo.figures.boundaries import MOST_LINES, boundaries
 from nflows_geo.figures.colours import Colour, colour_table, unit_colour
 from nflows_geo.figures.frame import Frame
 from nflows_geo.figures.images import false_colour, shaded_map
@@ -11,6 +12,7 @@ from nflows_geo.figures.sheets import Sheet
 from nflows_geo.figures.signatures import signatures
 
 __all__ = [
+    "MOST_LINES",
     "Colour",
     "Frame",
     "LegendUnit",
@@ -19,6 +21,7 @@ __all__ = [
     "PrintedMap",
     "Sheet",
     "View",
+    "boundaries",
     "colour_table",
     "false_colour",
     "printed_map",

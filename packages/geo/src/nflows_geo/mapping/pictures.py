@@ -9,10 +9,12 @@ import numpy as np
 
 from nflows_core.runtime.files import atomic_write
 from nflows_geo.figures import (
+    MOST_LINES,
     Frame,
     LegendUnit,
     PrintedMap,
     Sheet,
+    boundaries,
     false_colour,
     printed_map,
     scale_words,
@@ -22,6 +24,7 @@ from nflows_geo.figures import (
 from nflows_geo.mapping.drawn_map import DrawnMap
 from nflows_geo.scene.acquisition import acquired
 
+_BOUNDED = "The same, with the boundaries of the units"
 PRINTED_FILES = ("map.pdf", "map.svg")
 _MEASURES = ((1.0, "km²"), (0.01, "ha"), (1e-6, "m²"))
 """Measures of areas with their size in square kilometres."""
@@ -50,12 +53,14 @@ def report_pictures(drawn: DrawnMap, printed: PrintedMap) -> dict[str, bytes]:
     shown = ", ".join(drawn.bands[index].name for index in overview.view.bands)
     sheet, scene = Sheet.of(drawn.scene.grid), false_colour(overview.picture[:3])
     title, scale = f"{name}, bands {shown}", "" if printed.scale is None else f", {scale_words(printed.scale)}"
+    dense = len(boundaries(overview.drawn)) > MOST_LINES
+    bounded = "The same; the boundaries of the units are too many to be drawn" if dense else _BOUNDED
     return {
         f"The map, shaded by the brightness of the scene{scale}; {' and '.join(PRINTED_FILES)} hold the page": (
             printed.png
         ),
         f"The scene in false colour: bands {shown} as red, green and blue": sheet.of_scene(scene, title),
-        "The same, with the boundaries of the units": sheet.of_scene(scene, title, units=overview.drawn),
+        bounded: sheet.of_scene(scene, title, units=overview.drawn),
         "Mean spectrum of every unit, and one standard deviation": _signatures(drawn),
     }
 

@@ -25,7 +25,7 @@ _DARK = 0.3
 
 
 def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], units: Sequence[int]) -> dict[int, str]:
-    """The label that most labelled pixels of a unit have, and the share of them that have it.
+    """The label that half of the labelled pixels of a unit have, or more, and the share of them that have it.
 
     Arguments:
         confusion: Pixels of each label and unit, (L, U).
@@ -33,7 +33,7 @@ def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], uni
         units: The unit of each column.
 
     Returns:
-        The suggestions by unit, of those that have labelled pixels.
+        The suggestions by unit, of those in which a label has a majority.
 
     Example:
         >>> suggested_by_labels(np.array([[62, 0], [38, 9]]), ["granite", "4"], [1, 3])
@@ -41,8 +41,8 @@ def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], uni
     """
     suggested = {}
     for unit, pixels in zip(units, confusion.T, strict=True):
-        if total := int(pixels.sum()):
-            best = int(np.argmax(pixels))
+        total, best = int(pixels.sum()), int(np.argmax(pixels))
+        if total and 2 * pixels[best] >= total:
             name = f"label {labels[best]}" if labels[best].isdecimal() else labels[best]
             suggested[int(unit)] = f"{name}? {_percent(int(pixels[best]), total)} %"
     return suggested
