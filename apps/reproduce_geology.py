@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,7 @@ def _of_units(rows: Mapping[str, Row]) -> Callable[[str], str]:
 
 
 def _mean_of_scenes(by_scene: Mapping[str, Mapping[str, Row]], name: str) -> float:
-    indices = [rows[name]["adjusted_rand_index"] for rows in by_scene.values()]
-    return sum(indices) / len(indices)
+    return statistics.fmean(float(rows[name]["adjusted_rand_index"]) for rows in by_scene.values())
 
 
 def _rows(report: Mapping[str, Any], beginning: str) -> dict[str, Row]:

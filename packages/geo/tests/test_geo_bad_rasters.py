@@ -4,20 +4,42 @@ import os
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
+from affine import Affine
 from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from geo_files import numbers, write_raster
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
 from nflows_geo.mapping import open_map
+from nflows_geo.raster import Grid
 from nflows_geo.scene import open_scene, require_several_bands
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nothing\.tif"):
         open_scene(tmp_path / "nothing.tif")
+
+
+def test_a_raster_given_twice(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", numbers(2))
+    with pytest.raises(ValueError, match=r"a\.tif is given twice"):
+        open_scene([path, path])
+
+
+def test_latitudes_beyond_a_pole(tmp_path: Path) -> None:
+    grid = Grid(CRS.from_epsg(4326), Affine(0.1, 0, 10, 0, -0.1, 95), 30, 20)
+    with pytest.raises(ValueError, match="latitudes reach from 93 to 95, beyond a pole"):
+        open_scene(write_raster(tmp_path / "a.tif", numbers(2), grid))
+
+
+def test_a_scene_without_any_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_raster(tmp_path / "a.tif", np.full((3, 20, 30), 7, np.uint16))
+    assert call_command(geo, "map", path, "-o", tmp_path / "out") == 2
+    assert "all bands are constant" in capsys.readouterr().err
 
 
 def test_no_raster(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_inputs_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixt
         (["info", "a.tif", "--mask-clouds"], "single raster without a cloud mask"),
         (["stack", "a.tif", "-o", "stack.png"], "must end in .tif or .tiff"),
         (["stack", "a.tif", "-o", "nowhere/stack.tif"], "no such folder; create it first"),
-        (["vectorize", "a.tif", "-o", "units.gpkg"], "a map has one band of uint8"),
+        (["vectorize", "a.tif", "-o", "units.gpkg"], "a map has one band of whole numbers, 1 to 255"),
     ],
 )
 def test_bad_input(

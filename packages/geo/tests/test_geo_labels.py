@@ -123,7 +123,11 @@ def test_a_picture_of_a_map_is_no_label(tmp_path: Path) -> None:
 
 def test_a_zero_that_may_be_a_class_is_told(tmp_path: Path) -> None:
     labels = read_labels(write_raster(tmp_path / "l.tif", label_array(), GRID, nodata=255), GRID)
-    assert labels.notes == ("l.tif: 0 is taken for unlabelled, though the file's nodata is 255",)
+    assert labels.notes == (
+        "l.tif: 0 is taken for unlabelled, though the file's nodata is 255; if it is a class, count classes from 1",
+    )
+    unsaid = read_labels(write_raster(tmp_path / "m.tif", label_array(), GRID), GRID)
+    assert unsaid.notes[0].startswith("m.tif: 0 is taken for unlabelled, and the file says no nodata")
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_map_is_cloud_optimised_and_says_how_it_was_made(mapped: Path, scene
         assert (dataset.crs, dataset.transform, dataset.shape) == (source.crs, source.transform, source.shape)
         assert dataset.nodata == 0
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-        assert dataset.tags()["METHOD"] == f"leading-pca, gmm, {report_of(mapped)['units']} units"
+        assert dataset.tags()["METHOD"] == f"leading-pca, gmm, {report_of(mapped)['number_of_units']['k']} units"
         assert dataset.tags()["SEED"] == "0"
         colours = dataset.colormap(1)
         assert len({colours[unit] for unit in range(1, ROCKS + 1)}) == ROCKS

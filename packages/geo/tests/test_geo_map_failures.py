@@ -115,6 +115,26 @@ def test_a_run_killed_while_it_writes_leaves_no_map(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, *RESULTS]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_run_killed_after_it_has_drawn_leaves_all_of_the_one_before(tmp_path: Path) -> None:
+    scene, folder = write_raster(tmp_path / "scene.tif", numbers(4, 60, 60)), tmp_path / "out"
+    map_scene(open_scene(scene), Recipe(units=4), folder)
+    before = {name: (folder / name).read_bytes() for name in RESULTS}
+    program = textwrap.dedent("""
+        import os, signal, sys
+        from pathlib import Path
+        from nflows_geo import Recipe, map_scene, open_scene
+        from nflows_geo.mapping import pipeline
+
+        pipeline.write_map_report = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+        map_scene(open_scene(Path(sys.argv[1])), Recipe(units=3), Path(sys.argv[2]))
+    """)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", program, scene, folder], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {name: (folder / name).read_bytes() for name in RESULTS} == before
+
+
 TERMINATED = """
     import os, signal, sys
     from nflows_core.cli import main

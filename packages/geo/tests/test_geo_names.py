@@ -161,9 +161,19 @@ def test_tables_by_tabs_and_with_further_columns_are_read(tmp_path: Path) -> Non
 
 
 def test_a_label_that_is_a_number_is_called_a_label_and_all_is_only_all() -> None:
-    confusion = np.array([[999, 5, 0], [1, 5, 0]])
+    confusion = np.array([[999, 5, 0], [10, 5, 0]])
     assert suggested_by_labels(confusion, ["granite", "7"], [1, 2, 5]) == {1: "granite? 99 %", 2: "granite? 50 %"}
     assert suggested_by_labels(confusion[:, :1] * [[0], [1]], ["granite", "7"], [4]) == {4: "label 7? 100 %"}
+
+
+def test_few_labelled_pixels_and_minorities_suggest_nothing() -> None:
+    confusion = np.array([[9, 45, 46], [0, 55, 30], [0, 0, 24]])
+    assert suggested_by_labels(confusion, ["a", "b", "c"], [1, 2, 3]) == {2: "b? 55 %"}
+
+
+def test_no_two_units_have_one_colour_where_a_person_gave_that_of_another() -> None:
+    names = UnitNames({1: "a"}, {1: unit_colour(2)})
+    assert len({names.colour(unit) for unit in range(1, 21)}) == 20
 
 
 def test_spectra_suggest_what_is_high_on_this_map() -> None:

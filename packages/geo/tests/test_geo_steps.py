@@ -70,6 +70,19 @@ def test_components_are_those_of_the_whole_scene_whatever_the_tiles(tmp_path: Pa
     assert tags["INPUT_SHA256"] == open_scene(scene).sha256()
 
 
+def test_class_rasters_of_other_programs_are_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes = (np.arange(600).reshape(20, 30) // 200 + 1).astype(np.int16)
+    classes[0] = -9999
+    write_raster(tmp_path / "classes.tif", classes, nodata=-9999)
+    assert call("smooth", tmp_path / "classes.tif", "-o", tmp_path / "smooth.tif") == 0
+    assert call("vectorize", tmp_path / "classes.tif", "-o", tmp_path / "units.gpkg") == 0
+    with rasterio.open(tmp_path / "smooth.tif") as dataset:
+        assert np.unique(dataset.read(1)).tolist() == [0, 1, 2, 3]
+    write_raster(tmp_path / "many.tif", classes + 300)
+    assert call("vectorize", tmp_path / "many.tif", "-o", tmp_path / "many.gpkg") == 2
+    assert "the units of a map are 1 to 255" in capsys.readouterr().err
+
+
 def test_a_scene_is_clustered_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = np.where(np.arange(30) < 12, 0.1, 0.9) + np.random.default_rng(0).normal(0, 0.01, (20, 30))
     path = write_raster(tmp_path / "a.tif", values.astype(np.float32))
@@ -152,8 +165,8 @@ def test_components_are_scored_as_they_are(tmp_path: Path, scene: Path, capsys: 
         (["cluster", "flat.tif", "-o", "u.tif", "-k", "4"], "the sample has 3 distinct spectra; ask for fewer"),
         (["cluster", "flat.tif", "-o", "u.tif"], "there is no elbow; say how many classes there are"),
         (["cluster", "empty.tif", "-o", "u.tif"], "no pixel is valid"),
-        (["smooth", "two.tif", "-o", "s.tif"], "a map has one band of uint8"),
-        (["score", "two.tif"], "a map has one band of uint8"),
+        (["smooth", "two.tif", "-o", "s.tif"], "a map has one band of whole numbers, 1 to 255"),
+        (["score", "two.tif"], "a map has one band of whole numbers, 1 to 255"),
         (["score", "map.tif", "--labels", "elsewhere.tif"], "elsewhere.tif does not lie on the grid"),
         (["score", "map.tif", "--scene", "elsewhere.tif"], "elsewhere.tif does not lie on the grid of map.tif"),
         (["score", "nothing.tif"], "is all nodata; there is nothing to score"),

@@ -9,13 +9,13 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from nflows_core.runtime.files import atomic_write
-from nflows_core.runtime.temporary import sweep, temporary_folder
+from nflows_core.runtime.temporary import appearing_together, sweep, temporary_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks of this kind")
 
@@ -154,3 +154,16 @@ def test_a_name_that_was_swept_before_it_was_locked_is_taken_anew(
         file.write(b"whole")
     assert len(swept) == 1
     assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with appearing_together(tmp_path) as staging:
+        (staging / "a").write_text("new")
+        (staging / "b").write_text("new")
+        assert (tmp_path / "a").read_text() == "old"
+    assert [(path.name, path.read_text()) for path in sorted(tmp_path.iterdir())] == [("a", "new"), ("b", "new")]
+    with suppress(RuntimeError), appearing_together(tmp_path) as staging:
+        (staging / "a").write_text("newer")
+        raise RuntimeError("stopped")
+    assert [(path.name, path.read_text()) for path in sorted(tmp_path.iterdir())] == [("a", "new"), ("b", "new")]

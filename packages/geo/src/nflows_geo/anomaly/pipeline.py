@@ -11,6 +11,7 @@ import numpy as np
 from nflows_core.runtime.clock import Clock
 from nflows_core.runtime.ownership import claim_folder, refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES
+from nflows_core.runtime.temporary import appearing_together
 from nflows_geo.anomaly.likeness import Library
 from nflows_geo.anomaly.listing import list_anomalies
 from nflows_geo.anomaly.report import ScoredScene, write_anomaly_report
@@ -73,22 +74,23 @@ def anomaly_scene(
         clock.stop("learn")
         drawing = ScoreDrawing(scene, view)
         claim_folder(folder, KIND, RESULTS)
-        write_cog(
-            folder / SCORES_FILE,
-            scene.grid,
-            gathered(parts, drawing.add),
-            dtype="float32",
-            bands=["anomaly score"],
-            nodata=np.nan,
-            tags=_tags(scene, recipe, learned),
-        )
-        clock.stop("score")
-    library, unlike = _library(scene, learned)
-    anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra, library=library)
-    areas = write_anomalies(folder / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
-    clock.stop("list")
-    scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {}, library or unlike)
-    return write_anomaly_report(scored, folder, clock.seconds)
+        with appearing_together(folder) as staging:
+            write_cog(
+                staging / SCORES_FILE,
+                scene.grid,
+                gathered(parts, drawing.add),
+                dtype="float32",
+                bands=["anomaly score"],
+                nodata=np.nan,
+                tags=_tags(scene, recipe, learned),
+            )
+            clock.stop("score")
+            library, unlike = _library(scene, learned)
+            anomalies = list_anomalies(scene, drawing.unusual.pixels(), learned.spectra, library=library)
+            areas = write_anomalies(staging / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
+            clock.stop("list")
+            scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {}, library or unlike)
+            return write_anomaly_report(scored, staging, clock.seconds)
 
 
 def _library(scene: Scene, learned: LearnedDetector) -> tuple[Library | None, str]:

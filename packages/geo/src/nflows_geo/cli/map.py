@@ -52,7 +52,7 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.mapping import MAP_FILE, RESULTS, Recipe, map_scene, read_names
+    from nflows_geo.mapping import MAP_FILE, POLYGONS_FILE, RESULTS, Recipe, map_scene, read_names
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
@@ -75,5 +75,9 @@ def map_(
     if problem := report["against_labels"].get("problem"):
         echo(f"{labels} is not compared with: {problem}", err=True)
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
+    if lost := report.get("units_without_pixels_after_the_majority_filter"):
+        echo(f"{lost} more had single pixels only, which the majority filter gave to others", err=True)
+    if merged := report.get("merged"):
+        echo(f"{folder / POLYGONS_FILE}: {merged}, and so do the areas above", err=True)
     echo_doubts(report["number_of_units"])
     print_report(report)

@@ -1,7 +1,7 @@
 """Pictures for reports: what is kept of a large scene, in which colours, drawn with coordinates, legend and marks."""
 
 from nflows_geo.figures.boundaries import MOST_LINES, boundaries
-from nflows_geo.figures.colours import Colour, colour_table, unit_colour
+from nflows_geo.figures.colours import UNIT_COLOURS, Colour, colour_table, unit_colour
 from nflows_geo.figures.frame import Frame
 from nflows_geo.figures.images import false_colour, shaded_map
 from nflows_geo.figures.legend import LegendUnit
@@ -13,6 +13,7 @@ from nflows_geo.figures.signatures import signatures
 
 __all__ = [
     "MOST_LINES",
+    "UNIT_COLOURS",
     "Colour",
     "Frame",
     "LegendUnit",

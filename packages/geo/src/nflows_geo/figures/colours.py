@@ -10,6 +10,7 @@ _UNITS = (
 )  # fmt: skip
 """Tints as on printed geological maps, by size of the unit; neighbours in the list differ in hue and lightness."""
 
+UNIT_COLOURS = len(_UNITS)
 _DARKER = 0.8
 
 

@@ -46,7 +46,7 @@ class _Codes(Band):
             labelled &= numbers != special
         if valid is not None:
             labelled &= valid > 0
-        if self.invalid and 0 not in self.invalid:
+        if 0 not in self.invalid:
             self.zeros.append(int((numbers == 0).sum()))
         codes, places = np.unique(numbers[labelled], return_inverse=True)
         _check_whole(self.path, codes)
@@ -108,7 +108,8 @@ def read_codes(path: Path, grid: Grid, align: bool, assume_crs: bool) -> CodedPi
         ]
     rows, columns, places = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     if sum(codes.zeros):
-        notes = (*notes, f"0 is taken for unlabelled, though the file's nodata is {nodata:g}")
+        declared = "and the file says no nodata" if nodata is None else f"though the file's nodata is {nodata:g}"
+        notes = (*notes, f"0 is taken for unlabelled, {declared}; if it is a class, count classes from 1")
     return CodedPixels(rows, columns, places, list(codes.known), notes)
 
 

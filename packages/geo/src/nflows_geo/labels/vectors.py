@@ -52,7 +52,7 @@ def _named(path: Path, frame: GeoDataFrame, column: str) -> str:
     names = [str(name) for name in frame.columns.drop(frame.geometry.name)]
     found = [name for name in names if name == column] or [name for name in names if name.lower() == column.lower()]
     if len(found) != 1:
-        raise ValueError(f"{path} has no column {column}; it has {', '.join(names)} (`column` names one)")
+        raise ValueError(f"{path} has no column {column}; it has {', '.join(names) or 'none'} (`column` names one)")
     return found[0]
 
 

@@ -4,13 +4,14 @@ from nflows_geo.mapping.learning import Learned, Mapper, MapSample, Recipe, lear
 from nflows_geo.mapping.map_file import MapFile, open_map, write_map
 from nflows_geo.mapping.names import UnitNames, read_names
 from nflows_geo.mapping.pictures import area_words
-from nflows_geo.mapping.pipeline import MAP_FILE, RESULTS, map_scene
+from nflows_geo.mapping.pipeline import MAP_FILE, POLYGONS_FILE, RESULTS, map_scene
 from nflows_geo.mapping.polygons import vectorize
 from nflows_geo.mapping.smoothing import MARGIN, majority_filter
 
 __all__ = [
     "MAP_FILE",
     "MARGIN",
+    "POLYGONS_FILE",
     "RESULTS",
     "Learned",
     "MapFile",

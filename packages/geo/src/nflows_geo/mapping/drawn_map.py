@@ -32,6 +32,7 @@ class DrawnMap:
         drawing: What was gathered on the way.
         names: What a person calls the units.
         made: The day on which it was made.
+        minimum_pixels: Polygons of fewer pixels become part of their neighbour; the map has them all.
     """
 
     scene: Scene
@@ -41,6 +42,7 @@ class DrawnMap:
     drawing: Drawing
     names: UnitNames
     made: date
+    minimum_pixels: int = 1
 
     @property
     def bands(self) -> list[Band]:

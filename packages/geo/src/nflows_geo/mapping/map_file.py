@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,21 +93,29 @@ class OpenMap:
         """The units in a window, :math:`(H, W)`, with 0 for nodata."""
         dataset = self.files.dataset(self.path)
         with reading(dataset.name):
-            units: NDArray[np.uint8] = read_north_up(dataset.read, dataset, 1, window)
+            values = read_north_up(dataset.read, dataset, 1, window)
         if dataset.nodata is not None:
-            units[units == dataset.nodata] = 0
-        return units
+            values[values == dataset.nodata] = 0
+        if values.dtype != np.uint8:
+            _check_units(self.path, values)
+        return values.astype(np.uint8, copy=False)
+
+
+def _check_units(path: Path, values: NDArray[Any]) -> None:
+    if wrong := values[(values < 0) | (values > _MOST_UNITS)][:1].tolist():
+        raise ValueError(f"{path} has the value {wrong[0]}; the units of a map are 1 to {_MOST_UNITS}, and 0 is none")
 
 
 def open_map(path: Path) -> MapFile:
     """Looks at a map without reading it.
 
     Raises:
-        ValueError: It has several bands, or values that are no units.
+        ValueError: It has several bands, or fractions.
     """
     with open_raster(path) as dataset:
-        if dataset.count != 1 or dataset.dtypes[0] != "uint8":
-            raise ValueError(f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; a map has one band of uint8")
+        if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iu":
+            of = "one band" if dataset.count == 1 else f"{dataset.count} bands"
+            raise ValueError(f"{path} has {of} of {dataset.dtypes[0]}; a map has one band of whole numbers, 1 to 255")
         return MapFile(path, grid_of(dataset), dict(dataset.tags()), _colours(dataset))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nflows_core.runtime.foreign_text import visible
-from nflows_geo.figures import Colour, unit_colour
+from nflows_geo.figures import UNIT_COLOURS, Colour, unit_colour
 
 _MOST_UNITS = 255
 _MOST_BYTES = 2**20
@@ -43,8 +43,10 @@ class UnitNames:
         return self.names.get(unit, f"unit {unit}")
 
     def colour(self, unit: int) -> Colour:
-        """In which colour a unit is drawn."""
-        return self.colours.get(unit, unit_colour(unit))
+        """In which colour a unit is drawn: the given one, or ours, or its darker kin if another unit was given ours."""
+        given = set(self.colours.values())
+        own = (unit_colour(unit + UNIT_COLOURS * round_) for round_ in range(len(given) + 1))
+        return self.colours.get(unit) or next(colour for colour in own if colour not in given)
 
     def require(self, units: Collection[int]) -> None:
         """Refuses names of units that a map does not have.

@@ -11,6 +11,7 @@ from typing import Any
 from nflows_core.runtime.clock import Clock
 from nflows_core.runtime.ownership import claim_folder, refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES
+from nflows_core.runtime.temporary import appearing_together
 from nflows_geo.evaluation import score_rows
 from nflows_geo.figures import View
 from nflows_geo.labels import Labels
@@ -94,13 +95,23 @@ def map_scene(
         drawing = Drawing(scene, units, view, labels)
         claim_folder(folder, _KIND, RESULTS)
         tags = provenance(scene, f"{recipe.reduction}, {recipe.clustering}, {units} units", recipe.seed)
-        write_map(folder / MAP_FILE, scene.grid, gathered(parts, drawing.add), units, tags, names, drawing.by_size)
-        drawing.renumber(drawing.by_size())
-        clock.stop("draw")
-    drawn = DrawnMap(scene, recipe, learned, scores, drawing, names, made)
+        with appearing_together(folder) as staging:
+            written = gathered(parts, drawing.add)
+            write_map(staging / MAP_FILE, scene.grid, written, units, tags, names, drawing.by_size)
+            drawing.renumber(drawing.by_size())
+            clock.stop("draw")
+            drawn = DrawnMap(scene, recipe, learned, scores, drawing, names, made, minimum_pixels)
+            return _describe(drawn, staging, clock, labels_file)
+
+
+def _describe(drawn: DrawnMap, folder: Path, clock: Clock, labels_file: Path | None) -> dict[str, Any]:
+    """Writes all that goes with a map that is drawn: its styles, polygons, page and report."""
     write_raster_style(folder / STYLE_FILE, legend(drawn))
     polygons = vectorize(
-        folder / MAP_FILE, folder / POLYGONS_FILE, minimum_pixels=minimum_pixels, suggestions=drawn.suggestions
+        folder / MAP_FILE,
+        folder / POLYGONS_FILE,
+        minimum_pixels=drawn.minimum_pixels,
+        suggestions=drawn.suggestions,
     )
     clock.stop("vectorize")
     printed = print_map(drawn, folder)

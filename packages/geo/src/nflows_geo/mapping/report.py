@@ -54,7 +54,8 @@ def write_map_report(
     agreement = _against_labels(drawn)
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
-        "units": len(units),
+        "units": len(drawn.present),
+        **_lost(len(units) - len(drawn.present), drawn),
         f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
         "polygons": sum(row["polygons"] for row in polygons),
@@ -88,6 +89,13 @@ def write_map_report(
         packages=PACKAGES,
         pictures=report_pictures(drawn, printed),
     )
+
+
+def _lost(units: int, drawn: DrawnMap) -> dict[str, Any]:
+    """What of the map is not as it was asked for, or not in the polygons."""
+    lost = {"units_without_pixels_after_the_majority_filter": units} if units else {}
+    merged = f"polygons of fewer than {drawn.minimum_pixels} pixels are part of their neighbours; the map has them"
+    return lost | ({"merged": merged} if drawn.minimum_pixels > 1 else {})
 
 
 def unit_rows(drawn: DrawnMap) -> list[dict[str, Any]]:

@@ -24,6 +24,10 @@ _DARK = 0.3
 """The part of the map's mean reflectance there below which a unit is dark; ratios of its bands are those of noise."""
 
 
+_FEWEST = 10
+"""Labelled pixels of a unit that say something about it."""
+
+
 def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], units: Sequence[int]) -> dict[int, str]:
     """The label that half of the labelled pixels of a unit have, or more, and the share of them that have it.
 
@@ -36,13 +40,13 @@ def suggested_by_labels(confusion: NDArray[np.int64], labels: Sequence[str], uni
         The suggestions by unit, of those in which a label has a majority.
 
     Example:
-        >>> suggested_by_labels(np.array([[62, 0], [38, 9]]), ["granite", "4"], [1, 3])
+        >>> suggested_by_labels(np.array([[62, 0], [38, 19]]), ["granite", "4"], [1, 3])
         {1: 'granite? 62 %', 3: 'label 4? 100 %'}
     """
     suggested = {}
     for unit, pixels in zip(units, confusion.T, strict=True):
         total, best = int(pixels.sum()), int(np.argmax(pixels))
-        if total and 2 * pixels[best] >= total:
+        if total >= _FEWEST and 2 * pixels[best] >= total:
             name = f"label {labels[best]}" if labels[best].isdecimal() else labels[best]
             suggested[int(unit)] = f"{name}? {_percent(int(pixels[best]), total)} %"
     return suggested

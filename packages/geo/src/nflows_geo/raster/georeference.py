@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ def grid_of(dataset: DatasetReader, assumed: CRS | None = None) -> Grid:
         assumed: The CRS of a raster that has none.
 
     Raises:
-        ValueError: It is rotated, or only control points say where it lies.
+        ValueError: It is rotated, reaches beyond a pole, or only control points say where it lies.
     """
     if lies_nowhere(dataset):
         if dataset.gcps[0] or dataset.rpcs:
@@ -36,9 +37,20 @@ def grid_of(dataset: DatasetReader, assumed: CRS | None = None) -> Grid:
             )
         return Grid(None, _PIXELS, dataset.width, dataset.height)
     try:
-        return Grid(dataset.crs or assumed, _north_up(dataset), dataset.width, dataset.height)
+        grid = Grid(dataset.crs or assumed, _north_up(dataset), dataset.width, dataset.height)
+        _refuse_beyond_the_poles(grid)
     except ValueError as error:
         raise ValueError(f"{dataset.name}: {error}") from error
+    return grid
+
+
+def _refuse_beyond_the_poles(grid: Grid) -> None:
+    if grid.crs is None or not grid.crs.is_geographic:
+        return
+    quarter = math.pi / 2 / grid.crs.units_factor[1]
+    _, bottom, _, top = grid.bounds
+    if max(top, -bottom) > quarter + grid.resolution[1]:
+        raise ValueError(f"its latitudes reach from {bottom:g} to {top:g}, beyond a pole; check its transform")
 
 
 def lies_nowhere(dataset: DatasetReader) -> bool:

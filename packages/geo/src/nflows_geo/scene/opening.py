@@ -59,6 +59,8 @@ def open_scene(
     paths = [paths] if isinstance(paths, Path) else list(paths)
     if not paths:
         raise ValueError("a scene needs at least one product folder or raster")
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise ValueError(f"{twice} is given twice; its bands would count twice")
     if resampling not in RESAMPLINGS:
         raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
     paths = [path / name for path in paths for name in layers] if layers else paths

@@ -52,6 +52,8 @@ class PercentileScaling:
 
 def refuse_constant_bands(spread: NDArray[np.floating[Any]]) -> None:
     """Refuses bands without spread, which tell nothing and can not be scaled."""
+    if (spread <= 0).all():
+        raise ValueError("all bands are constant in nearly all of the scene, so there is nothing to tell apart")
     if constant := [str(band + 1) for band in np.flatnonzero(spread <= 0)]:
         raise ValueError(
             f"band {', '.join(constant)} is constant in nearly all of the scene; leave it out: `exclude_bands`"

@@ -69,6 +69,21 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         _unlock(lock)
 
 
+@contextmanager
+def appearing_together(folder: Path) -> Iterator[Path]:
+    """A folder whose files appear in another all at once when the block ends, and not at all if it fails.
+
+    So a run that is stopped never leaves its own map beside the report of the one before.
+
+    Raises:
+        OSError: The other folder is missing or not writable.
+    """
+    with temporary_folder(folder) as staging:
+        yield staging
+        for path in sorted(staging.iterdir()):
+            path.replace(folder / path.name)
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a file or folder is called as those of this module are."""
     return _NAME.fullmatch(path.name) is not None
