@@ -164,8 +164,13 @@ def test_few_distinct_spectra_shorten_the_curve() -> None:
 
 
 def test_a_straight_curve_has_no_elbow() -> None:
-    with pytest.raises(ValueError, match="no elbow; say how many classes"):
+    with pytest.raises(ValueError, match="no elbow; say how many there are: `units`"):
         knee(tuple(range(2, 21)), [float(100 - k) for k in range(2, 21)])
+
+
+def test_a_level_curve_has_no_elbow() -> None:
+    with pytest.raises(ValueError, match="more than 2 classes fit no better"):
+        knee(tuple(range(2, 21)), [float(k) for k in range(2, 21)])
 
 
 def test_too_few_distinct_spectra_have_no_elbow() -> None:

@@ -112,7 +112,7 @@ def elbow(features: NDArray[np.float32], seed: int, criterion: Criterion) -> Elb
     if len(ks) < _LEAST_POINTS:
         raise ValueError(
             "fewer than five features are distinct, so there is no elbow; "
-            "say how many classes there are, or try another seed or reduction"
+            "say how many classes there are (`units`), or try another seed or reduction"
         )
     fitted = [[criterion.fit(part, k, seed + number) for number, part in enumerate(parts)] for k in ks]
     curves = np.array([[criterion.value(classes, features) for classes in of_k] for of_k in fitted])
@@ -138,13 +138,17 @@ def knee(ks: Sequence[int], values: NDArray[np.float64] | list[float]) -> tuple[
 
     if len(ks) >= _LEAST_POINTS:
         falling = np.minimum.accumulate(values)
+        if np.ptp(falling) == 0:
+            raise ValueError(
+                f"more than {ks[0]} classes fit no better, so there is no elbow; say how many there are: `units`"
+            )
         sure = KneeLocator(ks, falling, curve="convex", direction="decreasing").knee
         if sure is not None:
             return int(sure), True
         depths = _depths(falling)
         if depths.max() > _LEAST_DEPTH:
             return ks[int(depths.argmax())], False
-    raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many classes there are")
+    raise ValueError(f"the curve over {len(ks)} numbers of classes has no elbow; say how many there are: `units`")
 
 
 def _parts(features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:

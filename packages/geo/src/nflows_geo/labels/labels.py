@@ -136,9 +136,9 @@ def _of_features(path: Path, grid: Grid, assume_crs: bool, column: str, layer: s
     read = read_table(path, grid, assume_crs, column) if is_table else read_vectors(path, layer, column)
     features = read.complete().on(grid, assume_crs)
     pixels = drawn(features, grid)
-    _check_classes(path, [str(name) for name in pixels.names], len(pixels.rows))
-    names = {number: str(name) for number, name in enumerate(pixels.names, 1)}
     notes = (*features.notes, *pixels.notes)
+    _check_classes(path, [str(name) for name in pixels.names], len(pixels.rows), notes)
+    names = {number: str(name) for number, name in enumerate(pixels.names, 1)}
     return Labels(
         pixels.rows, pixels.columns, (pixels.classes + 1).astype(np.uint8), names, pixels.groups, _of(path, notes)
     )
@@ -149,7 +149,7 @@ def _of_raster(path: Path, grid: Grid, align: bool, assume_crs: bool) -> Labels:
     read = read_codes(path, grid, align, assume_crs)
     counts = np.bincount(read.places, minlength=len(read.codes)).tolist()
     present = sorted(code for code, count in zip(read.codes, counts, strict=True) if count)
-    _check_classes(path, [str(code) for code in present], len(read.places))
+    _check_classes(path, [str(code) for code in present], len(read.places), read.notes)
     fit = present[0] > 0 and present[-1] <= _MOST_CLASSES
     classes = {code: code if fit else number for number, code in enumerate(present, 1)}
     table = np.array([classes.get(code, 0) for code in read.codes], np.uint8)
@@ -161,10 +161,12 @@ def _of(path: Path, notes: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{path.name}: {note}" for note in notes)
 
 
-def _check_classes(path: Path, names: Sequence[str], labels: int) -> None:
+def _check_classes(path: Path, names: Sequence[str], labels: int, notes: Sequence[str]) -> None:
+    known = f" ({'; '.join(notes)})" if notes else ""
     if not labels:
-        raise ValueError(f"{path} has no label on the scene; 0 and nodata mean unlabelled")
+        raise ValueError(f"{path} has no label on the scene; 0 and nodata mean unlabelled{known}")
     if len(names) == 1:
-        raise ValueError(f"{path} has one class on the scene, {names[0]}; nothing can be compared with fewer than two")
+        one = f"{path} has one class on the scene, {names[0]}; nothing can be compared with fewer than two"
+        raise ValueError(one + known)
     if len(names) > _MOST_CLASSES:
         raise ValueError(f"{path} has {len(names)} classes, more than {_MOST_CLASSES}; give classes, not measurements")
