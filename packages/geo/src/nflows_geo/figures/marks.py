@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_INNER = 0.96
+"""The part of a side beyond which a number stands on the other side of its mark."""
+
+
 @dataclass(frozen=True)
 class Marks:
     """Places on a picture, each a circle; the first have their number beside it.
@@ -34,6 +38,10 @@ class Marks:
         axes.scatter(self.x, self.y, s=28, facecolors="none", edgecolors="white", linewidths=1, path_effects=edge)
         numbered = zip(self.x[: self.numbered], self.y[: self.numbered], strict=True)
         for number, place in enumerate(numbered, start=1):
+            across, up = axes.transAxes.inverted().transform(axes.transData.transform(place))
+            # At the right and upper edge a number would lie outside of the picture.
+            left, below = across > _INNER, up > _INNER
             axes.annotate(
-                str(number), place, (4, 4), textcoords="offset points", fontsize=8, color="white", path_effects=edge
-            )
+                str(number), place, (-4 if left else 4, -4 if below else 4), textcoords="offset points", fontsize=8,
+                ha="right" if left else "left", va="top" if below else "bottom", color="white", path_effects=edge,
+            )  # fmt: skip
