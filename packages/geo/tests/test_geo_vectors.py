@@ -86,5 +86,5 @@ def test_a_map_of_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("values", [np.ones((2, 20, 30), np.uint8), np.ones((20, 30), np.float32)])
 def test_what_is_no_map(tmp_path: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
     path = write_raster(tmp_path / "a.tif", values)
-    with pytest.raises(ValueError, match="a map has one band of uint8"):
+    with pytest.raises(ValueError, match="a map has one band of whole numbers, 1 to 255"):
         vectorize(path, tmp_path / "units.gpkg")
