@@ -64,7 +64,7 @@ def monomials(points: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""1, :math:`x_i` and :math:`x_i x_j` for :math:`i \le j`, :math:`(N, P)`.
 
     A Gaussian's log-density is a sum of them with weights, and its moments are their sums: with these, both steps for
-    all components are one matrix product each, five times as fast as scikit-learn's steps one component at a time.
+    all components are one matrix product each, four times as fast as scikit-learn's steps one component at a time.
     """
     first, second = np.triu_indices(points.shape[1])
     return np.concatenate([np.ones((len(points), 1)), points, points[:, first] * points[:, second]], axis=1)
@@ -73,7 +73,7 @@ def monomials(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def fit_gaussians(points: NDArray[np.float64], k: int, seed: int, starts: int) -> Gaussians:
     """The likeliest of several fits, each from k-means with another seed.
 
-    From points drawn apart, without k-means, fits of real scenes are as likely but less alike, and agree less with the
+    From points drawn apart, without k-means, fits to parts of one real scene are less alike, and agree less with the
     ground.
 
     Arguments:
