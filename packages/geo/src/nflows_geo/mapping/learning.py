@@ -16,6 +16,9 @@ from nflows_geo.scene import SCORED, Scene, draw_pixels, draw_sample
 from nflows_geo.spectra import as_block, blur, margin, spectra_at, valid_pixels
 from nflows_geo.tiling import one_thread
 
+_STRIPE = 64
+"""Rows at once: what the reduction makes of their spectra stays in the cache, and no tile is held three times."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -86,14 +89,22 @@ class Mapper:
         Arguments:
             block: (bands, H, W), NaN for nodata, with the margin where the scene goes on.
         """
-        return self.units_and_features(block)[0]
+        blurred = blur(block, self.blur)
+        stripes = [self._classes(blurred[:, top : top + _STRIPE])[0] for top in range(0, blurred.shape[1], _STRIPE)]
+        return self._numbered(np.concatenate(stripes))
 
     def units_and_features(self, block: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The units, and what the reduction makes of the valid pixels, (N, D)."""
-        valid = valid_pixels(block)
-        features = self.reduction.transform(spectra_at(blur(block, self.blur), valid))
-        classes = as_block(self.clustering.predict(features), valid, 0)
-        return self.numbers[majority_filter(classes) if self.smooth else classes], features
+        classes, features = self._classes(blur(block, self.blur))
+        return self._numbered(classes), features
+
+    def _classes(self, blurred: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        valid = valid_pixels(blurred)
+        features = self.reduction.transform(spectra_at(blurred, valid))
+        return as_block(self.clustering.predict(features), valid, 0), features
+
+    def _numbered(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self.numbers[majority_filter(classes) if self.smooth else classes]
 
 
 @dataclass(frozen=True)

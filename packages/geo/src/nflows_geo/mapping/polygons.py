@@ -51,10 +51,9 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
     import shapely
     from rasterio.features import shapes
 
-    wanted = np.zeros(256, np.bool_)
-    wanted[list(units)] = True
+    drawn = _only(classes, units)
     numbers, figures = [], []
-    for shape, unit in shapes(classes, mask=wanted[classes], connectivity=4, transform=grid.transform):
+    for shape, unit in shapes(drawn, mask=drawn, connectivity=4, transform=grid.transform):
         numbers.append(int(unit))
         figures.append(shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:]))
     frame = geopandas.GeoDataFrame(
@@ -66,6 +65,15 @@ def polygons(classes: NDArray[np.uint8], grid: Grid, units: Sequence[int], names
     frame[areas.column] = areas.of_outlines(frame.geometry.to_numpy(), grid)
     ordered = frame.sort_values(["unit", areas.column], ascending=[True, False], kind="stable", ignore_index=True)
     return ordered[["unit", "name", areas.column, "geometry"]]
+
+
+def _only(classes: NDArray[np.uint8], units: Sequence[int]) -> NDArray[np.uint8]:
+    """The map with these units alone; itself where it has no others, since a copy takes as much as the map."""
+    if _units(classes) <= set(units):
+        return classes
+    numbers = np.zeros(256, np.uint8)
+    numbers[list(units)] = units
+    return numbers[classes]
 
 
 def vectorize(
@@ -127,7 +135,8 @@ def vectorize(
 
 
 def _units(classes: NDArray[np.uint8]) -> set[int]:
-    return set(np.flatnonzero(np.bincount(classes.ravel(), minlength=256)[1:] > 0) + 1)
+    """The units that there are; as numbers of a pixel each they would be eight times as large, so line by line."""
+    return set(np.flatnonzero(_outlines(classes)))
 
 
 def _append_style(path: Path, legend: Sequence[LegendUnit]) -> None:

@@ -19,9 +19,9 @@ from nflows_geo.raster.containers import open_layer
 from nflows_geo.raster.places import address, archive_of, file_of, no_answer, resolved, split
 from nflows_geo.raster.sources import PATIENCE, check_sources, is_virtual, restrictions
 
-_CACHE_BYTES = 256 * 2**20
-"""The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. They are part of the peak
-that ``benchmarks/bench_map.py`` measures."""
+_CACHE_BYTES = 192 * 2**20
+"""The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. Enough for two tiles side
+by side to share their blocks, and part of the peak that ``benchmarks/bench_map.py`` measures."""
 
 
 _MARKS = {"HDF4": b"\x0e\x03\x13\x01", "HDF5": b"\x89HDF\r\n\x1a\n", "netCDF": b"CDF"}

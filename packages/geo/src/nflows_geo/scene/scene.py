@@ -136,7 +136,10 @@ class OpenScene:
 
     def read_bands(self, window: Window) -> NDArray[np.float32]:
         """The bands in a window, :math:`(B, H, W)`, each with NaN where it has no value itself."""
-        return np.stack([self._layer(placed, window) for placed in self.scene.placed_bands])
+        bands = np.empty((len(self.scene.placed_bands), window.height, window.width), np.float32)
+        for band, placed in zip(bands, self.scene.placed_bands, strict=True):
+            band[:] = self._layer(placed, window)
+        return bands
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """The bands in a window, :math:`(B, H, W)`; a pixel without a value in one band, or masked, is NaN in all."""
