@@ -144,8 +144,20 @@ def test_quad_coupling_of_cinc() -> None:
     assert sum(isinstance(module, QuadCoupling) for module in flow.modules()) == 2 * 3
     x = images(flow)
     torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
-    with pytest.raises(ValueError, match="coupling must be one of affine, quad, got 'octo'"):
+    with pytest.raises(ValueError, match="coupling must be one of affine, additive, quad, got 'octo'"):
         CInCFlow((1, 8, 8), coupling="octo")
+
+
+@pytest.mark.parametrize("name", ["glow", "cinc"])
+def test_additive_couplings_leave_volumes_alone(name: str) -> None:
+    """All that the density of an image depends on beside the logit is then how far its latent is from zero."""
+    torch.manual_seed(0)
+    flow = make(name, (2, 8, 8), levels=1, coupling="additive")
+    x = images(flow)
+    logit = flow.levels[0].bijections[0]
+    logdets = flow(x)[1] - logit(x)[1]
+    torch.testing.assert_close(logdets, logdets[:1].expand(len(x)), rtol=1e-12, atol=0)
+    torch.testing.assert_close(flow.decode(flow.encode(x)), x, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("layer", LAYERS)

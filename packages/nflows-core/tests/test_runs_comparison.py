@@ -126,7 +126,7 @@ def test_a_model_that_diverges_stops_no_other(
         ("glow:width", "glow:width: 'width' is no argument; write NAME:ARGUMENT=VALUE"),
         ("glow:=3", "'=3' is no argument"),
         ("glow:colour=3", "the model glow takes no colour"),
-        ("cinc:coupling=octo", "coupling must be one of affine, quad, got 'octo'"),
+        ("cinc:coupling=octo", "coupling must be one of affine, additive, quad, got 'octo'"),
     ],
 )
 def test_refuses_a_model_that_cannot_be(

@@ -8,16 +8,28 @@ from torch import Tensor, nn
 from nflows_core.bijections.base import Bijection, Shape, check_shape
 from nflows_core.bijections.coupling_network import CouplingNetwork
 
-_BOUND = 2.0
+
+class Scaling(Bijection):
+    r"""A bijection that scales by :math:`e^s`, :math:`s = b \tanh(r / b)`, for an :math:`r` that a network gives.
+
+    No scale leaves :math:`[e^{-b}, e^b]`, so that samples do not explode and an inverse stays exact.
+
+    Attributes:
+        max_log_scale: The bound :math:`b`; 2, or less where the bijection is one of many in a flow.
+    """
+
+    max_log_scale = 2.0
+
+    def _bounded(self, raw: Tensor) -> Tensor:
+        return self.max_log_scale * (raw / self.max_log_scale).tanh()
 
 
-class ConditionalAffine(Bijection):
+class ConditionalAffine(Scaling):
     r"""Scales and shifts the last channels, given the first.
 
     .. math:: z_1 = x_1, \qquad z_2 = (x_2 + t(x_1)) \, e^{s(x_1)}, \qquad \log |\det J| = \sum s(x_1)
 
-    The network gives :math:`t` and a raw log-scale :math:`r`, and :math:`s = 2 \tanh(r / 2)`: no scale leaves
-    :math:`[e^{-2}, e^2]`, so that samples do not explode and an inverse stays exact.
+    The network gives :math:`t` and, unbounded, :math:`s`; see `Scaling`.
 
     Arguments:
         shape: The event shape :math:`(C, H, W)`.
@@ -43,7 +55,7 @@ class ConditionalAffine(Bijection):
     def _shift_and_log_scale(self, x1: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         # Under autocast the network may give a lower precision than the image has.
         shift, raw = self.network(x1, context).to(x1.dtype).chunk(2, dim=1)
-        return shift, bounded(raw)
+        return shift, self._bounded(raw)
 
 
 class AffineCoupling(ConditionalAffine):
@@ -60,11 +72,6 @@ class AffineCoupling(ConditionalAffine):
     def __init__(self, shape: Shape, width: int = 64, context_features: int = 0) -> None:
         kept, changed = halves(shape)
         super().__init__(shape, kept, CouplingNetwork(kept, 2 * changed, width, context_features))
-
-
-def bounded(raw: Tensor) -> Tensor:
-    """A log-scale that stays in :math:`(-2, 2)`."""
-    return _BOUND * (raw / _BOUND).tanh()
 
 
 def halves(shape: Shape) -> tuple[int, int]:

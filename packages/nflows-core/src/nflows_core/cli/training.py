@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--accumulation-steps", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option("--learning-rate", type=float, help="[default: 0.003; of more than 32 steps less, 0.001 for 96]")
 @click.option("--warmup-steps", type=click.IntRange(0), default=100, show_default=True)
 @click.option(
     "--schedule", type=click.Choice(["cosine", "exponential", "constant"]), default="cosine", show_default=True
@@ -71,6 +71,8 @@ def train(data: str, folder: Path, model: str, resume: bool, overwrite: bool, **
         with epochs_shown(stored.training.epochs, _bits) as progress:
             experiment.resume(data, folder, condition_on=condition_on, progress=progress)
     else:
+        if options["learning_rate"] is None:
+            options["learning_rate"] = experiment.usual_learning_rate(choice.model, arguments)
         name, config = choice.model, TrainingConfig(**options)
         with epochs_shown(config.epochs, _bits) as progress:
             experiment.train(

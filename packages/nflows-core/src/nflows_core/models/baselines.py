@@ -23,7 +23,7 @@ class BaselineFlow(MultiScaleFlow):
     """
 
     def step(
-        self, index: int, shape: Shape, width: int, context_features: int, kernel_size: int = 3
+        self, index: int, depth: int, shape: Shape, width: int, context_features: int, kernel_size: int = 3
     ) -> list[Bijection]:
         coupling = AffineCoupling(shape, width, context_features)
         return [ActNorm(shape), *self.layers(shape, kernel_size), coupling]
@@ -74,7 +74,7 @@ class MaCowFlow(BaselineFlow):
 class WoodburyFlow(MultiScaleFlow):
     """A step is ActNorm, a Woodbury transformation of rank 16 (Lu & Huang 2020), and an affine coupling."""
 
-    def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
+    def step(self, index: int, depth: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
         coupling = AffineCoupling(shape, width, context_features)
         return [ActNorm(shape), WoodburyConv2d(shape), coupling]
 

@@ -2,15 +2,21 @@ r"""The architecture that the presets share: levels of steps, half of the channe
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
 from nflows_core.bijections.base import Shape, check_count, check_shape
 from nflows_core.bijections.context import ContextNetwork
+from nflows_core.bijections.coupling import Scaling
 from nflows_core.flow import Flow
 
 LOGIT_ALPHA = 1e-4
 """Small, because black and white are common; ``docs/reproduction.md`` says what a larger one costs."""
+LEVEL_LOG_SCALE = 8.0
+"""Two for each of four couplings. Drawn latents are nothing that the networks have seen, and send log-scales to their
+bounds: with 2 for each of 96 couplings, samples overflow; ``docs/reproduction.md`` has the figures."""
 
 
 class MultiScaleFlow(Flow):
@@ -21,7 +27,7 @@ class MultiScaleFlow(Flow):
     Example:
         >>> from nflows_core.bijections import ActNorm, AffineCoupling, Permutation
         >>> class RealNVP(MultiScaleFlow):
-        ...     def step(self, index, shape, width, context_features, couplings=1):
+        ...     def step(self, index, depth, shape, width, context_features, couplings=1):
         ...         chosen = [AffineCoupling(shape, width, context_features) for _ in range(couplings)]
         ...         return [ActNorm(shape), Permutation(shape), *chosen]
         >>> len(RealNVP((3, 8, 8), depth=2, couplings=2).sample(5))
@@ -38,6 +44,7 @@ class MultiScaleFlow(Flow):
         context_features: int = 0,
         context_width: int = 0,
         quantization: int = 256,
+        level_log_scale: float = LEVEL_LOG_SCALE,
         **own: Any,
     ) -> None:
         r"""Builds the flow.
@@ -52,6 +59,8 @@ class MultiScaleFlow(Flow):
             context_width: Features that a `ContextNetwork` makes of the context for the layers; 0 for layers that take
                 the context as it is, which is as good for classes, and not for pictures.
             quantization: The number of values that a pixel of the data can take.
+            level_log_scale: The log-scales of a level's couplings are bounded by so much altogether: those of each step
+                by its ``depth``-th part, and by 2 at most.
             own: The arguments that the subclass's `step` has a default for.
         """
         shape = check_shape(shape)
@@ -64,6 +73,8 @@ class MultiScaleFlow(Flow):
         }
         arguments = {name: check_count(name, *value) for name, value in counts.items()} | own | {"shape": shape}
         _check_halved(shape, levels)
+        if not 0 < level_log_scale < math.inf:
+            raise ValueError(f"level_log_scale: expected a number above 0, got {level_log_scale!r}")
         network = _context_network(context_features, context_width, shape)
         features = context_features if network is None else network.width
         chains: list[Bijection] = []
@@ -73,7 +84,9 @@ class MultiScaleFlow(Flow):
             chain.append(Squeeze(shape))
             shape = chain[-1].output_shape
             for index in range(depth):
-                chain += self.step(index, shape, width * 2**level, features, **own)
+                step = self.step(index, depth, shape, width * 2**level, features, **own)
+                _bound_log_scales(step, level_log_scale / depth)
+                chain += step
             if features and level == levels - 1:
                 chain.append(ContextAffine(shape, features))
             chains.append(Composition(chain))
@@ -83,18 +96,26 @@ class MultiScaleFlow(Flow):
                 splits.append(split)
                 shape = (split.kept, shape[1], shape[2])
         super().__init__(chains, splits, quantization=quantization, context_network=network)
-        self.arguments = arguments | {"quantization": self.quantization}
+        self.arguments = arguments | {"quantization": self.quantization, "level_log_scale": level_log_scale}
 
-    def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
+    def step(self, index: int, depth: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
         """The bijections of one step; what a subclass adds here with a default is an argument of the flow.
 
         Arguments:
             index: The place of the step in its level, from 0.
+            depth: The number of steps of the level.
             shape: Channels, height, width of the images that the step is given.
             width: Hidden channels of its coupling network.
             context_features: Entries of what the layers are given as a context; 0 for none.
         """
         raise NotImplementedError
+
+
+def _bound_log_scales(step: Iterable[Bijection], bound: float) -> None:
+    """Lowers the bounds of a step's couplings to this one."""
+    for module in (module for bijection in step for module in bijection.modules()):
+        if isinstance(module, Scaling):
+            module.max_log_scale = min(module.max_log_scale, bound)
 
 
 def _context_network(context_features: int, width: int, shape: Shape) -> ContextNetwork | None:

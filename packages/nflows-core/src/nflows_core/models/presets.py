@@ -2,12 +2,14 @@ r"""Flows to start from: the models of the literature as presets of `Flow`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from nflows_core.bijections import (
     ActNorm,
+    AdditiveCoupling,
     AffineCoupling,
     Bijection,
     Composition,
@@ -34,13 +36,24 @@ from nflows_core.models.multi_scale import LOGIT_ALPHA, MultiScaleFlow
 CORNERS = ("tl", "br", "tr", "bl")
 MAX_AMPLIFICATION = 10.0
 """The bound of the presets' inverse convolutions; ``docs/reproduction.md`` says what a tighter one costs."""
+LEVEL_AMPLIFICATION = 1e8
+"""Ten for each of eight steps. With ten for each of many, what becomes of float32's rounding is seen in decoded images
+early in a training; ``docs/reproduction.md`` has the figures."""
 
 
 class Glow(MultiScaleFlow):
-    """Glow: a step is ActNorm, an invertible 1 x 1 convolution and an affine coupling (Kingma & Dhariwal 2018)."""
+    """Glow: a step is ActNorm, an invertible 1 x 1 convolution and a coupling (Kingma & Dhariwal 2018).
 
-    def step(self, index: int, shape: Shape, width: int, context_features: int) -> list[Bijection]:
-        return [ActNorm(shape), Conv1x1(shape), AffineCoupling(shape, width, context_features)]
+    Arguments of its own:
+        coupling: The class of the coupling: "affine"; "additive", which moves nothing closer together, so that the
+            steps have the same log-determinant everywhere; or "quad" for `QuadCoupling`, which needs four channels or
+            more.
+    """
+
+    def step(
+        self, index: int, depth: int, shape: Shape, width: int, context_features: int, coupling: str = "affine"
+    ) -> list[Bijection]:
+        return [ActNorm(shape), Conv1x1(shape), _coupling(coupling)(shape, width, context_features)]
 
 
 class CInCFlow(MultiScaleFlow):
@@ -51,27 +64,28 @@ class CInCFlow(MultiScaleFlow):
 
     Arguments of its own:
         kernel_size: Height and width :math:`k` of the kernels.
-        coupling: The class of the coupling: "affine", or "quad" for `QuadCoupling`, which needs four channels or more.
-        max_amplification: The largest amplification of `InvertibleConv2d`, or none for no bound.
+        coupling: The class of the coupling, as `Glow` has it.
+        max_amplification: The largest amplification of an `InvertibleConv2d`, or none for no bound.
+        level_amplification: That of all in a level, of which each has the ``depth``-th root at most.
     """
 
     def step(
         self,
         index: int,
+        depth: int,
         shape: Shape,
         width: int,
         context_features: int,
         kernel_size: int = 3,
         coupling: str = "affine",
         max_amplification: float | None = MAX_AMPLIFICATION,
+        level_amplification: float = LEVEL_AMPLIFICATION,
     ) -> list[Bijection]:
-        if coupling not in _COUPLINGS:
-            raise ValueError(f"coupling must be one of {', '.join(_COUPLINGS)}, got {coupling!r}")
         return [
             ActNorm(shape),
-            InvertibleConv2d(shape, kernel_size, _corner(index), max_amplification),
+            InvertibleConv2d(shape, kernel_size, _corner(index), _bound(max_amplification, level_amplification, depth)),
             Conv1x1(shape),
-            _COUPLINGS[coupling](shape, width, context_features),
+            _coupling(coupling)(shape, width, context_features),
         ]
 
 
@@ -80,21 +94,24 @@ class FInCFlow(MultiScaleFlow):
 
     Arguments of its own:
         kernel_size: Height and width of the kernels.
-        max_amplification: The largest amplification of `FInCUnit`, or none for no bound.
+        max_amplification: The largest amplification of a `FInCUnit`, or none for no bound.
+        level_amplification: That of all in a level, of which each has the ``depth``-th root at most.
     """
 
     def step(
         self,
         index: int,
+        depth: int,
         shape: Shape,
         width: int,
         context_features: int,
         kernel_size: int = 3,
         max_amplification: float | None = MAX_AMPLIFICATION,
+        level_amplification: float = LEVEL_AMPLIFICATION,
     ) -> list[Bijection]:
         return [
             ActNorm(shape),
-            FInCUnit(shape, kernel_size, max_amplification),
+            FInCUnit(shape, kernel_size, _bound(max_amplification, level_amplification, depth)),
             Conv1x1(shape),
             AffineCoupling(shape, width, context_features),
         ]
@@ -110,20 +127,23 @@ class InverseFlow(MultiScaleFlow):
 
     Arguments of its own:
         kernel_size: Height and width :math:`k` of the kernels.
-        max_amplification: The largest amplification of `InverseConv2d`, or none for no bound.
+        max_amplification: The largest amplification of an `InverseConv2d`, or none for no bound.
+        level_amplification: That of all in a level, of which each has the ``depth``-th root at most.
     """
 
     def step(
         self,
         index: int,
+        depth: int,
         shape: Shape,
         width: int,
         context_features: int,
         kernel_size: int = 3,
         max_amplification: float | None = MAX_AMPLIFICATION,
+        level_amplification: float = LEVEL_AMPLIFICATION,
     ) -> list[Bijection]:
         return [
-            InverseConv2d(shape, kernel_size, _corner(index), max_amplification),
+            InverseConv2d(shape, kernel_size, _corner(index), _bound(max_amplification, level_amplification, depth)),
             SplineActivation(shape, bins=16, tail=8.0),
             ActNorm(shape),
             Conv1x1(shape),
@@ -171,11 +191,26 @@ class PlanarStack(Flow):
         self.arguments = arguments | {"quantization": self.quantization}
 
 
+def _bound(each: float | None, level: float, depth: int) -> float | None:
+    """The bound of one of ``depth`` convolutions of which all together have one too."""
+    if not 1 < level < math.inf:
+        raise ValueError(f"level_amplification: expected a number above 1, got {level!r}")
+    return None if each is None else min(each, level ** (1 / depth))
+
+
 def _corner(index: int) -> str:
     return CORNERS[index % len(CORNERS)]
 
 
-_COUPLINGS: dict[str, type[AffineCoupling] | type[QuadCoupling]] = {"affine": AffineCoupling, "quad": QuadCoupling}
+_Coupling = type[AffineCoupling] | type[AdditiveCoupling] | type[QuadCoupling]
+_COUPLINGS: dict[str, _Coupling] = {"affine": AffineCoupling, "additive": AdditiveCoupling, "quad": QuadCoupling}
+
+
+def _coupling(name: str) -> _Coupling:
+    if name not in _COUPLINGS:
+        raise ValueError(f"coupling must be one of {', '.join(_COUPLINGS)}, got {name!r}")
+    return _COUPLINGS[name]
+
 
 LAYERS: dict[str, Callable[[Shape, int, str], Bijection]] = {
     "inverse-conv": partial(InverseConv2d, max_amplification=MAX_AMPLIFICATION),

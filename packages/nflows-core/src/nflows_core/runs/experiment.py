@@ -13,8 +13,8 @@ from nflows_core.data.images import DataError
 from nflows_core.data.read import read_as
 from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
-from nflows_core.models import build, defaults
-from nflows_core.models.building import check_chosen
+from nflows_core.models import MultiScaleFlow, build, defaults
+from nflows_core.models.building import check_chosen, find_preset
 from nflows_core.runs.conditioning import check_labelled, conditioned_on
 from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
 from nflows_core.runs.folder import KIND, Run, build_run, read_run, save_run
@@ -27,8 +27,25 @@ DEMO_MODEL = {"levels": 2, "depth": 4, "width": 64}
 """An Inverse-Flow on the embedded digits, small enough for three minutes on two cores."""
 
 
+_LEARNING_RATE, _STEPS = 3e-3, 32
+"""The learning rate of flows of so many steps or fewer."""
 CONTEXT_WIDTH = 32
 """Features of the pictures that a flow is conditioned on, unless its ``context_width`` is chosen."""
+
+
+def usual_learning_rate(model: str, arguments: Mapping[str, Any]) -> float:
+    r"""The learning rate of a preset with these arguments, :math:`0.003 \min(1, 32 / n)` for :math:`n` steps.
+
+    An update of Adam changes every parameter by about the learning rate, whatever its gradient. What all steps change
+    together grows with their number, and a flow of many no longer inverts for a while.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    own = defaults(model) | dict(arguments)
+    levels: int = own["levels"] if issubclass(find_preset(model), MultiScaleFlow) else 1
+    steps: int = levels * own["depth"]
+    return _LEARNING_RATE * min(1.0, _STEPS / steps)
 
 
 def train(

@@ -7,6 +7,7 @@ r"""The run folder: what a training leaves behind, and all that evaluation and s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,11 +17,12 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from nflows_core import shipped
+from nflows_core.bijections.coupling import Scaling
 from nflows_core.data.fingerprint import Fingerprint
 from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
-from nflows_core.models import ModelError, build, check_model
+from nflows_core.models import MODELS, ModelError, argument_names, build, check_model, defaults
 from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
 from nflows_core.runtime.foreign_text import read_json
 from nflows_core.runtime.tensors import load_tensors, read_header
@@ -171,6 +173,17 @@ def _naming(folder: Path) -> Iterator[None]:
         raise RunError(f"{folder / CONFIG_FILE}: {error}") from error
 
 
+def _with_bounds(model: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a run, also of an earlier version, whose levels had no bounds but those of each layer."""
+    if model not in MODELS or "level_log_scale" in arguments:
+        return arguments
+    depth = (defaults(model) | arguments).get("depth")
+    if not isinstance(depth, int):
+        return arguments  # which is said where the model is built
+    unbounded = {"level_log_scale": depth * Scaling.max_log_scale, "level_amplification": sys.float_info.max}
+    return {name: bound for name, bound in unbounded.items() if name in argument_names(model)} | arguments
+
+
 def _parse(settings: Any) -> Run:
     """The run that a configuration describes; errors name the entry that is wrong."""
     if not isinstance(settings, dict):
@@ -178,11 +191,13 @@ def _parse(settings: Any) -> Run:
     classes = _entry(settings, "classes", list, "a list of words")
     if not all(isinstance(name, str) for name in classes):
         raise TypeError("classes must be a list of words")
+    model = _entry(settings, "model", str, "a word")
+    arguments = {
+        name: _as_tuple(value) for name, value in _entry(settings, "arguments", dict, "names with values").items()
+    }
     run = Run(
-        model=_entry(settings, "model", str, "a word"),
-        arguments={
-            name: _as_tuple(value) for name, value in _entry(settings, "arguments", dict, "names with values").items()
-        },
+        model=model,
+        arguments=_with_bounds(model, arguments),
         data=_entry(settings, "data", str, "a word"),
         size=_count(settings, "size"),
         classes=tuple(classes),

@@ -110,15 +110,17 @@ class EngineConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig(EngineConfig):
-    r"""The settings of a flow's training: those of `EngineConfig`, and two that only a flow has.
+    r"""The settings of a flow's training: those of `EngineConfig`, with a warm-up, and two that only a flow has.
 
     Arguments:
+        warmup_steps: As of `EngineConfig`; the first updates of a flow of many layers move its density the most.
         reversible: Recomputes activations by the inverse in the backward pass instead of keeping them: memory does not
             grow with depth, an update takes longer; see `recomputed_activations`.
         conditional: Feeds each image's context to the flow: its map if it has one, or its vector, or else its label,
             one-hot.
     """
 
+    warmup_steps: int = 100
     reversible: bool = False
     conditional: bool = False
 

@@ -50,7 +50,8 @@ class TrainingLoop(Generic[M, B]):
     """Makes one update after the other.
 
     A checkpoint of the weights after some update is written only once their gradient on the next batch turned
-    out finite: a run that stops on a NaN leaves a checkpoint from which training can go on.
+    out finite, and the task finds no fault with them: a run that stops on a NaN leaves a checkpoint from which training
+    can go on.
 
     Arguments:
         accelerator: Places, distributes and synchronizes.
@@ -128,6 +129,7 @@ class TrainingLoop(Generic[M, B]):
             drawn = self._draw()
             gradient = self._gradient(self.players[0], drawn)
             if self._epoch_is_over() or self.state.step % self.config.checkpoint_steps == 0:
+                self._check(drawn[0])
                 self._save()
             if self.state.step >= self.total_steps:
                 return
@@ -177,6 +179,15 @@ class TrainingLoop(Generic[M, B]):
             largest = largest_gradient(self.task.model)
             self._stop(f"{mean:,.0f} {words(player.name)}; of their gradient, {largest}", player)
         return Gradient(mean, norm)
+
+    @torch.no_grad()
+    def _check(self, batch: B) -> None:
+        """Gives the training up if its weights or their averages have a fault."""
+        with self.autocast():
+            faults = [self.task.fault(model, batch) for model in (self.task.model, self.state.average.model)]
+        # One process may have met it alone; all of them stop.
+        if found := next(filter(None, gather_object(faults)), None):
+            self._stop(found, self.players[0])
 
     def _seed(self, player: Player[B]) -> None:
         """Makes what is random in a loss, such as dropout, a function of the update: a kill does not change it."""

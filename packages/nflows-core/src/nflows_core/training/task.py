@@ -152,6 +152,18 @@ class Task(ABC, Generic[M, B]):
         """
         return means
 
+    def fault(self, model: M, batch: B) -> str | None:
+        """Says in words what makes weights useless though their losses are finite; asked before each checkpoint.
+
+        Arguments:
+            model: The task's model, or the copy with averaged weights.
+            batch: Of the training data.
+
+        Returns:
+            The fault, for which the training is given up; nothing if the weights are good.
+        """
+        return None
+
     def running(self) -> AbstractContextManager[None]:
         """What holds while the model is trained."""
         return nullcontext()

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nflows_core.bijections.base import Bijection, Composition, Shape
+from nflows_core.bijections.base import Composition, Shape
 from nflows_core.bijections.baselines.kernels import check_odd
-from nflows_core.bijections.coupling import bounded
+from nflows_core.bijections.coupling import Scaling
 from nflows_core.bijections.coupling_network import zero_initialized
 
 Direction = Literal["down", "up", "right", "left"]
@@ -19,7 +19,7 @@ Direction = Literal["down", "up", "right", "left"]
 _ROWS = 2
 
 
-class MaCowConv2d(Bijection):
+class MaCowConv2d(Scaling):
     r"""Scales and shifts every pixel given the two rows before its own (Ma et al. 2019, section 3.1).
 
     .. math::
@@ -66,7 +66,7 @@ class MaCowConv2d(Bijection):
 
     def _shift_and_log_scale(self, before: Tensor) -> tuple[Tensor, Tensor]:
         shift, raw = self.network(before).to(before.dtype).chunk(2, dim=1)
-        return shift, bounded(raw)
+        return shift, self._bounded(raw)
 
     def _turned(self, x: Tensor) -> Tensor:
         """The image turned so that rows follow each other downwards; its own inverse."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nflows_core.bijections.base import Bijection
 from nflows_core.bijections.reversible import check_exact, recomputed_activations
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow, density_to_bits_per_dim, log_density
@@ -20,6 +21,10 @@ from nflows_core.training.task import Objective, Place, Task
 
 _DIVERGED = 1000.0
 """Bits per dimension above which a run is given up; a uniform guess needs 8 for 8-bit images."""
+_DECODED = 8
+"""Images that are decoded before each checkpoint."""
+_LARGEST_ERROR = 1e-3
+"""How far a decoded image may be from what was encoded, of the range of pixels: a quarter of a grey level of 256."""
 
 
 class FlowLikelihood(Task[Flow, ImageBatch]):
@@ -48,6 +53,7 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
             check_exact(flow)
         self.train_images = train_images
         self.test_images = test_images
+        self._is_exact = all(part.is_exact for part in flow.modules() if isinstance(part, Bijection))
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -80,6 +86,24 @@ class FlowLikelihood(Task[Flow, ImageBatch]):
 
     def measure(self, model: Flow, batch: ImageBatch) -> Mapping[str, Tensor]:
         return {"bits_per_dim": self._bits_per_dim(model, batch)}
+
+    def fault(self, model: Flow, batch: ImageBatch) -> str | None:
+        """A flow whose inverse should be exact and no longer is: its samples are not of its density."""
+        if not self._is_exact:
+            return None
+        x, context = batch.x[:_DECODED], None if batch.context is None else batch.context[:_DECODED]
+        latents = model(x, context)[0]
+        try:
+            error = (model.decode(latents, context) - x).abs().max().item()
+        except NotImplementedError:  # of a flow that is for densities alone
+            return None
+        if error <= _LARGEST_ERROR:
+            return None
+        precision = str(model.dtype).removeprefix("torch.")
+        return (
+            f"the flow no longer inverts in {precision}: decode(encode(x)) is off by {error:.2g} of the range of "
+            f"pixels, more than {_LARGEST_ERROR:g}"
+        )
 
     def running(self) -> AbstractContextManager[None]:
         """Recomputes activations if the settings say so."""
