@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_core.runtime.ownership import refuse_overwriting
+from nflows_core.runtime.ownership import refuse_overwriting, refuse_results
 from nflows_geo.figures import LegendUnit
 from nflows_geo.mapping.map_file import open_map
 from nflows_geo.mapping.names import UnitNames
 from nflows_geo.mapping.patches import without_small_patches
 from nflows_geo.mapping.styles import polygon_style
-from nflows_geo.raster import Grid, files_of, pixel_areas, whole_geopackage
+from nflows_geo.raster import Grid, companions, files_of, pixel_areas, require_place, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -103,7 +103,8 @@ def vectorize(
         Of each unit its number, its name, how many polygons it has and their area, in km² or pixels.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, part of the results of another command, or beside what belongs to a file
+            that is gone.
         ValueError: It is no map, all of it is nodata, or a unit is named that it does not have.
 
     Example:
@@ -113,7 +114,10 @@ def vectorize(
         [(1, 1, 0.36), (2, 1, 0.36), (3, 1, 0.36)]
     """
     source = open_map(path)
-    refuse_overwriting([target], [*files_of(path), *([] if names is None or names.file is None else [names.file])])
+    read = [*files_of(path), *([] if names is None or names.file is None else [names.file])]
+    refuse_overwriting([target, *companions(target)], read)
+    refuse_results([target])
+    require_place([target])
     classes, grid = without_small_patches(source.read(), minimum_pixels), source.grid
     if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
