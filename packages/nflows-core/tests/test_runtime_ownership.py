@@ -13,7 +13,14 @@ import torch
 from safetensors.torch import save_file
 
 from nflows_core import shipped
-from nflows_core.runtime.ownership import MARK_FILE, claim_folder, is_ours, refuse_foreign, refuse_overwriting
+from nflows_core.runtime.ownership import (
+    MARK_FILE,
+    claim_folder,
+    is_ours,
+    refuse_foreign,
+    refuse_overwriting,
+    refuse_results,
+)
 from nflows_core.runtime.tensors import write_tensors
 
 OURS = json.dumps({"versions": {"nflows_core": "0.1.0"}})
@@ -145,3 +152,23 @@ def test_an_input_is_no_output_under_any_name(tmp_path: Path) -> None:
     for name in names:
         with pytest.raises(FileExistsError, match=f"is an input, which is never changed.*{Path(name).name}"):
             refuse_overwriting([tmp_path / "new.tif", tmp_path / name], [path])
+
+
+def test_a_part_of_results_is_refused_and_what_lies_beside_is_not(tmp_path: Path) -> None:
+    claim_folder(tmp_path / "a", "map", ["map.tif"])
+    (tmp_path / "a" / "mine.tif").write_text("mine")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "a" / "map.tif")
+    for part in (tmp_path / "a" / "map.tif", tmp_path / "link.tif"):
+        with pytest.raises(FileExistsError, match=r"a part of results \(map\) that belong together") as caught:
+            refuse_results([part])
+        assert caught.value.filename == str(part)
+    refuse_results([tmp_path / "a" / "mine.tif", tmp_path / "a" / "new.tif", tmp_path / "map.tif"])
+
+
+@pytest.mark.parametrize("name", ["report.json", "config.json"])
+def test_where_no_mark_tells_the_parts_every_file_is_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(OURS)
+    (tmp_path / "map.tif").write_text("map")
+    with pytest.raises(FileExistsError, match="a part of results"):
+        refuse_results([tmp_path / "map.tif"])
+    refuse_results([tmp_path / "new.tif"])

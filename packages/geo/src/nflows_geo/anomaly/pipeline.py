@@ -18,7 +18,7 @@ from nflows_geo.anomaly.report import ScoredScene, write_anomaly_report
 from nflows_geo.anomaly.scoring import AnomalyRecipe, LearnedDetector, ScoreDrawing, Scorer, learn_detector
 from nflows_geo.anomaly.vectors import write_anomalies
 from nflows_geo.figures import View
-from nflows_geo.raster import write_cog
+from nflows_geo.raster import remove_companions, write_cog
 from nflows_geo.scene import Scene, provenance, refuse_inputs, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
@@ -90,7 +90,10 @@ def anomaly_scene(
             areas = write_anomalies(staging / ANOMALIES_FILE, anomalies, scene.grid, scene.bands)
             clock.stop("list")
             scored = ScoredScene(scene, recipe, learned, drawing, anomalies, areas, planted or {}, library or unlike)
-            return write_anomaly_report(scored, staging, clock.seconds)
+            report = write_anomaly_report(scored, staging, clock.seconds)
+            for name in RESULTS:
+                remove_companions(folder / name)
+    return report
 
 
 def _library(scene: Scene, learned: LearnedDetector) -> tuple[Library | None, str]:

@@ -24,6 +24,7 @@ from nflows_geo.mapping.pictures import PRINTED_FILES, legend, print_map
 from nflows_geo.mapping.polygons import vectorize
 from nflows_geo.mapping.report import write_map_report
 from nflows_geo.mapping.styles import write_raster_style
+from nflows_geo.raster import remove_companions
 from nflows_geo.scene import Scene, provenance, refuse_inputs, require_several_bands
 from nflows_geo.tiling import Tiling, gathered
 
@@ -101,7 +102,10 @@ def map_scene(
             drawing.renumber(drawing.by_size())
             clock.stop("draw")
             drawn = DrawnMap(scene, recipe, learned, scores, drawing, names, made, minimum_pixels)
-            return _describe(drawn, staging, clock, labels_file)
+            report = _describe(drawn, staging, clock, labels_file)
+            for name in RESULTS:
+                remove_companions(folder / name)
+    return report
 
 
 def _describe(drawn: DrawnMap, folder: Path, clock: Clock, labels_file: Path | None) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_core.runtime.ownership import refuse_overwriting
+from nflows_core.runtime.ownership import refuse_overwriting, refuse_results
 from nflows_geo.figures import LegendUnit
 from nflows_geo.mapping.map_file import open_map
 from nflows_geo.mapping.names import UnitNames
+from nflows_geo.mapping.patches import without_small_patches
 from nflows_geo.mapping.styles import polygon_style
-from nflows_geo.raster import Grid, files_of, pixel_areas, whole_geopackage
+from nflows_geo.raster import Grid, companions, files_of, pixel_areas, require_place, whole_geopackage
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -94,7 +95,7 @@ def vectorize(
         path: A map: a raster with one band of bytes, 0 or its nodata meaning no unit.
         target: The GeoPackage, with the columns that `polygons` has.
         minimum_pixels: Smaller groups of pixels become part of their largest neighbour, so that no ground is without a
-            unit; those that nothing but nodata surrounds stay.
+            unit; those that nothing but nodata surrounds stay. See `without_small_patches`.
         names: Names and colours of units, before those that the map has itself.
         suggestions: What units may be; if they are given, a column ``suggestion`` has them.
 
@@ -102,7 +103,8 @@ def vectorize(
         Of each unit its number, its name, how many polygons it has and their area, in km² or pixels.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, part of the results of another command, or beside what belongs to a file
+            that is gone.
         ValueError: It is no map, all of it is nodata, or a unit is named that it does not have.
 
     Example:
@@ -111,13 +113,12 @@ def vectorize(
         >>> [(unit["unit"], unit["polygons"], round(unit["area_km2"], 2)) for unit in units]
         [(1, 1, 0.36), (2, 1, 0.36), (3, 1, 0.36)]
     """
-    from rasterio.features import sieve
-
     source = open_map(path)
-    refuse_overwriting([target], [*files_of(path), *([] if names is None or names.file is None else [names.file])])
-    classes, grid = source.read(), source.grid
-    if minimum_pixels > 1:
-        classes = sieve(classes, minimum_pixels, mask=classes > 0)
+    read = [*files_of(path), *([] if names is None or names.file is None else [names.file])]
+    refuse_overwriting([target, *companions(target)], read)
+    refuse_results([target])
+    require_place([target])
+    classes, grid = without_small_patches(source.read(), minimum_pixels), source.grid
     if not classes.any():
         raise ValueError(f"{path} is all nodata; there is nothing to draw")
     if names is not None:

@@ -3,6 +3,7 @@
 from nflows_geo.raster.archives import ArchiveError, not_one, only_raster
 from nflows_geo.raster.areas import PixelAreas, pixel_areas
 from nflows_geo.raster.cog import Colours, write_cog
+from nflows_geo.raster.companions import companions, remove_companions, require_place
 from nflows_geo.raster.containers import LayerError
 from nflows_geo.raster.files import OpenRasters, RasterError, files_of, open_raster, reading
 from nflows_geo.raster.geopackage import whole_geopackage
@@ -34,6 +35,7 @@ __all__ = [
     "address",
     "archive_of",
     "assumed_datum",
+    "companions",
     "degrees",
     "digest",
     "file_of",
@@ -51,6 +53,8 @@ __all__ = [
     "pixel_areas",
     "read_north_up",
     "reading",
+    "remove_companions",
+    "require_place",
     "resolved",
     "same_system",
     "whole_geopackage",

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
-from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
+from nflows_geo.raster.companions import replacing
 from nflows_geo.raster.files import bounded_memory, quiet
 from nflows_geo.raster.grid import Grid
 from nflows_geo.raster.writing import Room, require_whole
@@ -46,6 +46,8 @@ def write_cog(
     The blocks go into a temporary file beside the target as they come, so memory does not grow with the raster.
     Overviews take the most frequent value of classes, which are integers, and the mean of measurements.
 
+    What GDAL has kept beside a raster that is replaced, statistics, overviews and a mask, goes with it.
+
     Arguments:
         path: The target.
         grid: The grid of the raster.
@@ -60,12 +62,14 @@ def write_cog(
 
     Raises:
         ValueError: The blocks do not cover the grid.
+        FileExistsError: Beside the target lies what belongs to a raster that is gone.
         OSError: The folder is missing or not writable, or the disk is full; then it says how much was needed.
     """
     raw = _stored(grid, len(bands), np.dtype(dtype))
-    with atomic_write(path) as target, temporary_folder(Path(path).parent) as folder, bounded_memory(), quiet():
+    path = Path(path)
+    with replacing(path) as target, temporary_folder(path.parent) as folder, bounded_memory(), quiet():
         plain, optimised = folder / "plain.tif", folder / "optimised.tif"
-        room = Room.beside(Path(path), folder, raw, raw + _MOST_OPTIMISED * raw)
+        room = Room.beside(path, folder, raw, raw + _MOST_OPTIMISED * raw)
         profile = {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.transform}
         profile |= {"count": len(bands), "dtype": dtype, "nodata": nodata, "BIGTIFF": "IF_SAFER"}
         profile |= {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "interleave": "band"}

@@ -16,8 +16,9 @@ from rasterio.io import DatasetReader
 
 from nflows_geo.raster.archives import only_raster
 from nflows_geo.raster.containers import open_layer
-from nflows_geo.raster.places import address, archive_of, file_of, no_answer, resolved, split
-from nflows_geo.raster.sources import PATIENCE, check_sources, is_virtual, restrictions
+from nflows_geo.raster.names import require_unicode
+from nflows_geo.raster.places import address, archive_of, file_of, no_answer, require_answer, resolved, split
+from nflows_geo.raster.sources import PATIENCE, ForeignSourceError, check_sources, is_virtual, opened, restrictions
 
 _CACHE_BYTES = 192 * 2**20
 """The decoded blocks that GDAL keeps; without a limit, a twentieth of the machine's memory. Enough for two tiles side
@@ -43,6 +44,7 @@ def open_raster(path: Path) -> DatasetReader:
     Raises:
         FileNotFoundError: There is no such file.
         RasterError: It is no raster.
+        NameOfFileError: Its name is no UTF-8.
         ArchiveError: It is an archive that does not hold one raster.
         LayerError: It holds several rasters, and none is named.
         ForeignSourceError: Its pixels are elsewhere; see `check_sources`.
@@ -55,14 +57,15 @@ def open_raster(path: Path) -> DatasetReader:
     file, layer = (place, "") if server else split(place)
     if not server:
         _require_content(file, path)
+        require_unicode(file)
         check_sources(file)
     try:
         with rasterio.Env(), quiet():  # in an environment of rasterio's, GDAL's own warnings are logged, not printed
             return open_layer(file, layer)
     except RasterioIOError as error:
         if server:
-            code = re.search(r"HTTP response code: (\d+)", str(error))
-            raise no_answer(server, int(code[1])) if code else RasterError(_NO_RASTER.format(server)) from error
+            require_answer(server)  # of one that does not answer GDAL says only that there is no such file
+            raise RasterError(_NO_RASTER.format(server)) from error
         raise RasterError(_unreadable(file, path)) from error
 
 
@@ -89,7 +92,25 @@ def _unreadable(file: Path, path: Path) -> str:
                 f"{path} is {name}, which this installation's GDAL cannot read; convert it with another one:\n"
                 f"gdal_translate -sds {file.name} {file.stem}.tif"
             )
+    if raster := _raster_beside(file):
+        return f"{path} is no raster itself; give {raster.name}, which lies beside it"
     return _NO_RASTER.format(path)
+
+
+def _raster_beside(file: Path) -> Path | None:
+    """The raster that a header, a world file or the like describes: the one with its name and another ending."""
+    stems = (file.stem, Path(file.stem).stem)  # of a.hdr, a.dat.hdr and a.dat.aux.xml
+    named = [path for path in sorted(file.parent.iterdir()) if path != file and path.is_file()]
+    return next((path for path in named if {path.name, path.stem} & {*stems} and _is_raster(path)), None)
+
+
+def _is_raster(path: Path) -> bool:
+    try:
+        check_sources(path)
+        with quiet(), opened(path):
+            return True
+    except (RasterioIOError, ForeignSourceError, OSError, UnicodeError):
+        return False
 
 
 def files_of(path: Path) -> list[Path]:

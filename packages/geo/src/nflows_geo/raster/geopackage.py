@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.temporary import temporary_folder
+from nflows_geo.raster.companions import replacing
 from nflows_geo.raster.writing import Room
 
 
@@ -17,10 +17,14 @@ from nflows_geo.raster.writing import Room
 def whole_geopackage(target: Path) -> Iterator[Path]:
     """The path of a GeoPackage that becomes the target when the block ends; the same layers give the same bytes.
 
+    What SQLite has kept beside one that is replaced goes with it, though another program may have it open: that sees
+    the old one until it opens the new one.
+
     Raises:
+        FileExistsError: Beside the target lies what belongs to a GeoPackage that is gone.
         OSError: The folder is missing or not writable, or the disk is full.
     """
-    with atomic_write(target) as file, temporary_folder(target.parent) as folder, _no_date(), _nowhere():
+    with replacing(target) as file, temporary_folder(target.parent) as folder, _no_date(), _nowhere():
         written = folder / "written.gpkg"
         with Room.beside(target, folder).told():
             yield written

@@ -89,6 +89,15 @@ def digest(path: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def require_answer(place: str) -> None:
+    """Refuses an address where there is nothing.
+
+    Raises:
+        OSError: The server does not answer, or not with a file.
+    """
+    _headers(place)
+
+
 def _headers(place: str) -> dict[str, str]:
     try:
         request = urllib.request.Request(place, headers={"Range": "bytes=0-0"})

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from nflows_core.runtime.ownership import refuse_overwriting
-from nflows_geo.raster import ForeignSourceError, RasterError, files_of
+from nflows_geo.raster import ForeignSourceError, RasterError, companions, files_of, require_place
 from nflows_geo.scene.scene import Scene
 
 PACKAGES = ("nflows-geo", "rasterio", "scikit-learn")
@@ -29,11 +29,15 @@ def refuse_inputs(outputs: Iterable[Path], scene: Scene, others: Iterable[Path |
         others: What is read besides, as labels; it need not be a raster, nor be given.
 
     Raises:
-        FileExistsError: An output is an input, whatever it is called; it names the output.
+        FileExistsError: An output is an input, whatever it is called, or an input would go with the file that an output
+            replaces; it names that. Or beside an output lies what belongs to a file that is gone.
     """
+    outputs = list(outputs)
     layers = {placed.layer.path for placed in (*scene.placed_bands, *scene.placed_masks)}
     read = [file for path in (*layers, *filter(None, others)) for file in _files(path)]
-    refuse_overwriting(outputs, [*read, *scene.metadata])
+    going = [companion for output in outputs for companion in companions(output)]
+    refuse_overwriting([*outputs, *going], [*read, *scene.metadata])
+    require_place(outputs)
 
 
 def _files(path: Path) -> list[Path]:

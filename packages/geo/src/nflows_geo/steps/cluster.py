@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.ownership import refuse_results
 from nflows_core.runtime.report import digested
 from nflows_geo.clustering import CLUSTERINGS, Clustering, elbow
 from nflows_geo.mapping import write_map
@@ -46,10 +47,11 @@ def cluster_scene(
         The pixels of each unit, the elbow, and the digests of inputs and output.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, or part of the results of another command.
         ValueError: No pixel is valid, there are fewer distinct ones than units, no elbow, or too little memory.
     """
     refuse_inputs([path], scene)
+    refuse_results([path])
     reduction = reduction_of(scene)
     method = None if reduction is None else REDUCTIONS[reduction]
     clustering = clustering or ("k-means" if method is None else method.clustering)

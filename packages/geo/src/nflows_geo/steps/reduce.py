@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.ownership import refuse_results
 from nflows_core.runtime.report import digested
 from nflows_geo.raster import Tile, open_raster, write_cog
 from nflows_geo.reductions import DEFAULT, REDUCTIONS, Reduction
@@ -69,10 +70,11 @@ def reduce_scene(
         What the reduction says of itself, and the digests of inputs and output.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, or part of the results of another command.
         ValueError: See `Reducer.fit`; or the memory is too little.
     """
     refuse_inputs([path], scene)
+    refuse_results([path])
     # As in `learn`: with one thread, the same seed gives the same components.
     with one_thread(), (tiling or Tiling()).started() as run:
         reducer = Reducer.fit(scene, reduction, seed)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runtime.ownership import refuse_results
 from nflows_core.runtime.report import digested
 from nflows_geo.mapping import MARGIN, majority_filter, open_map
 from nflows_geo.raster import Tile, write_cog
@@ -41,11 +42,12 @@ def smooth_map(source: Path, target: Path, *, tiling: Tiling | None = None) -> d
         How many pixels have a unit, how many got another one, and the digests of both maps.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, or part of the results of another command.
         ValueError: It is no map.
     """
     rough, scene, counts = open_map(source), open_scene(source), Counts()
     refuse_inputs([target], scene)
+    refuse_results([target])
     method = ", ".join(filter(None, (rough.tags.get("METHOD"), "majority filter")))
     kept = {key: text for key, text in rough.tags.items() if key.startswith(("CLASS_", "SEED"))}
 

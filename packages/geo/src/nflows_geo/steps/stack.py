@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nflows_core.runtime.ownership import refuse_results
 from nflows_core.runtime.report import digested
 from nflows_geo.raster import write_cog
 from nflows_geo.scene import BLOCK_SIZE, QUANTITY_TAG, NoValidPixelError, Scene, provenance, refuse_inputs
@@ -27,10 +28,11 @@ def stack_scene(scene: Scene, path: Path, *, watch: Watch = unwatched) -> dict[s
         What was written: grid, bands, the number of valid pixels, and the digests of inputs and output.
 
     Raises:
-        FileExistsError: The target is read.
+        FileExistsError: The target is read, or part of the results of another command.
         NoValidPixelError: No pixel is valid, and nothing is written.
     """
     refuse_inputs([path], scene)
+    refuse_results([path])
     resampling = scene.placed_bands[0].resampling
     valid = 0
 

@@ -8,7 +8,8 @@ batch.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,11 +36,13 @@ def claim_folder(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
         FileExistsError: As `refuse_foreign` does.
         OSError: The folder cannot be made.
     """
+    files = list(files)
     refuse_foreign(folder, kind, files)
     folder.mkdir(parents=True, exist_ok=True)
     if not is_ours(folder):
         with atomic_write(folder / MARK_FILE, "w") as file:
-            file.write(to_json({"kind": kind, "versions": {_VERSION: version("nflows-core")}}) + "\n")
+            mark = {"kind": kind, "files": list(files), "versions": {_VERSION: version("nflows-core")}}
+            file.write(to_json(mark) + "\n")
 
 
 def refuse_foreign(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
@@ -80,6 +83,39 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
             raise FileExistsError(
                 errno.EEXIST, "is an input, which is never changed; choose another place for the result", str(output)
             )
+
+
+def refuse_results(outputs: Iterable[Path]) -> None:
+    """Refuses to write a file that is a part of results of ours, which a report describes as a whole.
+
+    What a command writes beside them under another name is no part of them, where the folder's mark tells their names.
+
+    Arguments:
+        outputs: Single files that will be written.
+
+    Raises:
+        FileExistsError: One is such a part; it names that.
+    """
+    for output in outputs:
+        target = Path(os.path.realpath(output))
+        if not is_ours(target.parent):
+            continue
+        mark = _content(target.parent / MARK_FILE)
+        if target.name in _parts(target.parent, mark):
+            raise FileExistsError(
+                errno.EEXIST,
+                f"is a part of results ({mark.get('kind', 'a run')}) that belong together; choose another place",
+                str(output),
+            )
+
+
+def _parts(folder: Path, mark: Mapping[str, object]) -> list[str]:
+    """The names of the results in a folder of ours: those in its mark, or else all that there is."""
+    files = mark.get("files")
+    # A batch has more files than its mark tells.
+    if isinstance(files, list) and files and not is_status_log(folder / STATUS_FILE):
+        return files
+    return [path.name for path in folder.iterdir()]
 
 
 def is_ours(folder: Path) -> bool:
