@@ -60,20 +60,21 @@ class Placed:
         )
         if taken.shape == (window.height, window.width):
             return taken
-        block = np.full((window.height, window.width), np.nan, np.float32)
+        block = np.full((window.height, window.width), np.nan, values.dtype)
         block[np.ix_(inside_rows, inside_columns)] = taken
         return block
 
     def _warped(self, dataset: DatasetReader, target: Grid, window: Window) -> NDArray[np.float32]:
         from rasterio.warp import reproject
 
-        block = np.full((window.height, window.width), np.nan, np.float32)
         part = _part(target, window)
         source = _reach(self.grid, part)
         if source.width <= 0 or source.height <= 0:
-            return block
+            return np.full((window.height, window.width), np.nan, np.float32)
+        values = self._decoded(dataset, source)
+        block = np.full((window.height, window.width), np.nan, values.dtype)
         reproject(
-            self._decoded(dataset, source),
+            values,
             block,
             src_transform=_part(self.grid, source).transform,
             src_crs=self.grid.crs or _PLANE,
