@@ -109,7 +109,7 @@ def _kept(products: Sequence[Product], named: Sequence[Band], exclude: Sequence[
 def _check(bands: Sequence[Placed], target: Grid, registered: bool, align: bool) -> None:
     reference = next((placed.layer.path.name for placed in bands if placed.grid == target), "the grid that was given")
     for placed in bands:
-        if align and is_reachable(placed.grid.crs, target.crs):
+        if align and is_reachable(placed.grid.crs, target.crs) and placed.grid.overlaps(target):
             continue
         same_place = placed.grid.same_system(target) and placed.grid.overlaps(target)
         if not (same_place and (registered or placed.grid.factor(target))):

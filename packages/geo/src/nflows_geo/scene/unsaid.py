@@ -54,7 +54,7 @@ def without_unsaid(scene: Scene) -> Scene:
     unsaid = find_unsaid(scene.placed_bands, stretches)
     notices = [*scene.notices]
     for number in dict.fromkeys(unsaid.empty.values()):
-        held = "no value" if number is None else f"nothing but {_shown(number)}"
+        held = "no value in the scene" if number is None else f"nothing but {_shown(number)}"
         those = ", ".join(names[place] for place, one in unsaid.empty.items() if one == number)
         notices.append(f"left out, holding {held}: {those}")
     if unsaid.number is not None:
