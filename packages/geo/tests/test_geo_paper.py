@@ -204,6 +204,30 @@ def test_boundaries_are_all_sides_between_pixels_that_differ(units: NDArray[np.u
     assert len(sides) == len(lines)
 
 
+@pytest.mark.parametrize("brightest", [1, 2, 12])
+def test_the_map_has_the_colours_of_its_legend_and_shading_keeps_their_hue(brightest: int) -> None:
+    """The median ground of a unit is its colour, whichever unit lies on bright ground."""
+    units = np.repeat(np.array([1, 2, 12], np.uint8), 50)[:, None].repeat(60, axis=1)
+    brightness = np.random.default_rng(0).uniform(0.1, 0.2, units.shape) + 0.6 * (units == brightest)
+    picture = shaded_map(units, brightness.astype(np.float32))
+    for unit in (1, 2, 12):
+        shown, colour = picture[units == unit].astype(float), np.array(unit_colour(unit), float)
+        assert np.abs(np.median(shown, axis=0) - colour).max() <= 2
+        factors = shown / colour
+        assert np.ptp(factors, axis=1).max() <= 1.01 / colour.min()
+        assert factors.min() < 0.98
+        assert factors.max() > 1.01
+
+
+def test_a_white_unit_stays_white_or_becomes_grey() -> None:
+    units = np.ones((20, 20), np.uint8)
+    brightness = np.random.default_rng(0).uniform(0.1, 0.6, units.shape).astype(np.float32)
+    picture = shaded_map(units, brightness, lambda _: (255, 255, 255))
+    assert (picture.min(axis=2) == picture.max(axis=2)).all()
+    assert picture.max() == 255
+    assert picture.min() < 220
+
+
 def test_a_shaded_map_has_few_colours_and_white_where_nothing_is_known() -> None:
     random = np.random.default_rng(0)
     units = random.integers(0, 8, (90, 90)).astype(np.uint8)

@@ -19,6 +19,7 @@ from nflows_geo.cli.options import (
     labels_on,
     labels_options,
     min_pixels_option,
+    names_in,
     names_option,
     opened,
     recipe_options,
@@ -52,12 +53,12 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.mapping import MAP_FILE, POLYGONS_FILE, RESULTS, Recipe, map_scene, read_names
+    from nflows_geo.mapping import MAP_FILE, POLYGONS_FILE, RESULTS, Recipe, map_scene
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
-    named = None if names is None else read_names(names)
+    named = names_in(names)
     outputs = [folder / name for name in RESULTS]
     scene = opened(paths, outputs=outputs, labels=labels, dask=dask, **options)
     report = map_scene(

@@ -55,6 +55,7 @@ def write_map_report(
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(drawn.present),
+        **({"no_ratios_of_bands": drawn.no_ratios} if drawn.no_ratios else {}),
         **_lost(len(units) - len(drawn.present), drawn),
         f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
@@ -101,7 +102,7 @@ def _lost(units: int, drawn: DrawnMap) -> dict[str, Any]:
 def unit_rows(drawn: DrawnMap) -> list[dict[str, Any]]:
     """What every unit is: its name, what it may be, pixels, area, share of the map, and ratios of its mean spectrum."""
     sums = drawn.sums
-    ratios = band_ratios(sums.means, drawn.scene.wavelengths)
+    ratios = {} if drawn.no_ratios else band_ratios(sums.means, drawn.scene.wavelengths)
     mapped = sums.areas[1:].sum()
     return [
         {

@@ -236,7 +236,8 @@ _ADVICE = "`align` resamples it"
 def _difference(grid: Grid, other: Grid) -> str:
     """Why two grids do not fit, in words."""
     if is_reachable(grid.crs, other.crs) and not grid.overlaps(other):
-        return "they do not overlap; check that both are of the same place"
+        systems = "" if grid.same_system(other) else f": {difference(grid.crs, other.crs)}"
+        return f"they do not overlap; check that both are of the same place{systems}"
     if not grid.same_system(other):
         advice = _ADVICE if is_reachable(grid.crs, other.crs) else "if that is wrong, set it by rio edit-info --crs"
         return f"{difference(grid.crs, other.crs)}; {advice}"
