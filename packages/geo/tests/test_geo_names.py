@@ -249,3 +249,14 @@ def test_ratios_of_bands_and_suggestions_need_reflectances(tmp_path: Path, facto
 def test_bands_of_unknown_wavelengths_have_no_ratios_and_the_report_says_why(named: Path) -> None:
     report = json.loads((named / "report.json").read_text())
     assert report["no_ratios_of_bands"].startswith("the wavelengths of the bands are not known")
+
+
+def test_letters_that_the_pictures_lack_are_told_once(
+    named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert json.loads((named / "report.json").read_text())["letters_shown_as_boxes"] == "玄武岩"
+    path = write_raster(tmp_path / "a.tif", shaded_scene(0, 48)[0])
+    names = tmp_path / "n.csv"
+    names.write_text("unit,name\n1,玄武\n2,武 é\n", encoding="utf-8")
+    assert call("map", path, "--units", 3, "--names", names, "--output", tmp_path / "m") == 0
+    assert capsys.readouterr().err.count("玄武: the pictures and map.pdf show boxes") == 1

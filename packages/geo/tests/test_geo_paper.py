@@ -22,7 +22,7 @@ from rasterio.transform import from_bounds, from_origin
 from geo_files import make_grid, numbers, write_landsat, write_raster, write_sentinel2
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
-from nflows_geo.figures import Frame, LegendUnit, printed_map, shaded_map, unit_colour
+from nflows_geo.figures import Frame, LegendUnit, Sheet, printed_map, shaded_map, unit_colour
 from nflows_geo.figures.boundaries import boundaries
 from nflows_geo.figures.edges import round_places
 from nflows_geo.figures.page import ROW, TALL_ROW, page_for
@@ -320,3 +320,12 @@ def test_the_days_of_a_scene_are_those_of_its_metadata_and_tags(tmp_path: Path) 
             dataset.update_tags(ACQUISITION_DATE=day, TIFFTAG_DATETIME="2024:01:01 00:00:00")
     scene = open_scene([tmp_path / f"{name}.tif" for name in days])
     assert acquired(scene) == [date(2021, 5, 6), date(2021, 5, 7)]
+
+
+def test_a_picture_is_as_wide_under_a_title_of_many_letters() -> None:
+    grid = make_grid(60, 40)
+    sheet, picture = Sheet.of(grid), np.zeros((40, 60, 3), np.uint8)
+    names = ", ".join(f"Band {number} of a long file name (Resize, Layer stacking)" for number in (1, 2, 3))
+    titles = ("short", names, "a long name of a band, " * 50)
+    widths = [int.from_bytes(sheet.of_scene(picture, title)[16:20], "big") for title in titles]
+    assert max(widths) <= widths[0] * 1.02

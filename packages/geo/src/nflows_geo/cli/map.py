@@ -76,6 +76,12 @@ def map_(
     if problem := report["against_labels"].get("problem"):
         echo(f"{labels} is not compared with: {problem}", err=True)
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
+    if boxes := report.get("letters_shown_as_boxes"):
+        echo(
+            f"{boxes}: the pictures and map.pdf show boxes for these letters, which matplotlib's font lacks; "
+            "map.svg has them as text, and QGIS shows them",
+            err=True,
+        )
     if lost := report.get("units_without_pixels_after_the_majority_filter"):
         echo(f"{lost} more had single pixels only, which the majority filter gave to others", err=True)
     if merged := report.get("merged"):

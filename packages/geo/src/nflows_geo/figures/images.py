@@ -75,5 +75,5 @@ def _shade(relief: NDArray[np.floating[Any]], colour: NDArray[np.float64]) -> ND
     """What a unit's colour is multiplied by, 1 at the median of its relief and never more than the colour allows."""
     above = relief - np.quantile(relief, 0.5, method="lower")
     room = 255 / max(float(colour.max()), 1.0) - 1
-    brighter = min(_RELIEF, room / max(float(above.max()), np.finfo(np.float32).tiny))
+    brighter = min(_RELIEF, room / max(float(above.max()), float(np.finfo(np.float32).tiny)))
     return np.asarray(1 + np.where(above > 0, brighter, _RELIEF) * above)

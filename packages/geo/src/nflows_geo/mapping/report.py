@@ -14,7 +14,7 @@ from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
 from nflows_geo.clustering import Elbow
 from nflows_geo.evaluation import confusion_rows
-from nflows_geo.figures import PrintedMap
+from nflows_geo.figures import PrintedMap, without_glyph
 from nflows_geo.mapping.drawn_map import DrawnMap
 from nflows_geo.mapping.pictures import report_pictures
 from nflows_geo.reductions import REDUCTIONS
@@ -56,6 +56,7 @@ def write_map_report(
     report: dict[str, Any] = {
         "units": len(drawn.present),
         **({"no_ratios_of_bands": drawn.no_ratios} if drawn.no_ratios else {}),
+        **_boxes(drawn),
         **_lost(len(units) - len(drawn.present), drawn),
         f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
@@ -90,6 +91,12 @@ def write_map_report(
         packages=PACKAGES,
         pictures=report_pictures(drawn, printed),
     )
+
+
+def _boxes(drawn: DrawnMap) -> dict[str, str]:
+    """Letters that no picture has."""
+    boxes = without_glyph([drawn.scene.name, *(drawn.label(unit) for unit in drawn.present)])
+    return {"letters_shown_as_boxes": boxes} if boxes else {}
 
 
 def _lost(units: int, drawn: DrawnMap) -> dict[str, Any]:
