@@ -15,6 +15,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from geo_files import make_grid, write_raster
+from nflows_core.testing import call_command
+from nflows_geo.cli import geo
 from nflows_geo.labels import Labels, read_labels
 from nflows_geo.labels.drawn import drawn
 from nflows_geo.labels.features import Features
@@ -178,7 +180,7 @@ def test_sistan(data_folder: Path) -> None:
 
 
 def test_points_of_a_table(tmp_path: Path) -> None:
-    (a, b), (c, d), (e, f) = points([(3.5, 2.1), (3.9, 2.9), (29.9, 19.9)])
+    (a, b), (c, d), (e, f) = points([(3.5, 2.1), (4.9, 2.9), (29.9, 19.9)])
     path = write_csv(tmp_path / "p.csv", "Class,X,Y", [("granite", a, b), ("basalt", c, d), ("granite", e, f)])
     with pytest.raises(ValueError, match=r"p\.csv has no CRS; `assume_crs`"):
         read_labels(path, GRID)
@@ -186,7 +188,7 @@ def test_points_of_a_table(tmp_path: Path) -> None:
     assert labels.names == {1: "basalt", 2: "granite"}
     assert (labels.rows.tolist(), labels.columns.tolist(), labels.classes.tolist()) == (
         [2, 2, 19],
-        [3, 3, 29],
+        [3, 4, 29],
         [2, 1, 2],
     )
 
@@ -215,7 +217,7 @@ def test_tables_as_others_write_them(tmp_path: Path, header: str, separator: str
 
 
 def test_what_is_left_out_of_a_table_is_counted(tmp_path: Path) -> None:
-    (a, b), (c, d), (e, f) = points([(3.5, 2.1), (3.9, 2.9), (30.1, 5)])
+    (a, b), (c, d), (e, f) = points([(3.5, 2.1), (4.9, 2.9), (30.1, 5)])
     rows = [(a, b, "granite"), (c, d, "basalt"), (a, b, ""), (c, d, "nan"), (a, b), ("", "", "tuff"), (e, f, "tuff")]
     labels = read_labels(write_csv(tmp_path / "p.csv", "x,y,class", rows), GRID, assume_crs=True)
     assert (len(labels), labels.names) == (2, {1: "basalt", 2: "granite"})
@@ -224,6 +226,25 @@ def test_what_is_left_out_of_a_table_is_counted(tmp_path: Path) -> None:
         "p.csv: 3 of 7 features have no class and are left out",
         "p.csv: 1 of 3 points lie outside the scene and are left out",
     )
+
+
+def test_a_pixel_with_points_of_several_classes_has_none_as_with_polygons(tmp_path: Path) -> None:
+    places = points([(3.5, 2.1), (3.9, 2.9), (5.2, 7.1), (5.8, 7.9), (9.5, 9.5)])
+    rows = [(*place, name) for place, name in zip(places, ("a", "b", "a", "a", "b"), strict=True)]
+    labels = read_labels(write_csv(tmp_path / "p.csv", "x,y,class", rows), GRID, assume_crs=True)
+    assert (labels.rows.tolist(), labels.columns.tolist(), labels.classes.tolist()) == ([7, 7, 9], [5, 5, 9], [1, 1, 2])
+    assert labels.notes == ("p.csv: 1 pixels have points of several classes and are left out",)
+    assert (labels.polygons.max() + 1, labels.called) == (2, "groups of points")
+
+
+def test_scores_against_points_call_them_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(*place, name) for place, name in zip(points([(3.5, 2.1), (20.5, 2.1)]), "ab", strict=True)]
+    path = write_csv(tmp_path / "p.csv", "x,y,class", rows)
+    units = write_raster(tmp_path / "map.tif", np.repeat([1, 2], 15).astype(np.uint8)[None].repeat(20, axis=0), GRID)
+    assert call_command(geo, "score", units, "--labels", path, "--assume-crs") == 0
+    shown = capsys.readouterr().out
+    assert "interval 95 by groups of points" in shown
+    assert "polygons" not in shown
 
 
 def test_points_of_a_photograph_are_pixels(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_bands_without_any_value_do_not_take_the_others_along(tmp_path: Path) ->
     pixels[1] = 0
     scene = open_scene(write_raster(tmp_path / "a.tif", pixels, nodata=0))
     assert np.isfinite(scene.read(scene.grid.window)).all()
-    assert scene.notices == ("left out, holding no value: 2",)
+    assert scene.notices == ("left out, holding no value in the scene: 2",)
 
 
 def test_a_band_with_one_other_number_somewhere_stays(tmp_path: Path) -> None:

@@ -179,6 +179,9 @@ def test_the_list_says_what_anomalies_are_like(tmp_path: Path, capsys: pytest.Ca
     assert "sulphate" in alunite.resembles
     assert plants.next != plants.resembles
     assert max(plants.nearest_angle, alunite.nearest_angle) < 5 < plants.next_angle
+    page = (tmp_path / "out" / "report.html").read_text()
+    page = page[page.index(">rank</th>") :]
+    assert page.index(">score</th>") < page.index(">resembles</th>") < page.index(">longitude</th>")
     texts = [row["resembles"] for row in tables["What to look at first"][:2]]
     assert sorted(texts) == sorted(f"{point.resembles}, {point.nearest_angle:.0f}°" for point in (plants, alunite))
     told = {row["called"] for row in tables["Materials that these bands do not tell apart"]}

@@ -200,3 +200,63 @@ def test_spectra_suggest_what_is_high_on_this_map() -> None:
 def test_units_alike_have_no_suggestion() -> None:
     means = np.array([[0.10, 0.150], [0.10, 0.151]])
     assert suggested_by_spectra(means, np.array([9, 9]), [482.0, 655.0]) == {}
+
+
+@pytest.mark.parametrize("spelling", ["colour", "color", "Color"])
+def test_colours_are_read_in_both_spellings(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "n.csv").write_text(f"unit,name,{spelling}\n1,granite,#c8685a\n")
+    names = read_names(tmp_path / "n.csv")
+    assert (names.colours, names.notes) == ({1: (0xC8, 0x68, 0x5A)}, ())
+
+
+@pytest.mark.parametrize("row", ["1,granite,red,", "1,granite,#12345,"])
+def test_a_colour_in_the_other_spelling_is_checked_too(tmp_path: Path, row: str) -> None:
+    (tmp_path / "n.csv").write_text(f"unit,name,color\n{row}\n")
+    with pytest.raises(ValueError, match="is no colour; write it as #c8685a"):
+        read_names(tmp_path / "n.csv")
+
+
+def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("unit,name,colour,color\n1,granite,#c8685a,#000000\n")
+    with pytest.raises(ValueError, match="has the column colour twice, in one spelling or two"):
+        read_names(tmp_path / "n.csv")
+
+
+def test_columns_that_are_not_used_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "n.csv").write_text("unit,name,farbe,age\n1,granite,#c8685a,old\n")
+    write_raster(tmp_path / "map.tif", np.ones((5, 5), np.uint8))
+    assert call("vectorize", tmp_path / "map.tif", "--output", tmp_path / "u.gpkg", "--names", tmp_path / "n.csv") == 0
+    shown = capsys.readouterr()
+    assert "note: n.csv: not used: farbe, age; the columns are unit, name and colour" in shown.err
+    assert "u.gpkg: 1 polygon, " in shown.out
+
+
+@pytest.mark.parametrize(("factor", "why"), [(1.0, ""), (255.0, "the values are no reflectances from 0 to 1")])
+def test_ratios_of_bands_and_suggestions_need_reflectances(tmp_path: Path, factor: float, why: str) -> None:
+    scene, _ = shaded_scene(0, 60)
+    scene[2, :20] *= 1.6  # red over blue
+    path = write_raster(tmp_path / "a.tif", scene * np.float32(factor))
+    bands = ("--sensor", "landsat-8", "--bands", "B2,B3,B4,B5")
+    assert call("map", path, *bands, "--units", 3, "--output", tmp_path / "m") == 0
+    report = json.loads((tmp_path / "m/report.json").read_text())
+    assert report.get("no_ratios_of_bands", "").startswith(why)
+    assert ("no_ratios_of_bands" in report) == bool(why)
+    rows = report["tables"]["Units"]
+    assert all(("ferric_iron_red_over_blue" in row) == (not why) for row in rows)
+    assert any("iron oxide" in (row.get("suggestion") or "") for row in rows) == (not why)
+
+
+def test_bands_of_unknown_wavelengths_have_no_ratios_and_the_report_says_why(named: Path) -> None:
+    report = json.loads((named / "report.json").read_text())
+    assert report["no_ratios_of_bands"].startswith("the wavelengths of the bands are not known")
+
+
+def test_letters_that_the_pictures_lack_are_told_once(
+    named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert json.loads((named / "report.json").read_text())["letters_shown_as_boxes"] == "玄武岩"
+    path = write_raster(tmp_path / "a.tif", shaded_scene(0, 48)[0])
+    names = tmp_path / "n.csv"
+    names.write_text("unit,name\n1,玄武\n2,武 é\n", encoding="utf-8")
+    assert call("map", path, "--units", 3, "--names", names, "--output", tmp_path / "m") == 0
+    assert capsys.readouterr().err.count("玄武: the pictures and map.pdf show boxes") == 1

@@ -22,7 +22,7 @@ from rasterio.transform import from_bounds, from_origin
 from geo_files import make_grid, numbers, write_landsat, write_raster, write_sentinel2
 from nflows_core.testing import call_command
 from nflows_geo.cli import geo
-from nflows_geo.figures import Frame, LegendUnit, printed_map, shaded_map, unit_colour
+from nflows_geo.figures import Frame, LegendUnit, Sheet, printed_map, shaded_map, unit_colour
 from nflows_geo.figures.boundaries import boundaries
 from nflows_geo.figures.edges import round_places
 from nflows_geo.figures.page import ROW, TALL_ROW, page_for
@@ -204,6 +204,30 @@ def test_boundaries_are_all_sides_between_pixels_that_differ(units: NDArray[np.u
     assert len(sides) == len(lines)
 
 
+@pytest.mark.parametrize("brightest", [1, 2, 12])
+def test_the_map_has_the_colours_of_its_legend_and_shading_keeps_their_hue(brightest: int) -> None:
+    """The median ground of a unit is its colour, whichever unit lies on bright ground."""
+    units = np.repeat(np.array([1, 2, 12], np.uint8), 50)[:, None].repeat(60, axis=1)
+    brightness = np.random.default_rng(0).uniform(0.1, 0.2, units.shape) + 0.6 * (units == brightest)
+    picture = shaded_map(units, brightness.astype(np.float32))
+    for unit in (1, 2, 12):
+        shown, colour = picture[units == unit].astype(float), np.array(unit_colour(unit), float)
+        assert np.abs(np.median(shown, axis=0) - colour).max() <= 2
+        factors = shown / colour
+        assert np.ptp(factors, axis=1).max() <= 1.01 / colour.min()
+        assert factors.min() < 0.98
+        assert factors.max() > 1.01
+
+
+def test_a_white_unit_stays_white_or_becomes_grey() -> None:
+    units = np.ones((20, 20), np.uint8)
+    brightness = np.random.default_rng(0).uniform(0.1, 0.6, units.shape).astype(np.float32)
+    picture = shaded_map(units, brightness, lambda _: (255, 255, 255))
+    assert (picture.min(axis=2) == picture.max(axis=2)).all()
+    assert picture.max() == 255
+    assert picture.min() < 220
+
+
 def test_a_shaded_map_has_few_colours_and_white_where_nothing_is_known() -> None:
     random = np.random.default_rng(0)
     units = random.integers(0, 8, (90, 90)).astype(np.uint8)
@@ -296,3 +320,12 @@ def test_the_days_of_a_scene_are_those_of_its_metadata_and_tags(tmp_path: Path) 
             dataset.update_tags(ACQUISITION_DATE=day, TIFFTAG_DATETIME="2024:01:01 00:00:00")
     scene = open_scene([tmp_path / f"{name}.tif" for name in days])
     assert acquired(scene) == [date(2021, 5, 6), date(2021, 5, 7)]
+
+
+def test_a_picture_is_as_wide_under_a_title_of_many_letters() -> None:
+    grid = make_grid(60, 40)
+    sheet, picture = Sheet.of(grid), np.zeros((40, 60, 3), np.uint8)
+    names = ", ".join(f"Band {number} of a long file name (Resize, Layer stacking)" for number in (1, 2, 3))
+    titles = ("short", names, "a long name of a band, " * 50)
+    widths = [int.from_bytes(sheet.of_scene(picture, title)[16:20], "big") for title in titles]
+    assert max(widths) <= widths[0] * 1.02

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_geo.spectra import absorption_depths
+from nflows_geo.spectra import absorption_depths, are_reflectances
 from nflows_geo.spectra.materials import MATERIALS, Material
 from nflows_geo.spectra.responses import is_known, material_spectra, seen
 
@@ -35,13 +35,6 @@ _NEVER = 180.0
 """The angle to what does not fit at all."""
 _FEW = 3
 """Materials of a group that are called by their names."""
-_BRIGHTEST = 2.0
-"""The reflectance above which no scene's median is."""
-
-
-def are_reflectances(spectra: NDArray[np.float32]) -> bool:
-    """Whether values can be reflectances from 0 to 1: their median lies above zero and not above two."""
-    return 0 < float(np.median(spectra)) <= _BRIGHTEST
 
 
 @dataclass(frozen=True)

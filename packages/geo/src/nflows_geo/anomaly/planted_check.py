@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nflows_geo.anomaly.detection import detection
-from nflows_geo.anomaly.likeness import are_reflectances
 from nflows_geo.scene import Scene, sample_spectra
+from nflows_geo.spectra import are_reflectances
 from nflows_geo.spectra.materials import RANGE
 from nflows_geo.spectra.responses import is_known
 from nflows_geo.tiling import one_thread

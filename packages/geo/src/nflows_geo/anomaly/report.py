@@ -123,6 +123,9 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
         {
             "rank": i + 1,
             "score": float(anomalies.groups.scores[i]),
+            # What a person decides by comes first: a page may be too narrow for all columns.
+            **_resembles(anomalies.likeness, i),
+            **_vegetation(anomalies.ndvi, i),
             # As text: a page shows five digits of a number, and of a place that is too few.
             "longitude": f"{anomalies.longitude[i]:.5f}",
             "latitude": f"{anomalies.latitude[i]:.5f}",
@@ -132,8 +135,6 @@ def anomaly_rows(scored: ScoredScene) -> list[dict[str, Any]]:
             "area_m2": float(scored.areas[i]),
             "higher_than_around": _notable(anomalies.against_surroundings[i], names, 1),
             "lower_than_around": _notable(anomalies.against_surroundings[i], names, -1),
-            **_vegetation(anomalies.ndvi, i),
-            **_resembles(anomalies.likeness, i),
         }
         for i in range(min(SHOWN, len(anomalies)))
     ]

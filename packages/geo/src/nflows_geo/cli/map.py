@@ -19,6 +19,7 @@ from nflows_geo.cli.options import (
     labels_on,
     labels_options,
     min_pixels_option,
+    names_in,
     names_option,
     opened,
     recipe_options,
@@ -52,12 +53,12 @@ def map_(
     **options: Any,
 ) -> None:
     """Map the geological units of SCENE: a raster, polygons and a report in the folder OUTPUT."""
-    from nflows_geo.mapping import MAP_FILE, POLYGONS_FILE, RESULTS, Recipe, map_scene, read_names
+    from nflows_geo.mapping import MAP_FILE, POLYGONS_FILE, RESULTS, Recipe, map_scene
     from nflows_geo.tiling import Tiling
 
     recipe = Recipe(**{name: options.pop(name) for name in ("reduction", "clustering", "units", "smooth", "seed")})
     labelled = {name: options.pop(name) for name in ("assume_crs", "column", "labels_layer")}
-    named = None if names is None else read_names(names)
+    named = names_in(names)
     outputs = [folder / name for name in RESULTS]
     scene = opened(paths, outputs=outputs, labels=labels, dask=dask, **options)
     report = map_scene(
@@ -75,6 +76,12 @@ def map_(
     if problem := report["against_labels"].get("problem"):
         echo(f"{labels} is not compared with: {problem}", err=True)
     echo(f"\n{folder / MAP_FILE}: {report['units']} units, {area_shown(report, 'mapped_')}")
+    if boxes := report.get("letters_shown_as_boxes"):
+        echo(
+            f"{boxes}: the pictures and map.pdf show boxes for these letters, which matplotlib's font lacks; "
+            "map.svg has them as text, and QGIS shows them",
+            err=True,
+        )
     if lost := report.get("units_without_pixels_after_the_majority_filter"):
         echo(f"{lost} more had single pixels only, which the majority filter gave to others", err=True)
     if merged := report.get("merged"):

@@ -16,6 +16,7 @@ from nflows_core.runtime.terminal import echo
 if TYPE_CHECKING:
     from nflows_geo.figures import View
     from nflows_geo.labels import Labels
+    from nflows_geo.mapping import UnitNames
     from nflows_geo.raster import Grid
     from nflows_geo.scene import Scene
     from nflows_geo.tiling import Part
@@ -111,6 +112,18 @@ names_option = click.option(
     type=click.Path(path_type=Path),
     help="What units are called: a CSV file with the columns unit and name, and if wanted colour, as #c8685a.",
 )
+
+
+def names_in(path: Path | None) -> UnitNames | None:
+    """The names in the file of `names_option`; says what of it is not used."""
+    from nflows_geo.mapping import read_names
+
+    if path is None:
+        return None
+    names = read_names(path)
+    for note in names.notes:
+        echo(f"note: {note}", err=True)
+    return names
 
 
 def scene_options(command: _Function) -> _Function:

@@ -64,19 +64,21 @@ def score(
         echo(f"\n{table([report['without_labels']])}")
     if ground is not None:
         agreement = report["against_labels"]
-        echo(f"\n{table(_agreement_rows(agreement))}\n\n{table(confusion_rows(ground.names, agreement))}")
+        echo(
+            f"\n{table(_agreement_rows(agreement, ground.called))}\n\n{table(confusion_rows(ground.names, agreement))}"
+        )
     print_report(report)
 
 
-def _agreement_rows(agreement: dict[str, Any]) -> list[dict[str, Any]]:
-    """The scores with the intervals to judge by, of as many labelled pixels and polygons."""
+def _agreement_rows(agreement: dict[str, Any], groups: str) -> list[dict[str, Any]]:
+    """The scores with the intervals to judge by, of as many labelled pixels, and polygons or groups of points."""
     return [
         {
             "score": name.replace("_", " "),
             "value": agreement[name],
-            "interval_95_by_polygons": agreement[f"{name}_interval_95_by_groups"],
+            f"interval_95_by_{groups}": agreement[f"{name}_interval_95_by_groups"],
             "pixels": agreement["n"],
-            "polygons": agreement["groups"],
+            groups: agreement["groups"],
         }
         for name in _HEADLINE
     ]

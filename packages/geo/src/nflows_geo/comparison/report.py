@@ -38,7 +38,7 @@ READINGS = {
 
 INTERVALS = (
     "95 % intervals are over seeds: of the randomness of the method. That of the labels is larger: the scores of a map "
-    "give it, by resampling their polygons."
+    "give it, by resampling their polygons, or of points the groups of those that touch."
 )
 
 FILES = {UNITS: "table-7.1.csv", OWN_SPACE: "table-7.2-own.csv", BAND_SPACE: "table-7.2-bands.csv",
@@ -79,7 +79,7 @@ def write_comparison(
             "scene": scene.describe(),
             "seeds": 1 + max(run["seed"] for run in comparison.runs),
             "labelled_pixels": comparison.runs[0].get("labelled_pixels"),
-            "label_polygons": None if labels is None else int(labels.polygons.max()) + 1,
+            _groups(labels): None if labels is None else int(labels.polygons.max()) + 1,
             "label_notes": [] if labels is None else list(labels.notes),
             "intervals": INTERVALS,
             "readings": {table.caption: READINGS[table.caption] for table in shown if table.caption in READINGS},
@@ -157,3 +157,8 @@ def _means(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str,
         summary = over_seeds([run[name] for run in runs])
         row |= {name: summary["mean"], f"{name}_interval_95": summary["interval_95"]}
     return row
+
+
+def _groups(labels: Labels | None) -> str:
+    """What the polygons of labels, or the groups of their points, are counted under."""
+    return "label_polygons" if labels is None else f"label_{labels.called.replace(' ', '_')}"

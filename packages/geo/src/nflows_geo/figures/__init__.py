@@ -2,6 +2,7 @@
 
 from nflows_geo.figures.boundaries import MOST_LINES, boundaries
 from nflows_geo.figures.colours import UNIT_COLOURS, Colour, colour_table, unit_colour
+from nflows_geo.figures.drawing import without_glyph
 from nflows_geo.figures.frame import Frame
 from nflows_geo.figures.images import false_colour, shaded_map
 from nflows_geo.figures.legend import LegendUnit
@@ -30,4 +31,5 @@ __all__ = [
     "shaded_map",
     "signatures",
     "unit_colour",
+    "without_glyph",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,15 @@ def drawn_alike() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         yield
+
+
+def without_glyph(texts: Iterable[str]) -> str:
+    """The letters of texts that the pictures show as boxes, since matplotlib's own font does not have them."""
+    from matplotlib.font_manager import findfont, get_font
+
+    with drawn_alike():
+        known = get_font(findfont("DejaVu Sans")).get_charmap()
+    return "".join(dict.fromkeys(letter for text in texts for letter in text if ord(letter) not in known))
 
 
 def rgb(colour: Colour) -> tuple[float, float, float]:

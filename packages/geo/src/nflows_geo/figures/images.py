@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from nflows_geo.figures.colours import Colour, unit_colour
 _STRETCH = (1.0, 99.0)
 """Percentiles that become black and white."""
 _RELIEF = 0.35
-"""How much brighter than the darkest ground the brightest one is, on a map."""
+"""How much brighter than the darkest ground the brightest one is, on a map, where the colour of the unit allows it."""
 
 
 _MOST_COLOURS, _FEWEST_STEPS = 255, 16
@@ -44,6 +45,9 @@ def shaded_map(
 ) -> NDArray[np.uint8]:
     """The units in their colours, with the relief of the scene shining through as on a printed map.
 
+    Ground as bright as the median of its unit has the unit's colour, and all ground its hue: a colour that is nearly
+    as bright as can be becomes less brighter than darker.
+
     Arguments:
         units: (H, W), 0 where nothing is known.
         brightness: (H, W), NaN where nothing is known.
@@ -62,5 +66,14 @@ def shaded_map(
     # So few colours that files of pixels name them by one byte each, and too many to be told apart.
     steps = max(_FEWEST_STEPS, _MOST_COLOURS // max(1, len(np.unique(units[valid]))) - 1)
     relief = (relief * steps).round() / steps
-    shade[valid] = 1 + _RELIEF * (relief - np.median(relief))
-    return (colours[units] * shade[..., None]).clip(0, 255).round().astype(np.uint8)
+    for unit in np.unique(units[valid]):
+        shade[valid & (units == unit)] = _shade(relief[units[valid] == unit], colours[unit])
+    return (colours[units] * shade[..., None]).round().astype(np.uint8)
+
+
+def _shade(relief: NDArray[np.floating[Any]], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a unit's colour is multiplied by, 1 at the median of its relief and never more than the colour allows."""
+    above = relief - np.quantile(relief, 0.5, method="lower")
+    room = 255 / max(float(colour.max()), 1.0) - 1
+    brighter = min(_RELIEF, room / max(float(above.max()), float(np.finfo(np.float32).tiny)))
+    return np.asarray(1 + np.where(above > 0, brighter, _RELIEF) * above)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -27,6 +28,8 @@ _BOUNDARY = (("#000000", 1.4), ("#ffff00", 0.6))
 """The colours and widths in points that make one line, which is seen on light ground and on dark."""
 _LONGEST = 21.0
 """Centimetres of the longer side of a picture."""
+_LETTER, _MOST_TITLE = 0.24, 4
+"""The mean width of a letter of the title in centimetres, and the most lines of it."""
 _EDGE, _MARGIN = 1.2, 2.2
 """Room for the coordinates and, below them, for bars and arrow, in centimetres."""
 
@@ -113,7 +116,10 @@ class Sheet:
         total_width, total_height = figure.get_size_inches() * 2.54
         axes = figure.add_axes((0, below / total_height, width / total_width, height / total_height))
         axes.imshow(picture, extent=self.frame.extent, interpolation="nearest", aspect="auto")
-        axes.set_title(visible(title), loc="left")
+        # A longer line would widen the paper, on which the picture then is small.
+        letters = int(total_width / _LETTER)
+        lines = textwrap.wrap(visible(title), letters, max_lines=_MOST_TITLE, placeholder="…")
+        axes.set_title("\n".join(lines), loc="left")
         label_edges(axes, self.frame, width, height)
         margin = paper(figure, 0, 0, total_width, _MARGIN)
         draw_bars(margin, self.frame, width, _MARGIN - 0.9)

@@ -43,7 +43,7 @@ class Pixels:
 def drawn(features: Features, grid: Grid) -> Pixels:
     """The pixels in which points lie, or whose middles lie in polygons; the features in the CRS of the grid.
 
-    A pixel in polygons of several classes has none.
+    A pixel in polygons of several classes, or with points of several, has none.
 
     Raises:
         ValueError: All points lie outside of the grid.
@@ -63,9 +63,24 @@ def _of_points(features: Features, grid: Grid) -> Pixels:
         raise ValueError(
             f"{features.path}: {count}, the first at {first};\ncheck the CRS; the scene: {grid}{downwards}"
         )
-    names, classes = np.unique(features.classes[inside], return_inverse=True)
-    notes = () if inside.all() else (f"{count} and are left out",)
-    return Pixels(_int32(rows[inside]), _int32(columns[inside]), _small(classes), names, None, notes)
+    notes = [] if inside.all() else [f"{count} and are left out"]
+    numbers = np.unique(features.classes, return_inverse=True)[1]
+    pixels = np.floor(rows[inside]).astype(np.int64) * grid.width + np.floor(columns[inside]).astype(np.int64)
+    undisputed = ~_of_several(pixels, numbers[inside])
+    if disputed := len(np.unique(pixels[~undisputed])):
+        notes.append(f"{disputed:,} pixels have points of several classes and are left out")
+    kept = np.flatnonzero(inside)[undisputed]
+    names, classes = np.unique(features.classes[kept], return_inverse=True)
+    return Pixels(_int32(rows[kept]), _int32(columns[kept]), _small(classes), names, None, tuple(notes))
+
+
+def _of_several(pixels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which points lie in a pixel that has points of another class, (N,)."""
+    present, places = np.unique(pixels, return_inverse=True)
+    least, greatest = np.full(len(present), classes.max()), np.full(len(present), -1)
+    np.minimum.at(least, places, classes)
+    np.maximum.at(greatest, places, classes)
+    return np.asarray((least < greatest)[places])
 
 
 def _of_polygons(features: Features, grid: Grid) -> Pixels:

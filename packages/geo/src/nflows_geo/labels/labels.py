@@ -30,6 +30,7 @@ class Labels:
         names: The name of each class.
         outlines: The polygon in which each was drawn, :math:`(N,)`, if the file has polygons.
         notes: What was left out or assumed when they were read, in words.
+        of_points: Whether the file has points.
 
     Example:
         >>> from nflows_geo import Labels
@@ -45,9 +46,15 @@ class Labels:
     names: dict[int, str]
     outlines: NDArray[np.int32] | None = None
     notes: tuple[str, ...] = ()
+    of_points: bool = False
 
     def __len__(self) -> int:
         return len(self.classes)
+
+    @property
+    def called(self) -> str:
+        """What `polygons` are called: polygons, or of points groups of those that touch."""
+        return "groups of points" if self.of_points else "polygons"
 
     @property
     def polygons(self) -> NDArray[np.int32]:
@@ -139,9 +146,8 @@ def _of_features(path: Path, grid: Grid, assume_crs: bool, column: str, layer: s
     notes = (*features.notes, *pixels.notes)
     _check_classes(path, [str(name) for name in pixels.names], len(pixels.rows), notes)
     names = {number: str(name) for number, name in enumerate(pixels.names, 1)}
-    return Labels(
-        pixels.rows, pixels.columns, (pixels.classes + 1).astype(np.uint8), names, pixels.groups, _of(path, notes)
-    )
+    classes, of_points = (pixels.classes + 1).astype(np.uint8), pixels.groups is None
+    return Labels(pixels.rows, pixels.columns, classes, names, pixels.groups, _of(path, notes), of_points)
 
 
 def _of_raster(path: Path, grid: Grid, align: bool, assume_crs: bool) -> Labels:

@@ -97,7 +97,8 @@ def read_codes(path: Path, grid: Grid, align: bool, assume_crs: bool) -> CodedPi
         if len(bands) != 1:
             raise ValueError(f"{path} has {len(bands)} bands; labels are one band of classes, not a picture of a map")
         own, notes = _grid(path, dataset, grid, assume_crs)
-        if not (is_reachable(own.crs, grid.crs) if align else own.same_as(grid)):
+        reached = align and is_reachable(own.crs, grid.crs) and own.overlaps(grid)
+        if not (reached or own.same_as(grid)):
             raise GridMismatchError(path.name, own, "the scene", grid)
         nodata = dataset.nodatavals[0]
         codes = _Codes(path.stem, path, invalid=() if nodata is None else (nodata,))

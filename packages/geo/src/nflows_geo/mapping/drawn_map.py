@@ -18,6 +18,7 @@ from nflows_geo.mapping.suggestions import labelled, suggested_by_labels, sugges
 from nflows_geo.mapping.unit_sums import UnitSums
 from nflows_geo.raster import PixelAreas, pixel_areas
 from nflows_geo.scene import Band, Scene
+from nflows_geo.spectra import are_reflectances
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,20 @@ class DrawnMap:
             return str(error)
 
     @cached_property
+    def no_ratios(self) -> str:
+        """Why ratios of bands tell nothing about the units; nothing where they do."""
+        if not any(self.scene.wavelengths):
+            return "the wavelengths of the bands are not known; `sensor` or the product folder says them"
+        if not are_reflectances(self.sums.means[np.array(self.present) - 1]):
+            return "the values are no reflectances from 0 to 1; give the product folder, or scale the raster"
+        return ""
+
+    @cached_property
     def suggestions(self) -> dict[int, str]:
-        """What the units without a name may be: by the labels in them, or else by their spectra."""
-        found = suggested_by_spectra(self.sums.means, self.sums.pixels[1:], self.scene.wavelengths)
+        """What the units without a name may be: by the labels in them, or else by their spectra of reflectances."""
+        found = {}
+        if not self.no_ratios:
+            found = suggested_by_spectra(self.sums.means, self.sums.pixels[1:], self.scene.wavelengths)
         if isinstance(self.agreement, Agreement) and self.drawing.labels is not None:
             labels = [self.drawing.labels.names[int(label)] for label in self.agreement.labels]
             found |= suggested_by_labels(self.agreement.confusion, labels, self.agreement.units.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from nflows_geo.figures import UNIT_COLOURS, Colour, unit_colour
 _MOST_UNITS = 255
 _MOST_BYTES = 2**20
 _COLUMNS = ("unit", "name", "colour")
+_SPELLINGS = {"color": "colour"}
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -26,6 +27,7 @@ class UnitNames:
         names: The name of each unit that has one.
         colours: The colour of each unit that has one.
         file: The file that says so.
+        notes: What of the file is not used, in words.
 
     Example:
         >>> from nflows_geo import UnitNames
@@ -37,6 +39,7 @@ class UnitNames:
     names: Mapping[int, str] = field(default_factory=dict)
     colours: Mapping[int, Colour] = field(default_factory=dict)
     file: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def of(self, unit: int) -> str:
         """What a unit is called."""
@@ -64,13 +67,13 @@ def read_names(path: Path) -> UnitNames:
     """Reads a table with a line for each unit that has a name.
 
     Arguments:
-        path: A CSV file in UTF-8 with the columns ``unit`` and ``name``, and if wanted ``colour``, as #c8685a; they are
-            apart by commas, semicolons or tabs.
+        path: A CSV file in UTF-8 with the columns ``unit`` and ``name``, and if wanted ``colour`` or ``color``, as
+            #c8685a; they are apart by commas, semicolons or tabs.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A column is missing, or a line has no unit from 1 to 255, one that an earlier line has, no name, or
-            no such colour.
+        ValueError: A column is missing or there twice, or a line has no unit from 1 to 255, one that an earlier line
+            has, no name, or no such colour.
 
     Example:
         >>> from nflows_geo import read_names
@@ -80,7 +83,8 @@ def read_names(path: Path) -> UnitNames:
     """
     names: dict[int, str] = {}
     colours: dict[int, Colour] = {}
-    for place, row in _rows(path):
+    header, rows = _table(path)
+    for place, row in rows:
         unit = _unit(place, row["unit"])
         if unit in names:
             raise ValueError(f"{place}: unit {unit} has a name already, {names[unit]!r}; leave one of the two lines")
@@ -91,25 +95,36 @@ def read_names(path: Path) -> UnitNames:
             colours[unit] = _colour(place, row["colour"])
     if not names:
         raise ValueError(f"{path} names no unit; it needs a line for each under unit,name")
-    return UnitNames(names, colours, path)
+    unused = ", ".join(visible(name) for name in header if name and name not in _COLUMNS)
+    notes = (f"{path.name}: not used: {unused}; the columns are unit, name and colour",) if unused else ()
+    return UnitNames(names, colours, path, notes)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The lines that are not empty: where each is, and its cells by column."""
+def _table(path: Path) -> tuple[list[str], Iterator[tuple[str, dict[str, str]]]]:
+    """The names of the columns, and the lines that are not empty: where each is, and its cells by column."""
     text = _text(path)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    lines = _readable(path, rows)
-    header = [cell.strip().lower() for cell in next(lines, [])]
+    lines = ((rows.line_num, row) for row in _readable(path, rows))
+    _, first = next(lines, (0, []))
+    header = [_SPELLINGS.get(name, name) for name in (cell.strip().lower() for cell in first)]
     if missing := [name for name in _COLUMNS[:2] if name not in header]:
         found = ", ".join(map(visible, filter(None, header))) or "none"
         raise ValueError(f"{path} has no column {missing[0]}; it needs unit and name, and it has {found}")
-    for row in lines:
+    if twice := next((name for name in _COLUMNS if header.count(name) > 1), None):
+        raise ValueError(f"{path} has the column {twice} twice, in one spelling or two; leave one of them")
+    return header, _filled(path, header, lines)
+
+
+def _filled(
+    path: Path, header: Sequence[str], lines: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    for line, row in lines:
         if any(map(str.strip, row)):
             cells = dict(zip(header, row, strict=False))
             # Names are one line of what can be seen, since they go into XML and into legends.
             yield (
-                f"{path}, line {rows.line_num}",
+                f"{path}, line {line}",
                 {name: visible(" ".join(cells.get(name, "").split())) for name in _COLUMNS},
             )
 

@@ -14,7 +14,7 @@ from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import write_report
 from nflows_geo.clustering import Elbow
 from nflows_geo.evaluation import confusion_rows
-from nflows_geo.figures import PrintedMap
+from nflows_geo.figures import PrintedMap, without_glyph
 from nflows_geo.mapping.drawn_map import DrawnMap
 from nflows_geo.mapping.pictures import report_pictures
 from nflows_geo.reductions import REDUCTIONS
@@ -55,6 +55,8 @@ def write_map_report(
     mapped = int(drawn.sums.pixels[1:].sum())
     report: dict[str, Any] = {
         "units": len(drawn.present),
+        **({"no_ratios_of_bands": drawn.no_ratios} if drawn.no_ratios else {}),
+        **_boxes(drawn),
         **_lost(len(units) - len(drawn.present), drawn),
         f"mapped_{drawn.areas.column}": float(drawn.sums.areas[1:].sum()),
         "mapped_share_of_pixels": mapped / drawn.scene.grid.pixels,
@@ -91,6 +93,12 @@ def write_map_report(
     )
 
 
+def _boxes(drawn: DrawnMap) -> dict[str, str]:
+    """Letters that no picture has."""
+    boxes = without_glyph([drawn.scene.name, *(drawn.label(unit) for unit in drawn.present)])
+    return {"letters_shown_as_boxes": boxes} if boxes else {}
+
+
 def _lost(units: int, drawn: DrawnMap) -> dict[str, Any]:
     """What of the map is not as it was asked for, or not in the polygons."""
     lost = {"units_without_pixels_after_the_majority_filter": units} if units else {}
@@ -101,7 +109,7 @@ def _lost(units: int, drawn: DrawnMap) -> dict[str, Any]:
 def unit_rows(drawn: DrawnMap) -> list[dict[str, Any]]:
     """What every unit is: its name, what it may be, pixels, area, share of the map, and ratios of its mean spectrum."""
     sums = drawn.sums
-    ratios = band_ratios(sums.means, drawn.scene.wavelengths)
+    ratios = {} if drawn.no_ratios else band_ratios(sums.means, drawn.scene.wavelengths)
     mapped = sums.areas[1:].sum()
     return [
         {

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from nflows_geo.raster.reference_systems import difference, is_reachable, metres_per_unit, name_of, same_system, unit_of
+from nflows_geo.raster.reference_systems import (
+    bounds_in,
+    difference,
+    full_turn,
+    is_reachable,
+    metres_per_unit,
+    name_of,
+    same_system,
+    unit_of,
+)
 
 _Place = TypeVar("_Place", float, NDArray[np.float64])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -117,10 +126,35 @@ class Grid:
         return max(map(abs, self.shift(other))) < _TOLERANCE
 
     def overlaps(self, other: Grid) -> bool:
-        """Whether the two share ground; both must have the same CRS."""
+        """Whether the two share ground, as far as the box of the other in this one's CRS tells."""
         left, bottom, right, top = self.bounds
-        other_left, other_bottom, other_right, other_top = other.bounds
-        return left < other_right and other_left < right and bottom < other_top and other_bottom < top
+        return any(
+            left < other_right and other_left < right and bottom < other_top and other_bottom < top
+            for other_left, other_bottom, other_right, other_top in self.boxes(other).values()
+        )
+
+    def boxes(self, other: Grid) -> dict[int, tuple[float, float, float, float]]:
+        """Where another grid lies in this one's CRS: left, bottom, right, top, by turns of the Earth eastwards.
+
+        Degrees go round the Earth, and 359 is -1: in a geographic CRS there is a box for every turn that may bring the
+        other onto this grid, that of no turn first. There is none if the other has no place in this CRS.
+        """
+        left, bottom, right, top = bounds_in(other.crs, self.crs, other.bounds)
+        if not all(map(math.isfinite, (left, bottom, right, top))):
+            return {}
+        turn = full_turn(self.crs)
+        if turn is None:
+            return {0: (left, bottom, right, top)}
+        right += turn if left > right else 0.0  # across the antimeridian
+        own_left, _, own_right, _ = self.bounds
+        first, last = math.floor((own_left - right) / turn), math.ceil((own_right - left) / turn)
+        turns = sorted(range(first, last + 1), key=abs)
+        return {count: (left + count * turn, bottom, right + count * turn, top) for count in turns}
+
+    def turned(self, turns: int) -> Grid:
+        """The same pixels so many turns of the Earth further east, in a geographic CRS."""
+        a, b, x, d, e, y = self.transform[:6]
+        return Grid(self.crs, Affine(a, b, x + turns * (full_turn(self.crs) or 0.0), d, e, y), self.width, self.height)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -201,11 +235,12 @@ _ADVICE = "`align` resamples it"
 
 def _difference(grid: Grid, other: Grid) -> str:
     """Why two grids do not fit, in words."""
+    if is_reachable(grid.crs, other.crs) and not grid.overlaps(other):
+        systems = "" if grid.same_system(other) else f": {difference(grid.crs, other.crs)}"
+        return f"they do not overlap; check that both are of the same place{systems}"
     if not grid.same_system(other):
         advice = _ADVICE if is_reachable(grid.crs, other.crs) else "if that is wrong, set it by rio edit-info --crs"
         return f"{difference(grid.crs, other.crs)}; {advice}"
-    if not grid.overlaps(other):
-        return "they do not overlap; check that both are of the same place"
     if grid.resolution == other.resolution and grid.factor(other) == 1:
         return f"it starts {_offset(grid, other)}, and has {grid.width} x {grid.height} pixels; {_ADVICE}"
     column, row = grid.shift(other)

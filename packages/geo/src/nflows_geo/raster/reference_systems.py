@@ -15,6 +15,7 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
 
 _EARTH_METRES = 6_378_137.0
 _UNKNOWN = re.compile("unknown|not.?specified|unnamed|undefined", re.IGNORECASE)
@@ -166,6 +167,32 @@ def is_reachable(one: CRS | None, other: CRS | None) -> bool:
     except ValueError:
         return False
     return True
+
+
+def full_turn(crs: CRS | None) -> float | None:
+    """The whole way round, 360 degrees, in units of a geographic system; nothing in others."""
+    if crs is None or not horizontal(crs).is_geographic:
+        return None
+    return 2 * math.pi / float(horizontal(crs).axis_info[0].unit_conversion_factor)
+
+
+def bounds_in(
+    source: CRS | None, target: CRS | None, bounds: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """The box of a box in another system: left, bottom, right, top; across the antimeridian left is beyond right.
+
+    Returns:
+        Infinities if it has no place there.
+    """
+    from rasterio.warp import transform_bounds
+
+    if source is None or target is None or same_system(source, target):
+        return bounds
+    try:
+        left, bottom, right, top = transform_bounds(source, target, *bounds)
+    except RasterioError:
+        return math.inf, math.inf, math.inf, math.inf
+    return left, bottom, right, top
 
 
 def degrees(

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+WIDE_TYPES = ("int32", "uint32", "int64", "uint64", "float64")
+"""Types of numbers that have more digits than float32."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -27,6 +30,7 @@ class Band:
         alpha: The layer of the file that is 0 where there is no data, if it has one.
         says_nodata: Whether the file says which of its pixels hold no data.
         bad: Whether the file says that the band is not to be used.
+        dtype: The type of the numbers in the file.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Band:
     alpha: int | None = None
     says_nodata: bool = True
     bad: bool = False
+    dtype: str = "uint16"
 
     def decode(self, numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> NDArray[np.float32]:
         """The values, with NaN where there are none.
@@ -49,18 +54,29 @@ class Band:
             valid: Its own mask, 0 where there is no data; nothing if it has none.
         """
         with np.errstate(over="ignore"):  # of nodata, in 64 bits often the lowest number there is
-            values = numbers.astype(np.float32)
-        if (self.scale, self.offset) != (1.0, 0.0):
-            with np.errstate(over="ignore"):
-                values *= np.float32(self.scale)
-                values += np.float32(self.offset)
+            values = self._scaled(numbers)
+        self.blank(values, numbers, valid)
+        return values
+
+    def _scaled(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
+        if (self.scale, self.offset) == (1.0, 0.0):
+            return numbers.astype(np.float32)
+        if numbers.dtype.name in WIDE_TYPES:
+            # An offset may take away what float32 has no digits for, so that it comes before the rounding.
+            return np.asarray(numbers * np.float64(self.scale) + self.offset, np.float32)
+        values = numbers.astype(np.float32)
+        values *= np.float32(self.scale)
+        values += np.float32(self.offset)
+        return values
+
+    def blank(self, values: NDArray[Any], numbers: NDArray[Any], valid: NDArray[np.uint8] | None) -> None:
+        """Makes NaN of values, :math:`(H, W)`, where there are none; see `decode`."""
         for special in self.invalid:
             values[_is(numbers, special)] = np.nan
         if valid is not None:
             values[valid == 0] = np.nan
         if numbers.dtype.kind == "f":
             values[np.isinf(values)] = np.nan
-        return values
 
 
 @dataclass(frozen=True)

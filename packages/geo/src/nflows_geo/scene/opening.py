@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from nflows_geo.raster import Grid, GridMismatchError, finest, grid_of, is_reachable, open_raster
-from nflows_geo.scene.bands import Band, Layer, Product
+from nflows_geo.scene.bands import WIDE_TYPES, Band, Layer, Product
 from nflows_geo.scene.layers import RESAMPLINGS, Placed
 from nflows_geo.scene.naming import find_bands, unique
+from nflows_geo.scene.precision import require_precision
 from nflows_geo.scene.products import read_product
 from nflows_geo.scene.scene import Scene
 from nflows_geo.scene.sensors import label_bands
+from nflows_geo.scene.stretches import stretches_of
 from nflows_geo.scene.unsaid import without_unsaid
 
 
@@ -84,7 +86,11 @@ def open_scene(
         tuple(path for product in products for path in product.metadata),
         notices=(*(words for product in products for words in product.notices), *notices),
     )
-    return scene if any(product.registered for product in products) else without_unsaid(scene)
+    if not any(product.registered for product in products):
+        return without_unsaid(scene)
+    if wide := [placed for placed, band in zip(placed_bands, kept, strict=True) if band.dtype in WIDE_TYPES]:
+        require_precision([band for band in kept if band.dtype in WIDE_TYPES], stretches_of(wide).all)
+    return scene
 
 
 def _kept(products: Sequence[Product], named: Sequence[Band], exclude: Sequence[str]) -> tuple[list[Band], list[str]]:
@@ -103,7 +109,7 @@ def _kept(products: Sequence[Product], named: Sequence[Band], exclude: Sequence[
 def _check(bands: Sequence[Placed], target: Grid, registered: bool, align: bool) -> None:
     reference = next((placed.layer.path.name for placed in bands if placed.grid == target), "the grid that was given")
     for placed in bands:
-        if align and is_reachable(placed.grid.crs, target.crs):
+        if align and is_reachable(placed.grid.crs, target.crs) and placed.grid.overlaps(target):
             continue
         same_place = placed.grid.same_system(target) and placed.grid.overlaps(target)
         if not (same_place and (registered or placed.grid.factor(target))):

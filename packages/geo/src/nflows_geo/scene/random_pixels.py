@@ -50,7 +50,7 @@ def sample_pixels(
         keys, pixels = keys[kept], pixels[kept]
     if pixels is None or not len(pixels):
         raise NoValidPixelError(
-            "no pixel is valid: each is nodata, saturated or not finite in at least one band, or masked"
+            "no pixel is valid: each is nodata, saturated, infinite or beyond 3e38 in at least one band, or masked"
         )
     return np.ascontiguousarray(pixels[np.argsort(keys)])
 

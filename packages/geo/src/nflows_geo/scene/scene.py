@@ -101,8 +101,7 @@ class Scene:
     @cached_property
     def fill_values(self) -> NDArray[np.float32]:
         """What `fill` is in each band after scaling, :math:`(B,)`."""
-        number = np.array(self.fill, np.float32)[None]
-        return np.concatenate([band.decode(number, None) for band in self.bands])
+        return np.concatenate([band.decode(np.array([self.fill], band.dtype), None) for band in self.bands])
 
     @property
     def inputs(self) -> dict[str, Path]:

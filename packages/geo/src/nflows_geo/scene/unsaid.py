@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from nflows_geo.raster import Grid, finest
 from nflows_geo.scene.bands import Band
 from nflows_geo.scene.layers import Placed
+from nflows_geo.scene.precision import require_precision
 from nflows_geo.scene.scene import Scene
+from nflows_geo.scene.stretches import Stretches, numbers_of, stretches_of
 
 _FILLS = (0.0, -999.0, -9999.0, -99999.0, -32768.0, -2147483648.0)
 _HUGE = 1e15
@@ -22,9 +23,6 @@ another number may be a measurement, such as 255, and so may one of these where 
 _FEWEST_BANDS = 3
 """Bands that must share a number before it is certain that it is no measurement."""
 
-_LENGTH = 32
-_PLACES = 5
-"""The edge is looked at in stretches of so many pixels, at so many places of each side."""
 _SHORTEST = 8
 """Pixels of a stretch that must share a number before it is a collar: a few dark pixels are none."""
 
@@ -48,91 +46,64 @@ def without_unsaid(scene: Scene) -> Scene:
     """A scene of rasters without bands that hold nothing, and without a collar that can only be fill; it says so.
 
     Raises:
-        ValueError: There is such a collar, and the bands are to be interpolated, which would mix it in.
+        ValueError: There is such a collar, and the bands are to be interpolated, which would mix it in; or the numbers
+            have more digits than values, see `require_precision`.
     """
-    unsaid, names = find_unsaid(scene.placed_bands), [band.name for band in scene.bands]
+    stretches, names = stretches_of(scene.placed_bands), [band.name for band in scene.bands]
+    require_precision(scene.bands, stretches.all)
+    unsaid = find_unsaid(scene.placed_bands, stretches)
     notices = [*scene.notices]
     for number in dict.fromkeys(unsaid.empty.values()):
-        held = "no value" if number is None else f"nothing but {number:g}"
+        held = "no value in the scene" if number is None else f"nothing but {_shown(number)}"
         those = ", ".join(names[place] for place, one in unsaid.empty.items() if one == number)
         notices.append(f"left out, holding {held}: {those}")
     if unsaid.number is not None:
         notices.append(_collar(unsaid.number, unsaid.certain))
     fill = unsaid.number if unsaid.certain else None
     if fill is not None and any(one.resampling != "nearest" for one in scene.placed_bands):
+        shown = _shown(fill)
         raise ValueError(
-            f"{scene.name} is {fill:g} in all bands along its edge, which no file calls no data, so that it would be "
-            f"mixed into the pixels beside it; declare it (rio edit-info --nodata {fill:g}), or resample by the nearest"
+            f"{scene.name} is {shown} in all bands along its edge, which no file calls no data, so that it would be "
+            f"mixed into the pixels beside it; declare it (rio edit-info --nodata {shown}), or resample by the nearest"
         )
     placed = tuple(one for place, one in enumerate(scene.placed_bands) if place not in unsaid.empty)
     return replace(scene, placed_bands=placed, fill=fill, notices=tuple(notices))
 
 
 def _collar(number: float, certain: bool) -> str:
-    seen = f"all bands are {number:g} along the edge"
+    shown = _shown(number)
+    seen = f"all bands are {shown} along the edge"
     if certain:
         return (
-            f"{seen}, and no file says what is no data: pixels that are {number:g} in all bands are left out; if they "
+            f"{seen}, and no file says what is no data: pixels that are {shown} in all bands are left out; if they "
             "are measurements, declare another number as nodata"
         )
-    return f"{seen}, which is taken for data; if it is none, declare it (rio edit-info --nodata {number:g})"
+    return f"{seen}, which is taken for data; if it is none, declare it (rio edit-info --nodata {shown})"
 
 
-def find_unsaid(bands: Sequence[Placed]) -> Unsaid:
+def _shown(number: float) -> str:
+    """A number with the digits that tell it from others of its type: --nodata needs them all."""
+    with np.errstate(over="ignore"):
+        narrow = np.float32(number)
+    return f"{float(str(narrow)) if narrow == number else number:.15g}"
+
+
+def find_unsaid(bands: Sequence[Placed], stretches: Stretches) -> Unsaid:
     """Looks at a few stretches along the edge and within, and at all of a band only if it seems to hold nothing.
 
     Bands that hold nothing have no part in the collar; if there are fewer than two others, none counts as empty.
     """
     grid = finest([placed.grid for placed in bands])
-    edge, inner = _stretches(bands, grid, _along_the_edge(grid)), _stretches(bands, grid, _within(grid))
-    empty = _empty(bands, [*edge, *inner], grid)
+    empty = _empty(bands, stretches.all, grid)
     kept = [place for place in range(len(bands)) if place not in empty]
-    number = _shared([stretch[kept] for stretch in edge]) if len(kept) > 1 else None
+    number = _shared([stretch[kept] for stretch in stretches.edge]) if len(kept) > 1 else None
     layers = [bands[place].layer for place in kept]
     says = any(band.says_nodata for band in layers if isinstance(band, Band))
     fill = number is not None and (number in _FILLS or abs(number) >= _HUGE)
     return Unsaid(number, fill and len(kept) >= _FEWEST_BANDS and not says, empty)
 
 
-def _stretches(bands: Sequence[Placed], grid: Grid, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
-    """The numbers as they stand in the files, (B, n) for each stretch, NaN for what the files call no data."""
-    with _numbers(bands, grid).opened() as opened:
-        return [opened.read_bands(window).reshape(len(bands), -1) for window in windows]
-
-
-def _numbers(bands: Sequence[Placed], grid: Grid) -> Scene:
-    layers = [(one, one.layer) for one in bands]
-    return Scene(
-        "numbers",
-        "as they stand in the files",
-        grid,
-        tuple(
-            replace(one, layer=replace(band, scale=1.0, offset=0.0), resampling="nearest")
-            for one, band in layers
-            if isinstance(band, Band)
-        ),
-    )
-
-
-def _along_the_edge(grid: Grid) -> list[Window]:
-    width, height = min(_LENGTH, grid.width), min(_LENGTH, grid.height)
-    columns, rows = _starts(grid.width - width, _PLACES), _starts(grid.height - height, _PLACES)
-    sides = [Window(column, row, width, 1) for column in columns for row in sorted({0, grid.height - 1})]
-    return sides + [Window(column, row, 1, height) for row in rows for column in sorted({0, grid.width - 1})]
-
-
-def _within(grid: Grid) -> list[Window]:
-    """Stretches along the diagonal: what is constant in these and along the edge is looked at as a whole."""
-    width = min(_LENGTH, grid.width)
-    columns, rows = _starts(grid.width - width, _PLACES), _starts(grid.height - 1, _PLACES)
-    return [Window(column, row, width, 1) for column, row in zip(columns, rows, strict=False)]
-
-
-def _starts(last: int, count: int) -> list[int]:
-    return sorted({int(start) for start in np.linspace(0, last, count)})
-
-
-def _shared(stretches: Sequence[NDArray[np.float32]]) -> float | None:
+def _shared(stretches: Sequence[NDArray[np.float64]]) -> float | None:
     """The number that all bands have in half of a stretch or more; that of most stretches, if there are several."""
     found: Counter[float] = Counter()
     for stretch in stretches:
@@ -142,8 +113,7 @@ def _shared(stretches: Sequence[NDArray[np.float32]]) -> float | None:
     return found.most_common(1)[0][0] if found else None
 
 
-def _empty(bands: Sequence[Placed], stretches: Sequence[NDArray[np.float32]], grid: Grid) -> dict[int, float | None]:
-    seen = np.concatenate(stretches, axis=1)
+def _empty(bands: Sequence[Placed], seen: NDArray[np.float64], grid: Grid) -> dict[int, float | None]:
     suspects = [place for place, numbers in enumerate(seen) if len(_different(numbers)) < 2]
     if len(bands) - len(suspects) < 2:
         return {}
@@ -154,19 +124,14 @@ def _empty(bands: Sequence[Placed], stretches: Sequence[NDArray[np.float32]], gr
 def _all_numbers(band: Placed, grid: Grid) -> set[float]:
     """The numbers of a whole band, as far as two of them."""
     found: set[float] = set()
-    for block in _blocks(band, grid):
+    for block in numbers_of(band, grid):
         found |= set(_different(block)[:2].tolist())
         if len(found) > 1:
             break
     return found
 
 
-def _blocks(band: Placed, grid: Grid) -> Iterator[NDArray[np.float32]]:
-    for _, block in _numbers([band], grid).blocks():
-        yield block
-
-
-def _different(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+def _different(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The least and the greatest of the numbers, which are one if all are the same."""
     valid = numbers[~np.isnan(numbers)]
     return np.unique([valid.min(), valid.max()]) if len(valid) else valid

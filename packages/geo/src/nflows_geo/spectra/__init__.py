@@ -3,7 +3,7 @@
 `SpectralFlow` stands in `nflows_geo.spectra.density` alone, since it takes torch, which only some methods load.
 """
 
-from nflows_geo.spectra.band_ratios import VEGETATION, band_ratios, ndvi
+from nflows_geo.spectra.band_ratios import VEGETATION, are_reflectances, band_ratios, ndvi
 from nflows_geo.spectra.blocks import as_block, spectra_at, valid_pixels
 from nflows_geo.spectra.continuum import absorption_depths
 from nflows_geo.spectra.neighbourhood import SURROUNDINGS, Sample, blur, margin, with_surroundings
@@ -17,6 +17,7 @@ __all__ = [
     "Sample",
     "Whitening",
     "absorption_depths",
+    "are_reflectances",
     "as_block",
     "band_ratios",
     "blur",

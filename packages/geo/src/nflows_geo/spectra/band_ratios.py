@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ _NEAR = 0.06
 """How far a band's centre may be from a ratio's wavelength, relative to that."""
 _RED, _NEAR_INFRARED = (620.0, 690.0), (770.0, 900.0)
 """Where the centres of the bands of the NDVI lie, in nanometres."""
+
+_BRIGHTEST = 2.0
+"""The reflectance above which no scene's median is."""
+
+
+def are_reflectances(spectra: NDArray[np.floating[Any]]) -> bool:
+    """Whether values can be reflectances from 0 to 1: their median lies above zero and not above two."""
+    return 0 < float(np.median(spectra)) <= _BRIGHTEST
 
 
 def band_ratios(spectra: NDArray[np.float64], wavelengths: Wavelengths) -> dict[str, NDArray[np.float64]]:

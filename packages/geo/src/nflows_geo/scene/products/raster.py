@@ -49,6 +49,7 @@ def read_raster(path: Path) -> Product:
                 alpha=alpha,
                 says_nodata=alpha is not None or has_mask(dataset, index) or bool(_own_nodata(dataset, index)),
                 bad=not good[index - 1],
+                dtype=dataset.dtypes[index - 1],
             )
             for index, name in zip(layers, _names(path, dataset, layers), strict=True)
         ]
