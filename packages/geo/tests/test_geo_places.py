@@ -73,7 +73,8 @@ def test_the_same_system_written_in_another_way(crs: CRS) -> None:
 @pytest.mark.parametrize(
     ("crs", "message"),
     [
-        (CRS.from_epsg(32640), "it is in EPSG:32640, not EPSG:32641; `align`"),
+        (CRS.from_epsg(32241), "it is in EPSG:32241, not EPSG:32641; `align`"),
+        (CRS.from_epsg(32640), "they do not overlap; check that both are of the same place: it is in EPSG:32640, not"),
         (None, "it has no CRS, the other has EPSG:32641; if that is wrong, set it by rio edit-info --crs"),
         (_MINE, "it is in mine grid, not EPSG:32641; if that is wrong"),
         (_MOON, "it is in Moon 2000, not EPSG:32641; if that is wrong"),

@@ -11,8 +11,8 @@ from nflows_geo.scene.bands import WIDE_TYPES, Band
 
 _LARGEST = 1e18
 """The square of a value must be a number too, and so must the sum of the squares of all bands."""
-_ROUNDING = 1e-3
-"""The most that values may be rounded by, in parts of their spread: of bytes that fill their range, it is as much."""
+_ROUNDING = 1e-2
+"""The most that values may be rounded by, in parts of their spread: some thirty steps from its one end to the other."""
 _LEAST = 2.0**-48
 """The least spread, in parts of the values, that is no rounding of float64."""
 _WHOLE = 2.0**53
