@@ -10,8 +10,8 @@ import torch
 from nflows_core.models import MODELS, Glow, ModelError, MultiScaleFlow, argument_names, build, defaults
 
 COMMON = {"levels": 2, "depth": 4, "width": 96, "context_features": 0, "context_width": 0, "quantization": 256}
-COMMON["level_log_scale"] = 8.0
-BOUNDED = {"kernel_size": 3, "max_amplification": 10.0, "level_amplification": 1e8}
+COMMON["level_log_scale"] = 32.0
+BOUNDED = {"kernel_size": 3, "max_amplification": 10.0, "level_amplification": 1e16}
 OWN = {
     "cinc": {**BOUNDED, "coupling": "affine"},
     "finc": BOUNDED,

@@ -42,15 +42,15 @@ def scaling(flow: Flow) -> list[Scaling]:
 
 
 @pytest.mark.parametrize("model", DEEP)
-@pytest.mark.parametrize(("depth", "bound"), [(1, 2.0), (4, 2.0), (8, 1.0), (32, 0.25)])
+@pytest.mark.parametrize(("depth", "bound"), [(1, 2.0), (16, 2.0), (32, 1.0), (64, 0.5)])
 def test_couplings_share_what_a_level_may_scale(model: str, depth: int, bound: float) -> None:
     assert {module.max_log_scale for module in scaling(flow_of(model, depth))} == {bound}
 
 
-@given(raw=st.floats(-1e30, 1e30), depth=st.integers(1, 64))
+@given(raw=st.floats(-1e30, 1e30), depth=st.integers(1, 128))
 def test_no_log_scale_is_beyond_its_bound(raw: float, depth: int) -> None:
-    (step,) = scaling(flow_of("glow", 1, level_log_scale=8.0 / depth))
-    bound = min(2.0, 8.0 / depth)
+    (step,) = scaling(flow_of("glow", 1, level_log_scale=32.0 / depth))
+    bound = min(2.0, 32.0 / depth)
     log_scale = step._bounded(torch.tensor(raw)).item()
     assert abs(log_scale) <= bound * (1 + 1e-6)
     if abs(raw) < 1e-3 * bound:
@@ -58,7 +58,7 @@ def test_no_log_scale_is_beyond_its_bound(raw: float, depth: int) -> None:
 
 
 @pytest.mark.parametrize("model", WITH_INVERSES)
-@pytest.mark.parametrize(("depth", "each"), [(1, 10.0), (8, 10.0), (16, 10**0.5), (32, 10**0.25)])
+@pytest.mark.parametrize(("depth", "each"), [(1, 10.0), (16, 10.0), (32, 10**0.5), (48, 10 ** (1 / 3))])
 def test_inverse_convolutions_share_what_a_level_may_amplify(model: str, depth: int, each: float) -> None:
     flow = flow_of(model, depth)
     kinds = (invconv_nn.InvertibleConv2d, invconv_nn.InverseConv2d)
@@ -79,12 +79,12 @@ def test_a_run_of_before_the_bounds_keeps_its_function(tmp_path: Path) -> None:
     folder = untrained_run(tmp_path)
     configuration = json.loads((folder / "config.json").read_text())
     assert "level_log_scale" not in configuration["arguments"]
-    configuration["arguments"] |= {"depth": 9, "kernel_size": 3, "max_amplification": 7.0}
+    configuration["arguments"] |= {"depth": 20, "kernel_size": 3, "max_amplification": 7.0}
     (folder / "config.json").write_text(json.dumps(configuration | {"model": "inverse-flow"}))
     earlier = build("inverse-flow", read_run(folder).arguments)
     assert {module.max_log_scale for module in scaling(earlier)} == {2.0}
     convolutions = [module for module in earlier.modules() if isinstance(module, invconv_nn.InverseConv2d)]
-    assert [module.max_amplification for module in convolutions] == [7.0] * 9
+    assert [module.max_amplification for module in convolutions] == [7.0] * 20
 
 
 @pytest.mark.parametrize("model", DEEP)
