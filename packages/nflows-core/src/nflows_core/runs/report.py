@@ -30,6 +30,7 @@ from nflows_core.runs.conditioning import class_rows, conditioned_on, context_of
 from nflows_core.runs.data import MEASURE_THESE, read_own, refuse_inside, warn_of_unknown
 from nflows_core.runs.folder import RECONSTRUCTION_FILE, SAMPLES_FILE, load_on_device, read_run
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.nearness import nearness_of_samples
 from nflows_core.runs.pictures import save_reconstruction
 from nflows_core.runs.samples import save_samples
 from nflows_core.runtime.curve import Curve, finite
@@ -119,6 +120,8 @@ def measure_run(
     splits: str | None = None,
     skip_others: bool = False,
     condition_on: str | None = None,
+    samples: int | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """`measure` for the flow of a run.
 
@@ -129,12 +132,16 @@ def measure_run(
         splits: The top folders of the splits of ``data``, as in `Reading`.
         skip_others: Whether files beside the pictures of ``data`` are skipped.
         condition_on: The folder of the pictures that the images are conditioned on; the run's own for its own images.
+        samples: The number of samples whose distances from the images `nearness_of_samples` measures, if any.
+        seed: The seed of the dequantization noise and of the samples.
 
     Raises:
-        DataError: The images have another shape, or the run's own are not there, or are others now.
+        DataError: The images have another shape, or the run's own are not there, or are others now, or are too few.
     """
     test, context = _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on))
-    return measure(load_on_device(folder), test, context=context)
+    flow = load_on_device(folder)
+    numbers = measure(flow, test, seed, context)
+    return numbers | ({} if samples is None else nearness_of_samples(flow, test, samples, seed, context))
 
 
 def reconstruct_run(
