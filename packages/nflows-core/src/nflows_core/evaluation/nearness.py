@@ -64,7 +64,7 @@ class Nearness:
 
     Arguments:
         frechet: The Fréchet distance, or nothing where one side has too few pictures for a covariance.
-        kernel: The kernel distance: the mean of those of `_PARTS` parts, so that it is unbiased as they are.
+        kernel: The kernel distance: the mean of those of ten parts, unbiased as they are.
         kernel_error: The standard error of that mean.
         kernel_interval: Its 95 % interval, by Student's t.
     """
