@@ -68,10 +68,7 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
     Raises:
         DataError: The images have another shape.
     """
-    if test.shape != flow.shape:
-        raise DataError(
-            f"the flow takes images of shape {flow.shape}, these have {test.shape}; give a size, or other images"
-        )
+    _check_shape(flow, test)
     timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)].to(next(flow.parameters()))
     sampling_time, density_time = median_milliseconds([sampling(flow, timed), density(flow, timed)])
     return {
@@ -79,6 +76,13 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
         "sampling_ms_per_100": sampling_time,
         "forward_ms_per_100": density_time,
     }
+
+
+def _check_shape(flow: Flow, images: Images) -> None:
+    if images.shape != flow.shape:
+        raise DataError(
+            f"the flow takes images of shape {flow.shape}, these have {images.shape}; give a size, or other images"
+        )
 
 
 def quality(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = None) -> dict[str, Any]:
@@ -140,8 +144,10 @@ def measure_run(
     """
     test, context = _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on))
     flow = load_on_device(folder)
-    numbers = measure(flow, test, seed, context)
-    return numbers | ({} if samples is None else nearness_of_samples(flow, test, samples, seed, context))
+    _check_shape(flow, test)
+    # First, for it may lack images or weights, and the rest takes minutes.
+    near = {} if samples is None else nearness_of_samples(flow, test, samples, seed, context)
+    return measure(flow, test, seed, context) | near
 
 
 def reconstruct_run(
