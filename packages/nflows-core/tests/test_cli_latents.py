@@ -234,8 +234,3 @@ def test_runs_that_cannot_be_used(
 ) -> None:
     assert call(command[0], tmp_path, *command[1:], "-o", tmp_path / "o.png") == 2
     assert "is no run folder" in capsys.readouterr().err
-    config = json.loads((trained / "config.json").read_text())
-    config["arguments"]["context_features"] = 10
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert call(command[0], tmp_path, *command[1:], "-o", tmp_path / "o.png") == 2
-    assert "is conditional, and a picture alone has no class; give an unconditional run" in capsys.readouterr().err

@@ -179,3 +179,57 @@ def test_names_come_back_from_a_table_that_we_wrote(tmp_path: Path) -> None:
     write_csv(tmp_path / "scores.csv", [{"image": name, "=score": -1.5} for name in names])
     table = read_attributes(tmp_path / "scores.csv")
     assert (table.columns, list(table.rows)) == (("=score",), names)
+
+
+CELEBA = """3
+Smiling Wearing_Hat  Young
+000001.jpg -1  1  1
+000002.jpg  1 -1 -1
+000003.jpg -1 -1  1
+"""
+
+
+def test_a_list_as_celeba_has_it_is_its_csv(tmp_path: Path) -> None:
+    path, other = tmp_path / "list_attr_celeba.txt", tmp_path / "list_attr_celeba.csv"
+    path.write_text(CELEBA)
+    lines = [",".join(line.split()) for line in CELEBA.splitlines()[1:]]
+    other.write_text("\n".join(["image_id," + lines[0], *lines[1:]]))
+    table = read_attributes(path)
+    assert table.columns == read_attributes(other).columns == ("Smiling", "Wearing_Hat", "Young")
+    assert table.rows == read_attributes(other).rows
+    names = ("img_align_celeba/000003.jpg", "img_align_celeba/000001.jpg")
+    images = Images(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), names=names)
+    assert attribute_values("Young", images, table)[1].tolist() == [1, 1]
+    assert attribute_values("Wearing_Hat", images, table)[1].tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    "text", [CELEBA.replace("\n", "\r\n"), "\ufeff" + CELEBA, CELEBA + "\n\n", CELEBA.replace(" ", "\t")]
+)
+def test_a_list_as_editors_leave_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "list.txt").write_bytes(text.encode())
+    assert read_attributes(tmp_path / "list.txt").rows["000002.jpg"] == ["1", "-1", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CELEBA.replace("3", "4", 1), "says that it has 4 images, and has 3; was it cut off"),
+        (CELEBA[: CELEBA.index("000003")], "says that it has 3 images, and has 2; was it cut off"),
+        (CELEBA.replace("1  1  1", "1  1"), "line 3: 000001.jpg has 2 values of 3; repair the line"),
+        (CELEBA.replace("000002", "000001"), "line 4: 000001.jpg is there twice"),
+        (CELEBA.replace("Young", "Smiling"), "line 2: needs a name for each attribute, and none twice"),
+        ("3\n", "line 2: needs a name for each attribute"),
+    ],
+)
+def test_a_list_that_was_damaged(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_attributes(tmp_path / "list.txt")
+
+
+def test_a_value_of_a_list_that_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(CELEBA.replace("-1 -1  1", "-1 yes  1"))
+    images = Images(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), names=("000003.jpg",))
+    with pytest.raises(DataError, match=r"000003.jpg has 'yes', which is no number"):
+        attribute_values("Wearing_Hat", images, read_attributes(tmp_path / "list.txt"))

@@ -27,8 +27,8 @@ def images(n: int, seed: int = 0) -> Tensor:
     return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def noise(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+def noise(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 # On the sphere
@@ -106,3 +106,22 @@ def test_vectors_and_pairs_that_do_not_fit() -> None:
             decode_vectors(flow, wrong)
     with pytest.raises(ValueError, match=r"every image needs a partner: start has shape \(3, .* end \(2,"):
         interpolate(flow, images(3), images(2), steps=3)
+
+
+def test_between_contexts_each_end_has_its_own() -> None:
+    flow, start, end, a, b = make_flow(2), images(3), images(3, seed=1), noise(3, 2), noise(3, 2, seed=2)
+    between = interpolate(flow, start, end, 5, a, b)
+    torch.testing.assert_close(between[:, 0], start)
+    torch.testing.assert_close(between[:, -1], end)
+    # Halfway, the context is the mean: encoded by it, the image gives the latent that it was made of.
+    halfway = slerp(encode_vectors(flow, start, a), encode_vectors(flow, end, b), 0.5)
+    torch.testing.assert_close(encode_vectors(flow, between[:, 2], (a + b) / 2), halfway)
+    torch.testing.assert_close(interpolate(flow, start, end, 5, a, a), interpolate(flow, start, end, 5, a))
+
+
+def test_contexts_of_starts_and_ends_that_do_not_fit() -> None:
+    flow, x = make_flow(2), images(3)
+    with pytest.raises(ValueError, match=r"the starts have nothing, the ends \(3, 2\); give both alike"):
+        interpolate(flow, x, x, 3, None, noise(3, 2))
+    with pytest.raises(ValueError, match=r"the starts have one of shape \(3, 2\), the ends \(3, 2, 1, 1\)"):
+        interpolate(flow, x, x, 3, noise(3, 2), noise(3, 2, 1, 1))

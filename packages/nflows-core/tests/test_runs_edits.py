@@ -11,7 +11,7 @@ from PIL import Image
 
 from nflows_core.data import read_images
 from nflows_core.data.images import DataError
-from nflows_core.runs import RunError, read_run, save_run
+from nflows_core.runs import read_run, save_run
 from nflows_core.runs.edits import edit_pictures, interpolate_pictures
 from run_folders import untrained_run
 
@@ -63,13 +63,6 @@ def test_a_picture_of_another_size_needs_a_size(folder: Path, tmp_path: Path) ->
         edit_pictures(folder, [picture], "brightness", [1.0], tmp_path / "e.png")
     edit_pictures(folder, [picture], "brightness", [1.0], tmp_path / "e.png", size=8)
     assert size(tmp_path / "e.png") == (8, 8)
-
-
-def test_a_conditional_run_is_refused(folder: Path, tmp_path: Path) -> None:
-    run = read_run(folder)
-    save_run(tmp_path, replace(run, arguments={**run.arguments, "context_features": 10}))
-    with pytest.raises(RunError, match="is conditional, and a picture alone has no class"):
-        edit_pictures(tmp_path, [], "brightness", [1.0], tmp_path / "e.png")
 
 
 def test_data_that_moved_is_asked_for(folder: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from nflows_core.bijections.split import Split
 from nflows_core.distributions.dequantization import dequantize
 from nflows_core.distributions.generator import seeded_generator
 from nflows_core.distributions.normal import standard_normal_log_prob
+from nflows_core.flow_distribution import FlowDistribution
 from nflows_core.flow_inputs import (
     check_context,
     check_images,
@@ -230,6 +231,12 @@ class Flow(nn.Module):
             temperature * torch.randn(n, *shape, generator=generator, device=self.device, dtype=self.dtype)
             for shape in self.latent_shapes
         ]
+
+    def distribution(
+        self, context: Tensor | None = None, *, batch_ndims: int | None = None, validate_args: bool | None = None
+    ) -> FlowDistribution:
+        """The flow as one of ``torch.distributions``, whose batch are the contexts; see `FlowDistribution`."""
+        return FlowDistribution(self, context, batch_ndims=batch_ndims, validate_args=validate_args)
 
     def summary(self) -> str:
         """A table of the bijections in order: name, class, the shape that each gives, parameters."""

@@ -53,13 +53,18 @@ def check_values(images: Tensor, domain: Range, quantization: int) -> None:
     low, high = _range(images)
     if math.isnan(low):
         raise ValueError("images: a value is not a number")
-    # A sample may lie on the end of the domain, up to rounding.
-    rounding = 4 * torch.finfo(images.dtype).eps
-    if not domain[0] - rounding <= low <= high <= domain[1] + rounding:
+    least, largest = with_rounding(domain, images.dtype)
+    if not least <= low <= high <= largest:
         raise ValueError(
             f"images: expected values in [0, 1], got {low:.6g} to {high:.6g}; divide pixels by {quantization}, or give "
             "them to bits_per_dim as integers"
         )
+
+
+def with_rounding(domain: Range, dtype: torch.dtype) -> Range:
+    """A domain with what samples that lie on its ends are rounded to."""
+    rounding = 4 * torch.finfo(dtype).eps
+    return domain[0] - rounding, domain[1] + rounding
 
 
 def check_context(context: object, features: int, images: int, dtype: torch.dtype) -> None:

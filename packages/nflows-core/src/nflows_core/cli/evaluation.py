@@ -20,6 +20,7 @@ from nflows_core.cli.options import (
 )
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.errors import ExitCode
+from nflows_core.runtime.options import seed_option
 from nflows_core.runtime.terminal import echo
 
 
@@ -30,12 +31,19 @@ from nflows_core.runtime.terminal import echo
 @splits_option
 @skip_others_option
 @condition_option
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Draw N images, and measure FID and KID to test images, by features that the report names.",
+)
+@seed_option
 @json_option
-def evaluate(folder: Path, data: str | None, **reading: Any) -> ExitCode:
+def evaluate(folder: Path, data: str | None, samples: int | None, seed: int, **reading: Any) -> ExitCode:
     """Measure the flow of RUN on the test images of DATA, or of its own data."""
     from nflows_core.runs.report import measure_run
 
-    return _show(measure_run(folder, data, **reading))
+    return _show(measure_run(folder, data, samples=samples, seed=seed, **reading))
 
 
 @click.command(cls=Command)

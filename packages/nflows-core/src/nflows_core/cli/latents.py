@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from nflows_core.cli.options import DataSet, FilePath, RunPath, show, size_option
+from nflows_core.cli.options import DataSet, FilePath, RunPath, condition_option, show, size_option
 from nflows_core.runtime.cli import Command, json_option
 from nflows_core.runtime.terminal import echo
 
@@ -18,6 +18,15 @@ _output_option = click.option("-o", "--output", type=FilePath, required=True, he
 _data_option = click.option("--data", type=DataSet(), help="The data set of the run, if it is no longer where it was.")
 _count_option = click.option(
     "-n", "count", type=click.IntRange(1), default=8, show_default=True, help="Rows, where no picture is given."
+)
+
+
+_class_option = click.option(
+    "--class",
+    "classes",
+    metavar="NAME",
+    multiple=True,
+    help="Of the pictures of a conditional run: one for all, or repeated, one for each.",
 )
 
 
@@ -39,16 +48,16 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @size_option
 @_data_option
 @_count_option
-def interpolate(
-    folder: Path, pictures: Sequence[Path], output: Path, steps: int, size: int | None, data: str | None, count: int
-) -> None:
+@_class_option
+@condition_option
+def interpolate(folder: Path, pictures: Sequence[Path], output: Path, steps: int, count: int, **options: Any) -> None:
     """Go from picture A to B, from B to C, ... through the latents of the flow of RUN, a row for each two.
 
-    Without pictures, between test images of RUN's own data.
+    Without pictures, between test images of RUN's own data. Between pictures of two classes, the class changes too.
     """
     from nflows_core.runs.edits import interpolate_pictures
 
-    interpolate_pictures(folder, pictures, output, steps=steps, n=count, size=size, data=data)
+    interpolate_pictures(folder, pictures, output, steps=steps, n=count, **options)
     echo(output)
 
 
@@ -67,10 +76,12 @@ def interpolate(
     help="How much more of it, in standard deviations.",
 )
 @_output_option
-@click.option("--attributes", "table", type=_PicturePath, help="CSV file of attributes, first column the image's path.")
+@click.option("--attributes", "table", type=_PicturePath, help="Attributes, a CSV file or CelebA's list.")
 @size_option
 @_data_option
 @_count_option
+@_class_option
+@condition_option
 @json_option
 def edit(
     folder: Path,
@@ -78,10 +89,8 @@ def edit(
     attribute: str,
     amounts: Sequence[float],
     output: Path,
-    table: Path | None,
-    size: int | None,
-    data: str | None,
     count: int,
+    **options: Any,
 ) -> None:
     """Change an attribute of pictures along its direction in the latents of the flow of RUN.
 
@@ -90,7 +99,7 @@ def edit(
     """
     from nflows_core.runs.edits import edit_pictures
 
-    result = edit_pictures(folder, pictures, attribute, amounts, output, table=table, n=count, size=size, data=data)
+    result = edit_pictures(folder, pictures, attribute, amounts, output, n=count, **options)
     _show_measured(result.get("measured", {}))
     show(result)
 

@@ -17,6 +17,7 @@ from nflows_core.evaluation.metrics import (
     reconstruction_error,
     reconstruction_errors,
 )
+from nflows_core.evaluation.nearness import FEATURES, LEAST_PICTURES, Nearness, PictureFeatures, nearness
 from nflows_core.evaluation.perceptual import (
     VGG16,
     Perceptual,
@@ -28,11 +29,15 @@ from nflows_core.evaluation.scores import log_probs
 from nflows_core.evaluation.timing import TIMED_IMAGES, density, median_milliseconds, sampling, training
 
 __all__ = [
+    "FEATURES",
+    "LEAST_PICTURES",
     "TIMED_IMAGES",
     "VGG16",
     "BitsPerDim",
+    "Nearness",
     "Perceptual",
     "PerceptualDistance",
+    "PictureFeatures",
     "ReconstructionGrid",
     "bits_of_images",
     "bits_per_dim",
@@ -46,6 +51,7 @@ __all__ = [
     "log_probs",
     "mean_distance",
     "median_milliseconds",
+    "nearness",
     "parameters",
     "precision_recall",
     "reconstruction_error",

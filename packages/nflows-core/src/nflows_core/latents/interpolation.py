@@ -2,6 +2,8 @@ r"""Between two images."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -39,7 +41,14 @@ def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
 
 
 @torch.no_grad()
-def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Tensor | None = None) -> Tensor:
+def interpolate(
+    flow: Flow,
+    start: Tensor,
+    end: Tensor,
+    steps: int,
+    context: Tensor | None = None,
+    end_context: Tensor | None = None,
+) -> Tensor:
     r"""Images between pairs of images, along the sphere on which the latents of images lie.
 
     A standard normal vector of :math:`D` entries has a length close to :math:`\sqrt{D}`, and two of them are nearly
@@ -52,17 +61,30 @@ def interpolate(flow: Flow, start: Tensor, end: Tensor, steps: int, context: Ten
         end: Their partners, of the same shape.
         steps: The number of images from ``start`` to ``end``, both included.
         context: The context of the pairs, vectors or maps, or nothing.
+        end_context: The context of the ends where it is another one, of the shape of that of the starts: in between,
+            the context goes straight from one to the other, from a class to another by way of their mixtures.
 
     Returns:
         :math:`(B, steps, C, H, W)`.
 
     Raises:
-        ValueError: There are fewer than two steps, or not as many ends as starts.
+        ValueError: There are fewer than two steps, not as many ends as starts, or contexts that do not fit each other.
     """
     if steps < 2:
         raise ValueError(f"an interpolation has at least 2 steps, its ends, got {steps}")
     if start.shape != end.shape:
         raise ValueError(f"every image needs a partner: start has shape {tuple(start.shape)}, end {tuple(end.shape)}")
-    a, b = encode_vectors(flow, start, context), encode_vectors(flow, end, context)
-    weights = torch.linspace(0, 1, steps).tolist()
-    return torch.stack([decode_vectors(flow, slerp(a, b, weight), context) for weight in weights], dim=1)
+    contexts = _contexts(context, end_context, weights := torch.linspace(0, 1, steps).tolist())
+    a, b = encode_vectors(flow, start, contexts[0]), encode_vectors(flow, end, contexts[-1])
+    between = zip(weights, contexts, strict=True)
+    return torch.stack([decode_vectors(flow, slerp(a, b, weight), one) for weight, one in between], dim=1)
+
+
+def _contexts(start: Tensor | None, end: Tensor | None, weights: Sequence[float]) -> list[Tensor | None]:
+    """The context at each weight."""
+    if end is None:
+        return [start for _ in weights]
+    if start is None or start.shape != end.shape:
+        shape = "nothing" if start is None else f"one of shape {tuple(start.shape)}"
+        raise ValueError(f"context: the starts have {shape}, the ends {tuple(end.shape)}; give both alike")
+    return [torch.lerp(start, end, weight) for weight in weights]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
+
 from nflows_core.data.images import Images
 from nflows_core.flow import Flow
 from nflows_core.latents.attributes import MEASURES, attribute_values
@@ -26,7 +28,7 @@ def save_directions(folder: str | Path, flow: Flow, training: Images, most: int 
     folder = Path(folder)
     classes = training.classes if training.labels is not None else ()
     directions = {
-        name: attribute_direction(flow, *attribute_values(name, training, most=most)) for name in (*MEASURES, *classes)
+        name: _direction(flow, *attribute_values(name, training, most=most)) for name in (*MEASURES, *classes)
     }
     described = {
         name: {"mean": one.mean, "standard_deviation": one.standard_deviation, "images": one.images}
@@ -34,6 +36,10 @@ def save_directions(folder: str | Path, flow: Flow, training: Images, most: int 
     }
     vectors = {name: one.vector for name, one in directions.items()}
     write_tensors(folder / DIRECTIONS_FILE, vectors, _KIND, attributes=described)
+
+
+def _direction(flow: Flow, images: Images, values: Tensor) -> AttributeDirection:
+    return attribute_direction(flow, images, values, images.context if flow.context_features else None)
 
 
 def stored_directions(folder: str | Path) -> dict[str, AttributeDirection]:

@@ -2,7 +2,8 @@ r"""Interpolations and edits as picture files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ _BATCH = 100
 
 
 def save_interpolation(
-    flow: Flow, images: Images, pairs: Sequence[tuple[int, int]], steps: int, path: str | Path
+    flow: Flow,
+    images: Images,
+    pairs: Sequence[tuple[int, int]],
+    steps: int,
+    path: str | Path,
+    context: Tensor | None = None,
 ) -> None:
     """Writes one PNG with a row for each pair of images; see `interpolate`.
 
@@ -37,21 +43,45 @@ def save_interpolation(
         pairs: The indices of the two images of each row.
         steps: The number of images of a row, with its ends.
         path: The file to write.
+        context: The context of the images, vectors or maps, or nothing; a row goes from that of its start to its end's.
     """
     x = _dequantized(flow, images)
-    starts, ends = (torch.split(x[list(side)], _BATCH) for side in zip(*pairs, strict=True))
-    rows = torch.cat([interpolate(flow, start, end, steps) for start, end in zip(starts, ends, strict=True)])
-    write_picture(path, Picture(image_grid(rows.flatten(0, 1), columns=steps)))
+    context = None if context is None else context.to(x)
+    rows = []
+    for part in torch.split(torch.tensor(pairs), _BATCH):
+        contexts = (None, None) if context is None else (context[part[:, 0]], context[part[:, 1]])
+        rows.append(interpolate(flow, x[part[:, 0]], x[part[:, 1]], steps, *contexts))
+    write_picture(path, Picture(image_grid(torch.cat(rows).flatten(0, 1), columns=steps)))
 
 
-def find_direction(flow: Flow, name: str, training: Images, table: AttributeTable | None = None) -> AttributeDirection:
-    """The direction of an attribute from at most `TRAINING_IMAGES` of the images; see `attribute_values`."""
+def find_direction(
+    flow: Flow,
+    name: str,
+    training: Images,
+    table: AttributeTable | None = None,
+    context_of: Callable[[Images], Tensor | None] = lambda _: None,
+) -> AttributeDirection:
+    """The direction of an attribute from at most `TRAINING_IMAGES` of the images; see `attribute_values`.
+
+    Arguments:
+        flow: The flow that encodes the images.
+        name: The name of the attribute.
+        training: The images.
+        table: The attributes of a file, if there is one.
+        context_of: Gives the context of images for a conditional flow.
+    """
     images, values = attribute_values(name, training, table, TRAINING_IMAGES)
-    return attribute_direction(flow, images, values)
+    return attribute_direction(flow, images, values, context_of(images))
 
 
 def save_edit(
-    flow: Flow, images: Images, name: str, direction: AttributeDirection, amounts: Sequence[float], path: str | Path
+    flow: Flow,
+    images: Images,
+    name: str,
+    direction: AttributeDirection,
+    amounts: Sequence[float],
+    path: str | Path,
+    context: Tensor | None = None,
 ) -> dict[str, Any]:
     """Edits images into one file: a grid with a row for each, or one image edited by one amount in its own size.
 
@@ -62,12 +92,15 @@ def save_edit(
         direction: The direction of the attribute, from the same flow.
         amounts: The amounts of the edits, in standard deviations of the attribute.
         path: The file to write.
+        context: The context of the images, vectors or maps, which an edit leaves as it is, or nothing.
 
     Returns:
         What was done, and for an attribute in `MEASURES` its values before and after.
     """
     x = _dequantized(flow, images)
-    edited = torch.cat([edit(flow, part, direction, amounts) for part in torch.split(x, _BATCH)])
+    contexts = itertools.repeat(None) if context is None else torch.split(context.to(x), _BATCH)
+    parts = zip(torch.split(x, _BATCH), contexts, strict=False)
+    edited = torch.cat([edit(flow, part, direction, amounts, own) for part, own in parts])
     if not edited.isfinite().all():
         raise ValueError(f"an image edited by up to {max(amounts, key=abs):g} is not finite; give smaller amounts")
     if edited.shape[:2] == (1, 1):

@@ -1,9 +1,10 @@
-"""Attributes of images from a CSV file."""
+"""Attributes of images from a CSV file, or from a list as CelebA has it."""
 
 from __future__ import annotations
 
 import csv
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TextIO
@@ -71,13 +72,22 @@ class AttributeTable:
 def read_attributes(path: str | Path) -> AttributeTable:
     """Reads a CSV file with a line of names; the first column is the image's path or file name.
 
+    Or a list as CelebA's ``list_attr_celeba.txt`` (Liu et al. 2015): the number of images, the names of the attributes
+    without one for the images, and a line for each image, with blanks between. The form of it that is CSV, whose header
+    begins with ``image_id``, is a CSV file as every other.
+
     Raises:
-        DataError: The file is no such table, a line is too short or too long, or an image is there twice.
+        DataError: The file is no such table, a line is too short or too long, an image is there twice, or a list has
+            another number of them than it says.
     """
     path = Path(path)
     try:
         # Spreadsheets begin the file with a byte order mark.
         with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline().strip()
+            if first.isdecimal():
+                return _read_list(path, file, int(first))
+            file.seek(0)
             return _read(path, file)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV file ({error}); save the table as CSV in UTF-8") from error
@@ -102,3 +112,20 @@ def _read(path: Path, file: TextIO) -> AttributeTable:
             raise DataError(f"{path}, line {lines.line_num}: {image} {problem}; repair the line")
         rows[image] = line[1:]
     return AttributeTable(path, tuple(header[1:]), rows)
+
+
+def _read_list(path: Path, file: TextIO, expected: int) -> AttributeTable:
+    columns = tuple(file.readline().split())
+    if not columns or len(set(columns)) < len(columns):
+        raise DataError(f"{path}, line 2: needs a name for each attribute, and none twice, with blanks between")
+    rows: dict[str, list[str]] = {}
+    for number, line in enumerate(file, 3):
+        image, *cells = line.split() or [""]
+        if image and (len(cells) != len(columns) or image in rows):
+            problem = "is there twice" if image in rows else f"has {len(cells)} values of {len(columns)}"
+            raise DataError(f"{path}, line {number}: {image} {problem}; repair the line")
+        if image:
+            rows[image] = list(map(sys.intern, cells))  # of CelebA's eight million, nearly all are 1 or -1
+    if len(rows) != expected:
+        raise DataError(f"{path}: says that it has {expected:,} images, and has {len(rows):,}; was it cut off?")
+    return AttributeTable(path, columns, rows)

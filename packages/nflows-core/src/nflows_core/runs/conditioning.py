@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nflows_core.data.images import DataError, Images
-from nflows_core.data.maps import read_maps
+from nflows_core.data.maps import read_maps, with_maps
 from nflows_core.runs.folder import Run
 
 
@@ -73,6 +73,49 @@ def context_of(run: Run, images: Images) -> Tensor | None:
     return replace(images, labels=numbers[images.labels], classes=run.classes).context
 
 
+def context_of_files(
+    run: Run,
+    images: Images,
+    files: Sequence[str | Path],
+    *,
+    classes: Sequence[str] = (),
+    condition_on: str | Path | None = None,
+) -> Tensor | None:
+    """The context of picture files for the flow of a run, or nothing; see `context_of`.
+
+    Arguments:
+        run: The run.
+        images: What was read of the files.
+        files: Their paths.
+        classes: The class of each, or one for all, of a run that is conditioned on classes.
+        condition_on: The folder with a picture of the name of each, of a run that is conditioned on pictures.
+
+    Raises:
+        DataError: The run is not conditional, but one of both was given, or it is, and what is needed is missing or
+            does not fit.
+    """
+    run = conditioned_on(run, condition_on)
+    if classes:
+        if len(classes) not in (1, len(images)):
+            raise DataError(
+                f"{len(images)} pictures have {len(classes)} classes; give by `classes` one for each, or one for all"
+            )
+        numbers = torch.tensor(_class_numbers(run, classes)).expand(len(images))
+        return one_hot(numbers, len(run.classes)).float()
+    if run.training.conditional and run.classes and run.condition_on is None:
+        raise DataError(
+            f"the flow is conditioned on the classes {_listed(run.classes)}; give by `classes` that of each "
+            "picture, or one for all"
+        )
+    return context_of(run, images if condition_on is None else with_maps_of(images, files, condition_on, run.size))
+
+
+def with_maps_of(images: Images, files: Sequence[str | Path], folder: str | Path, size: int | None) -> Images:
+    """The images of files, each with the picture of its file's name in a folder as its map; see `with_maps`."""
+    named = replace(images, names=tuple(Path(path).name for path in files))
+    return replace(images, maps=with_maps(named, folder, size).maps)
+
+
 def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
     """The context of about ``n`` samples, as many of each class: a row of the picture for each.
 
@@ -85,15 +128,9 @@ def class_rows(run: Run, n: int, names: Sequence[str] = ()) -> ClassRows:
     Raises:
         DataError: The run is not conditional, or has no class of such a name.
     """
-    if not run.training.conditional:
-        if names:
-            raise DataError("the flow of this run knows no classes: it was not trained with conditional=True")
+    if not run.training.conditional and not names:
         return NO_CLASSES
-    if run.condition_on is not None:
-        raise DataError("the flow of this run is conditioned on pictures, and on no class")
-    if not run.classes:
-        raise DataError("the flow of this run is conditioned on something else than classes; sample it from Python")
-    numbers = torch.tensor(_numbers(run.classes, names or run.classes))[:n]
+    numbers = torch.tensor(_class_numbers(run, names or run.classes))[:n]
     count = math.ceil(n / len(numbers))
     context = one_hot(numbers.repeat_interleave(count), len(run.classes)).float()
     return ClassRows(context, count if len(numbers) > 1 and count > 1 else None)
@@ -126,6 +163,16 @@ def _checked(run: Run, maps: Tensor | None) -> Tensor | None:
             f"the flow takes {known} entries of a context at each place, these pictures have {maps.shape[1]}"
         )
     return maps
+
+
+def _class_numbers(run: Run, names: Sequence[str]) -> list[int]:
+    if not run.training.conditional:
+        raise DataError("the flow of this run knows no classes: it was not trained with conditional=True")
+    if run.condition_on is not None:
+        raise DataError("the flow of this run is conditioned on pictures, and on no class")
+    if not run.classes:
+        raise DataError("the flow of this run is conditioned on something else than classes; use it from Python")
+    return _numbers(run.classes, names)
 
 
 def _numbers(known: Sequence[str], names: Sequence[str]) -> list[int]:

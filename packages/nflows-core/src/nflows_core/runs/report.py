@@ -30,6 +30,7 @@ from nflows_core.runs.conditioning import class_rows, conditioned_on, context_of
 from nflows_core.runs.data import MEASURE_THESE, read_own, refuse_inside, warn_of_unknown
 from nflows_core.runs.folder import RECONSTRUCTION_FILE, SAMPLES_FILE, load_on_device, read_run
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
+from nflows_core.runs.nearness import nearness_of_samples
 from nflows_core.runs.pictures import save_reconstruction
 from nflows_core.runs.samples import save_samples
 from nflows_core.runtime.curve import Curve, finite
@@ -67,10 +68,7 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
     Raises:
         DataError: The images have another shape.
     """
-    if test.shape != flow.shape:
-        raise DataError(
-            f"the flow takes images of shape {flow.shape}, these have {test.shape}; give a size, or other images"
-        )
+    _check_shape(flow, test)
     timed = None if context is None else context[torch.arange(TIMED_IMAGES) % len(context)].to(next(flow.parameters()))
     sampling_time, density_time = median_milliseconds([sampling(flow, timed), density(flow, timed)])
     return {
@@ -78,6 +76,13 @@ def measure(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = No
         "sampling_ms_per_100": sampling_time,
         "forward_ms_per_100": density_time,
     }
+
+
+def _check_shape(flow: Flow, images: Images) -> None:
+    if images.shape != flow.shape:
+        raise DataError(
+            f"the flow takes images of shape {flow.shape}, these have {images.shape}; give a size, or other images"
+        )
 
 
 def quality(flow: Flow, test: Images, seed: int = 0, context: Tensor | None = None) -> dict[str, Any]:
@@ -119,6 +124,8 @@ def measure_run(
     splits: str | None = None,
     skip_others: bool = False,
     condition_on: str | None = None,
+    samples: int | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """`measure` for the flow of a run.
 
@@ -129,12 +136,18 @@ def measure_run(
         splits: The top folders of the splits of ``data``, as in `Reading`.
         skip_others: Whether files beside the pictures of ``data`` are skipped.
         condition_on: The folder of the pictures that the images are conditioned on; the run's own for its own images.
+        samples: The number of samples whose distances from the images `nearness_of_samples` measures, if any.
+        seed: The seed of the dequantization noise and of the samples.
 
     Raises:
-        DataError: The images have another shape, or the run's own are not there, or are others now.
+        DataError: The images have another shape, or the run's own are not there, or are others now, or are too few.
     """
     test, context = _test_images(folder, data, Reading(size, None, splits, skip_others, condition_on))
-    return measure(load_on_device(folder), test, context=context)
+    flow = load_on_device(folder)
+    _check_shape(flow, test)
+    # First, for it may lack images or weights, and the rest takes minutes.
+    near = {} if samples is None else nearness_of_samples(flow, test, samples, seed, context)
+    return measure(flow, test, seed, context) | near
 
 
 def reconstruct_run(

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.data.images import Images
-from nflows_core.data.maps import with_maps
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.pictures import read_pictures
 from nflows_core.data.read import read_as
@@ -25,7 +24,7 @@ from nflows_core.evaluation.scores import dequantized, shared_noise
 from nflows_core.flow import Flow, density_to_bits_per_dim
 from nflows_core.latents.vectors import encode_vectors
 from nflows_core.runs.arrays import write_array
-from nflows_core.runs.conditioning import conditioned_on, context_of
+from nflows_core.runs.conditioning import conditioned_on, context_of, with_maps_of
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runs.folder import KIND, load_on_device, read_run
 from nflows_core.runtime.files import atomic_write
@@ -162,8 +161,7 @@ def _pictures(folder: Path, flow: Flow, data: Sequence[str], given: Reading) -> 
     if len(data) > 1 or is_named_as_picture(data[0]):
         images = read_pictures(list(map(Path, data)), flow.shape, flow.quantization, reading.size)
         if reading.condition_on is not None:
-            named = replace(images, names=tuple(Path(path).name for path in data))
-            images = replace(images, maps=with_maps(named, reading.condition_on, reading.size).maps)
+            images = with_maps_of(images, data, reading.condition_on, reading.size)
     else:
         images = read_as(data[0], None, reading)
     return images, context_of(run, images)
