@@ -15,8 +15,8 @@ from nflows_core.flow import Flow
 LOGIT_ALPHA = 1e-4
 """Small, because black and white are common; ``docs/reproduction.md`` says what a larger one costs."""
 LEVEL_LOG_SCALE = 32.0
-"""Two for each of sixteen couplings. Drawn latents are nothing that the networks have seen, and send log-scales to their
-bounds: with 2 for each of 96 couplings, samples overflow; ``docs/reproduction.md`` has the figures."""
+"""Two for each of sixteen couplings. Drawn latents are nothing that the networks have seen, and send log-scales to
+their bounds: with 2 for each of 96 couplings, samples overflow; ``docs/reproduction.md`` has the figures."""
 
 
 class MultiScaleFlow(Flow):

@@ -37,8 +37,8 @@ CORNERS = ("tl", "br", "tr", "bl")
 MAX_AMPLIFICATION = 10.0
 """The bound of the presets' inverse convolutions; ``docs/reproduction.md`` says what a tighter one costs."""
 LEVEL_AMPLIFICATION = 1e16
-"""Ten for each of sixteen steps. With ten for each of many, what becomes of float32's rounding is seen in decoded images
-early in a training; ``docs/reproduction.md`` has the figures."""
+"""Ten for each of sixteen steps. With ten for each of many, what becomes of float32's rounding is seen in decoded
+images early in a training; ``docs/reproduction.md`` has the figures."""
 
 
 class Glow(MultiScaleFlow):
