@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpu/one_row.h"
 #include "cpu/plan.h"
 
 namespace invconv {
@@ -108,12 +109,8 @@ Problem<T> images(Problem<T> problem, std::int64_t begin, std::int64_t end) {
   return problem;
 }
 
-}  // namespace
-
 template <class T>
-void inverse_conv2d(const Problem<T>& problem) {
-  if (problem.corners.empty()) return;
-  check_finite(problem.weight);
+void substitute(const Problem<T>& problem) {
   const std::int64_t B = problem.y.size[0], G = static_cast<std::int64_t>(problem.corners.size());
   const std::int64_t n = problem.weight.size[1];
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
@@ -128,6 +125,19 @@ void inverse_conv2d(const Problem<T>& problem) {
     }
   }
   solve_with(problem, plan);
+}
+
+}  // namespace
+
+template <class T>
+void inverse_conv2d(const Problem<T>& problem) {
+  if (problem.corners.empty()) return;
+  check_finite(problem.weight);
+  const Problem<T> rows = laid_down(problem);
+  if (is_filter(rows.y.size[2], rows.weight.size[1]))
+    filter_rows(rows);
+  else
+    substitute(rows);
 }
 
 void wait_for(const std::int64_t* progress, std::int64_t steps) {

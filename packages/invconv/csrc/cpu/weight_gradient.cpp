@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/one_row.h"
 #include "cpu/plan.h"
 
 namespace invconv {
@@ -42,10 +43,8 @@ void store(const GradientGroup<T>& group, const Plan<T>& plan, const std::vector
         }
 }
 
-}  // namespace
-
 template <class T>
-void weight_gradient(const GradientProblem<T>& problem) {
+void add_up(const GradientProblem<T>& problem) {
   const std::int64_t B = problem.x.size[0], G = static_cast<std::int64_t>(problem.corners.size());
   const std::int64_t n = problem.weight.size[1];
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
@@ -83,6 +82,17 @@ void weight_gradient(const GradientProblem<T>& problem) {
       store(groups[g], plan, of_threads);
     }
   }
+}
+
+}  // namespace
+
+template <class T>
+void weight_gradient(const GradientProblem<T>& problem) {
+  const GradientProblem<T> rows = laid_down(problem);
+  if (is_filter(rows.x.size[2], rows.weight.size[1]))
+    filter_gradient(rows);
+  else
+    add_up(rows);
 }
 
 template void weight_gradient(const GradientProblem<float>&);
