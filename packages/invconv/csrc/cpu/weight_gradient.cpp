@@ -20,8 +20,10 @@ GradientTask<T> task_of(const GradientGroup<T>& group, const Plan<T>& plan) {
   task.kw = group.taps.size[3];
   task.rows = plan.blocks.rows;
   task.cell = plan.cell;
-  const std::int64_t row = row_size(task, group.x.size[3]) * 2 * static_cast<std::int64_t>(sizeof(T));
-  task.band = rows_of_band(row, group.x.size[2]);
+  const std::int64_t pixel = task.cell * 2 * static_cast<std::int64_t>(sizeof(T));
+  const Extent2d extent = extent_at_a_time(pixel, group.x.size[2], group.x.size[3], task.kh - 1, task.kw - 1);
+  task.band = extent.rows;
+  task.columns = extent.columns;
   return task;
 }
 
@@ -44,9 +46,10 @@ void store(const GradientGroup<T>& group, const Plan<T>& plan, const std::vector
 }
 
 template <class T>
-void add_up(const GradientProblem<T>& problem) {
+void add_up(GradientProblem<T> problem) {
   const std::int64_t B = problem.x.size[0], G = static_cast<std::int64_t>(problem.corners.size());
   const std::int64_t n = problem.weight.size[1];
+  if (!is_worth_threads(plan_for<T>(B, G, n, 1), problem.x, problem.weight)) problem.threads = 1;
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
   std::vector<GradientGroup<T>> groups;
   std::vector<GradientTask<T>> tasks;
