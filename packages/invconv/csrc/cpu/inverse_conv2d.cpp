@@ -72,8 +72,9 @@ void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int thr
   std::vector<std::int64_t> progress(shared * H, 0), next(shared, 0);
   std::vector<Buffer<T>> scratch;
   for (std::int64_t i = 0; i < shared; ++i) scratch.emplace_back(together_scratch(tasks[0], static_cast<int>(team)));
+  const auto useful = static_cast<int>(shared ? threads : std::min<std::int64_t>(threads, units));
 
-#pragma omp parallel num_threads(threads) if (threads > 1)
+#pragma omp parallel num_threads(useful) if (useful > 1)
   {
     // The runtime may give fewer threads than were asked for.
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();

@@ -61,10 +61,11 @@ void add_up(GradientProblem<T> problem) {
   const auto lanes = static_cast<int>(plan.lanes);
   const std::int64_t size = tasks[0].kh * tasks[0].kw * n * plan.cell;
   const std::int64_t of_group = has_pixels(problem.x) ? plan.units * divide_up(problem.x.size[2], tasks[0].band) : 0;
-  const Buffer<T> sums(problem.threads * G * size);
-  std::fill_n(sums.data(), problem.threads * G * size, T(0));
+  const auto threads = static_cast<int>(std::clamp<std::int64_t>(of_group * G, 1, problem.threads));
+  const Buffer<T> sums(threads * G * size);
+  std::fill_n(sums.data(), threads * G * size, T(0));
 
-#pragma omp parallel num_threads(problem.threads) if (problem.threads > 1)
+#pragma omp parallel num_threads(threads) if (threads > 1)
   {
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
     const Buffer<T> scratch(gradient_scratch(tasks[0]));
@@ -81,7 +82,7 @@ void add_up(GradientProblem<T> problem) {
 #pragma omp for
     for (std::int64_t g = 0; g < G; ++g) {
       std::vector<const T*> of_threads;
-      for (std::int64_t t = 0; t < problem.threads; ++t) of_threads.push_back(sums.data() + (t * G + g) * size);
+      for (std::int64_t t = 0; t < threads; ++t) of_threads.push_back(sums.data() + (t * G + g) * size);
       store(groups[g], plan, of_threads);
     }
   }

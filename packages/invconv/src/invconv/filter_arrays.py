@@ -1,0 +1,45 @@
+"""Recursive filters of NumPy arrays, without torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import broadcast_shapes, broadcast_to, moveaxis, stack
+
+from invconv import numpy_ops
+from invconv.numpy_ops import Array
+
+__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "run", "stack"]
+
+
+def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
+    """All in the dtype that they have in common."""
+    given = {"b": np.asanyarray(b), "a": np.asanyarray(a), "x": x, "zi": zi if zi is None else np.asanyarray(zi)}
+    known = {name: array for name, array in given.items() if array is not None}
+    for name, array in known.items():
+        if np.ma.is_masked(array):
+            raise ValueError(f"{name}: has masked values, on which others depend; give {name}.filled(...)")
+        if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.float16:
+            raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}; filter real and imaginary parts apart"
+                            if array.dtype.kind == "c" else f"{name}: expected float32 or float64, got {array.dtype}")
+    dtype = np.result_type(np.float32, *known.values())
+    converted = {name: np.require(array, dtype, "A") for name, array in known.items()}
+    return converted["b"], converted["a"], converted["x"], converted.get("zi")
+
+
+def lfilter(x: Array, b: Array, a: Array, zi: Array | None) -> tuple[Array, Array | None]:
+    """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
+    if (a[:, 0] == 0).any():
+        raise ValueError(f"a: the first coefficient of filter {int(np.argmin(a[:, 0] != 0))} is 0, by which all are divided")
+    first = a[:, :1]
+    return run(x, b / first, a[:, 1:] / first, zi)
+
+
+def run(x: Array, b: Array, a: Array, zi: Array | None, threads: int | None = None) -> tuple[Array, Array | None]:
+    """The same for denominators that begin with 1, without the 1."""
+    y = np.empty(x.shape, x.dtype)
+    final = None if zi is None else np.empty(zi.shape, x.dtype)
+    state = None if zi is None else np.ascontiguousarray(zi)
+    numpy_ops.call_filter(x, np.ascontiguousarray(b), np.ascontiguousarray(a), y, state, final, threads)
+    return y, final
