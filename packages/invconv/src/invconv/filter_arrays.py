@@ -15,17 +15,23 @@ __all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", 
 
 def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
     """All in the dtype that they have in common."""
-    given = {"b": np.asanyarray(b), "a": np.asanyarray(a), "x": x, "zi": zi if zi is None else np.asanyarray(zi)}
-    known = {name: array for name, array in given.items() if array is not None}
-    for name, array in known.items():
-        if np.ma.is_masked(array):
-            raise ValueError(f"{name}: has masked values, on which others depend; give {name}.filled(...)")
-        if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.float16:
-            raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}; filter real and imaginary parts apart"
-                            if array.dtype.kind == "c" else f"{name}: expected float32 or float64, got {array.dtype}")
-    dtype = np.result_type(np.float32, *known.values())
-    converted = {name: np.require(array, dtype, "A") for name, array in known.items()}
+    given = {"b": np.atleast_1d(np.asanyarray(b)), "a": np.atleast_1d(np.asanyarray(a)), "x": x}
+    if zi is not None:
+        given["zi"] = np.asanyarray(zi)
+    for name, array in given.items():
+        _check(array, name)
+    dtype = np.result_type(np.float32, *given.values())
+    converted = {name: np.require(array, dtype, "A") for name, array in given.items()}
     return converted["b"], converted["a"], converted["x"], converted.get("zi")
+
+
+def _check(array: Array, name: str) -> None:
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name}: has masked values, on which others depend; give {name}.filled(...)")
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind not in "iu" and (kind != "f" or size not in (4, 8)):
+        advice = "; filter real and imaginary parts apart" if kind == "c" else ""
+        raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}{advice}")
 
 
 def lfilter(x: Array, b: Array, a: Array, zi: Array | None) -> tuple[Array, Array | None]:

@@ -29,7 +29,7 @@ def arrays(b: Any, a: Any, x: Tensor, zi: Any) -> tuple[Tensor, Tensor, Tensor, 
         advice = "; filter real and imaginary parts apart" if x.is_complex() else ""
         raise TypeError(f"x: expected float32 or float64, got {x.dtype}{advice}")
     state = None if zi is None else _like(zi, x, "zi")
-    return _like(b, x, "b"), _like(a, x, "a"), x, state
+    return torch.atleast_1d(_like(b, x, "b")), torch.atleast_1d(_like(a, x, "a")), x, state
 
 
 def _like(array: Any, x: Tensor, name: str) -> Tensor:
@@ -37,7 +37,7 @@ def _like(array: Any, x: Tensor, name: str) -> Tensor:
         numbers = np.asarray(array)
         if numbers.dtype.kind not in "iuf":
             raise TypeError(f"{name}: expected real numbers, got {numbers.dtype}")
-        return torch.tensor(numbers, dtype=x.dtype, device=x.device)
+        return torch.tensor(np.ascontiguousarray(numbers), dtype=x.dtype, device=x.device)
     if array.device != x.device:
         raise ValueError(f"{name}: on {array.device}, but x on {x.device}")
     if array.dtype != x.dtype:
