@@ -37,7 +37,9 @@ def _check(array: Array, name: str) -> None:
 def lfilter(x: Array, b: Array, a: Array, zi: Array | None) -> tuple[Array, Array | None]:
     """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
     if (a[:, 0] == 0).any():
-        raise ValueError(f"a: the first coefficient of filter {int(np.argmin(a[:, 0] != 0))} is 0, by which all are divided")
+        raise ValueError(
+            f"a: the first coefficient of filter {int(np.argmin(a[:, 0] != 0))} is 0, by which all are divided"
+        )
     first = a[:, :1]
     return run(x, b / first, a[:, 1:] / first, zi)
 

@@ -1,8 +1,8 @@
 r"""Recursive filters of torch tensors: the operator ``invconv::filter`` and its derivatives.
 
 It has no state: :math:`y = T_a^{-1} T_b x` for the triangular Toeplitz matrices of denominator and numerator, or the
-transposed map, which filters against time. With :math:`v = T_a^{-T} g` for a gradient :math:`g`, the gradient of ``x`` is
-:math:`T_b^T v`, that of :math:`b_j` is :math:`\sum_t v_t x_{t-j}`, and that of :math:`a_k` is
+transposed map, which filters against time. With :math:`v = T_a^{-T} g` for a gradient :math:`g`, the gradient of ``x``
+is :math:`T_b^T v`, that of :math:`b_j` is :math:`\sum_t v_t x_{t-j}`, and that of :math:`a_k` is
 :math:`-\sum_t v_t y_{t-k}`: filters and correlations again, so that every derivative has one. States are terms of the
 first inputs and the last outputs.
 """
@@ -29,7 +29,8 @@ def arrays(b: Any, a: Any, x: Tensor, zi: Any) -> tuple[Tensor, Tensor, Tensor, 
         advice = "; filter real and imaginary parts apart" if x.is_complex() else ""
         raise TypeError(f"x: expected float32 or float64, got {x.dtype}{advice}")
     state = None if zi is None else _like(zi, x, "zi")
-    return torch.atleast_1d(_like(b, x, "b")), torch.atleast_1d(_like(a, x, "a")), x, state
+    b, a = (taps[None] if taps.ndim == 0 else taps for taps in (_like(b, x, "b"), _like(a, x, "a")))
+    return b, a, x, state
 
 
 def _like(array: Any, x: Tensor, name: str) -> Tensor:
@@ -48,14 +49,17 @@ def _like(array: Any, x: Tensor, name: str) -> Tensor:
 def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
     if is_plain(a) and (a[:, 0] == 0).any():
-        raise ValueError(f"a: the first coefficient of filter {int(a[:, 0].ne(0).byte().argmin())} is 0, by which all are divided")
+        raise ValueError(
+            f"a: the first coefficient of filter {int(a[:, 0].ne(0).byte().argmin())} is 0, by which all are divided"
+        )
     b, a = b / a[:, :1], a[:, 1:] / a[:, :1]
     if zi is None or zi.shape[-1] == 0:
         return _filter(x, b, a, False), zi
     tensors = x, b, a, zi
     if _needs_derivative(*tensors) or not (is_plain(*tensors) and _is_compiled_for(x)):
         return _with_state(x, b, a, zi)
-    y, final = filter_arrays.run(*(tensor.detach().numpy() for tensor in tensors), threads=torch.get_num_threads())
+    signals, numerator, denominator, state = (tensor.detach().numpy() for tensor in tensors)
+    y, final = filter_arrays.run(signals, numerator, denominator, state, torch.get_num_threads())
     return torch.from_numpy(y), torch.from_numpy(final)
 
 
@@ -70,7 +74,7 @@ def _with_state(x: Tensor, b: Tensor, a: Tensor, zi: Tensor) -> tuple[Tensor, Te
 
 
 def _rest(signals: Tensor, order: int) -> Tensor:
-    """The last samples, as many as the order, with zeros before them where there are fewer, and as many zeros behind."""
+    """The last samples, as many as the order, behind zeros where there are fewer, and as many zeros behind them."""
     last = signals[..., max(signals.shape[-1] - order, 0) :]
     return F.pad(last, (order - last.shape[-1], order))
 
@@ -118,8 +122,8 @@ def _run(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
     y = x.new_empty(x.shape)
     order = slice(None, None, -1 if reversed else 1)
     signals, results = (tensor.detach().numpy()[..., order] for tensor in (x, y))
-    filters = (taps.detach().contiguous().numpy() for taps in (b, a))
-    numpy_ops.call_filter(signals, *filters, results, None, None, torch.get_num_threads())
+    numerator, denominator = (taps.detach().contiguous().numpy() for taps in (b, a))
+    numpy_ops.call_filter(signals, numerator, denominator, results, None, None, torch.get_num_threads())
     return y
 
 

@@ -1,9 +1,9 @@
 r"""Recursive filters, called as those of ``scipy.signal``: for NumPy arrays, and differentiable for torch tensors.
 
-    >>> import numpy as np, invconv
-    >>> x = np.ones((2, 4))
-    >>> invconv.lfilter([0.5], [1, -0.5], x)[0]
-    array([0.5   , 0.75  , 0.875 , 0.9375])
+>>> import numpy as np, invconv
+>>> x = np.ones((2, 4))
+>>> invconv.lfilter([0.5], [1, -0.5], x)[0]
+array([0.5   , 0.75  , 0.875 , 0.9375])
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def lfilter(
     .. math:: a_0 y_t = \sum_j b_j x_{t-j} - \sum_{k > 0} a_k y_{t-k}
 
     Nothing comes before the signals, unless ``zi`` says what that left behind: the state of the transposed direct form
-    II, as ``scipy.signal.lfilter_zi`` and ``lfiltic`` give it. A stream that is filtered block by block, each block with
-    the state that the one before it returned, is filtered as if in one call.
+    II, as ``scipy.signal.lfilter_zi`` and ``lfiltic`` give it. A stream that is filtered block by block, each with the
+    state that the one before it returned, is filtered as if in one call.
 
     Arguments:
-        b: Numerator, ``(..., zeros + 1)``; its leading axes, if any, hold as many filters and are broadcast, by the rules
-            of NumPy, with those of ``a`` and with the axes of ``x`` beside ``axis``.
+        b: Numerator, ``(..., zeros + 1)``; its leading axes, if any, hold as many filters and are broadcast, by NumPy's
+            rules, with those of ``a`` and with the axes of ``x`` beside ``axis``.
         a: Denominator, ``(..., poles + 1)``; its first coefficients divide all others and are not 0.
         x: Signals, a NumPy array or a torch tensor, float32 or float64. For an array the three are brought to a common
             dtype; for a tensor, numbers and arrays of coefficients to that of ``x``.
@@ -54,33 +54,7 @@ def lfilter(
     Source: A. V. Oppenheim and R. W. Schafer, *Discrete-Time Signal Processing*, section 6.3.
     """
     operations = _operations(x)
-    b, a, x, zi = operations.arrays(b, a, x, zi)
-    _check_coefficients(b, "b")
-    _check_coefficients(a, "a")
-    axis = _axis(axis, x)
-    filters = _common_shape(operations, "a", b.shape[:-1], a.shape[:-1])
-    signals = operations.moveaxis(x, axis, -1)
-    batch = _common_shape(operations, "x", filters, signals.shape[:-1])
-    inner = batch[len(batch) - len(filters) :] if math.prod(filters) != 1 else ()
-    B, F = math.prod(batch[: len(batch) - len(inner)]), math.prod(inner)
-
-    def laid_out(array: Any, shape: tuple[int, ...]) -> Any:
-        return operations.broadcast_to(array, (*shape, array.shape[-1]))
-
-    state = None
-    if zi is not None:
-        order = max(b.shape[-1], a.shape[-1]) - 1
-        state = laid_out(_state(zi, axis, batch, order, operations), batch).reshape(B, F, order)
-    y, final = operations.lfilter(
-        laid_out(signals, batch).reshape(B, F, signals.shape[-1]),
-        laid_out(b.reshape(-1) if not inner else b, inner).reshape(F, b.shape[-1]),
-        laid_out(a.reshape(-1) if not inner else a, inner).reshape(F, a.shape[-1]),
-        state,
-    )
-    y = operations.moveaxis(y.reshape(*batch, signals.shape[-1]), -1, axis)
-    if zi is None:
-        return y  # type: ignore[no-any-return]
-    return y, operations.moveaxis(final.reshape(*batch, final.shape[-1]), -1, axis)
+    return _filtered(operations, axis, *operations.arrays(b, a, x, zi))  # type: ignore[no-any-return]
 
 
 def sosfilt(
@@ -91,7 +65,7 @@ def sosfilt(
     A filter of a high order keeps its precision in this form, which it loses in the coefficients of `lfilter`.
 
     Arguments:
-        sos: Sections, ``(..., sections, 6)``, each with :math:`b_0, b_1, b_2, a_0, a_1, a_2`, as ``scipy.signal`` designs
+        sos: Sections, ``(..., sections, 6)``, each :math:`b_0, b_1, b_2, a_0, a_1, a_2`, as ``scipy.signal`` designs
             them by ``output="sos"``; leading axes as for `lfilter`.
         x: Signals, as for `lfilter`.
         axis: The axis of time.
@@ -106,22 +80,46 @@ def sosfilt(
         TypeError: as `lfilter`.
     """
     operations = _operations(x)
-    sos, _, x, zi = operations.arrays(sos, sos, x, zi)
-    if sos.ndim < 2 or sos.shape[-1] != 6 or sos.shape[-2] == 0:
-        raise ValueError(f"sos: expected sections [..., sections, 6], got shape {tuple(sos.shape)}")
-    count = sos.shape[-2]
-    if zi is not None and (zi.ndim == 0 or len(zi) != count):
-        raise ValueError(f"zi: expected the states of {count} sections, got shape {tuple(zi.shape)}")
-    states = []
-    for section in range(count):
-        coefficients = sos[..., section, :]
-        filtered = lfilter(coefficients[..., :3], coefficients[..., 3:], x, axis, None if zi is None else zi[section])
-        if zi is None:
-            x = filtered  # type: ignore[assignment]
-        else:
-            x, state = filtered
-            states.append(state)
-    return x if zi is None else (x, operations.stack(states))  # type: ignore[return-value]
+    sections, _, signals, states = operations.arrays(sos, sos, x, zi)
+    if sections.ndim < 2 or sections.shape[-1] != 6 or sections.shape[-2] == 0:
+        raise ValueError(f"sos: expected sections [..., sections, 6], got shape {tuple(sections.shape)}")
+    count = sections.shape[-2]
+    if zi is None:
+        for i in range(count):
+            signals = _filtered(operations, axis, sections[..., i, :3], sections[..., i, 3:], signals, None)
+        return signals  # type: ignore[no-any-return]
+    if states.ndim == 0 or len(states) != count:
+        raise ValueError(f"zi: expected the states of {count} sections, got shape {tuple(states.shape)}")
+    behind = []
+    for i, state in enumerate(states):
+        signals, final = _filtered(operations, axis, sections[..., i, :3], sections[..., i, 3:], signals, state)
+        behind.append(final)
+    return signals, operations.stack(behind)
+
+
+def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any) -> Any:
+    _check_coefficients(b, "b")
+    _check_coefficients(a, "a")
+    axis = _axis(axis, x)
+    signals = operations.moveaxis(x, axis, -1)
+    filters = _common_shape(operations, "a", b.shape[:-1], a.shape[:-1])
+    batch = _common_shape(operations, "x", filters, signals.shape[:-1])
+    # The last axes are those of the filters, if there are several, and all before them share these.
+    inner = batch[len(batch) - len(filters) :] if math.prod(filters) != 1 else ()
+    B, F = math.prod(batch[: len(batch) - len(inner)]), math.prod(inner)
+
+    def laid_out(array: Any, shape: tuple[int, ...], *sizes: int) -> Any:
+        last = array.shape[-1]
+        return operations.broadcast_to(array if shape else array.reshape(last), (*shape, last)).reshape(*sizes, last)
+
+    order = max(b.shape[-1], a.shape[-1]) - 1
+    state = None if zi is None else laid_out(_state(zi, axis, batch, order, operations), batch, B, F)
+    y, final = operations.lfilter(laid_out(signals, batch, B, F), laid_out(b, inner, F), laid_out(a, inner, F), state)
+
+    def put_back(array: Any) -> Any:
+        return operations.moveaxis(array.reshape(*batch, array.shape[-1]), -1, axis)
+
+    return put_back(y) if zi is None else (put_back(y), put_back(final))
 
 
 def _operations(x: object) -> Any:
@@ -135,7 +133,9 @@ def _operations(x: object) -> Any:
 
 def _check_coefficients(array: Any, name: str) -> None:
     if array.ndim == 0 or array.shape[-1] == 0:
-        raise ValueError(f"{name}: expected coefficients [..., order + 1], at least one, got shape {tuple(array.shape)}")
+        raise ValueError(
+            f"{name}: expected coefficients [..., order + 1], at least one, got shape {tuple(array.shape)}"
+        )
 
 
 def _axis(axis: int, x: Any) -> int:
@@ -144,7 +144,7 @@ def _axis(axis: int, x: Any) -> int:
         raise ValueError("x: expected signals with an axis of time, got a single number")
     if not -x.ndim <= index(axis) < x.ndim:
         raise ValueError(f"axis: {axis} is none of x, which has the shape {tuple(x.shape)}")
-    return index(axis) % x.ndim - x.ndim
+    return int(index(axis) % x.ndim - x.ndim)
 
 
 def _common_shape(operations: Any, name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
