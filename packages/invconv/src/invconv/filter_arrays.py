@@ -10,7 +10,7 @@ from numpy import broadcast_shapes, broadcast_to, moveaxis, stack
 from invconv import numpy_ops
 from invconv.numpy_ops import Array
 
-__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "run", "stack"]
+__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "singular", "stack"]
 
 
 def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
@@ -34,20 +34,19 @@ def _check(array: Array, name: str) -> None:
         raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}{advice}")
 
 
-def lfilter(x: Array, b: Array, a: Array, zi: Array | None) -> tuple[Array, Array | None]:
+def lfilter(x: Array, b: Array, a: Array, zi: Array | None, threads: int | None = None) -> tuple[Array, Array | None]:
     """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
-    if (a[:, 0] == 0).any():
-        raise ValueError(
-            f"a: the first coefficient of filter {int(np.argmin(a[:, 0] != 0))} is 0, by which all are divided"
-        )
     first = a[:, :1]
-    return run(x, b / first, a[:, 1:] / first, zi)
-
-
-def run(x: Array, b: Array, a: Array, zi: Array | None, threads: int | None = None) -> tuple[Array, Array | None]:
-    """The same for denominators that begin with 1, without the 1."""
+    if not first.all():
+        raise ValueError(singular(int(np.flatnonzero(first == 0)[0])))
     y = np.empty(x.shape, x.dtype)
     final = None if zi is None else np.empty(zi.shape, x.dtype)
     state = None if zi is None else np.ascontiguousarray(zi)
-    numpy_ops.call_filter(x, np.ascontiguousarray(b), np.ascontiguousarray(a), y, state, final, threads)
+    numerator, denominator = (np.ascontiguousarray(taps / first) for taps in (b, a[:, 1:]))
+    numpy_ops.call_filter(x, numerator, denominator, y, state, final, threads)
     return y, final
+
+
+def singular(filter: int) -> str:
+    """What is said of a denominator that begins with 0."""
+    return f"a: the first coefficient of filter {filter} is 0, by which all others are divided"

@@ -48,23 +48,27 @@ def _like(array: Any, x: Tensor, name: str) -> Tensor:
 
 def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
-    if is_plain(a) and (a[:, 0] == 0).any():
-        raise ValueError(
-            f"a: the first coefficient of filter {int(a[:, 0].ne(0).byte().argmin())} is 0, by which all are divided"
-        )
-    b, a = b / a[:, :1], a[:, 1:] / a[:, :1]
-    if zi is None or zi.shape[-1] == 0:
-        return _filter(x, b, a, False), zi
-    tensors = x, b, a, zi
-    if _needs_derivative(*tensors) or not (is_plain(*tensors) and _is_compiled_for(x)):
-        return _with_state(x, b, a, zi)
-    signals, numerator, denominator, state = (tensor.detach().numpy() for tensor in tensors)
-    y, final = filter_arrays.run(signals, numerator, denominator, state, torch.get_num_threads())
-    return torch.from_numpy(y), torch.from_numpy(final)
+    tensors = (x, b, a) if zi is None else (x, b, a, zi)
+    if _is_compiled_for(x) and not _needs_derivative(*tensors) and is_plain(*tensors):
+        return _without_derivative(x, b, a, zi)
+    first = a[:, :1]
+    if is_plain(a) and not first.all():
+        raise ValueError(filter_arrays.singular(int(first.eq(0).nonzero()[0, 0])))
+    b, a = b / first, a[:, 1:] / first
+    return (_filter(x, b, a, False), None) if zi is None else _with_state(x, b, a, zi)
+
+
+def _without_derivative(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    signals, numerator, denominator = (tensor.detach().numpy() for tensor in (x, b, a))
+    state = None if zi is None else zi.detach().numpy()
+    y, final = filter_arrays.lfilter(signals, numerator, denominator, state, torch.get_num_threads())
+    return torch.from_numpy(y), None if final is None else torch.from_numpy(final)
 
 
 def _with_state(x: Tensor, b: Tensor, a: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     order, length = zi.shape[-1], x.shape[-1]
+    if order == 0:
+        return _filter(x, b, a, False), zi
     begun = min(order, length)
     driven = _numerator(x, b) + F.pad(zi[..., :begun], (0, length - begun))
     y = _filter(driven, torch.ones_like(b[:, :1]), a, False)

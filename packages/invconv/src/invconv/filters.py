@@ -101,7 +101,7 @@ def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any) -> An
     _check_coefficients(b, "b")
     _check_coefficients(a, "a")
     axis = _axis(axis, x)
-    signals = operations.moveaxis(x, axis, -1)
+    signals = _moved(operations, x, axis, -1)
     filters = _common_shape(operations, "a", b.shape[:-1], a.shape[:-1])
     batch = _common_shape(operations, "x", filters, signals.shape[:-1])
     # The last axes are those of the filters, if there are several, and all before them share these.
@@ -109,15 +109,17 @@ def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any) -> An
     B, F = math.prod(batch[: len(batch) - len(inner)]), math.prod(inner)
 
     def laid_out(array: Any, shape: tuple[int, ...], *sizes: int) -> Any:
-        last = array.shape[-1]
-        return operations.broadcast_to(array if shape else array.reshape(last), (*shape, last)).reshape(*sizes, last)
+        whole = (*shape, array.shape[-1])
+        if tuple(array.shape) != whole:
+            array = operations.broadcast_to(array if shape else array.reshape(whole), whole)
+        return array.reshape(*sizes, whole[-1])
 
     order = max(b.shape[-1], a.shape[-1]) - 1
     state = None if zi is None else laid_out(_state(zi, axis, batch, order, operations), batch, B, F)
     y, final = operations.lfilter(laid_out(signals, batch, B, F), laid_out(b, inner, F), laid_out(a, inner, F), state)
 
     def put_back(array: Any) -> Any:
-        return operations.moveaxis(array.reshape(*batch, array.shape[-1]), -1, axis)
+        return _moved(operations, array.reshape(*batch, array.shape[-1]), -1, axis)
 
     return put_back(y) if zi is None else (put_back(y), put_back(final))
 
@@ -147,14 +149,19 @@ def _axis(axis: int, x: Any) -> int:
     return int(index(axis) % x.ndim - x.ndim)
 
 
-def _common_shape(operations: Any, name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+def _moved(operations: Any, array: Any, source: int, destination: int) -> Any:
+    return array if source == destination else operations.moveaxis(array, source, destination)
+
+
+def _common_shape(operations: Any, name: str, before: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
+    if not before or before == here:
+        return tuple(here)
     try:
-        return tuple(operations.broadcast_shapes(*shapes))
+        return tuple(operations.broadcast_shapes(before, here))
     except (ValueError, RuntimeError):
-        before, here = (tuple(shape) for shape in shapes)
         raise ValueError(
-            f"{name}: its axes beside the last or that of time, {here}, cannot be broadcast with those of the filters, "
-            f"{before}"
+            f"{name}: its axes beside the last or that of time, {tuple(here)}, cannot be broadcast with those of the "
+            f"filters, {tuple(before)}"
         ) from None
 
 
@@ -171,4 +178,4 @@ def _state(zi: Any, axis: int, batch: tuple[int, ...], order: int, operations: A
             f"zi: expected the shape {tuple(expected)}, the order of the filter along the axis of time, "
             f"or 1 for an axis beside it, got {tuple(zi.shape)}"
         )
-    return operations.moveaxis(zi, axis, -1)
+    return _moved(operations, zi, axis, -1)
