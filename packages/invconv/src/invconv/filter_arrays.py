@@ -15,14 +15,20 @@ __all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", 
 
 def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
     """All in the dtype that they have in common."""
-    given = {"b": np.atleast_1d(np.asanyarray(b)), "a": np.atleast_1d(np.asanyarray(a)), "x": x}
+    given = {"b": np.atleast_1d(_array(b, "b")), "a": np.atleast_1d(_array(a, "a")), "x": x}
     if zi is not None:
-        given["zi"] = np.asanyarray(zi)
+        given["zi"] = _array(zi, "zi")
     for name, array in given.items():
         _check(array, name)
     dtype = np.result_type(np.float32, *given.values())
     converted = {name: np.require(array, dtype, "A") for name, array in given.items()}
     return converted["b"], converted["a"], converted["x"], converted.get("zi")
+
+
+def _array(numbers: Any, name: str) -> Array:
+    if hasattr(numbers, "requires_grad"):
+        raise TypeError(f"{name}: expected an array or numbers, as x is one, got a {type(numbers).__name__}")
+    return np.asanyarray(numbers)
 
 
 def _check(array: Array, name: str) -> None:
