@@ -13,8 +13,8 @@
 namespace invconv {
 namespace {
 
-// Multiply-adds that a thread must have before another one helps: a third of a millisecond, for beside other processes it
-// may take the other one longer than that to begin.
+// Multiply-adds of registers that each thread must have: about half a millisecond, because beside other processes it may
+// take longer than that until another thread begins.
 constexpr double kWorthAThread = 2e6;
 
 template <class T>

@@ -163,7 +163,7 @@ void write_chunk(const FilterTask<T>& task, std::int64_t start, std::int64_t cou
 // Calls recur(cells, count) on the sums of every chunk, behind which lie the outputs that it needs.
 template <int Cell, class T, class Recur>
 void for_each_chunk(const FilterTask<T>& task, T* scratch, const Recur& recur) {
-  constexpr std::int64_t chunk = kChunkBytes / static_cast<std::int64_t>(sizeof(T)) / Cell;
+  constexpr std::int64_t chunk = chunk_of<T>(Cell);
   const std::int64_t zeros = task.zeros * Cell, poles = task.poles * Cell, order = zeros > poles ? zeros : poles;
   T *const x = scratch + zeros, *const y = x + chunk * Cell + 8 * kLanes<T> + poles;
   std::memset(x - zeros, 0, static_cast<std::size_t>(zeros) * sizeof(T));
@@ -213,7 +213,7 @@ void add_products(const T* v, const T* x, std::int64_t count, std::int64_t taps,
 
 template <class T>
 void correlate(const CorrelationTask<T>& task, T* scratch, double* sums) {
-  constexpr std::int64_t chunk = kChunkBytes / static_cast<std::int64_t>(sizeof(T)), lanes = kLanes<T>;
+  constexpr std::int64_t chunk = chunk_of<T>(1), lanes = kLanes<T>;
   const std::int64_t back = task.taps - 1;
   T *const v = scratch, *const x = scratch + chunk + back;
   std::memset(x - back, 0, static_cast<std::size_t>(back) * sizeof(T));

@@ -39,7 +39,7 @@ struct FilterKernels {
 constexpr std::int64_t kChunkBytes = 8192;
 
 template <class T>
-static inline std::int64_t chunk_of(std::int64_t cell) {
+constexpr std::int64_t chunk_of(std::int64_t cell) {
   return kChunkBytes / static_cast<std::int64_t>(sizeof(T)) / cell;
 }
 
