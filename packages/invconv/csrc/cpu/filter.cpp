@@ -13,9 +13,9 @@
 namespace invconv {
 namespace {
 
-// Multiply-adds of registers that each thread must have: about half a millisecond, because beside other processes it may
-// take longer than that until another thread begins.
-constexpr double kWorthAThread = 2e6;
+// Multiply-adds of registers that each thread must have: some three milliseconds, because beside other processes it takes
+// about that long until another thread begins.
+constexpr double kWorthAThread = 1e7;
 
 template <class T>
 FilterKernels<T> best_kernels() {
