@@ -1,9 +1,11 @@
-"""What recursive filters cost, beside those of other packages that are installed, quiet and beside two busy processes.
+"""What recursive filters cost, beside those of other packages that are installed: on one thread, on two, and on two
+beside as many busy processes.
 
-python bench_filters.py [--threads 2] [--seconds 0.3] [--json results/NAME.json]
+python bench_filters.py [--seconds 0.3] [--json results/NAME.json]
 
 All filter by 1 / a, the poles of a Butterworth filter, in float32: torchlpc has no numerator. The gradients are of
-signals and coefficients together. scipy and torch's signals are filtered in turn, so that all meet the same machine.
+signals and coefficients together. All take turns, so that they meet the same machine. Of each the least and the median
+time are kept: the least is that of a quiet machine, even where one is not quite quiet.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import contextlib
 import importlib
 import json
 import platform
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +30,6 @@ import torch
 from torch import Tensor
 
 import invconv
-from invconv.bench.timing import milliseconds
 
 ROWS = (
     (1, 4096, 2),
@@ -38,7 +41,8 @@ ROWS = (
     (32, 48000, 2),
     (32, 48000, 8),
 )
-BUSY = 2
+THREADS = 2
+BURST, SHORT = 20, 5.0  # calls in a row, of those that take less than so many milliseconds
 CUTOFF = 0.3  # of the Nyquist frequency
 
 Filter = Callable[[Tensor, Tensor], Tensor]  # of signals [S, L] and coefficients [order + 1]
@@ -88,8 +92,28 @@ def row(signals: int, samples: int, order: int, seconds: float) -> dict[str, Any
     for name, function in filters().items():
         calls[name] = lambda function=function: function(images, taps)
         calls[f"{name}_gradients"] = gradients(function, images, taps)
-    times = milliseconds(*calls.values(), seconds=seconds, device=torch.device("cpu"))
-    return {"signals": signals, "samples": samples, "order": order, **dict(zip(calls, times, strict=True))}
+    times = {
+        name: {"least": min(found), "median": statistics.median(found)} for name, found in measured(calls, seconds)
+    }
+    return {"signals": signals, "samples": samples, "order": order, "milliseconds": times}
+
+
+def measured(calls: dict[str, Callable[[], object]], seconds: float) -> Iterator[tuple[str, list[float]]]:
+    """The times of all calls, in milliseconds, taken in turn until each has had so many seconds."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    waiting = list(calls)
+    while waiting:
+        for name in waiting:
+            calls[name]()  # what the others left in the caches, or the first call, which sets a library up
+            times[name] += [_time(calls[name]) for _ in range(BURST if sum(times[name][:1]) < SHORT else 1)]
+        waiting = [name for name in waiting if sum(times[name]) < seconds * 1e3]
+    yield from times.items()
+
+
+def _time(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3
 
 
 def gradients(function: Filter, x: Tensor, a: Tensor) -> Callable[[], object]:
@@ -113,12 +137,12 @@ def busy(count: int) -> Iterator[None]:
 
 
 def rows(seconds: float) -> list[dict[str, Any]]:
-    measured = []
+    found = []
     for signals, samples, order in ROWS:
-        measured.append(row(signals, samples, order, seconds))
-        times = " ".join(f"{name} {value:.3f}" for name, value in list(measured[-1].items())[3:])
-        print(f"{signals} x {samples}, order {order}: {times}", flush=True)
-    return measured
+        found.append(row(signals, samples, order, seconds))
+        times = (f"{name} {of['least']:.3f} {of['median']:.3f}" for name, of in found[-1]["milliseconds"].items())
+        print(f"{signals} x {samples}, order {order}: {'; '.join(times)}", flush=True)
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -131,20 +155,18 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each call of each row")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     record: dict[str, Any] = {
-        "threads": arguments.threads,
         "machine": {"processor": platform.processor() or platform.machine(), "solver": invconv.backends()["wavefront"]},
         "versions": versions(),
-        "quiet": rows(arguments.seconds),
     }
-    print(f"beside {BUSY} busy processes:")
-    with busy(BUSY):
-        record["busy"] = rows(arguments.seconds)
+    for name, threads, processes in (("one_thread", 1, 0), ("two_threads", THREADS, 0), ("busy", THREADS, THREADS)):
+        print(f"{threads} threads, beside {processes} busy processes: least and median milliseconds")
+        torch.set_num_threads(threads)
+        with busy(processes):
+            record[name] = rows(arguments.seconds)
     if arguments.json:
         arguments.json.write_text(json.dumps(record, indent=2) + "\n")
 

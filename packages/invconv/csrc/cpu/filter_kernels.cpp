@@ -197,18 +197,27 @@ void filter(const FilterTask<T>& task, T* scratch) {
     recur_in_line<4>(task, chunks_of_one);
 }
 
-// The sums of P taps over a chunk.
-template <int P = 4, class T>
-void add_products(const T* v, const T* x, std::int64_t count, std::int64_t taps, double* sums) {
+// The sums of P taps over a chunk of whole registers.
+template <int P = 8, class T>
+void add_products(const T* v, const T* x, std::int64_t registers, std::int64_t taps, double* sums) {
   constexpr int lanes = kLanes<T>;
   for (; taps >= P; taps -= P, x -= P, sums += P) {
     Register<T> sum[P][1];
     clear<1, P, T>(sum);
-    multiply_add<lanes, lanes>(sum, v, lanes, x, lanes, -1, (count + lanes - 1) / lanes);
+    multiply_add<lanes, lanes>(sum, v, lanes, x, lanes, -1, registers);
     for (int p = 0; p < P; ++p)
       for (int lane = 0; lane < lanes; ++lane) sums[p] += static_cast<double>(sum[p][0][lane]);
   }
-  if constexpr (P > 1) add_products<P / 2>(v, x, count, taps, sums);
+  if constexpr (P > 1) add_products<P / 2>(v, x, registers, taps, sums);
+}
+
+// `count` samples from `start` on behind the `back` before them, with zeros before the signal and up to a whole register.
+template <class T>
+void read_padded(const T* signal, std::int64_t stride, std::int64_t start, std::int64_t count, std::int64_t back, T* to) {
+  const std::int64_t there = start < back ? start : back, rest = (kLanes<T> - count % kLanes<T>) % kLanes<T>;
+  std::memset(to - back, 0, static_cast<std::size_t>(back - there) * sizeof(T));
+  read_samples(signal + (start - there) * stride, stride, there + count, to - there);
+  std::memset(to + count, 0, static_cast<std::size_t>(rest) * sizeof(T));
 }
 
 template <class T>
@@ -216,16 +225,15 @@ void correlate(const CorrelationTask<T>& task, T* scratch, double* sums) {
   constexpr std::int64_t chunk = chunk_of<T>(1), lanes = kLanes<T>;
   const std::int64_t back = task.taps - 1;
   T *const v = scratch, *const x = scratch + chunk + back;
-  std::memset(x - back, 0, static_cast<std::size_t>(back) * sizeof(T));
   for (std::int64_t start = 0; start < task.length; start += chunk) {
     const std::int64_t count = task.length - start < chunk ? task.length - start : chunk;
-    const auto rest = static_cast<std::size_t>((lanes - count % lanes) % lanes) * sizeof(T);
-    read_samples(task.v + start * task.v_sample, task.v_sample, count, v);
-    read_samples(task.x + start * task.x_sample, task.x_sample, count, x);
-    std::memset(v + count, 0, rest);
-    std::memset(x + count, 0, rest);
-    add_products(v, x, count, task.taps, sums);
-    std::memmove(x - back, x + count - back, static_cast<std::size_t>(back) * sizeof(T));
+    if (task.v_sample == 1 && task.x_sample == 1 && start >= back && count % lanes == 0) {
+      add_products(task.v + start, task.x + start, count / lanes, task.taps, sums);
+      continue;
+    }
+    read_padded(task.v, task.v_sample, start, count, 0, v);
+    read_padded(task.x, task.x_sample, start, count, back, x);
+    add_products<8>(static_cast<const T*>(v), static_cast<const T*>(x), (count + lanes - 1) / lanes, task.taps, sums);
   }
 }
 
