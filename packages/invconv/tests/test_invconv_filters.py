@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -211,3 +215,24 @@ def test_whole_numbers_and_dtypes_are_brought_together():
     assert invconv.lfilter([1], [2], np.arange(3)).dtype == np.float64
     assert invconv.lfilter(np.float32([1]), np.float32([2]), np.ones(3, np.float32)).dtype == np.float32
     assert invconv.lfilter([1.0], [2.0], np.ones(3, np.float32)).dtype == np.float64
+
+
+README = Path(__file__).parents[1] / "README.md"
+TIMES = README.parent / "benchmarks" / "results" / "filters-epyc-zen4.json"
+COLUMNS = ("scipy_lfilter", "numpy_lfilter", "lfilter", "lfilter_gradients")
+OF_OTHERS = ("torchaudio", "torchaudio_gradients", "torchlpc", "torchlpc_gradients")
+
+
+@pytest.mark.skipif(not TIMES.is_file(), reason="not in the repository")
+def test_the_readme_has_the_times_that_were_measured():
+    chapter = README.read_text(encoding="utf-8").split("## Filters")[1].split("## Stability")[0]
+    printed = re.findall(r"^\| (\d+) x (\d+), (\d+) \| (.*) \|$", chapter, re.MULTILINE)
+    record = json.loads(TIMES.read_text(encoding="utf-8"))
+    assert len(printed) == len(record["one_thread"])
+    for (*shape, times), row in zip(printed, record["one_thread"], strict=True):
+        assert [int(size) for size in shape] == [row["signals"], row["samples"], row["order"]]
+        measured = [row["milliseconds"][column]["least"] for column in (*COLUMNS, *OF_OTHERS)]
+        assert times.split(" | ") == [f"{time:.3g}" for time in measured]
+    for quiet, busy in zip(record["one_thread"], record["busy"], strict=True):
+        for name in ("numpy_lfilter", "lfilter"):
+            assert busy["milliseconds"][name]["median"] < 1.45 * quiet["milliseconds"][name]["median"]
