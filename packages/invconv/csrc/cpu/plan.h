@@ -22,8 +22,8 @@ struct Plan {
 template <class T>
 Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads);
 
-// In the unit of the plans' costs for a pixel and tap: some 30 microseconds.
-constexpr double kWorthThreads = 1e5;
+// In the unit of the plans' costs for a pixel and tap: some 50 microseconds.
+constexpr double kWorthThreads = 3e5;
 
 inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
