@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 from torch.func import jacfwd, jacrev, vmap  # noqa: E402
 
-import invconv  # noqa: E402
+import invconv.filter_tensors  # noqa: E402  # registers the operator, whichever test comes first
 from invconv import numpy_ops  # noqa: E402
 from random_filters import coefficients  # noqa: E402
 
@@ -118,6 +118,15 @@ def test_without_the_compiled_solver_it_is_the_same(rng, monkeypatch):
         torch.autograd.grad(y_without.pow(2).sum() + final_without.sum(), arguments), grads, strict=True
     ):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("reversed", [False, True])
+@pytest.mark.parametrize("poles", [0, 2])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # opcheck's own doing
+def test_the_operator_keeps_the_contracts_of_torch_library(rng, reversed, poles):
+    b, a = (torch.from_numpy(taps).requires_grad_() for taps in coefficients(rng, 2, poles, 3))
+    x = torch.from_numpy(rng.normal(size=(2, 3, 8))).requires_grad_()
+    torch.library.opcheck(torch.ops.invconv.filter.default, (x, b, a[:, 1:], reversed))
 
 
 @pytest.mark.slow
