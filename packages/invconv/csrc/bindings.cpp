@@ -12,6 +12,7 @@
 
 namespace nb = nanobind;
 
+void define_filters(nb::module_& m);  // filter_bindings.cpp
 void define_splines(nb::module_& m);  // spline_bindings.cpp
 
 namespace {
@@ -79,6 +80,7 @@ NB_MODULE(_core, m) {
         "corners"_a, "threads"_a);
   m.def("weight_gradient", &weight_gradient<double>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
         "corners"_a, "threads"_a, "Writes minus the sum over images and pixels of v_p x_{p-t}^T into out.");
+  define_filters(m);
   define_splines(m);
   m.def("instruction_set", &invconv::instruction_set, "What the solver uses on this processor.");
   m.def("max_threads", &omp_get_max_threads, "How many threads OpenMP would use.");

@@ -21,12 +21,30 @@ struct Frame {
   void clear(std::int64_t u, std::int64_t h, std::int64_t rows) const {
     std::memset(row_start(u, h), 0, static_cast<std::size_t>(rows * row) * sizeof(T));
   }
+  // The columns to the left of the next block: the last ones of the `columns` before it, or zeros.
+  void start_columns(std::int64_t u, std::int64_t rows, std::int64_t columns) const {
+    const auto bytes = static_cast<std::size_t>(left * cell) * sizeof(T);
+    for (std::int64_t h = -above; h < rows; ++h)
+      if (columns)
+        std::memmove(row_start(u, h), at(u, h, columns - left), bytes);
+      else
+        std::memset(row_start(u, h), 0, bytes);
+  }
 };
 
 template <class Task, class T>
 Frame<T> frame_of(const Task& task, std::int64_t W, std::int64_t rows, std::int64_t above, T* data) {
   const std::int64_t row = row_size(task, W);
   return {data, above, task.kw - 1, task.cell, row, (above + rows) * row};
+}
+
+// At most `columns` columns of images from `start` on.
+template <class T>
+View<T> columns_of(View<T> images, std::int64_t start, std::int64_t columns) {
+  const std::int64_t rest = images.size[3] - start;
+  images.data += start * images.stride[3];
+  images.size[3] = rest < columns ? rest : columns;
+  return images;
 }
 
 template <Lanes A, class View>

@@ -40,27 +40,34 @@ void add_band(const GradientTask<T>& task, const Operands<T>& from) {
         add_products<A, R, kPixels<R>>(from, from.v.at(0, 0, 0) + start, from.x.at(0, -i, -j), n, sums);
 }
 
+// The rows from `top` on of a unit, as far as a band goes, by blocks of columns.
 template <Lanes A, int R, class T>
-void add_gradient_of_rows(const GradientTask<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+void add_rows(const GradientTask<T>& task, std::int64_t unit, std::int64_t top, Operands<T> from) {
   const std::int64_t H = task.x.size[2], W = task.x.size[3], above = task.kh - 1;
-  std::memset(scratch, 0, static_cast<std::size_t>(gradient_scratch(task)) * sizeof(T));
-  Operands<T> from{};
-  from.x = frame_of(task, W, task.band, above, scratch);
-  from.v = frame_of(task, W, task.band, 0, scratch + from.x.unit);
-  from.W = W;
-  const std::int64_t bands = (H + task.band - 1) / task.band;
-  for (; begin < end; ++begin) {
-    const std::int64_t unit = begin / bands, top = begin % bands * task.band;
-    from.rows = H - top < task.band ? H - top : task.band;
+  from.rows = H - top < task.band ? H - top : task.band;
+  for (std::int64_t start = 0; start < W; start += task.columns) {
+    if (task.columns < W) from.x.start_columns(0, task.band, start ? task.columns : 0);
+    const View<const T> x = columns_of(task.x, start, task.columns), v = columns_of(task.v, start, task.columns);
+    from.W = x.size[3];
     for (std::int64_t h = -above; h < from.rows; ++h) {
       if (top + h < 0)
         from.x.clear(0, h, 1);
       else
-        gather_row<A>(task.x, unit, top + h, from.x.at(0, h, 0), task.cell);
-      if (h >= 0) gather_row<A>(task.v, unit, top + h, from.v.at(0, h, 0), task.cell);
+        gather_row<A>(x, unit, top + h, from.x.at(0, h, 0), task.cell);
+      if (h >= 0) gather_row<A>(v, unit, top + h, from.v.at(0, h, 0), task.cell);
     }
     add_band<A, R>(task, from);
   }
+}
+
+template <Lanes A, int R, class T>
+void add_gradient_of_rows(const GradientTask<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
+  std::memset(scratch, 0, static_cast<std::size_t>(gradient_scratch(task)) * sizeof(T));
+  Operands<T> from{};
+  from.x = frame_of(task, task.columns, task.band, task.kh - 1, scratch);
+  from.v = frame_of(task, task.columns, task.band, 0, scratch + from.x.unit);
+  const std::int64_t bands = (task.x.size[2] + task.band - 1) / task.band;
+  for (; begin < end; ++begin) add_rows<A, R>(task, begin / bands, begin % bands * task.band, from);
 }
 
 template <Lanes A, class T>

@@ -134,6 +134,8 @@ void check_condition(double condition, std::int64_t n, std::int64_t index) {
     throw std::invalid_argument(name + " to working precision: rounding would leave no digit of the inverse");
 }
 
+}  // namespace
+
 template <class T>
 std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index, Eliminate eliminate) {
   const std::int64_t n = taps.size[0];
@@ -143,8 +145,6 @@ std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index
   check_condition(invert(inverse, n, eliminate), n, index);
   return inverse;
 }
-
-}  // namespace
 
 template <class T>
 Group<T> group_of(const Problem<T>& problem, std::int64_t index) {
@@ -201,6 +201,8 @@ PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks
   return packed;
 }
 
+template std::vector<double> anchor_inverse(const View<const float>&, std::int64_t, Eliminate);
+template std::vector<double> anchor_inverse(const View<const double>&, std::int64_t, Eliminate);
 template Group<float> group_of(const Problem<float>&, std::int64_t);
 template Group<double> group_of(const Problem<double>&, std::int64_t);
 template GradientGroup<float> gradient_group_of(const GradientProblem<float>&, std::int64_t);

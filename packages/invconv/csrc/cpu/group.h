@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "cpu/buffer.h"
 #include "cpu/kernels.h"
@@ -42,6 +43,12 @@ struct Blocks {
 // Arguments: the channels out that share a register, and how many registers a block may have.
 Blocks blocks_of(std::int64_t channels, std::int64_t lanes, std::int64_t max_rows);
 
+// K_0^-1, in double, by the kernels' eliminate(), which for one channel has nothing to do. Throws std::invalid_argument,
+// naming group `index`, when the anchor is singular.
+template <class T>
+std::vector<double> anchor_inverse(const View<const T>& taps, std::int64_t index,
+                                   void (*eliminate)(double*, std::int64_t, std::int64_t));
+
 // -K_t for the taps in the order in which the solver meets them, and K_0^-1: [block][tap][channel in][channel out].
 template <class T>
 struct PackedKernel {
@@ -49,7 +56,6 @@ struct PackedKernel {
   Buffer<T> anchor;
 };
 
-// Throws std::invalid_argument, naming group `index`, when the anchor is singular.
 template <class T>
 PackedKernel<T> pack(const View<const T>& taps, std::int64_t index, const Blocks& blocks, const Kernels<T>& kernels,
                      int threads);

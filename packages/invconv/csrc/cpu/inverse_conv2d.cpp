@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpu/one_row.h"
 #include "cpu/plan.h"
 
 namespace invconv {
@@ -51,8 +52,10 @@ Task<T> task_of(const Group<T>& group, const PackedKernel<T>& kernel, const Plan
   task.cell = plan.cell;
   task.taps = kernel.taps.data();
   task.anchor = kernel.anchor.data();
-  const std::int64_t row = row_size(task, group.y.size[3]) * kMaxPixels * static_cast<std::int64_t>(sizeof(T));
-  task.band = rows_of_band(row, group.y.size[2]);
+  const std::int64_t pixel = task.cell * kMaxPixels * static_cast<std::int64_t>(sizeof(T));
+  const Extent2d extent = extent_at_a_time(pixel, group.y.size[2], group.y.size[3], task.kh - 1, task.kw - 1);
+  task.band = extent.rows;
+  task.columns = extent.columns;
   return task;
 }
 
@@ -60,20 +63,24 @@ Task<T> task_of(const Group<T>& group, const PackedKernel<T>& kernel, const Plan
 template <class T>
 void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int threads) {
   const auto lanes = static_cast<int>(plan.lanes);
-  const std::int64_t units = plan.units * static_cast<std::int64_t>(tasks.size()), H = tasks[0].y.size[2];
-  // Every thread has as many units as every other; those that remain are each solved by a team.
-  const std::int64_t shared = units % threads, alone = units - shared, team = shared ? threads / shared : 1;
-  std::vector<std::int64_t> progress(shared * H, 0);
+  const std::int64_t units = plan.units * static_cast<std::int64_t>(tasks.size());
+  const std::int64_t H = tasks[0].y.size[2], W = tasks[0].y.size[3];
+  // Every thread has as many units as every other; those that remain are each solved by a team, whose members are a strip
+  // of rows apart, and which takes an image of several strips.
+  const bool has_strips = H > kMaxPixels && W >= 2 * kMaxPixels;
+  const std::int64_t shared = has_strips ? units % threads : 0, alone = units - shared, team = shared ? threads / shared : 1;
+  std::vector<std::int64_t> progress(shared * H, 0), next(shared, 0);
   std::vector<Buffer<T>> scratch;
   for (std::int64_t i = 0; i < shared; ++i) scratch.emplace_back(together_scratch(tasks[0], static_cast<int>(team)));
+  const auto useful = static_cast<int>(shared ? threads : std::min<std::int64_t>(threads, units));
 
-#pragma omp parallel num_threads(threads) if (threads > 1)
+#pragma omp parallel num_threads(useful) if (useful > 1)
   {
     // The runtime may give fewer threads than were asked for.
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
     std::int64_t unit = alone * me / count;
     const std::int64_t end = alone * (me + 1) / count;
-    const Buffer<T> own(alone ? solve_scratch(tasks[0]) : 0);
+    const Buffer<T> own(unit < end ? solve_scratch(tasks[0], end - unit) : 0);
     while (unit < end) {
       const std::int64_t g = unit / plan.units, stop = std::min(end, (g + 1) * plan.units);
       plan.kernels.solve[lanes](tasks[g], unit - g * plan.units, stop - g * plan.units, own.data());
@@ -81,7 +88,7 @@ void solve_units(const Plan<T>& plan, const std::vector<Task<T>>& tasks, int thr
     }
     const std::int64_t size = std::min(team, count), teams = count / size;
     for (std::int64_t i = me / size; i < shared && me / size < teams; i += teams) {
-      const Team members{static_cast<int>(me % size), static_cast<int>(size), &progress[i * H]};
+      const Team members{static_cast<int>(me % size), static_cast<int>(size), &next[i], &progress[i * H]};
       const std::int64_t g = (alone + i) / plan.units;
       plan.kernels.solve_together[lanes](tasks[g], alone + i - g * plan.units, members, scratch[i].data());
     }
@@ -108,14 +115,11 @@ Problem<T> images(Problem<T> problem, std::int64_t begin, std::int64_t end) {
   return problem;
 }
 
-}  // namespace
-
 template <class T>
-void inverse_conv2d(const Problem<T>& problem) {
-  if (problem.corners.empty()) return;
-  check_finite(problem.weight);
+void substitute(Problem<T> problem) {
   const std::int64_t B = problem.y.size[0], G = static_cast<std::int64_t>(problem.corners.size());
   const std::int64_t n = problem.weight.size[1];
+  if (!is_worth_threads(plan_for<T>(B, G, n, 1), problem.y, problem.weight)) problem.threads = 1;
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
   // The images that do not fill a register are often cheaper by themselves.
   const std::int64_t whole = B / plan.kernels.lanes * plan.kernels.lanes;
@@ -128,6 +132,19 @@ void inverse_conv2d(const Problem<T>& problem) {
     }
   }
   solve_with(problem, plan);
+}
+
+}  // namespace
+
+template <class T>
+void inverse_conv2d(const Problem<T>& problem) {
+  if (problem.corners.empty()) return;
+  check_finite(problem.weight);
+  const Problem<T> rows = laid_down(problem);
+  if (is_filter(rows.y.size[2], rows.weight.size[1]))
+    filter_rows(rows);
+  else
+    substitute(rows);
 }
 
 void wait_for(const std::int64_t* progress, std::int64_t steps) {

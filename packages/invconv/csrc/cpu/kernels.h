@@ -25,14 +25,16 @@ struct Task {
   std::int64_t rows;  // registers of a block of channels out
   std::int64_t cell;  // numbers that a pixel takes in scratch memory: the registers of all blocks
   std::int64_t band;  // rows of the image that are there at a time
+  std::int64_t columns;  // and columns: all, unless all rows are there
   const T* taps;
   const T* anchor;
 };
 
 // As many threads as solve a unit together. Each takes the next free band of rows and stays a few columns behind the
-// one above.
+// one above. One that is off its core takes none, so that nobody waits for it.
 struct Team {
   int member, size;
+  std::int64_t* next;      // the first band that nobody has taken
   std::int64_t* progress;  // anti-diagonals that are solved, for each band
 };
 
@@ -45,14 +47,14 @@ struct GradientTask {
   View<const T> v;  // [B, n, H, W], turned as for the recursion
   View<const T> x;
   std::int64_t kh, kw;
-  std::int64_t rows, cell, band;  // as above
+  std::int64_t rows, cell, band, columns;  // as above
   T* sums;  // [block][tap][channel in][row][lane], added to
 };
 
 template <class T>
 struct Kernels {
   std::int64_t lanes;  // numbers in a register
-  // Units [begin, end), with solve_scratch() numbers of scratch.
+  // Units [begin, end), with solve_scratch() numbers of scratch for that many.
   void (*solve[2])(const Task<T>&, std::int64_t begin, std::int64_t end, T* scratch);
   // One unit by a team, with together_scratch() numbers that they share.
   void (*solve_together[2])(const Task<T>&, std::int64_t unit, const Team&, T* scratch);
@@ -68,9 +70,11 @@ static inline std::int64_t row_size(const T& task, std::int64_t W) {
   return (W + task.kw - 1) * task.cell;
 }
 
+// Of `units` units as many are solved at a time as there may be pixels.
 template <class T>
-static inline std::int64_t solve_scratch(const Task<T>& task) {
-  return kMaxPixels * (task.cell + (task.kh - 1 + task.band) * row_size(task, task.y.size[3]));
+static inline std::int64_t solve_scratch(const Task<T>& task, std::int64_t units) {
+  const std::int64_t together = units < kMaxPixels ? units : kMaxPixels;
+  return kMaxPixels * task.cell + together * (task.kh - 1 + task.band) * row_size(task, task.columns);
 }
 
 template <class T>
@@ -80,7 +84,7 @@ static inline std::int64_t together_scratch(const Task<T>& task, int team) {
 
 template <class T>
 static inline std::int64_t gradient_scratch(const GradientTask<T>& task) {
-  return (task.kh - 1 + 2 * task.band) * row_size(task, task.x.size[3]);
+  return (task.kh - 1 + 2 * task.band) * row_size(task, task.columns);
 }
 
 #define INVCONV_DECLARE_KERNELS(isa) \

@@ -61,9 +61,13 @@ Plan<T> plan_for(std::int64_t B, std::int64_t G, std::int64_t n, int threads) {
 }
 
 // 512 KiB is counted, not measured: half of Zen 4's second-level cache, the other half for the kernel and the images.
-std::int64_t rows_of_band(std::int64_t bytes, std::int64_t H) {
-  const std::int64_t strips = std::max<std::int64_t>((512 << 10) / std::max<std::int64_t>(bytes, 1) / kMaxPixels, 1);
-  return kMaxPixels * std::min(strips, divide_up(H, kMaxPixels));
+Extent2d extent_at_a_time(std::int64_t bytes, std::int64_t H, std::int64_t W, std::int64_t up, std::int64_t left) {
+  const std::int64_t pixels = std::max<std::int64_t>((512 << 10) / std::max<std::int64_t>(bytes, 1), 1);
+  const std::int64_t strips = std::max<std::int64_t>(pixels / std::max<std::int64_t>(W + left, 1) / kMaxPixels, 1);
+  if (strips > 1 || H > kMaxPixels) return {std::min(kMaxPixels * strips, std::max<std::int64_t>(H, 1)), W};
+  // Less would be little beside what is carried over from block to block.
+  const std::int64_t least = 8 * (left + kMaxPixels), columns = std::max(pixels / std::max<std::int64_t>(up + H, 1), least);
+  return {std::max<std::int64_t>(H, 1), std::min(W, columns)};
 }
 
 const char* instruction_set() {

@@ -69,10 +69,10 @@ void solve_rows(const Task<T>& task, const Frame<T>& frame, std::int64_t h, std:
 // One pixel after the other of a row, each of all units at once.
 template <Lanes A, int R, class T>
 void solve_side_by_side(const Task<T>& task, const Frame<T>& frame, std::int64_t units, std::int64_t h,
-                        std::int64_t rows_above, T* residual) {
+                        std::int64_t rows_above, std::int64_t first_column, T* residual) {
   const std::int64_t up = rows_above < task.kh ? rows_above : task.kh - 1;
   for (std::int64_t w = 0; w < task.y.size[3]; ++w) {
-    const std::int64_t left = w < task.kw ? w : task.kw - 1;
+    const std::int64_t left = first_column + w < task.kw ? first_column + w : task.kw - 1;
     solve_run<A, R, kPixels<R>>(task, frame, Pixels<T>{frame.at(0, h, w), frame.unit, units, up, left}, residual);
   }
 }
@@ -89,9 +89,11 @@ std::int64_t side_by_side(std::int64_t units) {
   return 1;
 }
 
-// Units from `first` on, pixel by pixel or along anti-diagonals, by strips of rows.
+// Units from `first` on, pixel by pixel or along anti-diagonals, by strips of rows. The task is that of columns from
+// `first_column` on; those before it that the taps reach back to are in the frame.
 template <Lanes A, int R, class T>
-void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, const Frame<T>& frame, T* residual) {
+void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, std::int64_t first_column,
+                 const Frame<T>& frame, T* residual) {
   const bool by_pixels = units * R >= kBusy;
   const std::int64_t H = task.y.size[2], above = frame.above, strip = by_pixels ? 1 : kPixels<R>;
   for (std::int64_t u = 0; u < units; ++u) frame.clear(u, -above, above);
@@ -105,7 +107,7 @@ void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, co
         gather_row<A>(task.y, first + u, top + i, frame.at(u, h + i, 0), frame.cell);
     }
     if (by_pixels)
-      solve_side_by_side<A, R>(task, frame, units, h, top, residual);
+      solve_side_by_side<A, R>(task, frame, units, h, top, first_column, residual);
     else
       solve_rows<A, R>(task, frame, h, rows, residual, nullptr, nullptr);
     for (std::int64_t u = 0; u < units; ++u)
@@ -114,15 +116,27 @@ void solve_units(const Task<T>& task, std::int64_t first, std::int64_t units, co
   }
 }
 
+// Units from `first` on, by blocks of columns.
+template <Lanes A, int R, class T>
+void solve_columns(const Task<T>& task, std::int64_t first, std::int64_t units, const Frame<T>& frame, T* residual) {
+  const std::int64_t W = task.y.size[3];
+  for (std::int64_t start = 0; start < W; start += task.columns) {
+    for (std::int64_t u = 0; task.columns < W && u < units; ++u) frame.start_columns(u, task.band, start ? task.columns : 0);
+    Task<T> part = task;
+    part.y = columns_of(task.y, start, task.columns);
+    part.x = columns_of(task.x, start, task.columns);
+    solve_units<A, R>(part, first, units, start, frame, residual);
+  }
+}
+
 template <Lanes A, int R, class T>
 void solve_of_rows(const Task<T>& task, std::int64_t begin, std::int64_t end, T* scratch) {
   T* const residual = scratch;
-  const auto frame =
-      frame_of(task, task.y.size[3], task.band, task.kh - 1, residual + kMaxPixels * task.cell);
-  std::memset(scratch, 0, static_cast<std::size_t>(solve_scratch(task)) * sizeof(T));
+  const auto frame = frame_of(task, task.columns, task.band, task.kh - 1, residual + kMaxPixels * task.cell);
+  std::memset(scratch, 0, static_cast<std::size_t>(solve_scratch(task, end - begin)) * sizeof(T));
   while (begin < end) {
     const std::int64_t units = side_by_side<R>(end - begin);
-    solve_units<A, R>(task, begin, units, frame, residual);
+    solve_columns<A, R>(task, begin, units, frame, residual);
     begin += units;
   }
 }
@@ -133,9 +147,9 @@ void solve_together_of_rows(const Task<T>& task, std::int64_t unit, const Team& 
   T* const residual = scratch + team.member * kMaxPixels * task.cell;
   const auto frame =
       frame_of(task, task.y.size[3], H, task.kh - 1, scratch + team.size * kMaxPixels * task.cell);
-  if (team.member == 0) frame.clear(0, -frame.above, frame.above);
-  for (std::int64_t band = team.member; band * kPixels<R> < H; band += team.size) {
+  for (std::int64_t band; (band = __atomic_fetch_add(team.next, 1, __ATOMIC_RELAXED)) * kPixels<R> < H;) {
     const std::int64_t top = band * kPixels<R>, rows = H - top < kPixels<R> ? H - top : kPixels<R>;
+    if (band == 0) frame.clear(0, -frame.above, frame.above);
     for (std::int64_t h = top; h < top + rows; ++h) {
       std::memset(frame.row_start(0, h), 0, static_cast<std::size_t>(frame.left * frame.cell) * sizeof(T));
       gather_row<A>(task.y, unit, h, frame.at(0, h, 0), frame.cell);

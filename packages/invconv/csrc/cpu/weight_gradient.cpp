@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/one_row.h"
 #include "cpu/plan.h"
 
 namespace invconv {
@@ -19,8 +20,10 @@ GradientTask<T> task_of(const GradientGroup<T>& group, const Plan<T>& plan) {
   task.kw = group.taps.size[3];
   task.rows = plan.blocks.rows;
   task.cell = plan.cell;
-  const std::int64_t row = row_size(task, group.x.size[3]) * 2 * static_cast<std::int64_t>(sizeof(T));
-  task.band = rows_of_band(row, group.x.size[2]);
+  const std::int64_t pixel = task.cell * 2 * static_cast<std::int64_t>(sizeof(T));
+  const Extent2d extent = extent_at_a_time(pixel, group.x.size[2], group.x.size[3], task.kh - 1, task.kw - 1);
+  task.band = extent.rows;
+  task.columns = extent.columns;
   return task;
 }
 
@@ -42,12 +45,11 @@ void store(const GradientGroup<T>& group, const Plan<T>& plan, const std::vector
         }
 }
 
-}  // namespace
-
 template <class T>
-void weight_gradient(const GradientProblem<T>& problem) {
+void add_up(GradientProblem<T> problem) {
   const std::int64_t B = problem.x.size[0], G = static_cast<std::int64_t>(problem.corners.size());
   const std::int64_t n = problem.weight.size[1];
+  if (!is_worth_threads(plan_for<T>(B, G, n, 1), problem.x, problem.weight)) problem.threads = 1;
   const Plan<T> plan = plan_for<T>(B, G, n, problem.threads);
   std::vector<GradientGroup<T>> groups;
   std::vector<GradientTask<T>> tasks;
@@ -59,10 +61,11 @@ void weight_gradient(const GradientProblem<T>& problem) {
   const auto lanes = static_cast<int>(plan.lanes);
   const std::int64_t size = tasks[0].kh * tasks[0].kw * n * plan.cell;
   const std::int64_t of_group = has_pixels(problem.x) ? plan.units * divide_up(problem.x.size[2], tasks[0].band) : 0;
-  const Buffer<T> sums(problem.threads * G * size);
-  std::fill_n(sums.data(), problem.threads * G * size, T(0));
+  const auto threads = static_cast<int>(std::clamp<std::int64_t>(of_group * G, 1, problem.threads));
+  const Buffer<T> sums(threads * G * size);
+  std::fill_n(sums.data(), threads * G * size, T(0));
 
-#pragma omp parallel num_threads(problem.threads) if (problem.threads > 1)
+#pragma omp parallel num_threads(threads) if (threads > 1)
   {
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
     const Buffer<T> scratch(gradient_scratch(tasks[0]));
@@ -79,10 +82,21 @@ void weight_gradient(const GradientProblem<T>& problem) {
 #pragma omp for
     for (std::int64_t g = 0; g < G; ++g) {
       std::vector<const T*> of_threads;
-      for (std::int64_t t = 0; t < problem.threads; ++t) of_threads.push_back(sums.data() + (t * G + g) * size);
+      for (std::int64_t t = 0; t < threads; ++t) of_threads.push_back(sums.data() + (t * G + g) * size);
       store(groups[g], plan, of_threads);
     }
   }
+}
+
+}  // namespace
+
+template <class T>
+void weight_gradient(const GradientProblem<T>& problem) {
+  const GradientProblem<T> rows = laid_down(problem);
+  if (is_filter(rows.x.size[2], rows.weight.size[1]))
+    filter_gradient(rows);
+  else
+    add_up(rows);
 }
 
 template void weight_gradient(const GradientProblem<float>&);

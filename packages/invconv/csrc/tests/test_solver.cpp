@@ -1,5 +1,5 @@
 // Random problems, solved on the CPU, put back into the convolution by naive loops in double, and compared; gradients
-// likewise, and splines beside their definition. Built with AddressSanitizer and UndefinedBehaviorSanitizer: the memory
+// likewise, and filters and splines beside their definition. Built with AddressSanitizer and UndefinedBehaviorSanitizer: the memory
 // of an array ends where its view ends.
 //
 //   test_solver [INSTRUCTION SET] [PROBLEMS] [SEED]
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "filter_checks.h"
 #include "invconv.h"
 #include "spline.h"
 
@@ -111,13 +112,31 @@ struct Layer {
   invconv::Problem<T> problem;
 };
 
-template <class T>
-Layer<T> random_layer(Random& random) {
+struct Shape {
+  Size images, kernel;
+  std::int64_t groups;
+};
+
+Shape random_shape(Random& random) {
   const bool wide = chance(random, 0.03);  // does not fit into scratch memory at once
   const std::int64_t G = uniform(random, 1, 4), n = uniform(random, 1, wide ? 2 : chance(random, 0.05) ? 110 : 14);
   const std::int64_t B = uniform(random, 0, wide ? 3 : chance(random, 0.1) ? 150 : 20), side = n > 40 ? 4 : 10;
-  const Size images{B, G * n, uniform(random, 0, wide ? 25 : side), uniform(random, 0, wide ? 1500 : side)};
-  const Size kernel{G * n, n, uniform(random, 1, n > 40 ? 2 : 5), uniform(random, 1, 5)};
+  return {{B, G * n, uniform(random, 0, wide ? 25 : side), uniform(random, 0, wide ? 1500 : side)},
+          {G * n, n, uniform(random, 1, n > 40 ? 2 : 5), uniform(random, 1, 5)}, G};
+}
+
+// Rows or columns, mostly of one channel a group.
+Shape random_line(Random& random) {
+  const bool is_long = chance(random, 0.2);
+  const std::int64_t G = uniform(random, 1, 4), n = chance(random, 0.7) ? 1 : 3, L = uniform(random, 0, is_long ? 3000 : 40);
+  const std::int64_t B = uniform(random, 0, is_long ? 2 : 20), k = uniform(random, 1, chance(random, 0.1) ? 80 : 9);
+  const bool column = chance(random, 0.5);
+  return {{B, G * n, column ? L : 1, column ? 1 : L}, {G * n, n, column ? k : 2, column ? 2 : k}, G};
+}
+
+template <class T>
+Layer<T> random_layer(Random& random) {
+  const auto [images, kernel, G] = chance(random, 0.3) ? random_line(random) : random_shape(random);
   Layer<T> layer{make_array<T>(random, images, chance(random, 0.2)), make_array<T>(random, kernel, false),
                  make_array<T>(random, images, false), {}};
   std::vector<invconv::Corner> corners;
@@ -369,7 +388,8 @@ int main(int argc, char** argv) {
   void (*const checks[])(Random&) = {check_inverse<float>,  check_inverse<double>,  check_gradient<float>,
                                      check_gradient<double>, check_refusal<float>,  check_refusal<double>,
                                      check_spline<float>,   check_spline<double>,   check_spline_gradient<float>,
-                                     check_spline_gradient<double>};
+                                     check_spline_gradient<double>, filter_checks::check_filter<float>,
+                                     filter_checks::check_filter<double>};
   for (int index = 0; index < problems; ++index) {
     std::seed_seq numbers{seed, index};
     Random random(numbers);

@@ -13,6 +13,7 @@ for :math:`x` costs no more than applying it. NumPy arrays work without torch; t
     True
 """
 
+from invconv.filters import lfilter, sosfilt
 from invconv.functional import (
     METHODS,
     amplification,
@@ -42,5 +43,7 @@ __all__ = [
     "impulse_response",
     "inverse_conv1d",
     "inverse_conv2d",
+    "lfilter",
     "logabsdet",
+    "sosfilt",
 ]

@@ -207,7 +207,7 @@ def _in_float64(weight: Any) -> tuple[Any, Any]:
 
 def check_kinds(image: object, weight: object, name: str) -> Any:
     """The module for the kind of array that both are; TypeError unless they are of one kind."""
-    kinds = [_kind(image, name), _kind(weight, "weight")]
+    kinds = [kind_of(image, name), kind_of(weight, "weight")]
     if kinds[0] != kinds[1]:
         raise TypeError(f"weight: expected a {kinds[0]} like {name}, got a {kinds[1]}")
     if kinds[0] == "NumPy array":
@@ -217,7 +217,8 @@ def check_kinds(image: object, weight: object, name: str) -> Any:
     return torch_ops
 
 
-def _kind(array: object, name: str) -> str:
+def kind_of(array: object, name: str) -> str:
+    """Which of the two it is; TypeError if neither."""
     if isinstance(array, np.ndarray):
         return "NumPy array"
     if hasattr(array, "requires_grad"):  # asked in this way because torch may not be installed

@@ -101,6 +101,13 @@ def call_splines(function: str, *arrays: Array, threads: int) -> None:
     getattr(_extension("splines"), function)(*arrays, _threads(threads))
 
 
+def call_filter(
+    x: Array, b: Array, a: Array, y: Array, initial: Array | None, final: Array | None, threads: int | None
+) -> None:
+    """Writes the filtered ``x``, [B, F, L], into ``y``, and the state behind it into ``final``."""
+    _extension("filters").lfilter(x, b, a, y, initial, final, _threads(threads))
+
+
 def _threads(wanted: int | None) -> int:
     return 1 if _is_forked else wanted or _core.max_threads()
 

@@ -25,7 +25,7 @@ def conv1d(x: ArrayT, weight: ArrayT, side: str | Sequence[str] = "left") -> Arr
         Signals of the shape of ``x``.
     """
     _check(x, weight, "x")
-    return functional.conv2d(x[:, :, None], weight[:, :, None], _corner(side))[:, :, 0]
+    return functional.conv2d(x[:, :, None], weight[:, :, None], _corner(side)).squeeze(2)
 
 
 def inverse_conv1d(y: ArrayT, weight: ArrayT, side: str | Sequence[str] = "left", method: str = "auto") -> ArrayT:
@@ -45,7 +45,7 @@ def inverse_conv1d(y: ArrayT, weight: ArrayT, side: str | Sequence[str] = "left"
         Signals of the shape of ``y``.
     """
     _check(y, weight, "y")
-    return functional.inverse_conv2d(y[:, :, None], weight[:, :, None], _corner(side), method)[:, :, 0]
+    return functional.inverse_conv2d(y[:, :, None], weight[:, :, None], _corner(side), method).squeeze(2)
 
 
 def _check(signals: ArrayT, weight: ArrayT, name: str) -> None:

@@ -98,7 +98,8 @@ def _inverse_without_derivative(
     return torch.ops.invconv.inverse_conv2d(y, weight, corner_numbers(corners), method, transposed)  # type: ignore[no-any-return]
 
 
-def _weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]) -> Tensor:
+def weight_gradient(v: Tensor, x: Tensor, weight_shape: Sequence[int], corners: tuple[str, ...]) -> Tensor:
+    r"""Minus the sum over images and pixels of :math:`v_p x_{p-t}^T` for every tap, as a kernel; differentiable."""
     if is_transformed() or (torch.is_grad_enabled() and (v.requires_grad or x.requires_grad)):
         return _WeightGradient.apply(v, x, ",".join(corners), *weight_shape)  # type: ignore[no-any-return]
     return _weight_gradient_without_derivative(v, x, weight_shape, corners)
@@ -160,7 +161,7 @@ def _differentiate_inverse(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | Non
     if not ctx.needs_input_grad[1]:
         return v, None, None, None, None
     first, second = (x, v) if ctx.transposed else (v, x)
-    return v, _weight_gradient(first, second, weight.shape, ctx.corners), None, None, None
+    return v, weight_gradient(first, second, weight.shape, ctx.corners), None, None, None
 
 
 def _setup_weight_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -254,7 +255,7 @@ class _WeightGradient(torch.autograd.Function):
         first, second = ctx.saved_tensors
         changes = [] if v is None else [(v, second)]
         changes += [] if x is None else [(first, x)]
-        return sum(_weight_gradient(*pair, ctx.weight_shape, ctx.corners) for pair in changes)
+        return sum(weight_gradient(*pair, ctx.weight_shape, ctx.corners) for pair in changes)
 
 
 @torch.library.register_vmap("invconv::inverse_conv2d")  # type: ignore[untyped-decorator]
