@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
+import invconv  # noqa: E402
 from invconv import CORNERS, logabsdet  # noqa: E402
 from invconv.nn import InverseConv2d, InvertibleConv2d  # noqa: E402
 
@@ -120,3 +124,14 @@ def test_channels_that_cannot_be_divided_are_refused(channels, corner):
 def test_the_log_determinant_is_of_a_size(size):
     with pytest.raises(ValueError, match="size: expected height and width"):
         InvertibleConv2d(4).logabsdet(size)
+
+
+def test_the_modules_need_no_import_of_their_own():
+    """And torch is loaded for them, not for the package."""
+    code = (
+        "import sys, invconv; print('torch' in sys.modules, invconv.nn.InverseConv2d.__name__, 'torch' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False", "InverseConv2d", "True"]
+    with pytest.raises(AttributeError, match="module 'invconv' has no attribute 'knn'"):
+        _ = invconv.knn

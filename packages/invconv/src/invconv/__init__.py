@@ -13,6 +13,10 @@ for :math:`x` costs no more than applying it. NumPy arrays work without torch; t
     True
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from invconv.filters import lfilter, sosfilt
 from invconv.functional import (
     METHODS,
@@ -27,6 +31,9 @@ from invconv.functional import (
 from invconv.geometry import CORNERS
 from invconv.one_dimension import conv1d, inverse_conv1d
 from invconv.results import Amplification, Choice
+
+if TYPE_CHECKING:
+    from invconv import nn as nn
 
 __version__ = "0.1.0"
 
@@ -47,3 +54,10 @@ __all__ = [
     "logabsdet",
     "sosfilt",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`invconv.nn` without an import of its own, for which torch is loaded only then."""
+    if name == "nn":
+        return import_module("invconv.nn")
+    raise AttributeError(f"module 'invconv' has no attribute {name!r}")
