@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from deblurring import METHODS, Recording, deblur, read, sheet, shown
+from deblurring import METHODS, Recording, Result, deblur, read, sheet, shown
 from deblurring_kernels import KERNELS, find_kernel
+from deblurring_methods import Taps
 
 from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.images import Picture, write_picture
@@ -23,8 +24,25 @@ from nflows_core.runtime.page import shown as displayed
 from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 
+_KIND = "deblurring"
+
 
 def main() -> None:
+    arguments = _arguments()
+    files = [arguments.output / name for name in ("sheet.png", *(f"{name}.png" for name in METHODS))]
+    refuse_overwriting(files, [arguments.picture])
+    taps = find_kernel(arguments.kernel, arguments.length)
+    recording = Recording(arguments.noise, arguments.round, arguments.jpeg, arguments.seed)
+    result = deblur(read(arguments.picture), taps, recording, arguments.most, arguments.crop)
+    claim_folder(arguments.output, _KIND, [path.name for path in files])
+    for path, pixels in zip(files, [sheet(result), *map(shown, result.pictures.values())], strict=True):
+        write_picture(path, Picture(pixels))
+    _report(result, taps, arguments)
+    for row in result.rows:
+        print(", ".join(f"{words(name)} {displayed(value)}" for name, value in row.items()))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("picture", type=Path, help="a sharp picture, which is blurred first")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder of the results")
@@ -34,31 +52,27 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the noise (%(default)s)")
     parser.add_argument("--round", action="store_true", help="round what is recorded to 8 bits")
     parser.add_argument("--jpeg", type=int, metavar="QUALITY", help="record a JPEG file of this quality, 1 to 100")
-    parser.add_argument("--most", type=float, help="of the bounded inverse's amplification; else what fits the noise")
+    parser.add_argument(
+        "--most", type=float, help="bound on the bounded inverse's amplification; else what fits the noise"
+    )
     parser.add_argument("--crop", type=int, default=0, help="blur first, then cut these pixels off at every side")
-    arguments = parser.parse_args()
-    files = [arguments.output / name for name in ("sheet.png", *(f"{name}.png" for name in METHODS))]
-    refuse_overwriting(files, [arguments.picture])
-    taps = find_kernel(arguments.kernel, arguments.length)
-    recording = Recording(arguments.noise, arguments.round, arguments.jpeg, arguments.seed)
-    result = deblur(read(arguments.picture), taps, recording, arguments.most, arguments.crop)
-    claim_folder(arguments.output, "deblurring", [path.name for path in files])
-    for path, pixels in zip(files, [sheet(result), *map(shown, result.pictures.values())], strict=True):
-        write_picture(path, Picture(pixels))
+    return parser.parse_args()
+
+
+def _report(result: Result, taps: Taps, arguments: argparse.Namespace) -> None:
+    name = arguments.picture.name
+    kernels = {} if arguments.kernel in KERNELS else {"kernel": Path(arguments.kernel)}
     pictures = [as_png(shown(one).squeeze()) for one in (result.original, *result.pictures.values())]
     write_report(
         arguments.output,
-        f"{arguments.picture.name}, blurred and undone",
-        {"kind": "deblurring", "settings": _settings(arguments), "taps": taps.tolist()},
+        f"{name}, blurred and undone",
+        {"kind": _KIND, "settings": _settings(arguments), "taps": taps.tolist()},
         seed=arguments.seed,
-        inputs={"picture": arguments.picture}
-        | ({} if arguments.kernel in KERNELS else {"kernel": Path(arguments.kernel)}),
+        inputs={"picture": arguments.picture, **kernels},
         tables=[Table("Fidelity in dB and by SSIM, amplification, and noise in grey levels", result.rows)],
-        sheets=[Sheet("The picture", ("original", *METHODS), {arguments.picture.name: pictures})],
+        sheets=[Sheet("The picture", ("original", *METHODS), {name: pictures})],
         packages=("scikit-image",),
     )
-    for row in result.rows:
-        print(", ".join(f"{words(name)} {displayed(value)}" for name, value in row.items()))
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, object]:

@@ -29,6 +29,8 @@ BLURRED, EXACT, BOUNDED, WIENER = METHODS = ("blurred", "exact", "bounded", "wie
 BEYOND = 64
 """Pixels by which one that was cut from a larger picture is continued, by those at its edge."""
 _GAP = 4
+_WINDOW = 11
+"""The side of the parts that SSIM compares."""
 _MOST = 1e12
 """Nobody needs to know how far beyond this an inverse explodes."""
 
@@ -106,27 +108,19 @@ def deblur(original: Pixels, taps: Taps, recording: Recording, most: float | Non
     Raises:
         ValueError: The picture is too small, or an argument is out of its range.
     """
-    if crop < 0 or min(original.shape[:2]) - 2 * crop < max(*taps.shape, 11):
-        raise ValueError(
-            f"a picture of {original.shape[1]} x {original.shape[0]} pixels, {crop} of them cut off at every side, is "
-            f"too small for a kernel of {taps.shape[1]} x {taps.shape[0]} and for SSIM, which is of 11 x 11"
-        )
+    _check_size(original, taps, crop)
     cut = slice(crop, -crop or None)
     blurred = blur(original, taps)
     recorded = recording(blurred)[cut, cut]
     noise, original = recorded - blurred[cut, cut], original[cut, cut]
     sides = (BEYOND if crop else 0,) * 2
-    given = np.pad(recorded, (sides, sides, (0, 0)), "edge")
     kept = slice(sides[0], -sides[0] or None)
+    given = np.pad(recorded, (sides, sides, (0, 0)), "edge")
     sigma, size = recording.expected_sigma, given.shape[:2]
     near = fitting(given, taps, sigma) if most is None else bounded(taps, size, most)
-    pictures = {
-        BLURRED: recorded,
-        EXACT: undo(given, taps)[kept, kept],
-        BOUNDED: undo(given, near)[kept, kept],
-        WIENER: filter_wiener(given, taps, sigma)[kept, kept],
-    }
     inverses = {BLURRED: np.ones((1, 1)), EXACT: taps, BOUNDED: near}
+    pictures = {name: undo(given, inverse)[kept, kept] for name, inverse in inverses.items()}
+    pictures[WIENER] = filter_wiener(given, taps, sigma)[kept, kept]
     expected = None if recording.jpeg else sigma
     amplified = {name: _amplified(inverse, size, expected, noise) for name, inverse in inverses.items()}
     amplified[WIENER] = dict.fromkeys(amplified[EXACT])  # it depends on the picture: no factor is its amplification
@@ -160,6 +154,15 @@ def in_range(pixels: Pixels) -> Pixels:
 def shown(pixels: Pixels) -> NDArray[np.uint8]:
     """The picture in 8 bits."""
     return in_range(pixels).round().astype(np.uint8)
+
+
+def _check_size(original: Pixels, taps: Taps, crop: int) -> None:
+    height, width = original.shape[:2]
+    if crop < 0 or min(height, width) - 2 * crop < max(*taps.shape, _WINDOW):
+        raise ValueError(
+            f"a picture of {width} x {height} pixels, {crop} of them cut off at every side, is too small for a kernel "
+            f"of {taps.shape[1]} x {taps.shape[0]} and for SSIM, which is of {_WINDOW} x {_WINDOW}"
+        )
 
 
 def _amplified(inverse: Taps, size: tuple[int, int], sigma: float | None, noise: Pixels) -> Row:
