@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_no_half_table(
 ) -> None:
     def full(descriptor: int) -> None:
         status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode) and status.st_size > 100:  # a mark finds room
+        if stat.S_ISREG(status.st_mode) and status.st_size > 200:  # a mark finds room
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     out = tmp_path / "out"
