@@ -19,6 +19,7 @@ from deblurring import BOUNDED, EXACT, METHODS, Recording, deblur, fidelity, she
 from deblurring_blind import learn_taps
 from deblurring_kernels import kernel
 from deblurring_methods import Pixels, amplification, blur, noise_gain, undo
+from document_tables import fill
 from PIL import Image
 
 from nflows_core.runtime.errors import run_script
@@ -68,7 +69,7 @@ def main() -> None:
         with atomic_write(KEPT, "w") as file:
             file.write(to_json(report) + "\n")
     draw(DRAWING)
-    fill()
+    fill(DOCUMENT, tables())
 
 
 def photograph(name: str, side: int = SIDE) -> Pixels:
@@ -120,17 +121,6 @@ def draw(path: Path) -> None:
         for name, noise in (("echo", "σ = 1"), ("motion", "σ = 1"), ("gaussian", "8 bits"))
     ]
     write_picture(path, Picture(np.concatenate(list(map(sheet, results)))), quality=85)
-
-
-def fill() -> None:
-    """Writes the tables into the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, content in tables().items():
-        start, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
-        before, _, rest = text.partition(start)
-        text = before + start + content + end + rest.partition(end)[2]
-    with atomic_write(DOCUMENT, "w") as file:
-        file.write(text)
 
 
 def tables() -> dict[str, str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nflows_core.runtime.files import atomic_write
+from document_tables import fill
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "packages" / "geo" / "benchmarks" / "results"
@@ -75,13 +75,7 @@ def main() -> None:
         if scene not in SCENES:
             parser.error(f"{scene!r} is none of the scenes {', '.join(SCENES)}")
         shutil.copyfile(path, RESULTS / f"compare-{scene}.json")
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, content in tables().items():
-        start, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
-        before, _, rest = text.partition(start)
-        text = before + start + content + end + rest.partition(end)[2]
-    with atomic_write(DOCUMENT, "w") as file:
-        file.write(text)
+    fill(DOCUMENT, tables())
 
 
 def tables() -> dict[str, str]:

@@ -17,6 +17,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import document_tables
+
 from nflows_core.runtime.errors import run_script
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.images import Picture, write_picture
@@ -160,20 +162,13 @@ def keep(folder: Path, name: str) -> None:
 
 def fill() -> None:
     """Writes the tables into the document; one of which no report is kept stays as it is."""
-    text = DOCUMENT.read_text(encoding="utf-8")
     tables = {
         "6 detection": ("detect", detection),
         "6 segmentation": ("segment", segmentation),
         "6 left": (f"evaluate-{HOW[-1]}", left),
     }
-    for name, (source, lines) in tables.items():
-        if not (RESULTS / f"streets-{source}.json").exists():
-            continue
-        start, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
-        before, _, rest = text.partition(start)
-        text = before + start + "\n" + "\n".join(lines()) + "\n\n" + end + rest.partition(end)[2]
-    with atomic_write(DOCUMENT, "w") as file:
-        file.write(text)
+    kept = {name: lines() for name, (source, lines) in tables.items() if (RESULTS / f"streets-{source}.json").exists()}
+    document_tables.fill(DOCUMENT, {name: "\n" + "\n".join(lines) + "\n\n" for name, lines in kept.items()})
 
 
 def detection() -> Iterator[str]:
