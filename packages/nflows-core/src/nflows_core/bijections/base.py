@@ -2,6 +2,7 @@ r"""What every bijection promises, and how to chain several."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import index
@@ -35,6 +36,13 @@ def check_count(name: str, value: object, least: int = 1) -> int:
     if number < least:
         raise ValueError(f"{name}: expected a whole number, at least {least}, got {value!r}")
     return number
+
+
+def check_above(name: str, value: object, least: float) -> float:
+    """The value; ValueError unless it is a finite number above this."""
+    if not isinstance(value, int | float) or not least < value < math.inf:
+        raise ValueError(f"{name}: expected a number above {least}, got {value!r}")
+    return value
 
 
 class Bijection(nn.Module):

@@ -55,7 +55,9 @@ _COLUMNS = {
 @click.option("--width", type=click.IntRange(1), default=96, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option(
+    "--learning-rate", type=float, help="Of all models.  [default: the lowest that one has in `nflows train`]"
+)
 @click.option("--warmup-steps", type=click.IntRange(0), default=100, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often times are measured.")
 @reading_options
@@ -67,13 +69,17 @@ def bench(data: str, folder: Path, models: tuple[str, ...], rounds: int, **optio
     Models that are trained in OUTPUT already are only measured; those that were stopped go on.
     """
     from nflows_core.models import ModelChoice
-    from nflows_core.runs.comparison import compare, rows_of
+    from nflows_core.runs.comparison import arguments_of, compare, rows_of
+    from nflows_core.runs.experiment import usual_learning_rate
     from nflows_core.runs.report import not_finite
     from nflows_core.training import TrainingConfig
 
     candidates = [ModelChoice.parse(text) for text in models]
     arguments = {name: options.pop(name) for name in ("levels", "depth", "kernel_size", "width")}
     reading = {name: options.pop(name) for name in READING}
+    if options["learning_rate"] is None:
+        rates = [usual_learning_rate(one.model, arguments_of(one, arguments)) for one in candidates]
+        options["learning_rate"] = min(rates)
     config = TrainingConfig(**options)
     with _epochs(config.epochs, len(candidates)) as advance:
         report = compare(data, folder, candidates, arguments, config, **reading, rounds=rounds, progress=advance)

@@ -2,12 +2,11 @@ r"""The architecture that the presets share: levels of steps, half of the channe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 from nflows_core.bijections import Bijection, Composition, ContextAffine, Logit, Split, Squeeze
-from nflows_core.bijections.base import Shape, check_count, check_shape
+from nflows_core.bijections.base import Shape, check_above, check_count, check_shape
 from nflows_core.bijections.context import ContextNetwork
 from nflows_core.bijections.coupling import Scaling
 from nflows_core.flow import Flow
@@ -73,8 +72,7 @@ class MultiScaleFlow(Flow):
         }
         arguments = {name: check_count(name, *value) for name, value in counts.items()} | own | {"shape": shape}
         _check_halved(shape, levels)
-        if not 0 < level_log_scale < math.inf:
-            raise ValueError(f"level_log_scale: expected a number above 0, got {level_log_scale!r}")
+        check_above("level_log_scale", level_log_scale, 0)
         network = _context_network(context_features, context_width, shape)
         features = context_features if network is None else network.width
         chains: list[Bijection] = []
@@ -113,9 +111,10 @@ class MultiScaleFlow(Flow):
 
 def _bound_log_scales(step: Iterable[Bijection], bound: float) -> None:
     """Lowers the bounds of a step's couplings to this one."""
-    for module in (module for bijection in step for module in bijection.modules()):
-        if isinstance(module, Scaling):
-            module.max_log_scale = min(module.max_log_scale, bound)
+    for bijection in step:
+        for module in bijection.modules():
+            if isinstance(module, Scaling):
+                module.max_log_scale = min(module.max_log_scale, bound)
 
 
 def _context_network(context_features: int, width: int, shape: Shape) -> ContextNetwork | None:

@@ -2,7 +2,6 @@ r"""Flows to start from: the models of the literature as presets of `Flow`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,7 +21,7 @@ from nflows_core.bijections import (
     SplineActivation,
     Squeeze,
 )
-from nflows_core.bijections.base import Shape, check_count, check_shape
+from nflows_core.bijections.base import Shape, check_above, check_count, check_shape
 from nflows_core.bijections.baselines import (
     ConvExponential,
     EmergingConv2d,
@@ -45,9 +44,8 @@ class Glow(MultiScaleFlow):
     """Glow: a step is ActNorm, an invertible 1 x 1 convolution and a coupling (Kingma & Dhariwal 2018).
 
     Arguments of its own:
-        coupling: The class of the coupling: "affine"; "additive", which moves nothing closer together, so that the
-            steps have the same log-determinant everywhere; or "quad" for `QuadCoupling`, which needs four channels or
-            more.
+        coupling: The class of the coupling: "affine"; "additive", which preserves volumes (Dinh et al. 2014), so that
+            a step has the same log-determinant everywhere; or "quad" for `QuadCoupling`, which needs four channels.
     """
 
     def step(
@@ -193,9 +191,8 @@ class PlanarStack(Flow):
 
 def _bound(each: float | None, level: float, depth: int) -> float | None:
     """The bound of one of ``depth`` convolutions of which all together have one too."""
-    if not 1 < level < math.inf:
-        raise ValueError(f"level_amplification: expected a number above 1, got {level!r}")
-    return None if each is None else min(each, level ** (1 / depth))
+    share = check_above("level_amplification", level, 1) ** (1 / depth)
+    return None if each is None else min(each, share)
 
 
 def _corner(index: int) -> str:

@@ -14,7 +14,7 @@ from nflows_core.data.read import read_as
 from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.models import MultiScaleFlow, build, defaults
-from nflows_core.models.building import check_chosen, find_preset
+from nflows_core.models.building import check_chosen, check_model, find_preset
 from nflows_core.runs.conditioning import check_labelled, conditioned_on
 from nflows_core.runs.data import place_of, read_own, refuse_inside, with_fingerprint
 from nflows_core.runs.folder import KIND, Run, build_run, read_run, save_run
@@ -40,8 +40,9 @@ def usual_learning_rate(model: str, arguments: Mapping[str, Any]) -> float:
     together grows with their number, and a flow of many no longer inverts for a while.
 
     Raises:
-        ModelError: There is no such model.
+        ModelError: There is no such model, or it does not take these arguments.
     """
+    check_model(model, arguments)
     own = defaults(model) | dict(arguments)
     levels: int = own["levels"] if issubclass(find_preset(model), MultiScaleFlow) else 1
     steps: int = levels * own["depth"]

@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from nflows_core import shipped
-from nflows_core.bijections.coupling import Scaling
 from nflows_core.data.fingerprint import Fingerprint
 from nflows_core.data.reading import Reading
 from nflows_core.flow import Flow
 from nflows_core.latents.stored import DIRECTIONS_FILE
-from nflows_core.models import MODELS, ModelError, argument_names, build, check_model, defaults
+from nflows_core.models import MODELS, ModelError, argument_names, build, check_model
 from nflows_core.runs.kind import CONFIG_FILE, RunError, RunKind, read_weights
 from nflows_core.runtime.foreign_text import read_json
 from nflows_core.runtime.tensors import load_tensors, read_header
@@ -175,13 +174,9 @@ def _naming(folder: Path) -> Iterator[None]:
 
 def _with_bounds(model: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a run, also of an earlier version, whose levels had no bounds but those of each layer."""
-    if model not in MODELS or "level_log_scale" in arguments:
-        return arguments
-    depth = (defaults(model) | arguments).get("depth")
-    if not isinstance(depth, int):
-        return arguments  # which is said where the model is built
-    unbounded = {"level_log_scale": depth * Scaling.max_log_scale, "level_amplification": sys.float_info.max}
-    return {name: bound for name, bound in unbounded.items() if name in argument_names(model)} | arguments
+    known = argument_names(model) if model in MODELS else []
+    bounds = [name for name in ("level_log_scale", "level_amplification") if name in known]
+    return dict.fromkeys(bounds, sys.float_info.max) | arguments
 
 
 def _parse(settings: Any) -> Run:

@@ -41,7 +41,7 @@ def claim_folder(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not is_ours(folder):
         with atomic_write(folder / MARK_FILE, "w") as file:
-            mark = {"kind": kind, "files": list(files), "versions": {_VERSION: version("nflows-core")}}
+            mark = {"kind": kind, "files": files, "versions": {_VERSION: version("nflows-core")}}
             file.write(to_json(mark) + "\n")
 
 
