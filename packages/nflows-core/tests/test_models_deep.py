@@ -170,3 +170,15 @@ def test_a_flow_of_96_steps_inverts_and_samples_after_a_few_updates(model: str, 
     flow = load_run(run)
     for temperature in (0.7, 1.0, 1.2):
         assert flow.sample(16, temperature, generator=flow.generator(0)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "model", ["glow:depth=0", "glow:depth=deep", "glow:levels=none", "cinc:level_amplification=none"]
+)
+@pytest.mark.parametrize("command", ["train", "bench"])
+def test_arguments_that_make_no_sense_are_named(
+    command: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the learning rate of their steps is asked for."""
+    assert call_command(nflows, command, "digits", "-o", tmp_path / "run", "--model", model) == 2
+    assert f"{model.partition(':')[2].partition('=')[0]}" in capsys.readouterr().err
