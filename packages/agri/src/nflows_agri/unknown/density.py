@@ -9,10 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from nflows_core.bijections import ActNorm, Bijection, Composition, ConditionalShift, Permutation, PointwiseNetwork
-from nflows_core.bijections.base import Shape
-from nflows_core.bijections.coupling import halves
 from nflows_core.flow import Flow
+from nflows_core.models import FeatureFlow
 from nflows_core.training import EngineConfig, Trainer, VectorLikelihood
 
 DIMENSIONS = 128
@@ -104,17 +102,9 @@ class FeatureDensity:
         return self.flow.log_prob(_as_images(y)) - outside.square().sum(1) / (2 * self.rest) + constant
 
 
-def feature_flow(dimensions: int) -> Flow:
+def feature_flow(dimensions: int) -> FeatureFlow:
     """A flow for vectors, as images of one pixel; its weights are random, and it keeps volumes but for one factor."""
-    shape = (dimensions, 1, 1)
-    steps = [bijection for _ in range(_STEPS) for bijection in _step(shape)]
-    return Flow([Composition([*steps, ActNorm(shape)])])
-
-
-def _step(shape: Shape) -> list[Bijection]:
-    kept, changed = halves(shape)
-    order = torch.randperm(shape[0]).tolist()
-    return [Permutation(shape, order), ConditionalShift(shape, kept, PointwiseNetwork(kept, changed, _WIDTH))]
+    return FeatureFlow((dimensions, 1, 1), _STEPS, _WIDTH)
 
 
 def _principal_components(deviations: Tensor) -> tuple[Tensor, Tensor, float]:

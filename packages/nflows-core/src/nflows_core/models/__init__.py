@@ -2,6 +2,7 @@
 
 from nflows_core.models.building import MODELS, ModelError, argument_names, build, check_model, defaults, describe
 from nflows_core.models.choice import ModelChoice
+from nflows_core.models.feature_flow import FeatureFlow
 from nflows_core.models.multi_scale import MultiScaleFlow
 from nflows_core.models.presets import CInCFlow, FInCFlow, Glow, InverseFlow, PlanarStack
 
@@ -9,6 +10,7 @@ __all__ = [
     "MODELS",
     "CInCFlow",
     "FInCFlow",
+    "FeatureFlow",
     "Glow",
     "InverseFlow",
     "ModelChoice",

@@ -81,7 +81,9 @@ class CInCFlow(MultiScaleFlow):
     ) -> list[Bijection]:
         return [
             ActNorm(shape),
-            InvertibleConv2d(shape, kernel_size, _corner(index), _bound(max_amplification, level_amplification, depth)),
+            InvertibleConv2d(
+                shape, kernel_size, corner_of(index), bound_of_one(max_amplification, level_amplification, depth)
+            ),
             Conv1x1(shape),
             _coupling(coupling)(shape, width, context_features),
         ]
@@ -109,7 +111,7 @@ class FInCFlow(MultiScaleFlow):
     ) -> list[Bijection]:
         return [
             ActNorm(shape),
-            FInCUnit(shape, kernel_size, _bound(max_amplification, level_amplification, depth)),
+            FInCUnit(shape, kernel_size, bound_of_one(max_amplification, level_amplification, depth)),
             Conv1x1(shape),
             AffineCoupling(shape, width, context_features),
         ]
@@ -141,7 +143,9 @@ class InverseFlow(MultiScaleFlow):
         level_amplification: float = LEVEL_AMPLIFICATION,
     ) -> list[Bijection]:
         return [
-            InverseConv2d(shape, kernel_size, _corner(index), _bound(max_amplification, level_amplification, depth)),
+            InverseConv2d(
+                shape, kernel_size, corner_of(index), bound_of_one(max_amplification, level_amplification, depth)
+            ),
             SplineActivation(shape, bins=16, tail=8.0),
             ActNorm(shape),
             Conv1x1(shape),
@@ -183,19 +187,19 @@ class PlanarStack(Flow):
             if index in squeezed:
                 chain.append(Squeeze(shape))
                 shape = chain[-1].output_shape
-            linear = LAYERS[layer](shape, kernel_size, _corner(index))
+            linear = LAYERS[layer](shape, kernel_size, corner_of(index))
             chain += [ActNorm(shape), linear, SplineActivation(shape, bins=16, tail=8.0)]
         super().__init__([Composition(chain)], quantization=quantization)
         self.arguments = arguments | {"quantization": self.quantization}
 
 
-def _bound(each: float | None, level: float, depth: int) -> float | None:
+def bound_of_one(each: float | None, level: float, depth: int) -> float | None:
     """The bound of one of ``depth`` convolutions of which all together have one too."""
     share = check_above("level_amplification", level, 1) ** (1 / depth)
     return None if each is None else min(each, share)
 
 
-def _corner(index: int) -> str:
+def corner_of(index: int) -> str:
     return CORNERS[index % len(CORNERS)]
 
 
