@@ -137,7 +137,7 @@ def _scene(name: str, path: Path, annotations: Annotations, classes: Sequence[st
     counted = list(_inside((region for region in regions if region.kind in numbers), height, width, path))
     labels = np.array([numbers[region.kind] for region in counted], dtype=np.int64)
     boxes = boxes_array(counted).clip(0, [width, height, width, height]).astype(np.float32)
-    return Scene(path, boxes, labels, height, width)
+    return Scene(path, boxes, labels, np.full_like(labels, NO_MIRROR), height, width)
 
 
 def _inside(regions: Iterable[Region], height: int, width: int, path: Path) -> Iterator[Region]:

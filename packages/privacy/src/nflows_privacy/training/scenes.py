@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nflows_core.runtime.images import Picture, read_picture
+from nflows_privacy.training import views
 from nflows_privacy.training.augmentation import photographed
 from nflows_privacy.training.cells import IGNORED, assign, cells
 from nflows_privacy.training.network import STRIDES
+from nflows_privacy.training.settings import Augmentation
 from nflows_privacy.training.task import Crop
+from nflows_privacy.training.views import GREY, Pixels, View
 
-Pixels = NDArray[np.uint8]
-
-_SMALLEST, _LARGEST = 0.5, 2.0
-"""The factors by which a picture is scaled at most before it is cropped."""
 _ABOUT_A_BOX = 0.7
 """The part of the crops, of pictures with boxes, that have one in them for sure."""
-_VISIBLE = 0.5
-"""The part of a box that is left in a crop, at least, of one that should be found; less of it does not count."""
-_THINNEST = 4
-"""The least side in pixels of a box that should be found in a crop; one that is thinner does not count."""
-_EMPTY = 114  # grey, where a crop reaches out of its picture
+_AROUND = 1.3
+"""The side of a piece that is put into a crop, in sides of the box in its middle."""
+_KEPT = 2**29
+"""Bytes of the pictures that are kept after they were read, those that were used last: reading one takes longer than
+all that is done to a crop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +38,7 @@ class Scene:
         path: The file of the picture.
         boxes: The boxes :math:`(M, 4)` in pixels.
         labels: The number of the class of each, :math:`(M,)`, or `IGNORED`.
+        mirrored: The number of the class that each has in a mirror, `NO_MIRROR`, or `IGNORED` as before.
         height: The height of the upright picture.
         width: Its width.
     """
@@ -46,6 +46,7 @@ class Scene:
     path: Path
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
+    mirrored: NDArray[np.int64]
     height: int
     width: int
 
@@ -57,12 +58,13 @@ class RandomCrops:
     Arguments:
         scenes: The pictures.
         side: The side of the crops in pixels.
-        mirrors: The number of the class that each is in a mirror, or `IGNORED` of one that is none.
+        augmentation: What is done to them.
     """
 
     scenes: Sequence[Scene]
     side: int
-    mirrors: Sequence[int]
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    _pictures: OrderedDict[Path, Pixels] = field(default_factory=OrderedDict, init=False, repr=False)
 
     @cached_property
     def _scene(self) -> NDArray[np.intp]:
@@ -70,19 +72,74 @@ class RandomCrops:
         counts = [max(1, scene.height * scene.width // self.side**2) for scene in self.scenes]
         return np.repeat(np.arange(len(counts)), counts)
 
+    @cached_property
+    def _marked(self) -> NDArray[np.intp]:
+        """The number of the picture of each box that should be found, and of the box in it, :math:`(K, 2)`."""
+        pairs = [(number, box) for number, scene in enumerate(self.scenes) for box in np.flatnonzero(scene.labels >= 0)]
+        return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
     def __len__(self) -> int:
         return len(self._scene)
 
     def read(self, index: int, seed: int) -> Crop:
         generator = np.random.default_rng(seed)
-        scene = self.scenes[self._scene[index]]
-        scale = float(np.exp(generator.uniform(np.log(_SMALLEST), np.log(_LARGEST))))
-        left, top = _corner(scene, self.side / scale, generator)
-        pixels = cropped(pixels_of(scene), left, top, scale, self.side)
-        boxes, labels = _moved(scene, left, top, scale, self.side)
-        if generator.random() < 0.5 and all(self.mirrors[label] != IGNORED for label in labels if label != IGNORED):
-            pixels, boxes, labels = _flipped(pixels, boxes, labels, self.mirrors)
-        return _crop(photographed(pixels, generator), boxes, labels)
+        chosen = self.augmentation
+        first = self.scenes[self._scene[index]]
+        if generator.random() < chosen.mosaic:
+            others = generator.integers(len(self.scenes), size=3)
+            scenes = [first, *(self.scenes[number] for number in others)]
+            view = views.mosaic([self._part(scene, self.side // 2, generator) for scene in scenes])
+        else:
+            view = self._part(first, self.side, generator)
+        for _ in range(generator.poisson(chosen.pasted)):
+            view = self._with_another(view, generator)
+        if chosen.turn:
+            view = views.turned(view, generator.uniform(-chosen.turn, chosen.turn))
+        view = _flipped(view, chosen, generator)
+        pixels = photographed(view.pixels, generator) if chosen.photographed else view.pixels
+        return _crop(pixels, view.boxes, view.labels)
+
+    def _part(self, scene: Scene, side: int, generator: np.random.Generator) -> View:
+        """A square of a picture at a random scale, about a box or anywhere."""
+        least, most = self.augmentation.scales
+        scale = float(np.exp(generator.uniform(np.log(least), np.log(most))))
+        left, top = _corner(scene, side / scale, generator)
+        return views.square(self._whole(scene), left, top, scale, side)
+
+    def _with_another(self, view: View, generator: np.random.Generator) -> View:
+        """The view with a thing of any picture put where no box is, or a piece of the background, as often.
+
+        So that how a piece was put there tells nothing.
+        """
+        number, box = self._marked[generator.integers(len(self._marked))]
+        scene = self.scenes[number]
+        left, top, right, bottom = scene.boxes[box]
+        own = _AROUND * max(right - left, bottom - top)
+        x, y = (left + right - own) / 2, (top + bottom - own) / 2
+        if generator.random() < 0.5:
+            x, y = _between(0, scene.width - own, generator), _between(0, scene.height - own, generator)
+        least, most = self.augmentation.scales
+        scale = float(np.exp(generator.uniform(np.log(least), np.log(most))))
+        side = max(round(own * scale), 1)
+        if side > self.side // 2:
+            return view
+        piece = views.square(self._whole(scene), x, y, scale, side)
+        piece = replace(piece, pixels=photographed(piece.pixels, generator))
+        column, row = generator.integers(view.pixels.shape[0] - side + 1, size=2)
+        return views.joined(view, piece, int(column), int(row))
+
+    def _whole(self, scene: Scene) -> View:
+        return View(self._pixels(scene), scene.boxes, scene.labels, scene.mirrored)
+
+    def _pixels(self, scene: Scene) -> Pixels:
+        """The picture, from memory if it was used not long ago."""
+        kept = self._pictures
+        if scene.path not in kept:
+            kept[scene.path] = pixels_of(scene)
+            while len(kept) > 1 and sum(pixels.nbytes for pixels in kept.values()) > _KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(scene.path)
+        return kept[scene.path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,30 +164,16 @@ def pixels_of(scene: Scene) -> Pixels:
 def padded(pixels: Pixels) -> Pixels:
     """The picture with grey at its right and lower edge, so that its sides divide by the largest stride."""
     height, width = (-side % STRIDES[-1] for side in pixels.shape[:2])
-    return np.pad(pixels, ((0, height), (0, width), (0, 0)), constant_values=_EMPTY)
+    return np.pad(pixels, ((0, height), (0, width), (0, 0)), constant_values=GREY)
 
 
-def cropped(pixels: Pixels, left: float, top: float, scale: float, side: int) -> Pixels:
-    """A square of a picture that was scaled, with grey where it reaches out of it.
-
-    Arguments:
-        pixels: The picture.
-        left: The left edge of the square in the picture.
-        top: Its upper edge.
-        scale: The factor by which it is scaled.
-        side: Its side, after that.
-    """
-    import cv2
-
-    own = max(1, round(side / scale))
-    x, y = round(left), round(top)
-    inner = pixels[max(y, 0) : max(y + own, 0), max(x, 0) : max(x + own, 0)]
-    height, width = inner.shape[:2]
-    above, before = max(-y, 0), max(-x, 0)
-    edges = above, max(own - above - height, 0), before, max(own - before - width, 0)
-    square = cv2.copyMakeBorder(inner, *edges, cv2.BORDER_CONSTANT, value=(_EMPTY,) * 3)
-    resized = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.uint8)
+def _flipped(view: View, chosen: Augmentation, generator: np.random.Generator) -> View:
+    """The view, or its mirror image."""
+    if chosen.flips == "mirrors":
+        return views.mirrored(view) if generator.random() < 0.5 and view.has_mirror_image else view
+    for axis in ("across", "down") if chosen.flips == "all" else ():
+        view = views.flipped(view, axis) if generator.random() < 0.5 else view
+    return view
 
 
 def _corner(scene: Scene, own: float, generator: np.random.Generator) -> tuple[float, float]:
@@ -146,26 +189,7 @@ def _between(first: float, second: float, generator: np.random.Generator) -> flo
     return float(generator.uniform(min(first, second), max(first, second)))
 
 
-def _moved(scene: Scene, left: float, top: float, scale: float, side: int) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """The boxes as they lie in a crop, cut off at its edges, and their labels; those outside of it are left out."""
-    whole = (scene.boxes - np.array([left, top] * 2, np.float32).round()) * np.float32(scale)
-    boxes = whole.clip(0, side)
-    visible = (boxes[:, 2:] - boxes[:, :2]).prod(1) / (whole[:, 2:] - whole[:, :2]).prod(1)
-    thin = (boxes[:, 2:] - boxes[:, :2]).min(1, initial=side) < _THINNEST
-    labels = np.where((visible < _VISIBLE) | thin, IGNORED, scene.labels)
-    return boxes[visible > 0], labels[visible > 0]
-
-
-def _flipped(
-    pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[Any], mirrors: Sequence[int]
-) -> tuple[Pixels, NDArray[np.float32], NDArray[Any]]:
-    width = pixels.shape[1]
-    turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
-    swapped = [label if label == IGNORED else mirrors[label] for label in labels]
-    return pixels[:, ::-1], turned, np.array(swapped, dtype=np.int64)
-
-
-def _crop(pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[Any]) -> Crop:
+def _crop(pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> Crop:
     found, targets = assign(torch.from_numpy(boxes), torch.from_numpy(labels), cells(*pixels.shape[:2]))
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), found, targets
 

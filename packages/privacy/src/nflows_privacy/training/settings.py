@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from nflows_privacy.training.network import STRIDES, BoxNetwork
 
@@ -11,6 +12,28 @@ _MOST_CLASSES = 1000
 _MOST_WIDTH = 512
 _MOST_BLOCKS = 16
 _CROPS = 64, 2048
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to pictures before a detector learns from them.
+
+    Arguments:
+        scales: The least and the largest factor by which a picture is scaled before it is cropped.
+        flips: "mirrors" for mirror images, with the classes that things have in a mirror, unless one of them has none;
+            "all" for flips along both axes that keep the classes, as the thesis has them; or "none".
+        photographed: Whether light, colour, blur, noise and compression are changed.
+        turn: The largest angle by which a crop is turned, in degrees.
+        mosaic: The part of the crops that are of four pictures.
+        pasted: The number of things and of pieces of background, on average, that are put into a crop.
+    """
+
+    scales: tuple[float, float] = (0.5, 2.0)
+    flips: Literal["mirrors", "all", "none"] = "mirrors"
+    photographed: bool = True
+    turn: float = 0.0
+    mosaic: float = 0.0
+    pasted: float = 0.0
 
 
 @dataclass(frozen=True)
