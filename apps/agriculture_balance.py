@@ -27,7 +27,7 @@ from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import parts_of
-from nflows_agri.crops.splitting import Split, folds, make_split
+from nflows_agri.crops.splitting import Split, make_split
 from nflows_agri.generation import training
 from nflows_agri.generation.data import training_crops
 from nflows_agri.inspection.experiment import ENGINE, read_parts, task_of
@@ -35,6 +35,7 @@ from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.testing import confusion, macro_f1, pure_counts
 from nflows_core.classifiers import probabilities_of
 from nflows_core.data import LabelledFiles, read_labelled
+from nflows_core.data.grouped_split import folds
 from nflows_core.data.images import join
 from nflows_core.data.labelled_images import images_of
 from nflows_core.runtime.files import atomic_write

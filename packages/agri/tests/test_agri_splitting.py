@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nflows_agri.crops.assignment import assign
 from nflows_agri.crops.checking import DataCheck, blocks
 from nflows_agri.crops.confounding import confounding
 from nflows_agri.crops.duplicates import Duplicates, Kind, Pair
-from nflows_agri.crops.splitting import Split, folds, make_split
+from nflows_agri.crops.splitting import Split, make_split
 from nflows_core.data import DataError, LabelledFile, LabelledFiles, read_labelled
+from nflows_core.data.grouped_split import folds
 
 PARTS = {"train": 0.7, "val": 0.15, "test": 0.15}
 Said = Sequence[tuple[str, str, str]]
@@ -78,13 +77,6 @@ def test_shares_are_near_to_those_asked_where_photographs_are_small(seed: int, s
 def test_shares_of_rare_classes_are_kept_as_well_as_those_of_large_ones() -> None:
     split = make_split(checked([*trays(40, 20, "a"), *trays(40, 2, "b")]), PARTS)
     assert split.counts.tolist() == [[560, 56], [120, 12], [120, 12]]
-
-
-def test_folds_of_photographs_of_any_size_are_as_even_as_can_be() -> None:
-    # 9 + 1, 8 + 2, 7 + 3, as the largest first would be placed too; and 4 + 4 + 2, 5 + 5, 6 + 3 + 1, as they would not.
-    for sizes in ([9, 8, 7, 3, 2, 1], [6, 5, 5, 4, 4, 3, 2, 1]):
-        parts = assign(np.array(sizes)[:, None], np.full(3, 1 / 3))
-        assert np.bincount(parts, weights=sizes).tolist() == [10, 10, 10]
 
 
 def test_another_seed_gives_another_split() -> None:

@@ -92,9 +92,9 @@ def split(
     1 if files had to be left out since they cannot be read.
     """
     from nflows_agri.crops.checking import check_data
-    from nflows_agri.crops.splitting import folds as equal_parts
     from nflows_agri.crops.splitting import make_split
     from nflows_agri.crops.words import split_words, warnings_of_split
+    from nflows_core.data.grouped_split import folds as equal_parts
     from nflows_core.runtime.report import complete_report
 
     if parts is not None and folds is not None:
