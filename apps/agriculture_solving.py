@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from nflows_agri.crops.parts import held_out
 from nflows_agri.inspection.experiment import ENGINE, task_of
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_agri.inspection.solving import left_out_temperature, solve
@@ -28,6 +27,7 @@ from nflows_core.classifiers import FROZEN, build_classifier, features_of, proba
 from nflows_core.data import Images
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
+from nflows_core.data.parts import held_out
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.training import EngineConfig, Trainer

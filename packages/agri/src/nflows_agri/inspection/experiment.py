@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from nflows_agri.crops.made import made_for
-from nflows_agri.crops.parts import Parts, parts_of
+from nflows_agri.crops.parts import parts_of
 from nflows_agri.inspection.runs import KIND, Run, read_run, save_run
 from nflows_agri.inspection.settings import Augment, ClassifierSettings
 from nflows_agri.inspection.solving import Solving
@@ -21,6 +21,7 @@ from nflows_core.data.fingerprint import Fingerprint
 from nflows_core.data.images import join
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
+from nflows_core.data.parts import Parts
 from nflows_core.runs.data import refuse_inside
 from nflows_core.training import (
     Augmentation,

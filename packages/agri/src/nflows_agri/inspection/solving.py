@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from nflows_agri.crops.parts import Parts
 from nflows_agri.inspection.settings import ClassifierSettings
 from nflows_core.classifiers import Classifier, features_of
 from nflows_core.data import Images
+from nflows_core.data.parts import Parts
 from nflows_core.training.processes import hold_folder, processes
 
 # Of one, two, four and eight views, with and without principal components, shrunk by .03 to .3: the best macro-F1 in
