@@ -28,5 +28,5 @@ def test_what_nobody_has_split_is_checked_and_shared_out_as_split_does(tmp_path:
 def test_a_photograph_in_two_parts_is_refused_with_the_command_that_splits() -> None:
     rows = (("a", "train"), ("a", "train"), ("b", "train"), ("b", "test"))
     files = tuple(LabelledFile(f"{at}.png", label, "tray", str(at), part) for at, (label, part) in enumerate(rows))
-    with pytest.raises(DataError, match="pictures of tray are in train and in test.*split by nflows agri split"):
+    with pytest.raises(DataError, match=r"pictures of tray are in train and in test.*split by nflows agri split"):
         parts_of(LabelledFiles(Path("crops"), files))

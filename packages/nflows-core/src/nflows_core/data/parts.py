@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class Parts:
 def parts_of(
     files: LabelledFiles,
     fold: str | None = None,
-    share_out: Callable[[LabelledFiles], LabelledFiles] = partial(grouped_split, parts=SHARES),
+    share_out: Callable[[LabelledFiles], LabelledFiles] | None = None,
     advice: str = "split by whole groups",
 ) -> Parts:
     """The parts as a split says them, or of files that nobody has split.
@@ -65,7 +64,7 @@ def parts_of(
     names = sorted(set(files.parts.tolist()))
     if names == [""]:
         _refuse_fold(fold, "the data are not split into folds; split them first")
-        files, names = share_out(files), [*SHARES]
+        files, names = share_out(files) if share_out else grouped_split(files, SHARES), [*SHARES]
     if set(names) <= {*_NAMES, ""}:
         _refuse_fold(fold, f"the data are split into {', '.join(filter(None, names))}, and not into folds")
         chosen = {name: files.select(files.parts == name) for name in names}
