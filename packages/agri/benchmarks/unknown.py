@@ -41,7 +41,7 @@ from nflows_agri.crops.splitting import make_split
 from nflows_agri.unknown import SIDE, FeatureDensity, frozen_features
 from nflows_agri.unknown.density import feature_flow
 from nflows_agri.unknown.scorer import fit_features
-from nflows_core.data.grouped_split import folds
+from nflows_core.data import folds
 from nflows_core.data.labelled import LabelledFile, LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import whole
 from nflows_core.runtime.report import machine, versions

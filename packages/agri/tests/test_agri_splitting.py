@@ -13,8 +13,7 @@ from nflows_agri.crops.checking import DataCheck, blocks
 from nflows_agri.crops.confounding import confounding
 from nflows_agri.crops.duplicates import Duplicates, Kind, Pair
 from nflows_agri.crops.splitting import Split, make_split
-from nflows_core.data import DataError, LabelledFile, LabelledFiles, read_labelled
-from nflows_core.data.grouped_split import folds
+from nflows_core.data import DataError, LabelledFile, LabelledFiles, folds
 
 PARTS = {"train": 0.7, "val": 0.15, "test": 0.15}
 Said = Sequence[tuple[str, str, str]]
@@ -88,23 +87,6 @@ def test_by_file_the_parts_share_photographs_and_keep_their_names() -> None:
     split = make_split(checked(trays(1, 20)), {"train": 0.5, "test": 0.5}, by="file")
     assert split.counts.tolist() == [[10, 10, 10], [10, 10, 10]]
     assert set(split.files.groups[split.files.parts == "test"]) == {"a0", "b0", "c0"}
-
-
-# What is written
-
-
-def test_a_split_is_read_as_it_was_made_wherever_it_lies(tmp_path: Path) -> None:
-    for at in range(12):
-        (tmp_path / "data" / f"{at:04}.png").parent.mkdir(exist_ok=True)
-        (tmp_path / "data" / f"{at:04}.png").touch()
-    split = make_split(checked(trays(2, 3, "ab"), root=tmp_path / "data"), folds(2))
-    (tmp_path / "splits").mkdir()
-    split.write(tmp_path / "splits" / "one.csv")
-    read = read_labelled(tmp_path / "splits" / "one.csv")
-    assert read.files == split.files.files
-    assert read.root.resolve() == (tmp_path / "data").resolve()
-    (tmp_path / "splits").rename(tmp_path / "moved")
-    assert read_labelled(tmp_path / "moved" / "one.csv").files == split.files.files
 
 
 # What is settled, and what cannot be

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nflows_core.data import DataError, LabelledFile, LabelledFiles
+from nflows_core.data import DataError, LabelledFile, LabelledFiles, folds, grouped_split, read_labelled, write_labelled
 from nflows_core.data.assignment import assign
-from nflows_core.data.grouped_split import folds, grouped_split
 
 
 def files_of(*groups: str) -> LabelledFiles:
@@ -82,6 +82,21 @@ def test_what_is_not_divided_may_be_more_than_the_groups_of_the_files() -> None:
     pairs = np.arange(len(files)) // 4
     parts = grouped_split(files, folds(3), groups=pairs).parts
     assert all(len(set(parts[pairs == pair])) == 1 for pair in range(3))
+
+
+def test_a_split_is_read_as_it_was_made_wherever_it_lies(tmp_path: Path) -> None:
+    files = replace(files_of(*["aab"] * 6), root=tmp_path / "data")
+    files.root.mkdir()
+    for file in files.files:
+        files.path(file).touch()
+    (tmp_path / "splits").mkdir()
+    split = grouped_split(files, folds(2))
+    write_labelled(tmp_path / "splits" / "one.csv", split)
+    read = read_labelled(tmp_path / "splits" / "one.csv")
+    assert read.files == split.files
+    assert read.root.resolve() == files.root.resolve()
+    (tmp_path / "splits").rename(tmp_path / "moved")
+    assert read_labelled(tmp_path / "moved" / "one.csv").files == split.files
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,14 +15,11 @@ from nflows_core.data import DataError, LabelledFiles
 from nflows_core.data.grouped_split import grouped_split
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.page import Table
-from nflows_core.runtime.report import write_csv
 
 By = Literal["photograph", "file"]
 Settling = Literal["refuse", "drop"] | Sequence[str]
 """What becomes of a picture that stands in several classes: an error, none of its files is kept, or only those of the
 first of these classes that it stands in."""
-COLUMNS = ("file", "class", "group", "item", "part", "root")
-"""Of the table that is written."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +67,6 @@ class Split:
             "photographs": {name: len(set(groups[parts == name])) for name in self.shares},
             "largest_deviation": self.largest_deviation,
         }
-
-    def write(self, path: Path) -> None:
-        """Writes the table that `nflows_core.data.read_labelled` reads: file, class, group, item, part and root.
-
-        The root is written as it is found from the table's folder, so that both may move together.
-        """
-        root = _from(path.parent, self.files.root)
-        write_csv(path, (dict(zip(COLUMNS, (*file, root), strict=True)) for file in self.files.files))
 
 
 def make_split(
@@ -171,10 +158,3 @@ def _names(files: LabelledFiles, numbers: NDArray[np.intp]) -> list[str]:
     for number, file in zip(numbers.tolist(), files.files, strict=True):
         first[number] = min(first.get(number, file.group), file.group)
     return [first[number] for number in numbers.tolist()]
-
-
-def _from(folder: Path, root: Path) -> str:
-    try:
-        return Path(os.path.relpath(root, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return root.resolve().as_posix()
