@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.preprocessing import StandardScaler
 
 from nflows_core.classification import ClassifierSettings
-from nflows_core.classification.solving import left_out_temperature, solve
+from nflows_core.classification.solving import Solving, left_out_temperature, solve
+from nflows_core.classifiers import features_of
+from nflows_core.data import Images
 
 
 def clouds(classes: int, count: int = 60, width: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,6 +72,21 @@ def test_where_all_that_is_left_is_one_class_nothing_tells_a_temperature() -> No
     features, labels = clouds(2)
     groups = np.where(labels.numpy() == 0, "one", "other")
     assert left_out_temperature(features, labels, groups, 2) == 1
+
+
+def test_pictures_without_a_group_are_learned_from_and_decide_no_temperature(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(30) % 2
+    pixels = torch.randint(0, 200, (30, 3, 32, 32), generator=generator) + 12 * labels[:, None, None, None]
+    images = Images(pixels.to(torch.uint8), labels=labels, classes=("a", "b"))
+    groups = np.array([f"drive{number // 4}" for number in range(20)])
+    settings = ClassifierSettings(("a", "b"), "frozen", size=32)
+    network = Solving(settings, {"train": images}, {"train": groups}, tmp_path).fit()
+    features = features_of(network, images.pixels)
+    weight, bias = solve(features, labels, 2)
+    divisor = left_out_temperature(features[:20], labels[:20], groups, 2)
+    torch.testing.assert_close(network.head.weight.detach(), weight / divisor, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(network.head.bias.detach(), bias / divisor, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

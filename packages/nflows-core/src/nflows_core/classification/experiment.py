@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from nflows_core.classification.runs import R, save_run
+from nflows_core.classification.runs import ClassifierRun, R, save_run
 from nflows_core.classification.settings import Augment, ClassifierSettings
 from nflows_core.classification.solving import Solving
 from nflows_core.classifiers import Classifier
@@ -79,13 +79,12 @@ def train(
         ValueError: The settings do not fit them, or they do not fill one update.
         FileExistsError: The folder has a run, or files that are not ours, or another training writes there.
     """
-    folder = Path(folder)
+    folder, run = Path(folder), replace(run, data=_absolute(run.data))
     refuse_inside(folder, files.root)
     run.kind.refuse_taken(folder, overwrite)
     parts = run.parts(files)
     images = run.images(parts)
-    fingerprint = {name: Fingerprint.of(part) for name, part in images.items()}
-    run = replace(run, data=_absolute(run.data), fingerprint=fingerprint)
+    run = replace(run, fingerprint={name: Fingerprint.of(part) for name, part in images.items()})
     learner = _learner(run, parts, images, folder, progress)
     write = besides(run, parts) if besides else None
     with learner.holding_folder():
@@ -126,7 +125,7 @@ def resume(
     return network
 
 
-def known_images(run: R, parts: Parts, folder: Path) -> dict[str, Images]:
+def known_images(run: ClassifierRun, parts: Parts, folder: Path) -> dict[str, Images]:
     """The pictures of a run by its parts.
 
     Raises:
@@ -171,7 +170,7 @@ def task_of(
 
 
 def _learner(
-    run: R, parts: Parts, images: Mapping[str, Images], folder: Path, progress: Progress | None
+    run: ClassifierRun, parts: Parts, images: Mapping[str, Images], folder: Path, progress: Progress | None
 ) -> Solving | Trainer[Classifier, Labelled]:
     if run.settings.is_solved:
         return Solving(run.settings, images, {name: part.groups for name, part in parts.named().items()}, folder)
