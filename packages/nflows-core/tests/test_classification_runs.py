@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -159,17 +160,17 @@ def test_a_solved_run_needs_no_engine_and_knows_its_classes(scenes: Path, tmp_pa
 
 
 def test_other_pictures_are_refused_and_moved_ones_are_not(trained: Path, scenes: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
+    folder, moved = shutil.copytree(trained, tmp_path / "run"), tmp_path / "moved"
     scenes.parent.rename(moved)
     try:
-        run = read_run(trained, ClassifierRun)
+        run = read_run(folder, ClassifierRun)
         with pytest.raises(DataError, match="no such file or folder"):
-            resume(run, trained)
-        resume(run, trained, moved / "folds.csv")
+            resume(run, folder)
+        resume(run, folder, moved / "folds.csv")
         kept = (moved / "0.png").read_bytes()
         Image.new("RGB", (9, 9)).save(moved / "0.png")
         with pytest.raises(DataError, match=r"was trained on other data: its \w+ pictures are"):
-            resume(run, trained, moved / "folds.csv")
+            resume(run, folder, moved / "folds.csv")
         (moved / "0.png").write_bytes(kept)
     finally:
         moved.rename(scenes.parent)
