@@ -362,6 +362,17 @@ def test_boxes_in_shares_give_decoys_in_the_pixels_of_each_picture() -> None:
     assert max(box.right for box in found) > 200
 
 
+def test_a_box_far_outside_is_no_place_for_a_decoy() -> None:
+    signs = [((10 * n, 5 * n, 20, 20), GTSDB_CLASSES[n % 2]) for n in range(30)]
+    sound = annotations_of([signs], None)
+    far = Region(Box(1e300, 0, 1.5e300, 9), GTSDB_CLASSES[0])
+    more = Annotations("memory", {**sound.pictures, "far.jpg": Marked((far,))})
+    places = [Holes.of(one, ("sign",)) for one in (sound, more)]
+    assert np.array_equal(places[0].features, places[1].features)
+    drawn = [one.decoys(None, [], [], (400, 300), Plan(1, 1.3), 0) for one in places]
+    assert all(0 <= box.left < box.right <= 400 for found in drawn for box in found)
+
+
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6), st.integers(1, 5))
 @settings(max_examples=20, deadline=None)
 def test_each_class_comes_as_often_as_its_share_says(counts: list[int], count: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_core.runtime.terminal import echo
+from nflows_privacy.cli.erasing import FillChoice, erase
 from nflows_privacy.cli.options import (
     detector_option,
     detector_settings,
@@ -26,13 +27,7 @@ from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.video.formats import RESULTS, is_video
 
 if TYPE_CHECKING:
-    from nflows_core.runtime.batch import BatchResult
     from nflows_core.runtime.jobs import Batch
-    from nflows_privacy.annotations.annotated import Annotations
-    from nflows_privacy.annotations.faults import Faults
-    from nflows_privacy.redaction.erasing import Erasing
-
-_TABLE = "boxes.csv"
 
 
 @click.command(cls=Command)
@@ -105,8 +100,10 @@ def redact(
     """
     if boxes is not None:
         _refuse_looking(detectors, threshold, found, keep, turned)
-        choice = FillChoice(how or "telea", strength, model, device)
-        return _erase(pictures, boxes, kinds, choice, (decoys or 0, mask_scale, same_number))
+        fill_choice = FillChoice(how or "telea", strength, model, device)
+        exit_code, batch = erase(pictures, boxes, kinds, fill_choice, (decoys or 0, mask_scale, same_number))
+        _carry_annotations(pictures, batch)
+        return exit_code
     if decoys is not None or same_number:
         raise CommandError("--decoys and --same-number belong to --boxes: give a file of boxes")
     from nflows_core.runtime.pictures.report import PictureReport
@@ -140,15 +137,6 @@ def redact(
     return exit_code
 
 
-class FillChoice(NamedTuple):
-    """What a person says of a fill."""
-
-    how: str
-    strength: float | None
-    model: str | None
-    device: str
-
-
 def _refuse_looking(
     detectors: tuple[str, ...], threshold: float | None, found: Path | None, keep: tuple[Path, ...], turned: bool
 ) -> None:
@@ -156,80 +144,6 @@ def _refuse_looking(
     given = {"detector": detectors, "threshold": threshold, "found": found, "keep": keep, "turned": turned}
     if named := [name for name, value in given.items() if value not in (None, (), False)]:
         raise CommandError(f"--{named[0]}: with --boxes nothing is looked for; leave one of them out")
-
-
-def _erase(
-    pictures: PictureOptions, boxes: Path, kinds: tuple[str, ...], chosen: FillChoice, plan: tuple[int, float, bool]
-) -> int:
-    """Fills what a file of boxes says."""
-    from nflows_core.runtime.files import sha256
-    from nflows_core.runtime.pictures.report import PictureReport
-    from nflows_core.runtime.pictures.running import plan_pictures, run_files
-
-    batch = plan_pictures(pictures)  # before OpenCV is there
-    if batch.folder is None:
-        raise CommandError("--boxes: give a folder as --output, where the table of boxes lies beside the picture")
-    from nflows_privacy.fills import FillSettings, load_fill
-    from nflows_privacy.fills import weights_of as weights_of_fill
-    from nflows_privacy.redaction import redacted_sheets
-    from nflows_privacy.redaction.decoys import Plan
-    from nflows_privacy.redaction.erasing import EraseFiles, Erasing
-
-    fill = FillSettings(chosen.how, 1.0 if chosen.strength is None else chosen.strength, chosen.model, chosen.device)
-    erasing = Erasing(kinds, boxes.absolute(), sha256(boxes), fill, Plan(*plan))
-    annotations, faults = _checked(erasing, batch)
-    batch = replace(batch, left_out={**batch.left_out, **faults.counts})
-    load_fill(fill)
-    about = PictureReport(
-        "Erased", "masked_percent", weights_of_fill(fill), ["nflows-privacy"], what="files", sheets=redacted_sheets
-    )
-    process = EraseFiles(erasing, pictures.writing(batch), about.digests())
-    exit_code = run_files(
-        batch,
-        process,
-        about,
-        skip_existing=pictures.skip_existing,
-        dask=pictures.dask,
-        export=lambda result: _write_table(result, batch, annotations, faults),
-    )
-    for line in faults.lines():
-        echo(f"--boxes {boxes}: {line}", err=True)
-    _carry_annotations(pictures, batch)
-    return exit_code
-
-
-def _checked(erasing: Erasing, batch: Batch) -> tuple[Annotations, Faults]:
-    """The boxes, if they say something of what is erased."""
-    from nflows_privacy.annotations.faults import MISSING
-    from nflows_privacy.redaction.decoys import Holes
-    from nflows_privacy.redaction.erasing import missing_pictures
-
-    annotations, faults = erasing.read()
-    try:
-        Holes.of(annotations, erasing.kinds)
-    except ValueError as error:
-        classes = ", ".join(annotations.classes[:8]) or "no classes"
-        raise ValueError(f"`kinds`: {error}; it has {classes}") from error
-    sources = [job.source for job in batch.jobs if not is_video(job.source)]
-    if erasing.is_strict:
-        annotations.check(sources)
-    for name in missing_pictures(annotations, sources):
-        faults.add(MISSING, name)
-    return annotations, faults
-
-
-def _write_table(result: BatchResult, batch: Batch, annotations: Annotations, faults: Faults) -> None:
-    """Writes the table of all boxes and decoys, and counts what is wrong with boxes in their pictures."""
-    from nflows_core.runtime.report import write_csv
-    from nflows_privacy.redaction.erasing import erased_rows
-
-    done = result.told
-    if batch.folder is None or not done:
-        return
-    for outcome in done:
-        for what, box in (outcome.result or {}).get("faults", ()):
-            faults.add(what, f"{outcome.job.source.name} ({box})" if box else outcome.job.source.name)
-    write_csv(batch.folder / _TABLE, erased_rows(done, batch.folder, annotations))
 
 
 def _tell_tags(pictures: PictureOptions, batch: Batch) -> None:

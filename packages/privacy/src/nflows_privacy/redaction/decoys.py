@@ -42,6 +42,8 @@ DECOY = "decoy"
 _NO_SIGNS = frozenset((FACE, PLATE, DECOY, "ignore"))
 _TRIES = 400
 _DIMENSIONS = 4
+_FAR = 15.0
+"""Median deviations, ten standard deviations of a normal distribution: no picture reaches so far beyond others."""
 _LEAST = 3.0
 """The shortest side of a decoy, in pixels."""
 
@@ -102,11 +104,12 @@ class Holes:
         in_shares = all(marked[name].size is not None for name in names)
         boxes = np.array([_scaled(region.box, marked[name], in_shares) for name, region in chosen])
         corners = np.array([region.box for _, region in chosen])
-        pictures = np.array([names[name] for name, _ in chosen])
+        features = features_of(boxes)
+        near = _near(features)
         return cls(
-            features_of(boxes),
-            np.array([classes[region.kind] for _, region in chosen]),
-            pictures,
+            features[near],
+            np.array([classes[region.kind] for _, region in chosen])[near],
+            np.array([names[name] for name, _ in chosen])[near],
             names,
             classes,
             signs,
@@ -276,10 +279,8 @@ def systematic(generator: np.random.Generator, shares: NDArray[np.float64], coun
 def features_of(boxes: NDArray[np.float64]) -> Features:
     """The middle, and the logarithms of the size and of the ratio of sides, of boxes :math:`(n, 4)`."""
     left, top, right, bottom = boxes.T
-    width, height = right - left, bottom - top
-    return np.stack(
-        [(left + right) / 2, (top + bottom) / 2, np.log(width * height) / 2, np.log(width / height)], axis=1
-    )
+    width, height = np.log(right - left), np.log(bottom - top)
+    return np.stack([(left + right) / 2, (top + bottom) / 2, (width + height) / 2, width - height], axis=1)
 
 
 def boxes_of(features: Features) -> NDArray[np.float64]:
@@ -292,6 +293,14 @@ def boxes_of(features: Features) -> NDArray[np.float64]:
 def decoy_seed(seed: int, name: str) -> int:
     """The seed of the decoys of a picture of this name, whatever else a run is given."""
     return int.from_bytes(hashlib.sha256(f"decoys {seed} {name}".encode(errors="surrogateescape")).digest()[:8])
+
+
+def _near(features: Features) -> NDArray[np.bool_]:
+    """Which boxes lie where others do and are as large: one far outside of its picture is no place for a hole."""
+    from_middle = np.abs(features - np.median(features, axis=0))[:, :3]
+    spread = np.median(from_middle, axis=0)
+    is_near = from_middle <= np.where(spread > 0, _FAR * spread, np.inf)
+    return np.asarray(is_near.all(axis=1))
 
 
 def _chosen(annotations: Annotations, kinds: Sequence[str]) -> list[tuple[str, Region]]:
