@@ -157,11 +157,20 @@ def _setup_inverse(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _differentiate_inverse(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
     weight, x = ctx.saved_tensors
+    if ctx.needs_input_grad[1] and _is_substituted_plainly(ctx.method, grad, weight, x):
+        return *torch_methods.gradients(grad, weight, x, ctx.corners, ctx.transposed), None, None, None
     v = _inverse(grad, weight, ctx.corners, ctx.method, not ctx.transposed)
     if not ctx.needs_input_grad[1]:
         return v, None, None, None, None
     first, second = (x, v) if ctx.transposed else (v, x)
     return v, weight_gradient(first, second, weight.shape, ctx.corners), None, None, None
+
+
+def _is_substituted_plainly(method: str, *tensors: Tensor) -> bool:
+    """Whether compiled code may compute both gradients at once: they have no derivatives, and nobody looks on."""
+    if method != "wavefront" or not tensors[0].is_cpu or torch.is_grad_enabled() or is_transformed():
+        return False
+    return is_plain(*tensors)
 
 
 def _setup_weight_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
