@@ -27,14 +27,16 @@ from nflows_agri.balancing.filling import Balancing, RefusedCropsError, fill
 from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.made import made_for
 from nflows_agri.crops.parts import parts_of
-from nflows_agri.crops.splitting import Split, folds, make_split
+from nflows_agri.crops.splitting import make_split
 from nflows_agri.generation import training
 from nflows_agri.generation.data import training_crops
-from nflows_agri.inspection.experiment import ENGINE, read_parts, task_of
-from nflows_agri.inspection.settings import ClassifierSettings
-from nflows_agri.inspection.testing import confusion, macro_f1, pure_counts
+from nflows_agri.inspection.purity import pure_counts
+from nflows_agri.inspection.settings import CropClassifierSettings
+from nflows_core.classification.experiment import ENGINE, task_of
+from nflows_core.classification.runs import read_parts
+from nflows_core.classification.testing import confusion, macro_f1
 from nflows_core.classifiers import probabilities_of
-from nflows_core.data import LabelledFiles, read_labelled
+from nflows_core.data import LabelledFiles, folds, read_labelled, write_labelled
 from nflows_core.data.images import join
 from nflows_core.data.labelled_images import images_of
 from nflows_core.runtime.files import atomic_write
@@ -158,7 +160,7 @@ def _tested(table: Path, folder: Path, fold: str, arm: Arm, seed: int, scale: Sc
             return {"refused": str(error)}
         made = made_for(folder, table, chosen, files.classes)
         images["train"] = join([images["train"], images_of(made, scale.size)])
-    settings = ClassifierSettings(files.classes, size=scale.size, pure=PURE, **dict(arm.classifier))  # type: ignore[arg-type]
+    settings = CropClassifierSettings(files.classes, size=scale.size, pure=PURE, **dict(arm.classifier))  # type: ignore[arg-type]
     epochs = max(1, round(scale.updates * scale.batch_size / len(images["train"])))
     config = EngineConfig(**{**ENGINE, "epochs": epochs, "batch_size": scale.batch_size, "seed": seed})  # type: ignore[arg-type]
     network = Trainer(task_of(settings, config, images)).fit()
@@ -204,10 +206,10 @@ def _splits(data: Path, folder: Path) -> tuple[Path, Path]:
         files = read_labelled(data)
         kept = tuple(file for file in files.files if file.label not in LEFT_OUT)
         check = check_data(LabelledFiles(files.root, kept))
-        make_split(check, folds(FOLDS), "drop").write(paths[0])
+        write_labelled(paths[0], make_split(check, folds(FOLDS), "drop").files)
         single = make_split(check, folds(FOLDS), "drop", by="file")
         of_their_own = tuple(file._replace(group=file.name) for file in single.files.files)
-        replace(single, files=replace(single.files, files=of_their_own)).write(paths[1])
+        write_labelled(paths[1], replace(single.files, files=of_their_own))
     return paths
 
 
@@ -220,5 +222,5 @@ def _pair(table: Path, folder: Path, fold: str) -> Path:
         rare = [file.name for file in own if file.label == RARE and file.part != fold]
         gone = set(np.random.default_rng(int(fold)).permutation(rare)[LEFT:].tolist())
         parts = (file._replace(part="test" if file.part == fold else "train") for file in own if file.name not in gone)
-        Split(LabelledFiles(files.root, tuple(parts)), {"train": 1.0}, (), {}).write(path)
+        write_labelled(path, LabelledFiles(files.root, tuple(parts)))
     return path

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nflows_agri.crops.checking import check_data
-from nflows_agri.crops.parts import held_out
-from nflows_agri.crops.splitting import folds, make_split
-from nflows_agri.inspection.testing import confusion, macro_f1
+from nflows_agri.crops.splitting import make_split
+from nflows_core.classification.testing import confusion, macro_f1
 from nflows_core.classifiers import EfficientNetLite0
+from nflows_core.data import folds
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
+from nflows_core.data.parts import held_out
 from nflows_core.runtime.devices import find_device
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from nflows_agri.crops.parts import held_out
-from nflows_agri.inspection.experiment import ENGINE, task_of
-from nflows_agri.inspection.settings import ClassifierSettings
-from nflows_agri.inspection.solving import left_out_temperature, solve
-from nflows_agri.inspection.testing import confusion, macro_f1
+from nflows_agri.inspection.settings import CropClassifierSettings
 from nflows_agri.unknown import SIDE
+from nflows_core.classification.experiment import ENGINE, task_of
+from nflows_core.classification.solving import left_out_temperature, solve
+from nflows_core.classification.testing import confusion, macro_f1
 from nflows_core.classifiers import FROZEN, build_classifier, features_of, probabilities_of
 from nflows_core.data import Images
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
+from nflows_core.data.parts import held_out
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.training import EngineConfig, Trainer
@@ -55,7 +55,7 @@ def run(data: Path, folder: Path) -> dict[str, Any]:
     files = distinct(read_labelled(data))
     files, pixels = _without_paint(files, SIDE)
     features = features_of(build_classifier(FROZEN, len(files.classes), pretrained=True), pixels)
-    small = images_of(files, ClassifierSettings(files.classes).size)
+    small = images_of(files, CropClassifierSettings(files.classes).size)
     small = Images(without_paint(small.pixels)[0], labels=torch.from_numpy(files.labels), classes=files.classes)
     for whole, seed, fold, train, test, groups in splits(files, data):
         if (whole, seed, fold) in known:
@@ -128,7 +128,7 @@ def _trained(
     decides = held_out(files.labels[train], files.groups[train])
     parts = {name: images[torch.from_numpy(own)] for name, own in (("train", train[~decides]), ("val", train[decides]))}
     config = EngineConfig(**{**ENGINE, "epochs": EPOCHS, "seed": seed})  # type: ignore[arg-type]
-    network = Trainer(task_of(ClassifierSettings(files.classes), config, parts)).fit()
+    network = Trainer(task_of(CropClassifierSettings(files.classes), config, parts)).fit()
     return probabilities_of(network, images.pixels[test]).argmax(1).numpy()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nflows_agri.inspection.views import fused_by_item
+from nflows_core.classification.views import fused_by_item
 from nflows_core.classifiers import build_classifier, probabilities_of
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of

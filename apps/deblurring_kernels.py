@@ -83,7 +83,11 @@ def read_kernel(path: Path) -> Taps:
         ValueError: The file holds no kernel of a blur, or one that cannot be inverted.
         OSError: It cannot be read.
     """
-    lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark before the first number
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no text in UTF-8; expected a line of numbers for each row of taps") from error
+    lines = text.replace(",", " ").splitlines()
     try:
         taps = np.array([[float(number) for number in line.split()] for line in lines if line.strip()])
     except ValueError as error:
@@ -103,8 +107,9 @@ def find_kernel(name: str, length: int) -> Taps:
 def _checked(taps: Taps, name: str) -> Taps:
     if not taps.size:
         raise ValueError(f"{name}: holds no taps; give a line of numbers for each row")
-    if not np.isfinite(taps).all() or taps.min() < 0:
-        raise ValueError(f"{name}: a blur has taps of 0 or more, and finite ones; found {taps.min()}")
+    if (wrong := taps[~(np.isfinite(taps) & (taps >= 0))]).size:
+        raise ValueError(f"{name}: a blur has taps of 0 or more, and finite ones; found {wrong[0]}")
+    taps = taps / (taps.max() or 1)  # whose sum is finite
     if taps[0, 0] == 0:
         raise ValueError(
             f"{name}: the first tap, on the pixel itself, is 0, so the blur has no exact inverse; leave out what only "

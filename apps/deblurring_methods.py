@@ -53,13 +53,9 @@ def noise_gain(taps: Taps, size: tuple[int, int]) -> float:
 
     which is :math:`\|g\|_2^2` where the response is much shorter than the picture.
     """
-    return _gain(response(taps, size))
-
-
-def _gain(response: Taps) -> float:
-    shares = np.outer(*(1 - np.arange(side) / side for side in response.shape))
+    shares = np.outer(*(1 - np.arange(side) / side for side in size))
     with np.errstate(over="ignore", invalid="ignore"):
-        gain = np.sqrt((response**2 * shares).sum())
+        gain = np.sqrt((response(taps, size) ** 2 * shares).sum())
     return float(np.nan_to_num(gain, nan=np.inf))
 
 
@@ -77,10 +73,12 @@ def bounded(taps: Taps, size: tuple[int, int], most: float) -> Taps:
         most: The largest amplification, at least 1.
 
     Raises:
-        ValueError: ``most`` is below 1.
+        ValueError: ``most`` is below 1, or no bound.
     """
     if not most >= 1:
         raise ValueError(f"most: no inverse that keeps a grey picture amplifies less than once, got {most}")
+    if most == np.inf:
+        raise ValueError("most: expected a finite bound, got inf; without a bound it is the exact inverse")
     if amplification(taps, size) <= most:
         return taps
     low, high = 0.0, 1.0
@@ -90,11 +88,40 @@ def bounded(taps: Taps, size: tuple[int, int], most: float) -> Taps:
     return damped(taps, low)
 
 
-def fitting(pixels: Pixels, taps: Taps, sigma: float) -> Taps:
-    """The kernel of the bounded inverse with the least expected error for a picture of this noise."""
-    expected = Expectation.of(pixels, taps, sigma)
+def fitting(likely: Pixels, taps: Taps, sigma: float) -> Taps:
+    """The kernel of the bounded inverse with the least `expected_error`.
+
+    Arguments:
+        likely: What is near to the sharp picture, as Wiener's filter finds it.
+        taps: The kernel that blurred it.
+        sigma: The standard deviation of the noise.
+    """
     ratios = [*(1 - 2.0 ** (-np.arange(25) / 2)), 1.0]
-    return min((damped(taps, ratio) for ratio in ratios), key=lambda one: expected.error(taps, one))
+    return min((damped(taps, ratio) for ratio in ratios), key=lambda one: expected_error(likely, taps, one, sigma))
+
+
+def expected_error(sharp: Pixels, taps: Taps, undone: Taps, sigma: float) -> float:
+    r"""The mean square of the error, over white noise and over the pixels, if another kernel than the blur's is undone.
+
+    The blur that remains of a picture does not depend on the noise, whose mean is 0. So the error is that of both,
+
+    .. math:: \|T_u^{-1} T x - x\|^2 / N + \sigma^2 \gamma_u^2,
+
+    without an approximation: the frame ends what remains as it ends the noise.
+
+    Arguments:
+        sharp: The picture :math:`x`, of :math:`N` values.
+        taps: The kernel that blurs it.
+        undone: The kernel whose exact inverse is taken, with the `noise_gain` :math:`\gamma_u`.
+        sigma: The standard deviation of the noise.
+
+    Returns:
+        Squared grey levels; infinity where the inverse overflows.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # of responses that explode
+        remaining = ((undo(blur(sharp, taps), undone) - sharp) ** 2).mean()
+        error = remaining + np.float64(sigma * noise_gain(undone, sharp.shape[:2])) ** 2
+    return float(np.nan_to_num(error, nan=np.inf))
 
 
 def damped(taps: Taps, ratio: float) -> Taps:
@@ -134,16 +161,6 @@ class Expectation:
         slope = ((power - variance) * differences)[is_told].sum() / passed[is_told].sum()
         strength = max(float(slope), variance)
         return cls(differences, strength, variance)
-
-    def error(self, taps: Taps, undone: Taps) -> float:
-        """The expected mean square of the error, if what ``taps`` blurred is undone as if it were by ``undone``."""
-        size = self.differences.shape
-        inverse = response(undone, size)
-        with np.errstate(over="ignore", invalid="ignore"):  # of responses that explode
-            left = np.fft.fft2(inverse) * np.fft.fft2(taps, size) - 1
-            error = (np.abs(left) ** 2 * self.strength / self.differences).mean()
-            error += self.variance * np.float64(_gain(inverse)) ** 2
-        return float(np.nan_to_num(error, nan=np.inf))
 
 
 def filter_wiener(pixels: Pixels, taps: Taps, sigma: float) -> Pixels:

@@ -15,10 +15,11 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from deblurring import BOUNDED, EXACT, METHODS, Recording, deblur, fidelity, sheet
+from deblurring import BOUNDED, EXACT, METHODS, deblur, fidelity, sheet
 from deblurring_blind import learn_taps
 from deblurring_kernels import kernel
 from deblurring_methods import Pixels, amplification, blur, noise_gain, undo
+from deblurring_recording import Recording
 from document_tables import fill
 from PIL import Image
 

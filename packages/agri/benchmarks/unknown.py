@@ -37,10 +37,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nflows_agri.crops.checking import DataCheck, check_data
-from nflows_agri.crops.splitting import folds, make_split
+from nflows_agri.crops.splitting import make_split
 from nflows_agri.unknown import SIDE, FeatureDensity, frozen_features
 from nflows_agri.unknown.density import feature_flow
 from nflows_agri.unknown.scorer import fit_features
+from nflows_core.data import folds
 from nflows_core.data.labelled import LabelledFile, LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import whole
 from nflows_core.runtime.report import machine, versions

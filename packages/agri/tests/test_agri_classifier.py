@@ -21,9 +21,10 @@ from torch import Tensor
 from nflows_agri.cli import agri
 from nflows_agri.inspection.lot import Lot, Thing, judged
 from nflows_agri.inspection.predictor import load_predictor
-from nflows_agri.inspection.runs import load_network, read_run
-from nflows_agri.inspection.settings import ClassifierSettings
-from nflows_agri.inspection.testing import pure_counts
+from nflows_agri.inspection.purity import pure_counts
+from nflows_agri.inspection.runs import read_run
+from nflows_agri.inspection.settings import CropClassifierSettings
+from nflows_core.classification.runs import load_network
 from nflows_core.data import read_labelled
 from nflows_core.runtime.ownership import MARK_FILE
 from nflows_core.runtime.report import read_csv
@@ -386,11 +387,12 @@ def test_without_onnx_the_error_says_what_to_install(
 
 
 def test_settings_of_a_foreign_configuration_are_checked() -> None:
-    for change, message in (
-        ({"size": 10**6}, "`size`"),
-        ({"classes": ("a",)}, "`classes`"),
-        ({"balance": "much"}, "`balance`"),
-        ({"label_smoothing": 1.0}, "`label_smoothing`"),
+    for change, error, message in (
+        ({"pure": ["gold"]}, ValueError, "`pure`: there is no class 'gold'"),
+        ({"pure": ["a", "b"]}, ValueError, "`pure`: all classes are pure"),
+        ({"pure": "a"}, TypeError, "settings.pure is 'a', which no classifier has"),
+        ({"unknown": 1}, TypeError, "settings.unknown is 1, which no classifier has"),
     ):
-        with pytest.raises(ValueError, match=message):
-            ClassifierSettings(**{"classes": ("a", "b"), **change})  # type: ignore[arg-type]
+        with pytest.raises(error, match=message):
+            CropClassifierSettings.from_dict({"classes": ["a", "b"], **change})
+    assert CropClassifierSettings.from_dict({"classes": ["a", "b"], "pure": ["b"]}).pure == ("b",)

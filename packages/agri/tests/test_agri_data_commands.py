@@ -75,7 +75,7 @@ def test_what_cannot_be_read_and_what_is_no_picture_are_named(clean: Path, capsy
 
 def test_a_report_is_not_written_into_a_folder_of_others(clean: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call_command(agri, "check", clean, "-o", clean) == 2
-    assert "has files that no nflows command made" in capsys.readouterr().err
+    assert "has files without the mark of an nflows command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ from PIL import Image
 
 from label_pages import CLASSES, Labelling, command, entered, labelling, save_crops
 from nflows_agri.cli import agri
-from nflows_agri.inspection.runs import Run, save_run
-from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.inspection.runs import Run
+from nflows_agri.inspection.settings import CropClassifierSettings
 from nflows_agri.labelling.acquisition import Acquisition
 from nflows_agri.labelling.answers import Answers
 from nflows_agri.labelling.classes import label_classes
+from nflows_core.classification.runs import save_run
 from nflows_core.data import read_labelled
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig
@@ -346,8 +347,8 @@ def test_a_kill_loses_no_answer_and_two_do_not_write_at_once(folder: Path, capsy
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_the_network_of_a_run_looks_at_the_crops_and_ctrl_c_reports(folder: Path) -> None:
-    settings = ClassifierSettings(CLASSES, size=16)
-    save_run(folder / "run", Run(settings, "", None, None, None, EngineConfig(epochs=1), {}), settings.build())
+    settings = CropClassifierSettings(CLASSES, size=16)
+    save_run(folder / "run", Run(settings, EngineConfig(epochs=1), ""), settings.build())
     save_crops(folder / "in", 60)
     words = ("--run", "run", "--json", "--classes", ",".join(CLASSES), "--batch", "8")
     with command(folder, *words) as (running, address, _):

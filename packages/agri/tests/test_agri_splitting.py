@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nflows_agri.crops.assignment import assign
 from nflows_agri.crops.checking import DataCheck, blocks
 from nflows_agri.crops.confounding import confounding
 from nflows_agri.crops.duplicates import Duplicates, Kind, Pair
-from nflows_agri.crops.splitting import Split, folds, make_split
-from nflows_core.data import DataError, LabelledFile, LabelledFiles, read_labelled
+from nflows_agri.crops.splitting import Split, make_split
+from nflows_core.data import DataError, LabelledFile, LabelledFiles, folds
 
 PARTS = {"train": 0.7, "val": 0.15, "test": 0.15}
 Said = Sequence[tuple[str, str, str]]
@@ -80,13 +78,6 @@ def test_shares_of_rare_classes_are_kept_as_well_as_those_of_large_ones() -> Non
     assert split.counts.tolist() == [[560, 56], [120, 12], [120, 12]]
 
 
-def test_folds_of_photographs_of_any_size_are_as_even_as_can_be() -> None:
-    # 9 + 1, 8 + 2, 7 + 3, as the largest first would be placed too; and 4 + 4 + 2, 5 + 5, 6 + 3 + 1, as they would not.
-    for sizes in ([9, 8, 7, 3, 2, 1], [6, 5, 5, 4, 4, 3, 2, 1]):
-        parts = assign(np.array(sizes)[:, None], np.full(3, 1 / 3))
-        assert np.bincount(parts, weights=sizes).tolist() == [10, 10, 10]
-
-
 def test_another_seed_gives_another_split() -> None:
     check = checked(trays(12, 3))
     assert make_split(check, PARTS, seed=0).files != make_split(check, PARTS, seed=1).files
@@ -96,23 +87,6 @@ def test_by_file_the_parts_share_photographs_and_keep_their_names() -> None:
     split = make_split(checked(trays(1, 20)), {"train": 0.5, "test": 0.5}, by="file")
     assert split.counts.tolist() == [[10, 10, 10], [10, 10, 10]]
     assert set(split.files.groups[split.files.parts == "test"]) == {"a0", "b0", "c0"}
-
-
-# What is written
-
-
-def test_a_split_is_read_as_it_was_made_wherever_it_lies(tmp_path: Path) -> None:
-    for at in range(12):
-        (tmp_path / "data" / f"{at:04}.png").parent.mkdir(exist_ok=True)
-        (tmp_path / "data" / f"{at:04}.png").touch()
-    split = make_split(checked(trays(2, 3, "ab"), root=tmp_path / "data"), folds(2))
-    (tmp_path / "splits").mkdir()
-    split.write(tmp_path / "splits" / "one.csv")
-    read = read_labelled(tmp_path / "splits" / "one.csv")
-    assert read.files == split.files.files
-    assert read.root.resolve() == (tmp_path / "data").resolve()
-    (tmp_path / "splits").rename(tmp_path / "moved")
-    assert read_labelled(tmp_path / "moved" / "one.csv").files == split.files.files
 
 
 # What is settled, and what cannot be

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from nflows_agri.inspection.predictor import load_predictor
-from nflows_agri.inspection.runs import KIND, Run, save_run
-from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_agri.inspection.runs import KIND, Run
+from nflows_agri.inspection.settings import CropClassifierSettings
 from nflows_agri.unknown import UNKNOWN_FILE, FeatureDensity, Unknown, fit, frozen_features, load
 from nflows_agri.unknown.density import DIMENSIONS, NOISE, TRAINING, feature_flow
 from nflows_agri.unknown.scorer import fit_features
+from nflows_core.classification.runs import save_run
 from nflows_core.runtime.tensors import CheckpointError, write_tensors
 
 FEATURES = 40
@@ -177,8 +178,8 @@ def test_run_without_it_has_none(tmp_path: Path) -> None:
 
 
 def test_classifier_of_a_run_puts_aside_what_the_run_says(unknown: Unknown, tmp_path: Path) -> None:
-    settings = ClassifierSettings(("broken", "pure"), size=32)
-    save_run(tmp_path, Run(settings, "crops", None, None, None, TRAINING, {}), settings.build())
+    settings = CropClassifierSettings(("broken", "pure"), size=32)
+    save_run(tmp_path, Run(settings, TRAINING, "crops"), settings.build())
     assert load_predictor(tmp_path, "cpu").unknown is None
     unknown.save(tmp_path)
     found = load_predictor(tmp_path, "cpu").unknown

@@ -174,7 +174,7 @@ def test_a_folder_of_somebody_else_is_refused(
     folder.mkdir()
     (folder / name).write_text("mine")
     assert call(command, scene, "-o", folder) == 2
-    assert f"has files that no nflows command made, such as {name}" in capsys.readouterr().err
+    assert f"has files without the mark of an nflows command, such as {name}" in capsys.readouterr().err
     assert [path.read_text() for path in folder.iterdir()] == ["mine"]
 
 

@@ -66,20 +66,39 @@ void weight_gradient(Array<const T> v, Array<const T> x, Array<T> out, const std
   invconv::weight_gradient(problem);
 }
 
+template <class T>
+void inverse_conv2d_gradients(Array<const T> of_x, Array<const T> weight, Array<const T> x, Array<T> of_y, Array<T> of_weight,
+                              const std::vector<int>& corners, int threads, bool transposed) {
+  const invconv::InverseGradientsProblem<T> problem{view_of(of_x),      view_of(weight),     view_of(x), view_of(of_y),
+                                                    view_of(of_weight), corners_of(corners), threads,    transposed};
+  check(problem.of_x, problem.x, "x: must have the shape of its gradient", problem.weight, corners.size(), threads);
+  check(problem.of_x, problem.of_y, "of_y: must have the shape of x", problem.of_weight, corners.size(), threads);
+  for (int axis = 0; axis < 4; ++axis)
+    if (problem.of_weight.size[axis] != problem.weight.size[axis])
+      throw std::invalid_argument("of_weight: must have the shape of weight");
+  nb::gil_scoped_release release;
+  invconv::inverse_conv2d_gradients(problem);
+}
+
+template <class T>
+void define(nb::module_& m) {
+  using namespace nb::literals;
+  m.def("inverse_conv2d", &inverse_conv2d<T>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), "corners"_a,
+        "threads"_a, "transposed"_a,
+        "Writes the x with T x = y, or T^T x = y, into out; corners: bit 1 bottom, bit 0 right.");
+  m.def("weight_gradient", &weight_gradient<T>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(), "corners"_a,
+        "threads"_a, "Writes minus the sum over images and pixels of v_p x_{p-t}^T into out.");
+  m.def("inverse_conv2d_gradients", &inverse_conv2d_gradients<T>, "of_x"_a.noconvert(), "weight"_a.noconvert(),
+        "x"_a.noconvert(), "of_y"_a.noconvert(), "of_weight"_a.noconvert(), "corners"_a, "threads"_a, "transposed"_a,
+        "Writes the gradients of y and of the weight for the x that inverse_conv2d() has written.");
+}
+
 }  // namespace
 
 NB_MODULE(_core, m) {
-  using namespace nb::literals;
   m.doc() = "The compiled solver of invconv.";
-  m.def("inverse_conv2d", &inverse_conv2d<float>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a, "transposed"_a);
-  m.def("inverse_conv2d", &inverse_conv2d<double>, "y"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a, "transposed"_a,
-        "Writes the x with T x = y, or T^T x = y, into out; corners: bit 1 bottom, bit 0 right.");
-  m.def("weight_gradient", &weight_gradient<float>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a);
-  m.def("weight_gradient", &weight_gradient<double>, "v"_a.noconvert(), "x"_a.noconvert(), "out"_a.noconvert(),
-        "corners"_a, "threads"_a, "Writes minus the sum over images and pixels of v_p x_{p-t}^T into out.");
+  define<float>(m);
+  define<double>(m);
   define_filters(m);
   define_splines(m);
   m.def("instruction_set", &invconv::instruction_set, "What the solver uses on this processor.");

@@ -57,6 +57,27 @@ struct GradientProblem {
 template <class T>
 void weight_gradient(const GradientProblem<T>& problem);
 
+template <class T>
+struct InverseGradientsProblem {
+  View<const T> of_x;  // the gradient of x
+  View<const T> weight;
+  View<const T> x;
+  View<T> of_y, of_weight;
+  std::vector<Corner> corners;
+  int threads;
+  bool transposed = false;
+};
+
+// The problem whose solution is the gradient of y: that of the transposed map.
+template <class T>
+static inline Problem<T> problem_of(const InverseGradientsProblem<T>& problem) {
+  return {problem.of_x, problem.weight, problem.of_y, problem.corners, problem.threads, !problem.transposed};
+}
+
+// The gradients of y and of the kernel for x = T^-1 y, or x = T^-T y: of filters in one pass over their signals.
+template <class T>
+void inverse_conv2d_gradients(const InverseGradientsProblem<T>& problem);
+
 // The instruction set that is used here: "avx512", "avx2", "neon" or "portable".
 const char* instruction_set();
 

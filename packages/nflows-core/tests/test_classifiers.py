@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from nflows_core.classifiers import (
     Classifier,
@@ -18,6 +19,7 @@ from nflows_core.classifiers import (
     probabilities_of,
     sampled_probabilities,
 )
+from nflows_core.classifiers.calibration import temperature
 
 PIXELS = torch.randint(256, (5, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 NAMES = ["small", "efficientnet-lite0", "lcnet_050"]
@@ -122,3 +124,13 @@ def test_without_timm_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nflows-core\[models\]'"):
         build_classifier("resnet18", 2)
+
+
+def test_no_other_temperature_is_better() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (500,), generator=generator)
+    logits = 8 * (torch.eye(3)[labels] + torch.randn(500, 3, generator=generator))
+    best = temperature(logits, labels)
+    assert best > 3
+    losses = [float(cross_entropy(logits / (best * factor), labels)) for factor in (0.9, 1, 1.1)]
+    assert losses[1] == min(losses)

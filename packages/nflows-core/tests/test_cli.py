@@ -216,7 +216,7 @@ def test_a_folder_of_somebody_else_is_not_trained_into(
     (tmp_path / "link").symlink_to("theirs")
     for name in ("theirs", "link"):
         assert call("train", "digits", "-o", tmp_path / name, *TINY, *options) == 2
-        assert "that no nflows command made" in capsys.readouterr().err
+        assert "without the mark of an nflows command" in capsys.readouterr().err
     assert texts(tmp_path / "theirs") == before
 
 

@@ -144,7 +144,7 @@ def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "rows.csv").write_text("mine")
     assert bench(tmp_path, "glow") == ExitCode.USAGE
-    assert "has files that no nflows command made, such as rows.csv" in capsys.readouterr().err
+    assert "has files without the mark of an nflows command, such as rows.csv" in capsys.readouterr().err
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 

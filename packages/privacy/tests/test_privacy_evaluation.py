@@ -294,4 +294,4 @@ def test_a_folder_of_somebody_else_is_not_written_into(tmp_path: Path, capsys: p
     (tmp_path / "out" / "notes.txt").write_text("mine")
     folders = (tmp_path / "before", tmp_path / "before", "-o", tmp_path / "out")
     assert call_command(privacy, "evaluate", *folders) == 2
-    assert "has files that no nflows command made" in capsys.readouterr().err
+    assert "has files without the mark of an nflows command" in capsys.readouterr().err

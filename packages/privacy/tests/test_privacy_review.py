@@ -380,7 +380,7 @@ def test_the_command_refuses_what_it_cannot_review(tmp_path: Path, capsys: pytes
         ((tmp_path / "clip.mp4", "--found", tmp_path / "found"), "videos"),
         ((tmp_path / "links", "--found", tmp_path / "found"), "only links"),
         ((tmp_path / "missing", "--found", tmp_path / "found"), "no such file"),
-        ((tmp_path / "elsewhere", "--found", tmp_path / "full"), "no nflows command made"),
+        ((tmp_path / "elsewhere", "--found", tmp_path / "full"), "without the mark of an nflows command"),
         ((tmp_path / "elsewhere",), "--found"),
         ((tmp_path / "elsewhere", "--found", tmp_path / "found", "--redact-with", "--how solid"), "--output"),
         ((tmp_path / "elsewhere", "--found", tmp_path / "found", "-o", tmp_path / "found"), "another one"),

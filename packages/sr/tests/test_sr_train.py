@@ -168,7 +168,7 @@ def test_a_run_is_not_begun_over_another(
     assert "a run is there; resume it, overwrite it or choose another folder" in capsys.readouterr().err
     (tmp_path / "mine.txt").write_text("mine")
     assert call_command(sr, "train", data, "-o", tmp_path) == 2
-    assert "no nflows command made" in capsys.readouterr().err
+    assert "without the mark of an nflows command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

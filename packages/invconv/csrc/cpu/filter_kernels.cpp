@@ -1,4 +1,5 @@
-// Filters by chunks: the part of the signal that goes in, then its sum, which no sample waits for, then the recursion.
+// Filters by chunks: the part of the signal that goes in, then its sum, which no sample waits for, then the recursion. Gradients
+// by chunks too: what is filtered is used while it is in the first-level cache.
 
 #include "cpu/filter_kernels.h"
 
@@ -57,13 +58,13 @@ inline void recur_by_count(const T* minus_a, std::int64_t taps, T* y, std::int64
 
 // Several signals: the taps that reach farther back than a block are added to all of its samples before.
 template <class T>
-void recur_side_by_side(const FilterTask<T>& task, T* y, std::int64_t count) {
+void recur_side_by_side(const PackedFilter<T>& filter, T* y, std::int64_t count) {
   constexpr int lanes = kLanes<T>;
-  if (task.poles <= kNear) return recur_by_count<lanes, kNear>(task.minus_a, task.poles, y, count);
+  if (filter.poles <= kNear) return recur_by_count<lanes, kNear>(filter.minus_a, filter.poles, y, count);
   for (; count > 0; count -= kNear, y += kNear * lanes) {
     const std::int64_t block = count < kNear ? count : kNear;
-    add_taps<true>(task.minus_a + kNear * lanes, task.poles - kNear, y - (kNear + 1) * lanes, lanes, y, block);
-    recur<kNear, lanes>(task.minus_a, y, block);
+    add_taps<true>(filter.minus_a + kNear * lanes, filter.poles - kNear, y - (kNear + 1) * lanes, lanes, y, block);
+    recur<kNear, lanes>(filter.minus_a, y, block);
   }
 }
 
@@ -109,14 +110,14 @@ struct Line {
 };
 
 // One signal, from its first sample to its last: the line goes on from chunk to chunk.
-template <int R, class T, class NextChunk>
-void recur_in_line(const FilterTask<T>& task, const NextChunk& next_chunk) {
+template <int R, class T, class ForEachChunk>
+void recur_in_line(const PackedFilter<T>& filter, const ForEachChunk& for_each_chunk) {
   constexpr int lanes = kLanes<T>, reach = R * lanes;
-  const std::int64_t far = task.poles > reach ? task.poles - reach : 0;
-  Line<R, T> line(task.minus_a, task.poles);
-  next_chunk([&](T* y, std::int64_t count) {
+  const std::int64_t far = filter.poles > reach ? filter.poles - reach : 0;
+  Line<R, T> line(filter.minus_a, filter.poles);
+  for_each_chunk([&](T* y, std::int64_t count) {
     for (std::int64_t i = 0; i < count; i += lanes) {
-      if (far && i % reach == 0) add_taps<true>(task.minus_a + reach * lanes, far, y + i - reach - 1, 1, y + i, R);
+      if (far && i % reach == 0) add_taps<true>(filter.minus_a + reach * lanes, far, y + i - reach - 1, 1, y + i, R);
       line.sum[0] += load<lanes>(y + i);
       const std::int64_t end = count - i < lanes ? count : i + lanes;
       for (std::int64_t t = i; t < end; ++t) y[t] = line.step();
@@ -128,6 +129,8 @@ template <class T>
 void read_samples(const T* from, std::int64_t stride, std::int64_t count, T* to) {
   if (stride == 1)
     std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+  else if (stride == -1)
+    for (std::int64_t t = 0; t < count; ++t) to[t] = from[-t];
   else
     for (std::int64_t t = 0; t < count; ++t) to[t] = from[t * stride];
 }
@@ -136,112 +139,166 @@ template <class T>
 void write_samples(const T* from, T* to, std::int64_t stride, std::int64_t count) {
   if (stride == 1)
     std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+  else if (stride == -1)
+    for (std::int64_t t = 0; t < count; ++t) to[-t] = from[t];
   else
     for (std::int64_t t = 0; t < count; ++t) to[t * stride] = from[t];
 }
 
+// `count` samples from `start` on of the signals of a task.
 template <int Cell, class T>
-void read_chunk(const FilterTask<T>& task, std::int64_t start, std::int64_t count, T* cells) {
-  const T* const x = task.x + start * task.x_sample;
+void read_chunk(const Samples<const T>& samples, std::int64_t signals, std::int64_t start, std::int64_t count, T* cells) {
+  const T* const from = samples.data + start * samples.sample;
   if constexpr (Cell == 1) {
-    read_samples(x, task.x_sample, count, cells);
+    read_samples(from, samples.sample, count, cells);
   } else {
-    if (task.signals < Cell) std::memset(cells, 0, static_cast<std::size_t>(count * Cell) * sizeof(T));
-    gather<T>({x, task.x_signal, task.x_sample, cells, Cell, task.signals, count});
+    if (signals < Cell) std::memset(cells, 0, static_cast<std::size_t>(count * Cell) * sizeof(T));
+    gather<T>({from, samples.signal, samples.sample, cells, Cell, signals, count});
   }
 }
 
 template <int Cell, class T>
-void write_chunk(const FilterTask<T>& task, std::int64_t start, std::int64_t count, const T* cells) {
-  T* const y = task.y + start * task.y_sample;
+void write_chunk(const Samples<T>& samples, std::int64_t signals, std::int64_t start, std::int64_t count, const T* cells,
+                 bool past_caches = false) {
+  T* const to = samples.data + start * samples.sample;
   if constexpr (Cell == 1)
-    write_samples(cells, y, task.y_sample, count);
+    write_samples(cells, to, samples.sample, count);
   else
-    scatter<T>({y, task.y_signal, task.y_sample, cells, Cell, task.signals, count});
+    scatter<T>({to, samples.signal, samples.sample, cells, Cell, signals, count}, past_caches);
+}
+
+// Zeros before the first chunk, and before each other one the end of that before it.
+template <class T>
+void clear_past(T* chunk, std::int64_t past) {
+  std::memset(chunk - past, 0, static_cast<std::size_t>(past) * sizeof(T));
+}
+
+template <class T>
+void keep_past(T* chunk, std::int64_t past, std::int64_t numbers) {
+  std::memmove(chunk - past, chunk + numbers - past, static_cast<std::size_t>(past) * sizeof(T));
+}
+
+template <class T>
+std::int64_t registers_of(std::int64_t numbers) {
+  return (numbers + kLanes<T> - 1) / kLanes<T>;
 }
 
 // Calls recur(cells, count) on the sums of every chunk, behind which lie the outputs that it needs.
 template <int Cell, class T, class Recur>
-void for_each_chunk(const FilterTask<T>& task, T* scratch, const Recur& recur) {
+void filter_chunks(const FilterTask<T>& task, T* scratch, const Recur& recur) {
   constexpr std::int64_t chunk = chunk_of<T>(Cell);
-  const std::int64_t zeros = task.zeros * Cell, poles = task.poles * Cell, order = zeros > poles ? zeros : poles;
+  const std::int64_t zeros = task.filter.zeros * Cell, poles = task.filter.poles * Cell, order = zeros > poles ? zeros : poles;
   T *const x = scratch + zeros, *const y = x + chunk * Cell + 8 * kLanes<T> + poles;
-  std::memset(x - zeros, 0, static_cast<std::size_t>(zeros) * sizeof(T));
-  std::memset(y - poles, 0, static_cast<std::size_t>(poles) * sizeof(T));
+  clear_past(x, zeros);
+  clear_past(y, poles);
   for (std::int64_t start = 0; start < task.length; start += chunk) {
     const std::int64_t count = task.length - start < chunk ? task.length - start : chunk, numbers = count * Cell;
-    read_chunk<Cell>(task, start, count, x);
-    add_taps<false>(task.b, task.zeros + 1, x, Cell, y, (numbers + kLanes<T> - 1) / kLanes<T>);
+    read_chunk<Cell>(task.x, task.signals, start, count, x);
+    add_taps<false>(task.filter.b, task.filter.zeros + 1, x, Cell, y, registers_of<T>(numbers));
     if (task.initial)
       for (std::int64_t i = start * Cell; i < order && i - start * Cell < numbers; ++i) y[i - start * Cell] += task.initial[i];
     recur(y, count);
-    write_chunk<Cell>(task, start, count, y);
-    std::memmove(x - zeros, x + numbers - zeros, static_cast<std::size_t>(zeros) * sizeof(T));
-    std::memmove(y - poles, y + numbers - poles, static_cast<std::size_t>(poles) * sizeof(T));
+    write_chunk<Cell>(task.y, task.signals, start, count, y);
+    keep_past(x, zeros, numbers);
+    keep_past(y, poles, numbers);
   }
+}
+
+// sums[p][cell] += sum_i x_i v_{i - p} for P taps, over registers i.
+template <int Cell, int P, class T>
+void add_products_of(const T* x, const T* v, std::int64_t registers, double* sums) {
+  constexpr int lanes = kLanes<T>, parts = P < 8 ? 8 / P : 1;  // of the sum, so that none waits for the one before
+  Register<T> sum[P][parts];
+  clear<parts, P, T>(sum);
+  const auto add = [&](int part) {
+    const Register<T> factor = load<lanes>(x + part * lanes);
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) sum[p][part] += factor * load<lanes>(v + part * lanes - p * Cell);
+  };
+  for (; registers >= parts; registers -= parts, x += parts * lanes, v += parts * lanes)
+#pragma GCC unroll 8
+    for (int part = 0; part < parts; ++part) add(part);
+  for (; registers > 0; --registers, x += lanes, v += lanes) add(0);
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 8
+    for (int part = 1; part < parts; ++part) sum[p][0] += sum[p][part];
+    for (int lane = 0; lane < lanes; ++lane) sums[p * Cell + lane % Cell] += static_cast<double>(sum[p][0][lane]);
+  }
+}
+
+template <int Cell, int P = 8, class T>
+void add_products(const T* x, const T* v, std::int64_t registers, std::int64_t taps, double* sums) {
+  for (; taps >= P; taps -= P, v -= P * Cell, sums += P * Cell) add_products_of<Cell, P>(x, v, registers, sums);
+  if constexpr (P > 1) add_products<Cell, P / 2>(x, v, registers, taps, sums);
+}
+
+// Calls recur(cells, count) on every chunk of the gradient: it becomes v, which meets x and y while it is at hand.
+template <int Cell, class T, class Recur>
+void chunks_of_gradients(const FilterGradientsTask<T>& task, T* scratch, double* sums, const Recur& recur) {
+  constexpr std::int64_t chunk = chunk_of<T>(Cell), lanes = kLanes<T>;
+  const std::int64_t zeros = task.filter.zeros, poles = task.filter.poles, past = (zeros > poles ? zeros : poles) * Cell;
+  T *const other = scratch, *const v = other + chunk * Cell + 8 * lanes + past;
+  clear_past(v, past);
+  for (std::int64_t start = 0; start < task.length; start += chunk) {
+    const std::int64_t count = task.length - start < chunk ? task.length - start : chunk, numbers = count * Cell;
+    const std::int64_t registers = registers_of<T>(numbers), beyond = registers * lanes - numbers;
+    const auto add = [&](const Samples<const T>& samples, std::int64_t taps, double* to) {
+      if (!samples.data) return;
+      read_chunk<Cell>(samples, task.signals, start, count, other);
+      std::memset(other + numbers, 0, static_cast<std::size_t>(beyond) * sizeof(T));
+      add_products<Cell>(static_cast<const T*>(other), static_cast<const T*>(v), registers, taps, to);
+    };
+    read_chunk<Cell>(task.of_y, task.signals, start, count, v);
+    recur(v, count);
+    std::memset(v + numbers, 0, static_cast<std::size_t>(beyond) * sizeof(T));
+    add(task.x, zeros + 1, sums);
+    add(task.y, poles + 1, sums + (zeros + 1) * Cell);
+    if (task.of_x.data) {
+      add_taps<false>(task.filter.b, zeros + 1, static_cast<const T*>(v), Cell, other, registers);
+      write_chunk<Cell>(task.of_x, task.signals, start, count, static_cast<const T*>(other), task.past_caches);
+    }
+    keep_past(v, past, numbers);
+  }
+  if (task.past_caches) finish_writes_past_caches();
+}
+
+// Calls chunks_of_one(recur) or side_by_side(recur) with the recursion that is best for a filter.
+template <class T, class ChunksOfOne, class SideBySide>
+void with_recursion(const PackedFilter<T>& filter, std::int64_t signals, const ChunksOfOne& chunks_of_one,
+                    const SideBySide& side_by_side) {
+  constexpr int lanes = kLanes<T>;
+  if (signals > 1)
+    side_by_side([&](T* y, std::int64_t count) { recur_side_by_side(filter, y, count); });
+  else if (filter.poles <= kFew)
+    chunks_of_one([&](T* y, std::int64_t count) { recur_by_count<1, kFew>(filter.minus_a, filter.poles, y, count); });
+  else if (filter.poles <= lanes)
+    recur_in_line<1>(filter, chunks_of_one);
+  else if (filter.poles <= 2 * lanes)
+    recur_in_line<2>(filter, chunks_of_one);
+  else
+    recur_in_line<4>(filter, chunks_of_one);
 }
 
 template <class T>
 void filter(const FilterTask<T>& task, T* scratch) {
-  constexpr int lanes = kLanes<T>;
-  const auto chunks_of_one = [&](const auto& recur) { for_each_chunk<1>(task, scratch, recur); };
-  if (task.signals > 1)
-    for_each_chunk<lanes>(task, scratch, [&](T* y, std::int64_t count) { recur_side_by_side(task, y, count); });
-  else if (task.poles <= kFew)
-    chunks_of_one([&](T* y, std::int64_t count) { recur_by_count<1, kFew>(task.minus_a, task.poles, y, count); });
-  else if (task.poles <= lanes)
-    recur_in_line<1>(task, chunks_of_one);
-  else if (task.poles <= 2 * lanes)
-    recur_in_line<2>(task, chunks_of_one);
-  else
-    recur_in_line<4>(task, chunks_of_one);
-}
-
-// The sums of P taps over a chunk of whole registers.
-template <int P = 8, class T>
-void add_products(const T* v, const T* x, std::int64_t registers, std::int64_t taps, double* sums) {
-  constexpr int lanes = kLanes<T>;
-  for (; taps >= P; taps -= P, x -= P, sums += P) {
-    Register<T> sum[P][1];
-    clear<1, P, T>(sum);
-    multiply_add<lanes, lanes>(sum, v, lanes, x, lanes, -1, registers);
-    for (int p = 0; p < P; ++p)
-      for (int lane = 0; lane < lanes; ++lane) sums[p] += static_cast<double>(sum[p][0][lane]);
-  }
-  if constexpr (P > 1) add_products<P / 2>(v, x, registers, taps, sums);
-}
-
-// `count` samples from `start` on behind the `back` before them, with zeros before the signal and up to a whole register.
-template <class T>
-void read_padded(const T* signal, std::int64_t stride, std::int64_t start, std::int64_t count, std::int64_t back, T* to) {
-  const std::int64_t there = start < back ? start : back, rest = (kLanes<T> - count % kLanes<T>) % kLanes<T>;
-  std::memset(to - back, 0, static_cast<std::size_t>(back - there) * sizeof(T));
-  read_samples(signal + (start - there) * stride, stride, there + count, to - there);
-  std::memset(to + count, 0, static_cast<std::size_t>(rest) * sizeof(T));
+  with_recursion(
+      task.filter, task.signals, [&](const auto& recur) { filter_chunks<1>(task, scratch, recur); },
+      [&](const auto& recur) { filter_chunks<kLanes<T>>(task, scratch, recur); });
 }
 
 template <class T>
-void correlate(const CorrelationTask<T>& task, T* scratch, double* sums) {
-  constexpr std::int64_t chunk = chunk_of<T>(1), lanes = kLanes<T>;
-  const std::int64_t back = task.taps - 1;
-  T *const v = scratch, *const x = scratch + chunk + back;
-  for (std::int64_t start = 0; start < task.length; start += chunk) {
-    const std::int64_t count = task.length - start < chunk ? task.length - start : chunk;
-    if (task.v_sample == 1 && task.x_sample == 1 && start >= back && count % lanes == 0) {
-      add_products(task.v + start, task.x + start, count / lanes, task.taps, sums);
-      continue;
-    }
-    read_padded(task.v, task.v_sample, start, count, 0, v);
-    read_padded(task.x, task.x_sample, start, count, back, x);
-    add_products<8>(static_cast<const T*>(v), static_cast<const T*>(x), (count + lanes - 1) / lanes, task.taps, sums);
-  }
+void gradients(const FilterGradientsTask<T>& task, T* scratch, double* sums) {
+  with_recursion(
+      task.filter, task.signals, [&](const auto& recur) { chunks_of_gradients<1>(task, scratch, sums, recur); },
+      [&](const auto& recur) { chunks_of_gradients<kLanes<T>>(task, scratch, sums, recur); });
 }
 
 }  // namespace
 
 template <class T>
 FilterKernels<T> filter_kernels() {
-  return {kLanes<T>, filter<T>, correlate<T>};
+  return {kLanes<T>, filter<T>, gradients<T>};
 }
 
 template FilterKernels<float> filter_kernels();

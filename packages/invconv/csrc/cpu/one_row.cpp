@@ -27,6 +27,14 @@ void exchange_axes(GradientProblem<T>& problem) {
   exchange_axes(problem.x);
 }
 
+template <class T>
+void exchange_axes(InverseGradientsProblem<T>& problem) {
+  exchange_axes(problem.of_x);
+  exchange_axes(problem.x);
+  exchange_axes(problem.of_y);
+  exchange_axes(problem.of_weight);
+}
+
 // The rows of `filters` groups, of which this is the first.
 template <class T>
 Signals<T> signals_of(const View<T>& rows, std::int64_t filters) {
@@ -43,6 +51,35 @@ void for_each_run(const std::vector<Corner>& corners, const Function& function) 
   }
 }
 
+// The filters 1 / K of `count` groups.
+template <class T>
+class Reciprocals {
+ public:
+  Reciprocals(const Problem<T>& problem, std::int64_t first, std::int64_t count) : one_(count, T(1)) {
+    for (std::int64_t f = first; f < first + count; ++f) {
+      const View<const T> taps = group_of(problem, f).taps;
+      anchor_inverse(taps, f, [](double*, std::int64_t, std::int64_t) {});  // for its errors
+      for (std::int64_t k = 0; k < taps.size[3]; ++k) taps_.push_back(at(taps, 0, 0, 0, k));
+    }
+  }
+  Filters<T> filters() const {
+    return {one_.data(), taps_.data(), 0, static_cast<std::int64_t>(taps_.size() / one_.size()) - 1};
+  }
+
+ private:
+  std::vector<T> one_, taps_;
+};
+
+// Stores sums over signals, [group][tap], of groups from `first` on.
+template <class T>
+void store(const GradientProblem<T>& problem, std::int64_t first, std::int64_t count, const std::vector<double>& sums) {
+  const auto taps = static_cast<std::int64_t>(sums.size()) / count;
+  for (std::int64_t f = 0; f < count; ++f) {
+    const View<T> to = gradient_group_of(problem, first + f).taps;
+    for (std::int64_t k = 0; k < taps; ++k) at(to, 0, 0, 0, k) = static_cast<T>(sums[f * taps + k]);
+  }
+}
+
 }  // namespace
 
 template <class AnyProblem>
@@ -56,32 +93,38 @@ AnyProblem laid_down(AnyProblem problem) {
 
 template <class T>
 void filter_rows(const Problem<T>& problem) {
-  for_each_run(problem.corners, [&](std::int64_t first, std::int64_t filters) {
+  for_each_run(problem.corners, [&](std::int64_t first, std::int64_t count) {
     const Group<T> group = group_of(problem, first);
-    const std::int64_t poles = group.taps.size[3] - 1;
-    std::vector<T> b, a;
-    for (std::int64_t f = first; f < first + filters; ++f) {
-      const View<const T> taps = group_of(problem, f).taps;
-      const double inverse = anchor_inverse(taps, f, [](double*, std::int64_t, std::int64_t) {})[0];
-      b.push_back(static_cast<T>(inverse));
-      for (std::int64_t k = 1; k <= poles; ++k) a.push_back(static_cast<T>(at(taps, 0, 0, 0, k) * inverse));
-    }
-    lfilter<T>({signals_of(group.y, filters), signals_of(group.x, filters), b.data(), a.data(), 0, poles, nullptr, nullptr,
-                problem.threads});
+    const Reciprocals<T> reciprocals(problem, first, count);
+    lfilter<T>({signals_of(group.y, count), signals_of(group.x, count), reciprocals.filters(), nullptr, nullptr, problem.threads});
+  });
+}
+
+// Minus the sums of v_t x_{t-k} are the gradients of filters without poles whose outputs have the gradient x, for inputs -v.
+template <class T>
+void filter_gradient(const GradientProblem<T>& problem) {
+  for_each_run(problem.corners, [&](std::int64_t first, std::int64_t count) {
+    const GradientGroup<T> group = gradient_group_of(problem, first);
+    const std::int64_t taps = group.taps.size[3];
+    const std::vector<T> b(count * taps, T(0)), a(count, T(-1));
+    const FilterGradients gradients = filter_gradients<T>(
+        {signals_of(group.x, count), signals_of(group.v, count), {}, {}, {b.data(), a.data(), taps - 1, 0}, problem.threads});
+    store(problem, first, count, gradients.of_b);
   });
 }
 
 template <class T>
-void filter_gradient(const GradientProblem<T>& problem) {
-  for_each_run(problem.corners, [&](std::int64_t first, std::int64_t filters) {
-    std::vector<View<T>> taps;
-    for (std::int64_t f = first; f < first + filters; ++f) taps.push_back(gradient_group_of(problem, f).taps);
-    const GradientGroup<T> group = gradient_group_of(problem, first);
-    const std::int64_t count = group.taps.size[3];
-    const std::vector<double> sums =
-        correlate<T>({signals_of(group.v, filters), signals_of(group.x, filters), count, problem.threads});
-    for (std::int64_t f = 0; f < filters; ++f)
-      for (std::int64_t k = 0; k < count; ++k) at(taps[f], 0, 0, 0, k) = static_cast<T>(-sums[f * count + k]);
+void gradients_of_rows(const InverseGradientsProblem<T>& problem) {
+  const Problem<T> solve = problem_of(problem);
+  Problem<T> with_x = solve;
+  with_x.y = problem.x;
+  for_each_run(problem.corners, [&](std::int64_t first, std::int64_t count) {
+    const Group<T> group = group_of(solve, first);
+    const Reciprocals<T> reciprocals(solve, first, count);
+    const FilterGradients gradients =
+        filter_gradients<T>({signals_of(group.y, count), {}, signals_of(group_of(with_x, first).y, count),
+                             signals_of(group.x, count), reciprocals.filters(), problem.threads});
+    store<T>({problem.x, problem.x, problem.of_weight, problem.corners, problem.threads}, first, count, gradients.of_a);
   });
 }
 
@@ -89,9 +132,13 @@ template Problem<float> laid_down(Problem<float>);
 template Problem<double> laid_down(Problem<double>);
 template GradientProblem<float> laid_down(GradientProblem<float>);
 template GradientProblem<double> laid_down(GradientProblem<double>);
+template InverseGradientsProblem<float> laid_down(InverseGradientsProblem<float>);
+template InverseGradientsProblem<double> laid_down(InverseGradientsProblem<double>);
 template void filter_rows(const Problem<float>&);
 template void filter_rows(const Problem<double>&);
 template void filter_gradient(const GradientProblem<float>&);
 template void filter_gradient(const GradientProblem<double>&);
+template void gradients_of_rows(const InverseGradientsProblem<float>&);
+template void gradients_of_rows(const InverseGradientsProblem<double>&);
 
 }  // namespace invconv

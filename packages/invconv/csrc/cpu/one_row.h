@@ -18,4 +18,7 @@ void filter_rows(const Problem<T>& problem);
 template <class T>
 void filter_gradient(const GradientProblem<T>& problem);
 
+template <class T>
+void gradients_of_rows(const InverseGradientsProblem<T>& problem);
+
 }  // namespace invconv

@@ -6,6 +6,10 @@
 #include <type_traits>
 #include <utility>
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
 #include "cpu/kernels.h"
 
 namespace invconv::INVCONV_ISA {
@@ -197,8 +201,24 @@ inline void gather(Plane<const T, T> plane) {
   });
 }
 
+// Memory is not read before it is written, and the caches keep what they have: where the address allows it.
 template <class T>
-inline void scatter(Plane<T, const T> plane) {
+inline void write_past_caches(T* to, BlockRow<T> row) {
+#ifdef __AVX__
+  if (reinterpret_cast<std::uintptr_t>(to) % sizeof row == 0) return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)row);
+#endif
+  std::memcpy(to, &row, sizeof row);
+}
+
+// Before others may read what was written so.
+inline void finish_writes_past_caches() {
+#ifdef __AVX__
+  _mm_sfence();
+#endif
+}
+
+template <class T>
+inline void scatter(Plane<T, const T> plane, bool past_caches = false) {
   constexpr int n = kBlock<T>;
   plane = forwards(plane);
   if (plane.lane == 1) {
@@ -218,7 +238,10 @@ inline void scatter(Plane<T, const T> plane) {
     T* const image = plane.image + lane * plane.lane + column;
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i)
-      if (i < lanes) std::memcpy(image + i * plane.lane, &rows[i], sizeof rows[i]);
+      if (i < lanes && past_caches)
+        write_past_caches<T>(image + i * plane.lane, rows[i]);
+      else if (i < lanes)
+        std::memcpy(image + i * plane.lane, &rows[i], sizeof rows[i]);
   });
 }
 

@@ -88,6 +88,14 @@ void add_up(GradientProblem<T> problem) {
   }
 }
 
+template <class T>
+View<const T> read_only(const View<T>& view) {
+  View<const T> copy{view.data, {}, {}};
+  std::copy(view.size, view.size + 4, copy.size);
+  std::copy(view.stride, view.stride + 4, copy.stride);
+  return copy;
+}
+
 }  // namespace
 
 template <class T>
@@ -99,7 +107,19 @@ void weight_gradient(const GradientProblem<T>& problem) {
     add_up(rows);
 }
 
+template <class T>
+void inverse_conv2d_gradients(const InverseGradientsProblem<T>& problem) {
+  const InverseGradientsProblem<T> rows = laid_down(problem);
+  if (is_filter(rows.x.size[2], rows.weight.size[1])) return gradients_of_rows(rows);
+  inverse_conv2d(problem_of(problem));
+  const View<const T> v = read_only(problem.of_y);
+  const View<const T>&first = problem.transposed ? problem.x : v, &second = problem.transposed ? v : problem.x;
+  weight_gradient<T>({first, second, problem.of_weight, problem.corners, problem.threads});
+}
+
 template void weight_gradient(const GradientProblem<float>&);
 template void weight_gradient(const GradientProblem<double>&);
+template void inverse_conv2d_gradients(const InverseGradientsProblem<float>&);
+template void inverse_conv2d_gradients(const InverseGradientsProblem<double>&);
 
 }  // namespace invconv

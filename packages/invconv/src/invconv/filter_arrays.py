@@ -10,7 +10,7 @@ from numpy import broadcast_shapes, broadcast_to, moveaxis, stack
 from invconv import numpy_ops
 from invconv.numpy_ops import Array
 
-__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "singular", "stack"]
+__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "stack"]
 
 
 def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
@@ -42,17 +42,8 @@ def _check(array: Array, name: str) -> None:
 
 def lfilter(x: Array, b: Array, a: Array, zi: Array | None, threads: int | None = None) -> tuple[Array, Array | None]:
     """Signals [B, F, L], through the filters [F, zeros + 1] and [F, poles + 1], with states [B, F, order]."""
-    first = a[:, :1]
-    if not first.all():
-        raise ValueError(singular(int(np.flatnonzero(first == 0)[0])))
     y = np.empty(x.shape, x.dtype)
     final = None if zi is None else np.empty(zi.shape, x.dtype)
     state = None if zi is None else np.ascontiguousarray(zi)
-    numerator, denominator = (np.ascontiguousarray(taps / first) for taps in (b, a[:, 1:]))
-    numpy_ops.call_filter(x, numerator, denominator, y, state, final, threads)
+    numpy_ops.call_filter(x, np.ascontiguousarray(b), np.ascontiguousarray(a), y, state, final, threads)
     return y, final
-
-
-def singular(filter: int) -> str:
-    """What is said of a denominator that begins with 0."""
-    return f"a: the first coefficient of filter {filter} is 0, by which all others are divided"

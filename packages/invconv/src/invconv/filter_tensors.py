@@ -3,8 +3,8 @@ r"""Recursive filters of torch tensors: the operator ``invconv::filter`` and its
 It has no state: :math:`y = T_a^{-1} T_b x` for the triangular Toeplitz matrices of denominator and numerator, or the
 transposed map, which filters against time. With :math:`v = T_a^{-T} g` for a gradient :math:`g`, the gradient of ``x``
 is :math:`T_b^T v`, that of :math:`b_j` is :math:`\sum_t v_t x_{t-j}`, and that of :math:`a_k` is
-:math:`-\sum_t v_t y_{t-k}`: filters and correlations again, so that every derivative has one. States are terms of the
-first inputs and the last outputs.
+:math:`-\sum_t v_t y_{t-k}`: filters and correlations again, so that every derivative has one. Where none is asked for,
+compiled code computes all in one pass. States are terms of the first inputs and the last outputs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, broadcast_shapes, broadcast_to, stack
 from torch import movedim as moveaxis
 
-from invconv import filter_arrays, numpy_ops, torch_ops
+from invconv import filter_arrays, geometry, numpy_ops, torch_ops
 from invconv.torch_internals import is_plain, is_transformed
 
 __all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "stack"]
@@ -51,11 +52,22 @@ def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor,
     tensors = (x, b, a) if zi is None else (x, b, a, zi)
     if _is_compiled_for(x) and not _needs_derivative(*tensors) and is_plain(*tensors):
         return _without_derivative(x, b, a, zi)
-    first = a[:, :1]
-    if is_plain(a) and not first.all():
-        raise ValueError(filter_arrays.singular(int(first.eq(0).nonzero()[0, 0])))
-    b, a = b / first, a[:, 1:] / first
-    return (_filter(x, b, a, False), None) if zi is None else _with_state(x, b, a, zi)
+    if not _is_compiled_for(x) and is_plain(a) and not a[:, 0].all():
+        zero = int(a[:, 0].eq(0).nonzero()[0, 0])
+        raise ValueError(f"a: the first coefficient of filter {zero} is 0, by which all others are divided")
+    return (_filter(x, b, a, False), None) if zi is None else _with_state(x, b / a[:, :1], a / a[:, :1], zi)
+
+
+def conv2d_of_rows(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    """Images of one row, [B, C, 1, W], with kernels [C, 1, 1, kw]: filters without poles, from the left or right."""
+    signals, taps, parts = x.squeeze(2), weight.flatten(1), []
+    for corner, channels, groups in geometry.runs(corners, 1):
+        is_right, is_all = corner[1] == "r", groups == len(taps)
+        b = taps if is_right else taps.flip(-1)
+        parts.append(
+            _numerator(signals, b, is_right) if is_all else _numerator(signals[:, channels], b[channels], is_right)
+        )
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, 1)).unsqueeze(2)
 
 
 def _without_derivative(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -71,10 +83,9 @@ def _with_state(x: Tensor, b: Tensor, a: Tensor, zi: Tensor) -> tuple[Tensor, Te
         return _filter(x, b, a, False), zi
     begun = min(order, length)
     driven = _numerator(x, b) + F.pad(zi[..., :begun], (0, length - begun))
-    y = _filter(driven, torch.ones_like(b[:, :1]), a, False)
-    behind_y = _numerator(_rest(y, order), F.pad(a, (1, 0)))
-    final = (_numerator(_rest(x, order), b) - behind_y)[..., order:] + F.pad(zi[..., begun:], (0, begun))
-    return y, final
+    y = _filter(driven, _one(b), a, False)
+    final = (_numerator(_rest(x, order), b) - _numerator(_rest(y, order), a))[..., order:]
+    return y, final + F.pad(zi[..., begun:], (0, begun))
 
 
 def _rest(signals: Tensor, order: int) -> Tensor:
@@ -83,8 +94,13 @@ def _rest(signals: Tensor, order: int) -> Tensor:
     return F.pad(last, (order - last.shape[-1], order))
 
 
-def _numerator(x: Tensor, b: Tensor) -> Tensor:
-    return _filter(x, b, b[:, :0], False)
+def _numerator(x: Tensor, b: Tensor, reversed: bool = False) -> Tensor:
+    return _filter(x, b, _one(b), reversed)
+
+
+def _one(taps: Tensor) -> Tensor:
+    """As many filters as there are, that change nothing."""
+    return torch.ones(taps.shape[0], 1, dtype=taps.dtype, device=taps.device)
 
 
 def _is_compiled_for(x: Tensor) -> bool:
@@ -100,6 +116,8 @@ def _filter(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
         return _filter_by_convolutions(x, b, a, reversed)
     if torch.compiler.is_compiling():
         return torch.ops.invconv.filter(x, b, a, reversed)  # type: ignore[no-any-return]
+    if is_transformed():
+        return _TransformableFilter.apply(x, b, a, reversed)  # type: ignore[no-any-return]
     if _needs_derivative(x, b, a):
         return _Filter.apply(x, b, a, reversed)  # type: ignore[no-any-return]
     return _filter_without_derivative(x, b, a, reversed)
@@ -110,9 +128,10 @@ def _filter_by_convolutions(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> 
     if reversed:
         return _filter_by_convolutions(x.flip(-1), b, a, False).flip(-1)
     corners = ("tl",) * len(b)
-    y = torch_ops.conv2d(x[:, :, None], b.flip(-1)[:, None, None], corners)
-    if a.shape[-1]:
-        y = torch_ops.inverse_conv2d(y, F.pad(a, (1, 0), value=1).flip(-1)[:, None, None], corners, "auto")
+    numerator, denominator = (taps.flip(-1)[:, None, None] for taps in (b / a[:, :1], a / a[:, :1]))
+    y = torch_ops.conv2d(x[:, :, None], numerator, corners)
+    if a.shape[-1] > 1:
+        y = torch_ops.inverse_conv2d(y, denominator, corners, "auto")
     return y.squeeze(2)
 
 
@@ -124,11 +143,13 @@ def _filter_without_derivative(x: Tensor, b: Tensor, a: Tensor, reversed: bool) 
 
 def _run(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
     y = x.new_empty(x.shape)
-    order = slice(None, None, -1 if reversed else 1)
-    signals, results = (tensor.detach().numpy()[..., order] for tensor in (x, y))
-    numerator, denominator = (taps.detach().contiguous().numpy() for taps in (b, a))
-    numpy_ops.call_filter(signals, numerator, denominator, results, None, None, torch.get_num_threads())
+    signals, numerator, denominator = _array(x), _array(b.contiguous()), _array(a.contiguous())
+    numpy_ops.call_filter(signals, numerator, denominator, y.numpy(), None, None, torch.get_num_threads(), reversed)
     return y
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return tensor.detach().numpy()
 
 
 torch.library.define("invconv::filter", "(Tensor x, Tensor b, Tensor a, bool reversed) -> Tensor")
@@ -145,16 +166,30 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(x, b, a, output)
 
 
-def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, b, a, y = ctx.saved_tensors
-    back = not ctx.reversed
-    if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
+    needed, back = ctx.needs_input_grad, not ctx.reversed
+    if not (needed[1] or needed[2]):
         return _filter(grad, b, a, back), None, None, None
-    v = _filter(grad, torch.ones_like(b[:, :1]), a, back) if a.shape[-1] else grad
-    of_x = _filter(v, b, a[:, :0], back) if ctx.needs_input_grad[0] else None
-    of_b = _correlate(v, x, b.shape[-1], ctx.reversed) if ctx.needs_input_grad[1] else None
-    of_a = -_correlate(v, y, a.shape[-1] + 1, ctx.reversed)[:, 1:] if ctx.needs_input_grad[2] else None
+    if _is_compiled_for(x) and not _needs_derivative(grad, x, b, a) and is_plain(grad, x, b, a, y):
+        return *_gradients(grad, x, b, a, y, needed, ctx.reversed), None
+    v = _filter(grad, _one(b), a, back)
+    of_x = _numerator(v, b, back) if needed[0] else None
+    of_b = _correlate(v, x, b.shape[-1], ctx.reversed) if needed[1] else None
+    of_a = -_correlate(v, y, a.shape[-1], ctx.reversed) if needed[2] else None
     return of_x, of_b, of_a, None
+
+
+def _gradients(
+    grad: Tensor, x: Tensor, b: Tensor, a: Tensor, y: Tensor, needed: tuple[bool, ...], reversed: bool
+) -> tuple[Tensor | None, ...]:
+    """Those of x, b and a that are needed, in one pass."""
+    b, a = b.contiguous(), a.contiguous()
+    given = grad, x if needed[1] else None, y if needed[2] else None, b, a
+    made = [t.new_empty(t.shape) if need else None for t, need in zip((x, b, a), needed, strict=False)]
+    arrays = (None if tensor is None else _array(tensor) for tensor in (*given, *made))
+    numpy_ops.filter_gradients(*arrays, reversed=reversed, threads=torch.get_num_threads())
+    return tuple(made)
 
 
 def _correlate(v: Tensor, x: Tensor, taps: int, reversed: bool) -> Tensor:
@@ -169,7 +204,21 @@ torch.library.register_autograd("invconv::filter", _differentiate, setup_context
 
 
 class _Filter(torch.autograd.Function):
-    """The operator for autograd without the dispatcher, for ``torch.func`` and for forward mode."""
+    """The operator for autograd without the dispatcher."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        y = _filter_without_derivative(*inputs)
+        _setup(ctx, inputs, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return _differentiate(ctx, grad)
+
+
+class _TransformableFilter(torch.autograd.Function):
+    """The same for ``torch.func`` and forward mode, which ask for more and take longer."""
 
     generate_vmap_rule = True
 
@@ -189,13 +238,12 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, x: Tensor | None, b: Tensor | None, a: Tensor | None, _: None) -> Any:
         signals, numerator, denominator, y = ctx.saved_tensors
-        change = torch.zeros_like(y) if x is None else _filter(x, numerator, denominator, ctx.reversed)
-        driven = torch.zeros_like(y)
+        driven = torch.zeros_like(y) if x is None else _numerator(x, numerator, ctx.reversed)
         if b is not None:
-            driven = driven + _filter(signals, b, denominator[:, :0], ctx.reversed)
+            driven = driven + _numerator(signals, b, ctx.reversed)
         if a is not None:
-            driven = driven - _filter(y, F.pad(a, (1, 0)), denominator[:, :0], ctx.reversed)
-        return change + _filter(driven, torch.ones_like(numerator[:, :1]), denominator, ctx.reversed)
+            driven = driven - _numerator(y, a, ctx.reversed)
+        return _filter(driven, _one(numerator), denominator, ctx.reversed)
 
 
 @torch.library.register_vmap("invconv::filter")  # type: ignore[untyped-decorator]

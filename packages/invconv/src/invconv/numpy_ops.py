@@ -96,16 +96,44 @@ def weight_gradient(
     return gradient
 
 
+def gradients(
+    of_x: Array,
+    weight: Array,
+    x: Array,
+    corners: tuple[str, ...],
+    of_y: Array,
+    of_weight: Array,
+    threads: int | None = None,
+    transposed: bool = False,
+) -> None:
+    """Writes the gradients of y and of the kernel for the ``x`` that `solve` has written, by the compiled solver."""
+    core = _compiled_solver()
+    numbers = corner_numbers(corners)
+    core.inverse_conv2d_gradients(of_x, weight, x, of_y, of_weight, numbers, _threads(threads), transposed)
+
+
 def call_splines(function: str, *arrays: Array, threads: int) -> None:
     """One of the compiled functions on splines: all arrays are contiguous, and the last ones are written."""
     getattr(_extension("splines"), function)(*arrays, _threads(threads))
 
 
 def call_filter(
-    x: Array, b: Array, a: Array, y: Array, initial: Array | None, final: Array | None, threads: int | None
+    x: Array,
+    b: Array,
+    a: Array,
+    y: Array,
+    initial: Array | None,
+    final: Array | None,
+    threads: int | None,
+    reversed: bool = False,
 ) -> None:
     """Writes the filtered ``x``, [B, F, L], into ``y``, and the state behind it into ``final``."""
-    _extension("filters").lfilter(x, b, a, y, initial, final, _threads(threads))
+    _extension("filters").lfilter(x, b, a, y, initial, final, reversed, _threads(threads))
+
+
+def filter_gradients(*arrays: Array | None, reversed: bool, threads: int) -> None:
+    """From the gradient of y, x, y, b and a, writes those of x, b and a: None for what is not asked for, nor needed."""
+    _extension("filters").filter_gradients(*arrays, reversed, _threads(threads))
 
 
 def _threads(wanted: int | None) -> int:

@@ -64,6 +64,16 @@ def weight_gradient(v: Tensor, x: Tensor, weight_shape: tuple[int, ...], corners
     return -torch.cat(parts)
 
 
+def gradients(
+    of_x: Tensor, weight: Tensor, x: Tensor, corners: tuple[str, ...], transposed: bool
+) -> tuple[Tensor, Tensor]:
+    """The gradients of y and of the kernel for the ``x`` that ``wavefront`` has solved for on the CPU."""
+    of_y, of_weight = torch.empty_like(of_x), torch.empty_like(weight)
+    given, made = (_array(of_x), _array(weight), _array(x)), (of_y.numpy(), of_weight.numpy())
+    numpy_ops.gradients(*given, corners, *made, torch.get_num_threads(), transposed)
+    return of_y, of_weight
+
+
 @_without_autocast
 def conv2d(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
     if 0 in x.shape[2:]:  # which torch's convolution does not take, once padded

@@ -60,6 +60,8 @@ class Region:
         kind: The kind of thing, such as ``face`` or ``plate``.
         score: How sure a detector is, in [0, 1]; 1 of what a person marked.
         faint: Whether a detector is too unsure of it for it to count by itself: in a video, other frames decide.
+        attributes: What else a table says of it, as names and words: its ``group``, the id of its track, whether it is
+            tilted.
 
     Raises:
         ValueError: The box is empty or not finite, or the score is not in [0, 1].
@@ -69,6 +71,7 @@ class Region:
     kind: str
     score: float = 1.0
     faint: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, self.box)) or self.box.width <= 0 or self.box.height <= 0:
@@ -80,7 +83,8 @@ class Region:
         """JSON's own types; coordinates to a hundredth of a pixel, outwards, so that nothing shrinks."""
         left, top, right, bottom = self.box
         box = [_below(left), _below(top), -_below(-right), -_below(-bottom)]
-        return {"kind": self.kind, "box": box, "score": round(self.score, 4)}
+        more = {"attributes": dict(self.attributes)} if self.attributes else {}
+        return {"kind": self.kind, "box": box, "score": round(self.score, 4), **more}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Region:
@@ -95,7 +99,10 @@ class Region:
                 "box": [int() | float(), int() | float(), int() | float(), int() | float()] as box,
                 "score": int() | float() as score,
             }:
-                return cls(Box(*map(float, box)), kind, float(score))
+                attributes = value.get("attributes", {})
+                if not isinstance(attributes, dict) or not all(isinstance(word, str) for word in attributes.values()):
+                    raise ValueError(f"`attributes`: expected words by their names, got {attributes}")
+                return cls(Box(*map(float, box)), kind, float(score), attributes=tuple(attributes.items()))
         raise ValueError(f"no region with `kind`, `box` of four numbers and `score`: {value}")
 
 

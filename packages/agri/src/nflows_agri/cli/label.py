@@ -97,8 +97,9 @@ def label(
 
 
 def _looking(crops: Crops, run: Path | None) -> Looking:
-    from nflows_agri.inspection.runs import load_network, read_run
+    from nflows_agri.inspection.runs import read_run
     from nflows_agri.labelling.looking import Looking
+    from nflows_core.classification.runs import load_network
     from nflows_core.classifiers import build_classifier, features_of
     from nflows_core.runtime.devices import find_device
 

@@ -92,9 +92,10 @@ def split(
     1 if files had to be left out since they cannot be read.
     """
     from nflows_agri.crops.checking import check_data
-    from nflows_agri.crops.splitting import folds as equal_parts
     from nflows_agri.crops.splitting import make_split
     from nflows_agri.crops.words import split_words, warnings_of_split
+    from nflows_core.data import folds as equal_parts
+    from nflows_core.data import write_labelled
     from nflows_core.runtime.report import complete_report
 
     if parts is not None and folds is not None:
@@ -103,7 +104,7 @@ def split(
     shares = parts or (equal_parts(folds) if folds else Shares().convert(_PARTS, None, None))
     check = check_data(data())
     made = make_split(check, shares, conflicts, by, seed)
-    made.write(output)
+    write_labelled(output, made.files)
     report = {**made.report(), "by": by}
     print_report(complete_report("Split", report, seed=seed, tables=[made.table()], packages=["nflows-agri"]))
     for warning in warnings_of_split(check, made, by):
@@ -114,7 +115,7 @@ def split(
 
 def _refuse_other_table(output: Path) -> None:
     """A table of labels that a person wrote must not be lost; one of an earlier split is replaced."""
-    from nflows_agri.crops.splitting import COLUMNS
+    from nflows_core.data.labelled_table import COLUMNS
 
     if not output.parent.is_dir():
         raise click.UsageError(f"{output.parent} is no folder; make it, or choose another place")

@@ -16,7 +16,7 @@ from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
 
 if TYPE_CHECKING:
-    from nflows_agri.inspection.settings import ClassifierSettings
+    from nflows_agri.inspection.settings import CropClassifierSettings
     from nflows_core.training import EngineConfig, StepMetrics
     from nflows_core.training.loop import Progress
 
@@ -109,8 +109,10 @@ def _begin(
     options: dict[str, Any],
 ) -> None:
     from nflows_agri.inspection import experiment
-    from nflows_agri.inspection.settings import ClassifierSettings
+    from nflows_agri.inspection.runs import Run
+    from nflows_agri.inspection.settings import CropClassifierSettings
     from nflows_agri.unknown import SIDE
+    from nflows_core.classification.experiment import ENGINE
     from nflows_core.classifiers import FROZEN
     from nflows_core.data import DataError
     from nflows_core.data.labelled import read_labelled
@@ -122,15 +124,15 @@ def _begin(
     chosen = {name: options[name] for name in _SETTINGS if options[name] is not None}
     if options["model"] == FROZEN:
         chosen.setdefault("size", SIDE)
-    settings = ClassifierSettings(files.classes, pure=pure, **chosen)
+    settings = CropClassifierSettings(files.classes, pure=pure, **chosen)
     chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
     if settings.is_solved and (unused := sorted(chosen.keys() - {"seed"})):
         option = unused[0].replace("_", "-")
         raise click.UsageError(f"--{option}: the frozen model is not trained step by step; leave it out")
-    config = EngineConfig(**{**experiment.ENGINE, **chosen})
-    places: dict[str, Any] = {"group": group, "fold": fold, "made": made, "overwrite": options["overwrite"]}
+    config = EngineConfig(**{**ENGINE, **chosen})
+    run = Run(settings, config, str(data), group, fold, made=None if made is None else str(made))
     with _shown(settings, config) as progress:
-        experiment.train(files, data, folder, settings, config, **places, progress=progress)
+        experiment.train(run, files, folder, overwrite=options["overwrite"], progress=progress)
 
 
 def _resume(data: Path, folder: Path) -> None:
@@ -145,7 +147,7 @@ def _resume(data: Path, folder: Path) -> None:
         experiment.resume(folder, data, progress)
 
 
-def _shown(settings: ClassifierSettings, config: EngineConfig) -> AbstractContextManager[Progress | None]:
+def _shown(settings: CropClassifierSettings, config: EngineConfig) -> AbstractContextManager[Progress | None]:
     return nullcontext() if settings.is_solved else epochs_shown(config.epochs, _loss)
 
 

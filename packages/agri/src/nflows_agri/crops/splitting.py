@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nflows_agri.crops.assignment import assign
 from nflows_agri.crops.checking import LEAST, DataCheck, blocks
 from nflows_agri.crops.duplicates import Duplicates
 from nflows_core.data import DataError, LabelledFiles
+from nflows_core.data.grouped_split import grouped_split
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.page import Table
-from nflows_core.runtime.report import write_csv
 
 By = Literal["photograph", "file"]
 Settling = Literal["refuse", "drop"] | Sequence[str]
 """What becomes of a picture that stands in several classes: an error, none of its files is kept, or only those of the
 first of these classes that it stands in."""
-COLUMNS = ("file", "class", "group", "item", "part", "root")
-"""Of the table that is written."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +68,6 @@ class Split:
             "largest_deviation": self.largest_deviation,
         }
 
-    def write(self, path: Path) -> None:
-        """Writes the table that `nflows_core.data.read_labelled` reads: file, class, group, item, part and root.
-
-        The root is written as it is found from the table's folder, so that both may move together.
-        """
-        root = _from(path.parent, self.files.root)
-        write_csv(path, (dict(zip(COLUMNS, (*file, root), strict=True)) for file in self.files.files))
-
 
 def make_split(
     check: DataCheck, shares: Mapping[str, float], settling: Settling = "refuse", by: By = "photograph", seed: int = 0
@@ -103,34 +90,16 @@ def make_split(
             pictures or photographs for the parts.
         ValueError: The shares are none.
     """
-    _check_shares(shares)
-    kept = _kept(check, settling)
-    numbers = blocks(check.files, check.duplicates) if by == "photograph" else np.arange(len(check.files))
+    kept, is_whole = _kept(check, settling), by == "photograph"
+    numbers = blocks(check.files, check.duplicates) if is_whole else np.arange(len(check.files))
     files, numbers = check.files.select(kept), np.unique(numbers[kept], return_inverse=True)[1]
-    table = np.zeros((numbers.max(initial=-1) + 1, len(files.classes)), np.int64)
-    np.add.at(table, (numbers, files.labels), 1)
-    _check_classes(files, table, len(shares), by)
-    parts = np.array([*shares])[assign(table, np.array([*shares.values()]), seed)]
-    _check_parts(files.classes, table, parts, shares)
-    names = _names(files, numbers) if by == "photograph" else files.groups
-    split = (
-        file._replace(group=str(name), part=str(part))
-        for file, name, part in zip(files.files, names, parts[numbers], strict=True)
-    )
+    _check_classes(files)
+    split = grouped_split(files, shares, seed, groups=numbers, thing=by)
+    names = _names(files, numbers) if is_whole else files.groups
+    named = (file._replace(group=str(name)) for file, name in zip(split.files, names, strict=True))
     unreadable = {check.files.files[at].name: why for at, why in check.unreadable.items()}
     gone = {file.name for file in check.files.files} - {file.name for file in files.files} - unreadable.keys()
-    return Split(replace(files, files=tuple(split)), dict(shares), tuple(sorted(gone)), unreadable)
-
-
-def folds(count: int) -> dict[str, float]:
-    """Equal parts named by their numbers, from 1.
-
-    Raises:
-        ValueError: They are fewer than two.
-    """
-    if count < 2:
-        raise ValueError(f"`folds` must be at least 2, got {count}")
-    return {str(number): 1 / count for number in range(1, count + 1)}
+    return Split(replace(files, files=tuple(named)), dict(shares), tuple(sorted(gone)), unreadable)
 
 
 def _kept(check: DataCheck, settling: Settling) -> NDArray[np.intp]:
@@ -174,38 +143,12 @@ def _lost(duplicates: Duplicates, priority: Sequence[str]) -> set[int]:
     return lost
 
 
-def _check_shares(shares: Mapping[str, float]) -> None:
-    if len(shares) < 2 or not all(name.strip() for name in shares):
-        raise ValueError(f"`parts` must be two or more, each with a name; got {', '.join(shares) or 'none'}")
-    if not (min(shares.values()) > 0 and abs(sum(shares.values()) - 1) < 1e-6):
-        given = ", ".join(f"{name}={share:g}" for name, share in shares.items())
-        raise ValueError(f"`parts` must be shares above 0 whose sum is 1, got {given}")
-
-
-def _check_classes(files: LabelledFiles, table: NDArray[np.int64], parts: int, by: By) -> None:
-    for name, counts in zip(files.classes, table.T, strict=True):
-        if (pictures := int(counts.sum())) < LEAST:
+def _check_classes(files: LabelledFiles) -> None:
+    for name, pictures in zip(files.classes, np.bincount(files.labels, minlength=len(files.classes)), strict=True):
+        if pictures < LEAST:
             raise DataError(
                 f"{files.root}: the class {visible(name)} has {pictures} pictures that can be used, and needs {LEAST}; "
                 "add some, or take the class out"
-            )
-        if (own := int((counts > 0).sum())) < parts:
-            what = "files" if by == "file" else "photographs that show nothing of each other"
-            raise DataError(
-                f"{files.root}: the class {visible(name)} lies in {own} {what}, and each of {parts} parts needs one; "
-                f"make {'fewer parts' if own > 1 else 'more photographs of it'}, or say by `group` what a photograph is"
-            )
-
-
-def _check_parts(
-    classes: Sequence[str], table: NDArray[np.int64], parts: NDArray[np.str_], shares: Mapping[str, float]
-) -> None:
-    for part in shares:
-        missing = np.flatnonzero(table[parts == part].sum(0) == 0)
-        if len(missing):
-            raise DataError(
-                f"no way was found to give the part {visible(part)} pictures of {visible(classes[missing[0]])}, for "
-                "too many classes share photographs; make fewer parts"
             )
 
 
@@ -215,10 +158,3 @@ def _names(files: LabelledFiles, numbers: NDArray[np.intp]) -> list[str]:
     for number, file in zip(numbers.tolist(), files.files, strict=True):
         first[number] = min(first.get(number, file.group), file.group)
     return [first[number] for number in numbers.tolist()]
-
-
-def _from(folder: Path, root: Path) -> str:
-    try:
-        return Path(os.path.relpath(root, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return root.resolve().as_posix()

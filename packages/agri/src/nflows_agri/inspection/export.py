@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nflows_agri.inspection.experiment import parts_of_run
 from nflows_agri.inspection.predictor import METADATA, Predictor, confusion_of, load_predictor
-from nflows_agri.inspection.runs import load_network, read_run
+from nflows_agri.inspection.runs import read_run
+from nflows_core.classification.runs import load_network
 from nflows_core.classifiers import Classifier
 from nflows_core.data.labelled_images import images_of
 from nflows_core.runtime.files import atomic_write
@@ -45,7 +45,7 @@ def export_run(folder: Path, path: Path) -> float:
         DataError: The crops of the run are not there.
     """
     run = read_run(folder)
-    parts = parts_of_run(run)
+    parts = run.parts(run.files())
     files = parts.test or parts.train
     chosen = files.select(np.linspace(0, len(files) - 1, min(len(files), _CHECKED)).astype(int))
     pixels = images_of(chosen, run.settings.size).pixels

@@ -11,9 +11,9 @@ from nflows_agri.crops.made import refuse_made
 from nflows_agri.crops.segmented import is_of_tray
 from nflows_agri.inspection.lot import Judged, Lot, Thing, judged
 from nflows_agri.inspection.predictor import Predictor, load_predictor
-from nflows_agri.inspection.purity import Purity, purity
+from nflows_agri.inspection.purity import Purity, pure_counts, purity
 from nflows_agri.inspection.settings import check_pure
-from nflows_agri.inspection.testing import Counts, pure_counts
+from nflows_core.classification.testing import Counts
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runtime.folders import walk_names

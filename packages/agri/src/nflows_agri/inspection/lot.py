@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_agri.inspection.predictor import Predictor
-from nflows_agri.inspection.views import fused
+from nflows_core.classification.views import fused
 from nflows_core.data import DataError
 from nflows_core.data.labelled_images import whole
 from nflows_core.data.pictures import decode

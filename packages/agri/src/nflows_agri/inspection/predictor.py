@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nflows_agri.inspection.runs import load_network, read_run
-from nflows_agri.inspection.settings import ClassifierSettings
-from nflows_agri.inspection.testing import Counts
+from nflows_agri.inspection.runs import read_run
+from nflows_agri.inspection.settings import CropClassifierSettings
 from nflows_agri.unknown import load as load_unknown
+from nflows_core.classification.runs import load_network
+from nflows_core.classification.testing import Counts
 from nflows_core.classifiers import probabilities_of
 from nflows_core.runs.kind import WEIGHTS_FILE, weights_file
 from nflows_core.runtime.devices import find_device
@@ -101,7 +102,7 @@ def _from_run(folder: Path, device: str) -> Predictor:
     )
 
 
-def confusion_of(folder: Path, settings: ClassifierSettings, name: str = "tested") -> Counts | None:
+def confusion_of(folder: Path, settings: CropClassifierSettings, name: str = "tested") -> Counts | None:
     """A confusion matrix in a run's report, if that is of the weights that are there now.
 
     Arguments:
@@ -159,7 +160,7 @@ def _said(path: Path, text: str) -> tuple[tuple[str, ...], int, tuple[str, ...],
             case {"classes": [*classes], "side": int(side), "pure": [*pure], "confusion": tested} if all(
                 isinstance(name, str) for name in (*classes, *pure)
             ):
-                settings = ClassifierSettings(tuple(classes), size=side, pure=tuple(pure))
+                settings = CropClassifierSettings(tuple(classes), size=side, pure=tuple(pure))
                 return settings.classes, side, settings.pure, _counts(tested, len(classes))
     except ValueError as error:
         raise ValueError(f"{path}: what it says of itself makes no sense: {error}") from error

@@ -3,11 +3,12 @@ r"""The share of pure seed in a lot, from what an imperfect classifier says of e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nflows_agri.inspection.testing import Counts
+from nflows_core.classification.testing import Counts
 from nflows_core.runtime.intervals import Z95, wilson
 
 
@@ -61,6 +62,19 @@ def purity(found_pure: int, crops: int, tested: Counts) -> Purity:
     sensitivity, specificity = (float(tested[i, i] / tested[i].sum()) for i in range(2))
     counted = (share, *wilson(found_pure, crops))
     return Purity(crops, found_pure, counted, sensitivity, specificity, _corrected(found_pure, crops, tested))
+
+
+def pure_counts(counts: Counts, classes: Sequence[str], pure: Sequence[str]) -> Counts:
+    """The confusion matrix of pure, first, against impure, :math:`(2, 2)`.
+
+    Arguments:
+        counts: That of the classes, :math:`(K, K)`.
+        classes: Their names.
+        pure: The names of those that are pure.
+    """
+    is_pure = np.isin(list(classes), list(pure))
+    sides = is_pure, ~is_pure
+    return np.array([[counts[np.ix_(true, found)].sum() for found in sides] for true in sides], np.int64)
 
 
 def _corrected(found_pure: int, crops: int, tested: Counts) -> tuple[float, float, float] | None:

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-_LEAST, _MOST = 0.05, 20.0
+_LEAST, _MOST = 0.05, 150.0
 _STEPS = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -20,7 +20,7 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
         labels: Their classes, :math:`(N,)`.
 
     Returns:
-        The temperature of the least cross-entropy, from .05 to 20.
+        The temperature of the least cross-entropy, from .05 to 150.
     """
 
     def loss(log: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from nflows_core.data.folder import contents
 from nflows_core.data.images import DataError
-from nflows_core.data.labelled_table import Row, read_rows
+from nflows_core.data.labelled_table import COLUMNS, Row, read_rows
 from nflows_core.data.others import is_named_as_picture
 from nflows_core.data.split_folders import check_classes, split_folders
 from nflows_core.runtime.foreign_text import visible
+from nflows_core.runtime.report import write_csv
 
 _LAST_NUMBER = re.compile(r"[\W_]+\d+\W*$")
 _NAMED = ("class", "group", "item")
@@ -142,6 +144,22 @@ def read_labelled(
         raise DataError(f"{source}: no such file or folder; give a folder with one folder a class, or a CSV table")
     place, rows = read_rows(source, None if root is None else Path(root), columns or {}, _says_class(pattern))
     return LabelledFiles(place, tuple(_files(source, rows, pattern)))
+
+
+def write_labelled(path: str | Path, files: LabelledFiles) -> None:
+    """Writes the table that `read_labelled` reads: file, class, group, item, part and root.
+
+    The root is written as it is found from the table's folder, so that both may move together.
+    """
+    root = _from(Path(path).parent, files.root)
+    write_csv(Path(path), (dict(zip(COLUMNS, (*file, root), strict=True)) for file in files.files))
+
+
+def _from(folder: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(root, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return root.resolve().as_posix()
 
 
 def _read_folder(source: Path, pattern: re.Pattern[str] | None) -> LabelledFiles:

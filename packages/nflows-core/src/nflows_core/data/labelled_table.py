@@ -13,7 +13,8 @@ from nflows_core.runtime.files import require_regular
 from nflows_core.runtime.foreign_text import from_cell, visible
 
 _SAID = ("class", "group", "item", "part")
-_COLUMNS = ("file", *_SAID, "root")
+COLUMNS = ("file", *_SAID, "root")
+"""What a table may have, and all that one has which was written here."""
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -42,8 +43,8 @@ def read_rows(
         DataError: It is no such table, or what it says cannot be.
         ValueError: ``columns`` names what no table has.
     """
-    if strange := sorted(columns.keys() - set(_COLUMNS)):
-        raise ValueError(f"`columns` has {strange[0]}, and a table has {', '.join(_COLUMNS)}")
+    if strange := sorted(columns.keys() - set(COLUMNS)):
+        raise ValueError(f"`columns` has {strange[0]}, and a table has {', '.join(COLUMNS)}")
     needed = ("file",) if is_class_known else ("file", "class")
     lines = list(_cells(path, columns, needed))
     if not lines:
@@ -76,7 +77,7 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, str], neede
     """Where the cells of each kind stand in a row."""
     names = [from_cell(name).strip().lower() for name in header]
     places = {}
-    for kind in _COLUMNS:
+    for kind in COLUMNS:
         name = columns.get(kind, kind).strip().lower()
         if names.count(name) > 1:
             raise DataError(f"{path}: has {names.count(name)} columns {visible(name)}; leave one of them")
@@ -95,7 +96,7 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, str], neede
 def _row(place: str, cells: Sequence[str], places: Mapping[str, int], needed: Iterable[str]) -> dict[str, str]:
     if len(cells) <= max(places.values()):
         raise DataError(f"{place}: has {len(cells)} cells, fewer than the header; was it cut off?")
-    row = dict.fromkeys(_COLUMNS, "") | {kind: from_cell(cells[at]) for kind, at in places.items()}
+    row = dict.fromkeys(COLUMNS, "") | {kind: from_cell(cells[at]) for kind, at in places.items()}
     row |= {kind: text.strip() for kind, text in row.items() if kind != "file"}
     if empty := [kind for kind in needed if not row[kind].strip()]:
         raise DataError(f"{place}: the {empty[0]} is empty; fill it, or remove the line")

@@ -59,7 +59,7 @@ def refuse_foreign(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
     elif found := next((path for path in sorted(folder.iterdir()) if not is_junk(path.name)), None):
         raise FileExistsError(
             errno.EEXIST,
-            f"has files that no nflows command made, such as {found.name}; choose a new or an empty folder",
+            f"has files without the mark of an nflows command, such as {found.name}; choose a new or an empty folder",
             str(folder),
         )
     for path in (folder / name for name in (*files, MARK_FILE)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
 
+from nflows_privacy.annotations.faults import NO_AREA, TWICE, Faults, fault_of
+from nflows_privacy.annotations.groups import group_of
 from nflows_privacy.annotations.names import PictureName
-from nflows_privacy.regions import FACE, PLATE, Region
+from nflows_privacy.regions import FACE, PLATE, Box, Region
 
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
@@ -49,7 +51,7 @@ class Marked:
             ValueError: The boxes are counted in a picture of another size.
         """
         if self.size == SHARES:
-            return [Region(one.box.scaled(width, height), one.kind, one.score) for one in self.regions]
+            return [replace(one, box=one.box.scaled(width, height)) for one in self.regions]
         if self.size is not None and self.size != (width, height):
             across, down = self.size
             turned = ", upright as its metadata say" if self.size == (height, width) else ""
@@ -117,6 +119,12 @@ class Annotations:
                 )
             owners[name] = picture
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of all attributes of regions, in the order in which they come."""
+        found = (name for one in self.pictures.values() for region in one.regions for name, _ in region.attributes)
+        return tuple(dict.fromkeys(found))
+
     def regions(self, picture: str | PurePath, width: int, height: int) -> list[Region]:
         """The regions of a picture of so many pixels.
 
@@ -129,6 +137,25 @@ class Annotations:
         except ValueError as error:
             raise ValueError(f"{self.source}: {picture}: {error}; give the boxes of this picture") from error
 
+    def grouped(self) -> Annotations:
+        """The same, but each region is of its group: what a detector of groups of classes is trained on.
+
+        Raises:
+            ValueError: Classes are of no group; they are named.
+        """
+        regions = [region for one in self.pictures.values() for region in one.regions]
+        if alone := sorted({region.kind for region in regions if group_of(region) is None}):
+            raise ValueError(
+                f"{self.source}: {', '.join(alone[:4])}{', …' if len(alone) > 4 else ''}: classes of no group; give"
+                " the table a column `group`"
+            )
+        pictures = {
+            name: replace(one, regions=tuple(replace(region, kind=group_of(region) or "") for region in one.regions))
+            for name, one in self.pictures.items()
+        }
+        groups = sorted({region.kind for one in pictures.values() for region in one.regions})
+        return replace(self, pictures=pictures, classes=tuple(groups))
+
     @cached_property
     def _by_stem(self) -> dict[str, list[tuple[str, PictureName]]]:
         stems: dict[str, list[tuple[str, PictureName]]] = {}
@@ -140,16 +167,71 @@ class Annotations:
 
 @dataclass
 class Gathering:
-    """Boxes of pictures while a file is read: what has no area is counted and left out."""
+    """Boxes of pictures while a file is read: what has no area is counted and left out.
 
+    Arguments:
+        faults: Gets what is wrong with single boxes, which then stops nothing; without it, it is an error.
+    """
+
+    faults: Faults | None = None
     pictures: dict[str, list[Region]] = field(default_factory=dict)
     empty: int = 0
+    _names: dict[PictureName, str] = field(default_factory=dict)
+    _others: set[str] = field(default_factory=set)
 
-    def add(self, name: str, region: Region | None = None) -> None:
-        """One more region of a picture; without one, there is such a picture."""
+    def add(self, name: str, region: Region | None = None, place: str = "") -> None:
+        """One more region of a picture; without one, there is such a picture.
+
+        Where there are `faults`, a picture by another spelling is the same, and a region that is there already is not
+        one more.
+        """
+        if self.faults is not None:
+            known = self._names.setdefault(PictureName.of(name), name)
+            if known != name and name not in self._others:
+                self._others.add(name)
+                self.faults.add(TWICE, f"{known} as {name}")
+            name = known
         regions = self.pictures.setdefault(name, [])
-        if region is not None:
+        if region is None:
+            return
+        if self.faults is not None and region in regions:
+            self.faults.add(TWICE, place)
+        else:
             regions.append(region)
+
+    def fault(self, what: str, place: str, why: str, name: str = "") -> None:
+        """Something is wrong at a place.
+
+        Arguments:
+            what: The kind of fault.
+            place: The place in the file.
+            why: What is wrong there, for an error.
+            name: The name of the class or the picture that it is about.
+
+        Raises:
+            ValueError: There are no `faults` that would get it.
+        """
+        if self.faults is None:
+            raise ValueError(f"{place}: {why}; correct it")
+        self.faults.add(what, f"{name} ({place})" if name else place)
+
+    def region(
+        self, box: Box, kind: str, score: float, attributes: tuple[tuple[str, str], ...], place: str
+    ) -> Region | None:
+        """A region of these numbers; nothing where it is none, which is told.
+
+        Raises:
+            ValueError: It is none, and there are no `faults`.
+        """
+        wrong = None if self.faults is None else fault_of(*box)
+        if wrong is not None:
+            self.empty += wrong == NO_AREA
+            self.fault(wrong, place, wrong)
+            return None
+        try:
+            return Region(box, kind, score, attributes=attributes)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}; correct it") from error
 
     def done(
         self, source: str, classes: Iterable[str], sizes: Mapping[str, tuple[int, int]] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import to_json
 from nflows_privacy.annotations.annotated import SHARES, Annotations, Gathering, kind_of
+from nflows_privacy.annotations.faults import NO_PICTURE, TWICE, UNNAMED, Faults
 from nflows_privacy.regions import Box, Region
 
 
@@ -17,12 +18,13 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and {"images", "annotations"} <= content.keys()
 
 
-def coco_annotations(content: Mapping[str, Any], source: str) -> Annotations:
+def coco_annotations(content: Mapping[str, Any], source: str, faults: Faults | None = None) -> Annotations:
     """The boxes of such a file.
 
     Arguments:
         content: The JSON value of the file.
         source: The name of the file, for messages.
+        faults: Gets what is wrong with single entries, which then stops nothing.
 
     Raises:
         ValueError: An entry is none; it is named by its place.
@@ -30,11 +32,13 @@ def coco_annotations(content: Mapping[str, Any], source: str) -> Annotations:
     classes = dict(_category(entry, place) for place, entry in _entries(content, "categories", source))
     images: dict[Any, str] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    gathering = Gathering()
+    gathering = Gathering(faults)
     for place, entry in _entries(content, "images", source):
         number, name, size = _image(entry, place)
         if number in images or name in gathering.pictures:
-            raise ValueError(f"{place}: its `id` {number} or `file_name` {name!r} is there twice; write each once")
+            gathering.fault(TWICE, place, f"its `id` {number} or `file_name` {name!r} is there twice", name)
+            images.setdefault(number, name)
+            continue
         images[number] = name
         gathering.add(name)
         sizes |= {} if size is None else {name: size}
@@ -123,23 +127,26 @@ def _add(gathering: Gathering, entry: Any, place: str, images: Mapping[Any, str]
                 int() | float() as width,
                 int() | float() as height,
             ],
-        } if image in images and category in classes:
-            if width == 0 or height == 0:
-                gathering.empty += 1
-                return
-            gathering.add(images[image], _region(left, top, width, height, classes[category], entry, place))
-            return
-    raise ValueError(
-        f"{place}: no annotation with `bbox` of four numbers, and `image_id` and `category_id` that are there;"
-        " correct it"
-    )
-
-
-def _region(
-    left: float, top: float, width: float, height: float, kind: str, entry: Mapping[str, Any], place: str
-) -> Region:
-    score = entry.get("score", 1.0)
+        } if gathering.faults is not None or (image in images and category in classes):
+            pass
+        case _:
+            raise ValueError(
+                f"{place}: no annotation with `bbox` of four numbers, and `image_id` and `category_id` that are there;"
+                " correct it"
+            )
+    if image not in images:
+        gathering.fault(NO_PICTURE, place, "no such image", f"image {image}")
+        return
+    if category not in classes:
+        gathering.fault(UNNAMED, place, "no such category", f"class {category}")
+    if gathering.faults is None and (width == 0 or height == 0):
+        gathering.empty += 1
+        return
+    box = Box(left, top, left + width, top + height)
+    kind = classes.get(category, f"class {category}")
     try:
-        return Region(Box(left, top, left + width, top + height), kind, float(score))
-    except (ValueError, TypeError) as error:
+        region = gathering.region(box, kind, float(entry.get("score", 1.0)), (), place)
+    except TypeError as error:
         raise ValueError(f"{place}: {error}; correct it") from error
+    if region is not None:
+        gathering.add(images[image], region, place)

@@ -11,21 +11,29 @@ from nflows_core.runtime.foreign_text import parse_json
 from nflows_privacy.annotations.annotated import Annotations
 from nflows_privacy.annotations.cityscapes import is_polygons, polygon_annotations, polygon_files
 from nflows_privacy.annotations.coco import coco_annotations, is_coco
+from nflows_privacy.annotations.faults import Faults
+from nflows_privacy.annotations.gtsdb import gtsdb_annotations, is_gtsdb
 from nflows_privacy.annotations.table import is_table, table_annotations
+from nflows_privacy.annotations.voc import is_voc, voc_annotations, voc_files
 from nflows_privacy.annotations.yolo import yolo_annotations
 
 _MOST_BYTES = 2**30  # the largest file of COCO itself has 0.45 of them
-_FORMATS = "COCO (JSON), YOLO (a folder of labels or data.yaml), Cityscapes or IDD (polygons), or a table (CSV)"
+_FORMATS = (
+    "COCO (JSON), YOLO (a folder of labels or data.yaml), Pascal VOC (XML), Cityscapes or IDD (polygons), lines of"
+    " GTSDB (image;left;top;right;bottom;class), or a table (CSV)"
+)
 
 
-def read_boxes(path: str | Path, classes: Sequence[str] = ()) -> Annotations:
+def read_boxes(path: str | Path, classes: Sequence[str] = (), faults: Faults | None = None) -> Annotations:
     """The boxes that a file or folder has for pictures.
 
     Arguments:
-        path: A file of COCO, a table with the columns of `nflows_privacy.annotations.table`, a label file or
-            ``data.yaml`` of YOLO, a file of polygons of Cityscapes or IDD, or a folder of YOLO's labels, of PP4AV's, or
-            of polygons.
-        classes: The names of the classes of YOLO's labels, if no file there says them.
+        path: A file of COCO, a table with the columns of `nflows_privacy.annotations.table`, lines of GTSDB, a label
+            file or ``data.yaml`` of YOLO, an XML of Pascal VOC, a file of polygons of Cityscapes or IDD, or a folder of
+            YOLO's labels, of PP4AV's, of polygons or of XML.
+        classes: The names of the classes of YOLO's labels, if no file there says them, or those of GTSDB's numbers.
+        faults: Gets what is wrong with single boxes, which are then left out, and stop nothing; without it, they are
+            errors. Where a box that is left out would show a face, give none.
 
     Raises:
         ValueError: It is none of them, or damaged: the file and its line or entry are named.
@@ -33,15 +41,18 @@ def read_boxes(path: str | Path, classes: Sequence[str] = ()) -> Annotations:
     """
     path = Path(path)
     if path.is_dir():
-        has_polygons = next(polygon_files(path), None) is not None
-        return polygon_annotations(path) if has_polygons else _of_labels(path, classes)
+        return _of_folder(path, classes, faults)
     with require_regular(path).open("rb") as file:
         start = file.read(4096)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return _of_json(path)
-    if is_table(start.decode("utf-8-sig", errors="replace").partition("\n")[0]):
-        return table_annotations(path)
-    return _of_labels(path, classes)
+        return _of_json(path, faults)
+    text = start.decode("utf-8-sig", errors="replace")
+    first = text.partition("\n")[0]
+    if is_table(first):
+        return table_annotations(path, faults)
+    if is_gtsdb(first):
+        return gtsdb_annotations(path, classes, faults)
+    return voc_annotations(path, faults) if is_voc(text) else _of_labels(path, classes, faults)
 
 
 def read_large_json(path: Path) -> Any:
@@ -59,17 +70,26 @@ def read_large_json(path: Path) -> Any:
         raise ValueError(f"{path}: is no JSON: {error}; correct it") from error
 
 
-def _of_json(path: Path) -> Annotations:
+def _of_folder(path: Path, classes: Sequence[str], faults: Faults | None) -> Annotations:
+    if next(polygon_files(path), None) is not None:
+        return polygon_annotations(path)
+    if next(voc_files(path), None) is not None:
+        return voc_annotations(path, faults)
+    return _of_labels(path, classes, faults)
+
+
+def _of_json(path: Path, faults: Faults | None) -> Annotations:
     content = read_large_json(path)
     if is_coco(content):
-        return coco_annotations(content, str(path))
+        return coco_annotations(content, str(path), faults)
     if is_polygons(content):
         return polygon_annotations(path)
     raise ValueError(f"{path}: no annotations that are known; give {_FORMATS}")
 
 
-def _of_labels(path: Path, classes: Sequence[str]) -> Annotations:
-    found = yolo_annotations(path, classes) if path.is_dir() or path.suffix in (".txt", ".yaml", ".yml") else None
+def _of_labels(path: Path, classes: Sequence[str], faults: Faults | None) -> Annotations:
+    is_yolo = path.is_dir() or path.suffix in (".txt", ".yaml", ".yml")
+    found = yolo_annotations(path, classes, faults) if is_yolo else None
     if found is None or not found.pictures:
         raise ValueError(f"{path}: no annotations that are known; give {_FORMATS}")
     return found

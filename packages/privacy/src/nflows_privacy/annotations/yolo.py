@@ -16,6 +16,7 @@ from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.ownership import claim_folder
 from nflows_privacy.annotations.annotated import SHARES, Annotations, Gathering, Marked, kind_of
+from nflows_privacy.annotations.faults import OUTSIDE, UNNAMED, Faults
 from nflows_privacy.regions import FACE, PLATE, Box, Region
 
 KIND = "annotations in the format of YOLO"
@@ -31,12 +32,13 @@ _SLACK = 1e-3
 """How far shares may be out of [0, 1] by rounding."""
 
 
-def yolo_annotations(path: Path, classes: Sequence[str] = ()) -> Annotations:
+def yolo_annotations(path: Path, classes: Sequence[str] = (), faults: Faults | None = None) -> Annotations:
     """The boxes of such a folder, of its ``data.yaml``, or of one label file.
 
     Arguments:
         path: The folder or file.
         classes: The names of the classes; by default those that stand in a file there.
+        faults: Gets what is wrong with single boxes, which then stops nothing.
 
     Raises:
         ValueError: There are no names, or a line is no box; the file and the line are named.
@@ -46,7 +48,7 @@ def yolo_annotations(path: Path, classes: Sequence[str] = ()) -> Annotations:
     files = list(_label_files(root)) if root.is_dir() else [root]
     names = tuple(classes) or _class_names(path, root)
     folder = root if root.is_dir() else root.parent
-    gathering = Gathering()
+    gathering = Gathering(faults)
     for file in files:
         name = file.relative_to(folder).as_posix()
         gathering.add(name)
@@ -167,27 +169,23 @@ def _numbers(line: str) -> list[float]:
 
 
 def _add(gathering: Gathering, name: str, line: str, place: str, names: Sequence[str]) -> None:
-    region = _region(line, place, names)
-    if region is None:
-        gathering.empty += 1
-    else:
-        gathering.add(name, region)
-
-
-def _region(line: str, place: str, names: Sequence[str]) -> Region | None:
-    """The region of a line; nothing if it has no area."""
     try:
         number, x, y, width, height, *score = _numbers(line)
     except ValueError as error:
         raise ValueError(f"{place}: expected a class and four shares of the sides, got {line[:80]!r}") from error
-    if number not in range(len(names)):
-        raise ValueError(f"{place}: class {number:g} has no name among {len(names)}; correct it or the names")
+    is_named = number in range(len(names))
+    if not is_named:
+        gathering.fault(UNNAMED, place, f"class {number:g} has no name among {len(names)}", f"class {number:g}")
     if len(score) > 1 or not all(-_SLACK <= value <= 1 + _SLACK for value in (x, y, width, height, *score)):
-        raise ValueError(f"{place}: expected four shares of the sides from 0 to 1, got {line[:80]!r}")
-    if width <= 0 or height <= 0:
-        return None
+        gathering.fault(OUTSIDE, place, f"expected four shares of the sides from 0 to 1, got {line[:80]!r}")
+        return
+    if gathering.faults is None and (width <= 0 or height <= 0):
+        gathering.empty += 1
+        return
     box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return Region(box, kind_of(names[int(number)]), min(1.0, max(0.0, *score)) if score else 1.0)
+    kind = kind_of(names[int(number)]) if is_named else f"class {number:g}"
+    if region := gathering.region(box, kind, min(1.0, max(0.0, *score)) if score else 1.0, (), place):
+        gathering.add(name, region, place)
 
 
 def _line(region: Region, kinds: Sequence[str], name: str, marked: Marked) -> str:

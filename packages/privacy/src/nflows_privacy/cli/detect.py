@@ -44,7 +44,8 @@ _TABLE = "boxes.csv"
 @click.option(
     "--boxes",
     type=click.Path(exists=True, path_type=Path),
-    help="Boxes of anyone: COCO, YOLO, polygons of Cityscapes or IDD, or CSV. With them, only a --detector looks too.",
+    help="Boxes of anyone: COCO, YOLO, Pascal VOC, GTSDB, polygons of Cityscapes or IDD, or CSV. With them, only a"
+    " --detector looks too.",
 )
 @click.option(
     "--coco", type=OutputFile(".json"), help="A file of all boxes in pictures, in the format of COCO, besides."

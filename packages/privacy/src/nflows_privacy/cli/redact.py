@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from nflows_core.runtime.cli import Command
+from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import Number
 from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_core.runtime.terminal import echo
+from nflows_privacy.cli.erasing import FillChoice, erase
 from nflows_privacy.cli.options import (
     detector_option,
     detector_settings,
@@ -33,7 +35,21 @@ if TYPE_CHECKING:
 @what_option
 @detector_option
 @threshold_option
-@click.option("--how", type=click.Choice(HOW), default=HOW[0], show_default=True, help="What is put in their place.")
+@click.option(
+    "--boxes",
+    type=click.Path(exists=True, path_type=Path),
+    help="Boxes of anyone: COCO, YOLO, Pascal VOC, GTSDB, CSV. Those of --what are filled, and nothing else: sign, the"
+    " name of a class or a group.",
+)
+@click.option(
+    "--decoys",
+    type=click.IntRange(0, 100),
+    help="With --boxes: holes where nothing was, so many for each box.  [default: 0]",
+)
+@click.option(
+    "--same-number", is_flag=True, help="With --decoys: as many holes in each picture as in that with the most boxes."
+)
+@click.option("--how", type=click.Choice(HOW), help="What is put in their place.  [default: blur; telea with --boxes]")
 @click.option("--strength", type=Number(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]")
 @click.option("--model", help="The weights of lama or diffusion: a name or a path.")
 @click.option(
@@ -61,7 +77,10 @@ def redact(
     kinds: tuple[str, ...],
     detectors: tuple[str, ...],
     threshold: float | None,
-    how: str,
+    boxes: Path | None,
+    decoys: int | None,
+    same_number: bool,
+    how: str | None,
     strength: float | None,
     model: str | None,
     mask_scale: float,
@@ -75,7 +94,18 @@ def redact(
     All else stays as it is, to the bit, unless a --quality is given or a --format that loses something. What was filled
     is looked at again, and filled more until nothing is found; where anything fails, nothing of that file is written.
     Annotations that a folder holds (YOLO, COCO, polygons, Pascal VOC) are copied.
+
+    With --boxes nothing is looked for: what a file says is filled, and a table of all boxes, boxes.csv, lies beside the
+    pictures. Decoys are holes where nothing was, so that a hole does not tell what it hides.
     """
+    if boxes is not None:
+        _refuse_looking(detectors, threshold, found, keep, turned)
+        fill_choice = FillChoice(how or "telea", strength, model, device)
+        exit_code, batch = erase(pictures, boxes, kinds, fill_choice, (decoys or 0, mask_scale, same_number))
+        _carry_annotations(pictures, batch)
+        return exit_code
+    if decoys is not None or same_number:
+        raise CommandError("--decoys and --same-number belong to --boxes: give a file of boxes")
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
@@ -89,7 +119,7 @@ def redact(
     from nflows_privacy.redaction.settings import loaded
 
     detector = detector_settings(kinds, detectors, threshold, device, turned)
-    fill = FillSettings(how, 1.0 if strength is None else strength, model, device)
+    fill = FillSettings(how or HOW[0], 1.0 if strength is None else strength, model, device)
     redaction = Redaction(kinds, detector, fill, mask_scale, keep=tuple(str(path.absolute()) for path in keep))
     if pictures.dask is None:  # what is wrong with them is wrong for all files
         loaded(redaction)
@@ -105,6 +135,15 @@ def redact(
     exit_code = run_files(batch, process, about, skip_existing=pictures.skip_existing, dask=pictures.dask)
     _carry_annotations(pictures, batch)
     return exit_code
+
+
+def _refuse_looking(
+    detectors: tuple[str, ...], threshold: float | None, found: Path | None, keep: tuple[Path, ...], turned: bool
+) -> None:
+    """Refuses what says how to look, where nothing is looked for."""
+    given = {"detector": detectors, "threshold": threshold, "found": found, "keep": keep, "turned": turned}
+    if named := [name for name, value in given.items() if value not in (None, (), False)]:
+        raise CommandError(f"--{named[0]}: with --boxes nothing is looked for; leave one of them out")
 
 
 def _tell_tags(pictures: PictureOptions, batch: Batch) -> None:

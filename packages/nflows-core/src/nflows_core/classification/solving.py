@@ -9,17 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from nflows_agri.crops.parts import Parts
-from nflows_agri.inspection.settings import ClassifierSettings
+from nflows_core.classification.settings import ClassifierSettings
 from nflows_core.classifiers import Classifier, features_of
+from nflows_core.classifiers.calibration import temperature
 from nflows_core.data import Images
 from nflows_core.training.processes import hold_folder, processes
 
@@ -27,9 +21,10 @@ from nflows_core.training.processes import hold_folder, processes
 # folds within the training side of wheat; eight views were .006 above four, at twice the time.
 _COMPONENTS, _SHRINKAGE = 256, 0.1
 _ABSENT = -1e4
-"""The logit of a class of which there was no crop to learn from."""
+"""The logit of a class of which there was no picture to learn from."""
 _FOLDS = 4
-_LOG_TEMPERATURES = -2.0, 5.0
+
+Floats = NDArray[np.float64]
 
 
 class Solving:
@@ -37,15 +32,22 @@ class Solving:
 
     Arguments:
         settings: The classifier's settings.
-        images: The crops of "train", made ones after the real ones, and those of "val", if there are any.
-        parts: The files of the real ones.
+        images: The pictures of "train", and those of "val", if there are any.
+        groups: The groups of the pictures of each part; pictures after these, such as made ones, have none, and no
+            temperature is decided by them.
         folder: The folder that is held meanwhile.
     """
 
-    def __init__(self, settings: ClassifierSettings, images: Mapping[str, Images], parts: Parts, folder: Path) -> None:
+    def __init__(
+        self,
+        settings: ClassifierSettings,
+        images: Mapping[str, Images],
+        groups: Mapping[str, NDArray[np.str_]],
+        folder: Path,
+    ) -> None:
         self.settings = settings
         self.images = images
-        self.parts = parts
+        self.groups = groups
         self.folder = folder
 
     def holding_folder(self) -> AbstractContextManager[None]:
@@ -53,21 +55,21 @@ class Solving:
         return hold_folder(self.folder)
 
     def fit(self, resume: bool = False) -> Classifier:
-        """Solves for the last layer, on the crops of "val" too: nothing is chosen by them.
+        """Solves for the last layer, on the pictures of "val" too: nothing is chosen by them.
 
         Arguments:
             resume: As of a `Trainer`; a minute's work is done again.
         """
         network = self.settings.build(pretrained=True).to(processes().device)
-        files = {name: part for name, part in self.parts.named().items() if name in ("train", "val")}
-        features = {name: features_of(network, self.images[name].pixels) for name in files}
-        labels = {name: _labels(self.images[name]) for name in files}
-        real = {name: slice(len(part)) for name, part in files.items()}
+        groups = {name: part for name, part in self.groups.items() if name in ("train", "val")}
+        features = {name: features_of(network, self.images[name].pixels) for name in groups}
+        labels = {name: _labels(self.images[name]) for name in groups}
+        real = {name: slice(len(part)) for name, part in groups.items()}
         classes = len(self.settings.classes), self.settings.balance == "weights"
         divisor = left_out_temperature(
             torch.cat([features[name][own] for name, own in real.items()]),
             torch.cat([labels[name][own] for name, own in real.items()]),
-            np.concatenate([part.groups for part in files.values()]),
+            np.concatenate([*groups.values()]),
             *classes,
         )
         weight, bias = solve(torch.cat([*features.values()]), torch.cat([*labels.values()]), *classes)
@@ -87,7 +89,7 @@ def solve(features: Tensor, labels: Tensor, classes: int, equal: bool = False) -
     :math:`\mu`, shrunk towards a multiple of the identity.
 
     Arguments:
-        features: The features of crops, :math:`(N, F)`.
+        features: The features of pictures, :math:`(N, F)`.
         labels: The class of each, :math:`(N,)`.
         classes: The number K of classes.
         equal: Whether each class that is there has the same :math:`\pi`, and not its share.
@@ -96,34 +98,30 @@ def solve(features: Tensor, labels: Tensor, classes: int, equal: bool = False) -
         The weight :math:`(K, F)` and the bias :math:`(K,)`.
 
     Raises:
-        ValueError: All crops are of one class.
+        ValueError: All pictures are of one class.
     """
     x, y = features.double().numpy(), labels.numpy()
-    scaler = StandardScaler().fit(x)
-    components = PCA(min(_COMPONENTS, *x.shape), svd_solver="full").fit(scaler.transform(x))
     there = np.unique(y)
     if len(there) < 2:
-        raise ValueError("`labels`: all crops are of one class; a classifier tells two or more apart")
-    priors = np.full(len(there), 1 / len(there)) if equal else None
-    discriminant = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE, priors=priors)
-    discriminant.fit(components.transform(scaler.transform(x)), y)
-    inner, offsets = _of_each(discriminant)
-    outer = inner @ components.components_
+        raise ValueError("`labels`: all are of one class; a classifier tells two or more apart")
+    mean, scale = _standard(x)
+    components = np.linalg.svd((x - mean) / scale, full_matrices=False)[2][:_COMPONENTS]
+    inner, offsets = _discriminants((x - mean) / scale @ components.T, y, equal)
     weight, bias = np.zeros((classes, x.shape[1])), np.full(classes, _ABSENT)
-    weight[there] = outer / scaler.scale_
-    bias[there] = offsets - outer @ components.mean_ - weight[there] @ scaler.mean_
+    weight[there] = inner @ components / scale
+    bias[there] = offsets - weight[there] @ mean
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
 
 
 def left_out_temperature(
     features: Tensor, labels: Tensor, groups: NDArray[np.str_], classes: int, equal: bool = False
 ) -> float:
-    """The `temperature` of crops whose photographs were left out, those of a few at a time.
+    """The `temperature` of pictures whose groups were left out, those of a few at a time.
 
     Arguments:
-        features: The features of crops, :math:`(N, F)`.
+        features: The features of pictures, :math:`(N, F)`.
         labels: The class of each, :math:`(N,)`.
-        groups: Its photograph, :math:`(N,)`.
+        groups: Its group, :math:`(N,)`.
         classes: The number of classes.
         equal: As of `solve`.
 
@@ -142,39 +140,36 @@ def left_out_temperature(
     return temperature(logits, true)
 
 
-def temperature(logits: Tensor, labels: Tensor) -> float:
-    """By what logits are divided so that probabilities are as sure as they may be (Guo et al. 2017).
+def _standard(x: Floats) -> tuple[Floats, Floats]:
+    """The mean and the standard deviation of each feature; 1 where it is constant but for rounding."""
+    mean, variance = x.mean(0), x.var(0)
+    rounding = len(x) * np.finfo(np.float64).eps
+    is_constant = variance <= rounding * variance + (rounding * mean) ** 2
+    return mean, np.where(is_constant, 1.0, np.sqrt(variance))
 
-    Arguments:
-        logits: Those of crops that were not learned from, :math:`(N, K)`.
-        labels: Their classes, :math:`(N,)`.
 
-    Returns:
-        The temperature of the least cross-entropy, above 0.
-    """
-    found = minimize_scalar(
-        lambda log: float(cross_entropy(logits.double() / np.exp(log), labels)),
-        bounds=_LOG_TEMPERATURES,
-        method="bounded",
-    )
-    return float(np.exp(found.x))
+def _discriminants(z: Floats, y: NDArray[np.int64], equal: bool) -> tuple[Floats, Floats]:
+    """The weights and offsets of the classes that are there."""
+    own = [z[y == label] for label in np.unique(y)]
+    priors = np.full(len(own), 1 / len(own)) if equal else np.array([len(of_class) / len(z) for of_class in own])
+    means = np.stack([of_class.mean(0) for of_class in own])
+    within, size = np.zeros((z.shape[1], z.shape[1])), z.shape[1]
+    for prior, mean, of_class in zip(priors, means, own, strict=True):
+        within += prior / len(of_class) * (of_class - mean).T @ (of_class - mean)
+    shrunk = (1 - _SHRINKAGE) * within + _SHRINKAGE * np.trace(within) / size * np.eye(size)
+    weight = np.linalg.lstsq(shrunk, means.T)[0].T
+    return weight, np.log(priors) - (means * weight).sum(1) / 2
 
 
 def _folds(groups: NDArray[np.str_]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Places that are learned from and that are not, of folds that divide no photograph, if there are several."""
+    """Places that are learned from and that are not, of folds that divide no group, if there are several."""
     names, of_group = np.unique(groups, return_inverse=True)
     blocks = of_group if len(names) > 1 else np.arange(len(groups))
-    folds = GroupKFold(min(_FOLDS, len(np.unique(blocks))), shuffle=True, random_state=0)
-    for learned, tested in folds.split(blocks, groups=blocks):
-        yield torch.from_numpy(learned), torch.from_numpy(tested)
-
-
-def _of_each(discriminant: LinearDiscriminantAnalysis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The coefficients of each class; of two, sklearn gives their difference."""
-    coefficients, offsets = discriminant.coef_, discriminant.intercept_
-    if len(discriminant.classes_) > 2:
-        return coefficients, offsets
-    return np.concatenate([np.zeros_like(coefficients), coefficients]), np.array([0.0, offsets[0]])
+    # As scikit-learn's GroupKFold shuffles them: a run that is resumed gets the temperature that it had.
+    order = np.random.RandomState(0).permutation(blocks.max() + 1)
+    for tested in np.array_split(order, min(_FOLDS, len(order))):
+        is_tested = torch.from_numpy(np.isin(blocks, tested))
+        yield (~is_tested).nonzero()[:, 0], is_tested.nonzero()[:, 0]
 
 
 def _labels(images: Images) -> Tensor:

@@ -1,4 +1,4 @@
-"""A classifier on crops that it never saw: what it says of each class, and of pure against impure seed."""
+"""A classifier on pictures that it never saw: what it says of each class, and how surely."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Tested:
-    """What a classifier says of crops whose class is known.
+    """What a classifier says of pictures whose class is known.
 
     Arguments:
         classes: The names of the K classes.
-        labels: The true class of each crop, :math:`(N,)`.
+        labels: The true class of each picture, :math:`(N,)`.
         probabilities: What is said of each, :math:`(N, K)`.
         names: The file of each.
-        groups: The photograph of each.
+        groups: The group of each, such as the photograph that it is from.
     """
 
     __test__ = False  # pytest takes every Test* for a test
@@ -36,35 +36,35 @@ class Tested:
 
     @property
     def found(self) -> NDArray[np.int64]:
-        """The most probable class of each crop, :math:`(N,)`."""
+        """The most probable class of each picture, :math:`(N,)`."""
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
     @property
     def confusion(self) -> Counts:
-        """How many crops of each true class, by rows, are found to be of each class, :math:`(K, K)`."""
+        """How many pictures of each true class, by rows, are found to be of each class, :math:`(K, K)`."""
         return confusion(self.labels, self.found, len(self.classes))
 
     def select(self, chosen: NDArray[np.bool_]) -> Tested:
-        """Some of the crops, by a mask (N,)."""
+        """Some of the pictures, by a mask (N,)."""
         names = [name for name, is_one in zip(self.names, chosen.tolist(), strict=True) if is_one]
         return Tested(self.classes, self.labels[chosen], self.probabilities[chosen], names, self.groups[chosen])
 
     def macro_f1_interval(self, seed: int) -> tuple[float, float] | None:
-        """The interval of the macro-F1 by drawing whole photographs again: crops of one are alike.
+        """The interval of the macro-F1 by drawing whole groups again: pictures of one are alike.
 
-        Nothing if there are too few photographs.
+        Nothing if there are too few groups.
         """
         names, of_group = np.unique(self.groups, return_inverse=True)
         each = np.zeros((len(names), len(self.classes), len(self.classes)), np.int64)
         np.add.at(each, (of_group, self.labels, self.found), 1)
         return bootstrap(lambda chosen: macro_f1(each[chosen].sum(0)), len(names), seed)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A row of numbers for each class, and for pure against impure where that is known."""
-        return [class_row(name, self.confusion, number) for number, name in enumerate(self.classes)]
+    def rows(self, things: str = "pictures") -> list[dict[str, Any]]:
+        """A row of numbers for each class; see `class_row`."""
+        return [class_row(name, self.confusion, number, things) for number, name in enumerate(self.classes)]
 
     def worst(self, most: int) -> list[int]:
-        """The crops that are wrong with the greatest certainty, that first."""
+        """The pictures that are wrong with the greatest certainty, that first."""
         wrong = np.flatnonzero(self.found != self.labels)
         certainty = self.probabilities[wrong].max(1)
         return wrong[np.argsort(-certainty, kind="stable")][:most].tolist()  # type: ignore[no-any-return]
@@ -90,28 +90,22 @@ def macro_f1(counts: Counts) -> float:
     return float((2 * counts.diagonal()[there] / (true + found)[there]).mean())
 
 
-def class_row(name: str, counts: Counts, number: int) -> dict[str, Any]:
-    """How often a class is known, with the 95 % interval of Wilson; nothing where there is none of it."""
+def class_row(name: str, counts: Counts, number: int, things: str = "pictures") -> dict[str, Any]:
+    """How often a class is known, with the 95 % interval of Wilson; nothing where there is none of it.
+
+    Arguments:
+        name: The name of the class.
+        counts: The confusion matrix, :math:`(K, K)`.
+        number: The place of the class in it.
+        things: The word for what is counted.
+    """
     true, found, right = int(counts[number].sum()), int(counts[:, number].sum()), int(counts[number, number])
     return {
         "class": name,
-        "crops": true,
+        things: true,
         "right": right,
         "recall": right / true if true else None,
         "recall_interval_95": list(wilson(right, true)) if true else None,
         "precision": right / found if found else None,
         "f1": 2 * right / (true + found) if true + found else None,
     }
-
-
-def pure_counts(counts: Counts, classes: Sequence[str], pure: Sequence[str]) -> Counts:
-    """The confusion matrix of pure, first, against impure, :math:`(2, 2)`.
-
-    Arguments:
-        counts: That of the classes, :math:`(K, K)`.
-        classes: Their names.
-        pure: The names of those that are pure.
-    """
-    is_pure = np.isin(list(classes), list(pure))
-    sides = is_pure, ~is_pure
-    return np.array([[counts[np.ix_(true, found)].sum() for found in sides] for true in sides], np.int64)

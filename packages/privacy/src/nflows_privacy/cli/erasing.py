@@ -1,0 +1,114 @@
+"""``nflows privacy redact --boxes``: what a file says is filled, and nothing is looked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from nflows_core.runtime.errors import CommandError
+from nflows_core.runtime.pictures.options import PictureOptions
+from nflows_core.runtime.terminal import echo
+from nflows_privacy.video.formats import is_video
+
+if TYPE_CHECKING:
+    from nflows_core.runtime.batch import BatchResult
+    from nflows_core.runtime.jobs import Batch
+    from nflows_privacy.annotations.annotated import Annotations
+    from nflows_privacy.annotations.faults import Faults
+    from nflows_privacy.redaction.erasing import Erasing
+
+_TABLE = "boxes.csv"
+
+
+class FillChoice(NamedTuple):
+    """What a person says of a fill."""
+
+    how: str
+    strength: float | None
+    model: str | None
+    device: str
+
+
+def erase(
+    pictures: PictureOptions, boxes: Path, kinds: tuple[str, ...], chosen: FillChoice, plan: tuple[int, float, bool]
+) -> tuple[int, Batch]:
+    """Fills what a file of boxes says, and tells what is wrong with boxes.
+
+    Arguments:
+        pictures: What a person said of the pictures.
+        boxes: The file or folder of the boxes.
+        kinds: The classes that are erased.
+        chosen: The fill.
+        plan: The arguments of a `nflows_privacy.redaction.decoys.Plan`.
+
+    Returns:
+        The exit code, and the jobs.
+    """
+    from nflows_core.runtime.files import sha256
+    from nflows_core.runtime.pictures.report import PictureReport
+    from nflows_core.runtime.pictures.running import plan_pictures, run_files
+
+    batch = plan_pictures(pictures)  # before OpenCV is there
+    if batch.folder is None:
+        raise CommandError("--boxes: give a folder as --output, where the table of boxes lies beside the picture")
+    from nflows_privacy.fills import FillSettings, load_fill
+    from nflows_privacy.fills import weights_of as weights_of_fill
+    from nflows_privacy.redaction import redacted_sheets
+    from nflows_privacy.redaction.decoys import Plan
+    from nflows_privacy.redaction.erasing import EraseFiles, Erasing
+
+    fill = FillSettings(chosen.how, 1.0 if chosen.strength is None else chosen.strength, chosen.model, chosen.device)
+    erasing = Erasing(kinds, boxes.absolute(), sha256(boxes), fill, Plan(*plan))
+    annotations, faults = _checked(erasing, batch)
+    batch = replace(batch, left_out={**batch.left_out, **faults.counts})
+    load_fill(fill)
+    about = PictureReport(
+        "Erased", "masked_percent", weights_of_fill(fill), ["nflows-privacy"], what="files", sheets=redacted_sheets
+    )
+    process = EraseFiles(erasing, pictures.writing(batch), about.digests())
+    exit_code = run_files(
+        batch,
+        process,
+        about,
+        skip_existing=pictures.skip_existing,
+        dask=pictures.dask,
+        export=lambda result: _write_table(result, batch, annotations, faults),
+    )
+    for line in faults.lines():
+        echo(f"--boxes {boxes}: {line}", err=True)
+    return exit_code, batch
+
+
+def _checked(erasing: Erasing, batch: Batch) -> tuple[Annotations, Faults]:
+    """The boxes, if they say something of what is erased."""
+    from nflows_privacy.annotations.faults import MISSING
+    from nflows_privacy.redaction.decoys import Holes
+    from nflows_privacy.redaction.erasing import missing_pictures
+
+    annotations, faults = erasing.read()
+    try:
+        Holes.of(annotations, erasing.kinds)
+    except ValueError as error:
+        classes = ", ".join(annotations.classes[:8]) or "no classes"
+        raise ValueError(f"`kinds`: {error}; it has {classes}") from error
+    sources = [job.source for job in batch.jobs if not is_video(job.source)]
+    if erasing.is_strict:
+        annotations.check(sources)
+    for name in missing_pictures(annotations, sources):
+        faults.add(MISSING, name)
+    return annotations, faults
+
+
+def _write_table(result: BatchResult, batch: Batch, annotations: Annotations, faults: Faults) -> None:
+    """Writes the table of all boxes and decoys, and counts what is wrong with boxes in their pictures."""
+    from nflows_core.runtime.report import write_csv
+    from nflows_privacy.redaction.erasing import erased_rows
+
+    done = result.told
+    if batch.folder is None or not done:
+        return
+    for outcome in done:
+        for what, box in (outcome.result or {}).get("faults", ()):
+            faults.add(what, f"{outcome.job.source.name} ({box})" if box else outcome.job.source.name)
+    write_csv(batch.folder / _TABLE, erased_rows(done, batch.folder, annotations))
