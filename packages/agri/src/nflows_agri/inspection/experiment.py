@@ -27,7 +27,6 @@ from nflows_core.training import (
     Classification,
     EngineConfig,
     Labelled,
-    Place,
     Recoloured,
     Together,
     Trainer,
@@ -135,10 +134,9 @@ def _learner(
 ) -> Solving | Trainer[Classifier, Labelled]:
     if run.settings.is_solved:
         return Solving(run.settings, images, parts, folder)
-    task = task_of(run.settings, run.training, images)
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few crops
-    return Trainer(task, folder, progress)
+    trainer = Trainer(task_of(run.settings, run.training, images), folder, progress)
+    trainer.check_filled()  # what finds unknown crops takes longer
+    return trainer
 
 
 def _learned(run: Run, learned: LabelledFiles) -> Unknown:

@@ -40,6 +40,9 @@ class Solving:
         images: The crops of "train", made ones after the real ones, and those of "val", if there are any.
         parts: The files of the real ones.
         folder: The folder that is held meanwhile.
+
+    Raises:
+        ModuleNotFoundError: The network's weights are not installed.
     """
 
     def __init__(self, settings: ClassifierSettings, images: Mapping[str, Images], parts: Parts, folder: Path) -> None:
@@ -47,6 +50,7 @@ class Solving:
         self.images = images
         self.parts = parts
         self.folder = folder
+        self.network = settings.build(pretrained=True)  # before there is a run that could only be removed
 
     def holding_folder(self) -> AbstractContextManager[None]:
         """Keeps trainings out of the folder."""
@@ -58,7 +62,7 @@ class Solving:
         Arguments:
             resume: As of a `Trainer`; a minute's work is done again.
         """
-        network = self.settings.build(pretrained=True).to(processes().device)
+        network = self.network.to(processes().device)
         files = {name: part for name, part in self.parts.named().items() if name in ("train", "val")}
         features = {name: features_of(network, self.images[name].pixels) for name in files}
         labels = {name: _labels(self.images[name]) for name in files}
