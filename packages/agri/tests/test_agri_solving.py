@@ -10,6 +10,7 @@ import pytest
 
 from crop_folders import crop, save
 from nflows_agri.cli import agri
+from nflows_core.classifiers import EfficientNetLite0
 from nflows_core.testing import call_command, one_thread
 
 
@@ -44,3 +45,15 @@ def test_a_run_from_crops_to_onnx(lot: Path, tmp_path: Path, capsys: pytest.Capt
         assert call_command(agri, "purity", place, lot, "-o", tmp_path / "out" / place.name) == 0
         found = json.loads((tmp_path / "out" / place.name / "report.json").read_text())
         assert found["purity_counted"] == 0.5
+
+
+def test_without_the_weights_there_is_no_run(
+    lot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> None:
+        raise ModuleNotFoundError("the weights are a package of pip")
+
+    monkeypatch.setattr(EfficientNetLite0, "pretrained", missing)
+    assert call_command(agri, "train", lot, "-o", tmp_path / "run", "--model", "frozen", "--size", 32) == 2
+    assert "the weights are a package of pip" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -186,6 +186,7 @@ def test_overwrite_keeps_the_run_when_the_new_one_cannot_start(trained: Path, tm
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert call("train", tmp_path / "missing", "-o", tmp_path, *TINY, "--overwrite") == 2
     assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--levels", "4") == 2
+    assert call("train", "digits", "-o", tmp_path, *TINY, "--overwrite", "--batch-size", "5000") == 2
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -351,6 +352,7 @@ def test_bad_data(make: object, message: str, tmp_path: Path, capsys: pytest.Cap
 def test_bad_settings(options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "digits", "-o", tmp_path / "run", "--epochs", "1", *options) == 2
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,11 @@ def test_bad_options(
 @pytest.mark.parametrize(
     ("table", "column", "message"),
     [
-        ("image,dark\nother.png,1\n", "dark", "has other.png, but no image of the data, such as train/"),
+        ("image,dark\nother.png,1\n", "dark", "has other.png, but none of the training images, such as train/"),
+        ("image,dark\n1.png,1\n2.png,0\n", "dark", "those held out for tests do not count"),
+        ("image,dark\n50.png,1e300\n", "dark", "50.png has '1e300', which is more than 3.4e+38, in the column dark"),
+        ("image,slant\n50.png,1\n", "slant", "slant is a column of the table and what is measured"),
+        ("image,dark,dark\n50.png,1,0\n", "dark", "line 1: has two columns dark; give each a name of its own"),
         ("image,dark\n50.png,1\n51.png,0\n", "dark", "needs the attribute of at least 10 images, got 2"),
         (None, "same", "the attribute is 1 for all 160 images"),
         (None, "hat", "no attribute 'hat'; known here: brightness, contrast, slant, thickness, dark, same"),

@@ -149,8 +149,12 @@ def test_pictures_of_two_channels_have_no_features(features: PictureFeatures) ->
 def test_each_sample_has_the_context_of_a_test_image() -> None:
     images, context = flat_images(120)
     flow = Flat()
-    with pytest.warns(RuntimeWarning, match=r"no Fréchet distance .* needs 1,281 pictures or more"):
+    with (
+        pytest.warns(RuntimeWarning, match=r"no Fréchet distance .* needs 1,281 pictures or more"),
+        pytest.warns(RuntimeWarning, match="^240 samples with 120 test images, all that there are: distances depend"),
+    ):
         same = nearness_of_samples(flow, images, 240, context=context)
+    assert same["compared"] == "240 samples with 120 test images, all that there are"
     assert torch.equal(torch.cat(flow.seen), torch.cat([context, context]))
     low, high = same["kernel_distance_interval_95"]
     assert low <= 0 <= high, "the samples are the test images"
@@ -158,7 +162,7 @@ def test_each_sample_has_the_context_of_a_test_image() -> None:
     with pytest.warns(RuntimeWarning, match="no Fréchet distance"):
         other = nearness_of_samples(flow, images, 100, context=context.clamp(max=0.2))
     assert other["kernel_distance_interval_95"][0] > 0
-    assert other["compared_test_images"] == 100
+    assert (other["compared_test_images"], other["compared"]) == (100, "100 samples with 100 test images")
 
 
 def test_samples_that_are_not_finite_have_no_distance() -> None:

@@ -345,17 +345,18 @@ def test_its_name_says_what_it_is() -> None:
     ("context", "ndims", "message"),
     [
         (None, None, "conditioned on contexts of 3 entries: give its distribution one"),
-        (torch.zeros(5, 4), None, r"context of shape \(5, 3\), .* got \(5, 4\)"),
-        (torch.zeros(4), None, r"context of shape \(1, 3\), .* got \(1, 4\)"),
-        (torch.zeros(2, 5, 3), None, r"got \(1, 2, 5, 3\)"),
-        (torch.zeros(2, 2, 2, 5, 3), None, "say by batch_ndims how many dimensions"),
+        (torch.zeros(5, 4), None, r"\(3,\) or batch_shape \+ \(3, H, W\), got \(5, 4\) with a batch of 1 dimensions$"),
+        (torch.zeros(4), None, r"got \(4,\) with a batch of 0 dimensions$"),
         (
-            torch.zeros(5, 3),
-            2,
-            r"a tensor of batch_shape \+ \(D,\) or batch_shape \+ \(D, H, W\), got \(5, 3\)",
+            torch.zeros(2, 5, 3),
+            None,
+            r"got \(2, 5, 3\) with a batch of 0 dimensions; batch_ndims=2 says that its batch is \(2, 5\)$",
         ),
-        (torch.zeros(5, 3), -1, "say by batch_ndims"),
-        ([[1.0, 0.0, 0.0]], None, "expected a tensor"),
+        (torch.zeros(2, 4, 3, 7, 5), None, r"got \(2, 4, 3, 7, 5\); batch_ndims=2 says that its batch is \(2, 4\)$"),
+        (torch.zeros(2, 2, 2, 5, 4), None, r"got \(2, 2, 2, 5, 4\)$"),
+        (torch.zeros(5, 3), 2, r"got \(5, 3\) with a batch of 2 dimensions; batch_ndims=1 says"),
+        (torch.zeros(5, 3), -1, "batch_ndims=1 says that its batch is"),
+        (torch.zeros(()), None, r"got \(\)$"),
         (torch.full((5, 3), math.nan), None, "found invalid values"),
     ],
 )
@@ -368,7 +369,12 @@ def test_a_context_that_does_not_fit(context: Tensor | None, ndims: int | None, 
 def test_contexts_of_another_type_or_for_nobody() -> None:
     with pytest.raises(TypeError, match=r"the flow is of torch\.float64, this is of torch\.float32"):
         glow(3).distribution(torch.zeros(5, 3))
+    for call in (glow(3).distribution, lambda context: glow(3).sample(1, context=context)):
+        with pytest.raises(TypeError, match=r"context: expected a tensor of torch\.float64, got list; labels become"):
+            call([[1.0, 0.0, 0.0]])  # type: ignore[operator]
     with pytest.raises(ValueError, match="this flow takes no context"):
         glow().distribution(torch.zeros(5, 3, dtype=torch.float64))
+    with pytest.raises(ValueError, match="this flow takes no context"):
+        glow().sample(2, context=torch.zeros(5, 3, dtype=torch.float64))
     with pytest.raises(TypeError, match="bits_per_dim takes integers"):
         glow().distribution().log_prob(torch.zeros(SHAPE, dtype=torch.uint8))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,48 @@ def test_values_of_a_column(images: Images, table: AttributeTable) -> None:
     assert values.tolist() == [0.5, 2]
 
 
-def test_a_column_goes_before_a_class_and_a_measure(images: Images) -> None:
-    table = AttributeTable(Path("a.csv"), ("dog", "brightness"), {"5.png": ["7", "8"]})
-    assert [attribute_values(name, images, table)[1].item() for name in ("dog", "brightness")] == [7, 8]
+@pytest.mark.parametrize(
+    ("name", "classes", "meanings"),
+    [
+        ("dog", ("cat", "dog"), "a column of the table and a class of the images"),
+        ("brightness", ("cat", "dog"), "a column of the table and what is measured of their pixels"),
+        ("slant", ("cat", "slant"), "a class of the images and what is measured of their pixels"),
+    ],
+)
+def test_a_name_that_stands_for_two_things_is_refused(
+    images: Images, name: str, classes: tuple[str, ...], meanings: str
+) -> None:
+    table = AttributeTable(Path("a.csv"), ("dog", "brightness", "age"), {"5.png": ["7", "8", "9"]})
+    images = replace(images, classes=classes)
+    with pytest.raises(DataError, match=f"^{name} is {meanings}; give the one that is meant in a column of another"):
+        attribute_values(name, images, table)
+    assert attribute_values("age", images, table)[1].tolist() == [9], "what nobody asks for stands in nobody's way"
+
+
+def test_the_largest_value_of_float32_is_one(images: Images) -> None:
+    largest = torch.finfo(torch.float32).max
+    table = AttributeTable(Path("a.csv"), ("age",), {"5.png": [str(largest)], "3.png": [str(-largest)]})
+    assert attribute_values("age", images, table)[1].tolist() == [-largest, largest]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ""])
+def test_a_list_for_another_format_of_the_pictures(images: Images, suffix: str) -> None:
+    rows = {f"cats/1{suffix}": ["1"], f"dogs/1{suffix}": ["2"], f"3{suffix}": ["3"], "0": ["4"]}
+    chosen, values = attribute_values("age", images, AttributeTable(Path("a.csv"), ("age",), rows))
+    assert chosen.names == ("train/cats/1.png", "train/dogs/1.png", "train/dogs/3.png")
+    assert values.tolist() == [1, 2, 3]
+
+
+def test_a_dot_in_a_name_begins_no_suffix() -> None:
+    images = Images(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), names=("v1.0.png", "v1.1.png"))
+    table = AttributeTable(Path("a.csv"), ("age",), {"v1.0": ["1"], "v1.1": ["2"]})
+    assert attribute_values("age", images, table)[1].tolist() == [1, 2]
+
+
+def test_suffixes_count_where_one_picture_is_there_by_its_own() -> None:
+    images = Images(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), names=("1.png", "2.png"))
+    table = AttributeTable(Path("a.csv"), ("age",), {"1.png": ["1"], "2.jpg": ["2"]})
+    assert attribute_values("age", images, table)[0].names == ("1.png",)
 
 
 def test_at_most_so_many_images(images: Images, table: AttributeTable) -> None:
@@ -124,11 +164,21 @@ def test_an_unknown_attribute(images: Images, table: AttributeTable) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({"other.png": ["1"]}, "has other.png, but no image of the data, such as train/cats/1.png"),
-        ({}, "has nothing, but no image"),
+        (
+            {"other.png": ["1"]},
+            "has other.png, but none of the training images, such as train/cats/1.png; those held out for tests do not",
+        ),
+        ({}, "has nothing, but none of the training images"),
+        ({"4.jpg": ["1"], "4.webp": ["2"]}, "has 4.jpg, but none of the training images"),
+        ({"1.jpg": ["1"]}, "1.jpg is both train/cats/1.png and train/dogs/1.png; give their paths"),
         ({"1.png": ["1"]}, "1.png is both train/cats/1.png and train/dogs/1.png; give their paths"),
         ({"5.png": ["old"]}, "5.png has 'old', which is no number"),
-        ({"5.png": ["nan"]}, "5.png has 'nan', which is no number"),
+        ({"5.png": ["nan"]}, "5.png has 'nan', which is no number, in the column age; write one"),
+        (
+            {"5.png": ["-1e300"]},
+            "5.png has '-1e300', which is more than 3.4e.38, in the column age; give it in",
+        ),
+        ({"5.png": ["3.41e38"]}, "5.png has '3.41e38', which is more than"),
     ],
 )
 def test_a_table_of_other_images(images: Images, rows: dict[str, list[str]], message: str) -> None:
@@ -152,6 +202,14 @@ def test_a_table_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
     assert table.rows == {"a.png": ["-1", "0.5"], "b, c.png": [" 1 ", ""]}
 
 
+def test_columns_without_a_name_are_none(images: Images, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,age,,\n5.png,1,,\n")
+    table = read_attributes(tmp_path / "a.csv")
+    assert attribute_values("age", images, table)[1].tolist() == [1]
+    with pytest.raises(DataError, match=r"known here: brightness, contrast, slant, thickness, cat, dog, age$"):
+        attribute_values("hat", images, table)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -160,6 +218,7 @@ def test_a_table_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
         (b"image,age\na.png,1\nb.png\n", "line 3: b.png has 1 cells of 2"),
         (b"\x89PNG\r\n", "not a CSV file .*save the table as CSV in UTF-8"),
         (b"image,age\na.png,1\na.png,2\n", "line 3: a.png is there twice"),
+        (b"image,age,hat, age\na.png,1,0,2\n", "line 1: has two columns age; give each a name of its own"),
     ],
 )
 def test_a_file_that_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
@@ -218,7 +277,7 @@ def test_a_list_as_editors_leave_it(tmp_path: Path, text: str) -> None:
         (CELEBA[: CELEBA.index("000003")], "says that it has 3 images, and has 2; was it cut off"),
         (CELEBA.replace("1  1  1", "1  1"), "line 3: 000001.jpg has 2 values of 3; repair the line"),
         (CELEBA.replace("000002", "000001"), "line 4: 000001.jpg is there twice"),
-        (CELEBA.replace("Young", "Smiling"), "line 2: needs a name for each attribute, and none twice"),
+        (CELEBA.replace("Young", "Smiling"), "line 2: has two columns Smiling; give each a name of its own"),
         ("3\n", "line 2: needs a name for each attribute"),
     ],
 )

@@ -104,6 +104,11 @@ def test_direction_depends_on_the_seed_of_the_noise_only(flow: Flow, images: Ima
         (lambda images, values: (images, values[:-1]), r"1200 images need one value each, got .*\(1199,\)"),
         (lambda images, values: (images, torch.full_like(values, 0.1)), "is 0.1 for all 1200 images"),
         (lambda images, values: (images, values / (values != values[3])), "image 3 has the attribute inf"),
+        (lambda images, values: (images, values.sign() * 1e300), "from 0 to 1e\\+300, of which float64 has no"),
+        (
+            lambda images, values: (images, values.sign() * 1e-300),
+            "float64 has no standard deviation; give",
+        ),
         (lambda images, values: (Images(images.pixels[..., 2:]), values), r"\(1, 4, 4\) .* these have \(1, 4, 2\)"),
         (lambda images, values: (Images(images.pixels // 16, 17), values), "with 256 values a pixel, .* with 17"),
     ],

@@ -136,6 +136,13 @@ def test_refuses_a_model_that_cannot_be(
     assert message in capsys.readouterr().err
 
 
+def test_of_data_that_cannot_be_read_no_folder_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "bench"
+    assert run(nflows, ["bench", str(tmp_path / "missing"), "-o", str(folder), *SMALL]) == ExitCode.USAGE
+    assert "missing: no such file or folder" in capsys.readouterr().err
+    assert not folder.exists()
+
+
 def test_refuses_the_same_model_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(tmp_path, "glow", "glow") == ExitCode.USAGE
     assert "glow is given twice" in capsys.readouterr().err

@@ -53,6 +53,18 @@ def test_a_command_samples_it_and_measures_data_that_it_is_given(
     assert "the flow knows no class '0'; its classes are a, b, c" in capsys.readouterr().err
 
 
+def test_no_other_run_begins_in_its_folder_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    trained(Glow((1, 8, 8), 1, 1, width=4, quantization=17), run)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    tiny = ("--levels", 1, "--depth", 1, "--width", 4, "--epochs", 1)
+    assert call("train", "digits", "-o", run, *tiny) == 2
+    assert "a run is there; resume it, overwrite it or choose another folder" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert call("train", "digits", "-o", run, *tiny, "--overwrite") == 0
+    assert read_run(run).model == "inverse-flow"
+
+
 def test_a_flow_of_ones_own_is_for_who_built_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Own(Glow):
         """A preset that no name stands for."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -174,6 +175,29 @@ def test_an_error_leaves_standard_output_empty_under_json_and_the_help_says_so(
     assert capsys.readouterr() == ("", "nflows: error: there is nothing to act on\n")
     assert run(act, ["--help"]) == 0
     assert "nothing where the exit code is 2 or 3" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan, {1.0}])
+def test_a_report_that_is_no_json_is_not_begun(bad: object, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command(cls=Command)
+    @json_option
+    def act() -> None:
+        print_report({"a": [1.5] * 1000, "b": bad})
+
+    assert run(act, ["--json"]) != 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_report_that_is_larger_than_memory_may_be_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"caf\udce9 é {number}\r\n" for number in range(100_000)]
+
+    @click.command(cls=Command)
+    @json_option
+    def act() -> None:
+        print_report({"names": names})
+
+    assert run(act, ["--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["names"] == names
 
 
 def test_without_json_people_read_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,6 +137,11 @@ def test_a_link_to_a_folder_is_that_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("theirs")
     with pytest.raises(FileExistsError, match=r"such as notes\.txt"):
         claim_folder(tmp_path / "link", "run")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "results").symlink_to("disk")
+    claim_folder(tmp_path / "results", "run")
+    assert is_ours(tmp_path / "disk"), "results may lie on another disk"
+    assert (tmp_path / "results").is_symlink()
 
 
 def test_an_input_is_no_output_under_any_name(tmp_path: Path) -> None:

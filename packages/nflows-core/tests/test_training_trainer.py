@@ -236,7 +236,8 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="256 values a pixel, the test images have 16"):
         FlowLikelihood(flow, images, config, Images(images.pixels // 16, quantization=16))
     with pytest.raises(ValueError, match=r"64 training images do not fill one update of 100 .* lower batch_size"):
-        Trainer(FlowLikelihood(flow, images, config), tmp_path).fit()
+        Trainer(FlowLikelihood(flow, images, config), tmp_path / "run").fit()
+    assert not (tmp_path / "run").exists()
     flow.levels[0].bijections[1].is_exact = False  # type: ignore[union-attr, index]
     with pytest.raises(ValueError, match=r"layer levels\.0\.bijections\.1 \(Conv1x1\) is approximate"):
         FlowLikelihood(flow, images, TrainingConfig(epochs=1, reversible=True))

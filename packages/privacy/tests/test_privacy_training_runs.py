@@ -120,6 +120,14 @@ def test_the_command_trains_and_the_same_is_refused_twice(
     assert "--epochs is 9, but the run to resume has 1" in capsys.readouterr().err
 
 
+def test_a_batch_that_is_not_filled_leaves_no_folder(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--size", SIDE, "--batch-size", 1000) == 2
+    assert "do not fill one update of 1000" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unknown_mirror_is_refused(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--mirror", "left=right") == 2
     assert "there is no class 'left'; there are blue, red" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from nflows_core.flow_inputs import (
     check_latents,
     check_pixels,
     check_values,
+    context_tensor,
     domain_of,
 )
 
@@ -224,7 +225,8 @@ class Flow(nn.Module):
             context: The context of the images, :math:`n` vectors or maps, or one for all of them, or nothing.
             generator: The source of the noise, on the device of the flow.
         """
-        context = None if context is None else _rows(context, n)
+        if context is not None:
+            context = _rows(context_tensor(context, self.context_features, self.dtype), n)
         return self.decode(self.draw_latents(n, temperature, generator), context)
 
     def draw_latents(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> list[Tensor]:

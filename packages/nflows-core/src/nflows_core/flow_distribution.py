@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Size, Tensor
@@ -13,7 +13,7 @@ from torch.distributions.constraints import Constraint
 
 from nflows_core.bijections.base import Shape
 from nflows_core.distributions.normal import standard_normal_log_prob
-from nflows_core.flow_inputs import Range, check_context, with_rounding
+from nflows_core.flow_inputs import Range, check_context, context_tensor, with_rounding
 
 _IMAGE = 3
 _VECTOR, _MAP = 1, 3
@@ -71,12 +71,14 @@ class FlowDistribution(Distribution):
     ) -> None:
         self.flow = flow
         self.context = context
-        batch_shape = Size() if context is None else _batch_shape(context, batch_ndims)
-        if context is None and flow.context_features:
-            raise ValueError(
-                f"this flow is conditioned on contexts of {flow.context_features} entries: give its distribution one"
-            )
-        check_context(_flat(context, len(batch_shape)), flow.context_features, batch_shape.numel(), flow.dtype)
+        features = flow.context_features
+        if context is None and features:
+            raise ValueError(f"this flow is conditioned on contexts of {features} entries: give its distribution one")
+        if context is None:
+            batch_shape = Size()
+        else:
+            batch_shape = _batch_shape(context_tensor(context, features, flow.dtype), batch_ndims, features)
+        check_context(_flat(context, len(batch_shape)), features, batch_shape.numel(), flow.dtype)
         super().__init__(batch_shape, Size(flow.shape), validate_args=validate_args)
 
     @property
@@ -134,16 +136,19 @@ def _independent(each: Constraint, ndims: int) -> Constraint:
     return constraint
 
 
-def _batch_shape(context: Any, batch_ndims: int | None) -> Size:
-    shape = context.shape if isinstance(context, Tensor) else Size()
+def _batch_shape(context: Tensor, batch_ndims: int | None, features: int) -> Size:
+    shape = context.shape
     inferred = {_VECTOR: 0, _VECTOR + 1: 1, _MAP: 0, _MAP + 1: 1}.get(len(shape))
     ndims = inferred if batch_ndims is None else batch_ndims
-    if ndims is None or len(shape) - ndims not in (_VECTOR, _MAP) or ndims < 0:
-        raise ValueError(
-            f"context: expected a tensor of batch_shape + (D,) or batch_shape + (D, H, W), got {tuple(shape)}; "
-            "say by batch_ndims how many dimensions the batch shape has"
-        )
-    return shape[:ndims]
+    fitting = [n for n in (len(shape) - _VECTOR, len(shape) - _MAP) if n >= 0 and shape[n] == features]
+    if ndims in fitting:
+        return shape[:ndims]
+    hint = "".join(f"; batch_ndims={n} says that its batch is {tuple(shape[:n])}" for n in fitting)
+    taken = "" if ndims is None else f" with a batch of {ndims} dimensions"
+    raise ValueError(
+        f"context: expected a shape of batch_shape + ({features},) or batch_shape + ({features}, H, W), got "
+        f"{tuple(shape)}{taken}{hint}"
+    )
 
 
 def _expanded(context: Tensor | None, batch: Size, ndims: int) -> Tensor | None:

@@ -71,6 +71,15 @@ def check_context(context: object, features: int, images: int, dtype: torch.dtyp
     """Raises an error for a context that a flow does not take; for one that is missing, the layers that need it do."""
     if context is None:
         return
+    context = context_tensor(context, features, dtype)
+    if not is_context(context, images, features):
+        raise wrong_context(context, images, features)
+    if context.dtype != dtype and not _is_autocast(context.device):
+        raise TypeError(f"context: the flow is of {dtype}, this is of {context.dtype}; convert it by .to(...)")
+
+
+def context_tensor(context: object, features: int, dtype: torch.dtype) -> Tensor:
+    """The context, whatever its shape; an error if it is no tensor of floats, or the flow takes none."""
     if not features:
         raise ValueError(
             "this flow takes no context: build it with context_features=D, or leave the context out; a bijection of "
@@ -81,10 +90,7 @@ def check_context(context: object, features: int, images: int, dtype: torch.dtyp
         raise TypeError(
             f"context: expected a tensor of {dtype}, got {got}; labels become one by torch.nn.functional.one_hot"
         )
-    if not is_context(context, images, features):
-        raise wrong_context(context, images, features)
-    if context.dtype != dtype and not _is_autocast(context.device):
-        raise TypeError(f"context: the flow is of {dtype}, this is of {context.dtype}; convert it by .to(...)")
+    return context
 
 
 def check_latents(latents: object, shapes: Sequence[Shape]) -> None:

@@ -26,7 +26,6 @@ from nflows_core.training import (
     AdversarialTask,
     EngineConfig,
     FlowLikelihood,
-    Place,
     Task,
     Trainer,
     TrainingConfig,
@@ -185,10 +184,7 @@ def _crops(data: str | Path, folder: str | Path, size: int, fold: str | None, ov
 
 
 def _begin(folder: Path, run: Run, crops: Crops, overwrite: bool, progress: Progress | None) -> nn.Module:
-    task = task_of(run, crops)
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # a run that cannot start
-    trainer = Trainer(task, folder, progress)
+    trainer = Trainer(task_of(run, crops), folder, progress)
     with trainer.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
         return _finished(folder, run, crops, trainer.fit())

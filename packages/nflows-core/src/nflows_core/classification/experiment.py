@@ -22,7 +22,6 @@ from nflows_core.training import (
     Classification,
     EngineConfig,
     Labelled,
-    Place,
     Recoloured,
     Together,
     Trainer,
@@ -174,10 +173,9 @@ def _learner(
 ) -> Solving | Trainer[Classifier, Labelled]:
     if run.settings.is_solved:
         return Solving(run.settings, images, {name: part.groups for name, part in parts.named().items()}, folder)
-    task = task_of(run.settings, run.training, images)
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))  # refuses too few
-    return Trainer(task, folder, progress)
+    trainer = Trainer(task_of(run.settings, run.training, images), folder, progress)
+    trainer.check_filled()  # what is learned besides may take longer
+    return trainer
 
 
 def _by_main_process(write: Callable[[], None] | None) -> None:

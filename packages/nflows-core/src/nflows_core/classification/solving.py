@@ -36,6 +36,9 @@ class Solving:
         groups: The groups of the pictures of each part; pictures after these, such as made ones, have none, and no
             temperature is decided by them.
         folder: The folder that is held meanwhile.
+
+    Raises:
+        ModuleNotFoundError: The network's weights are not installed.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Solving:
         self.images = images
         self.groups = groups
         self.folder = folder
+        self.network = settings.build(pretrained=True)  # before there is a run that could only be removed
 
     def holding_folder(self) -> AbstractContextManager[None]:
         """Keeps trainings out of the folder."""
@@ -60,7 +64,7 @@ class Solving:
         Arguments:
             resume: As of a `Trainer`; a minute's work is done again.
         """
-        network = self.settings.build(pretrained=True).to(processes().device)
+        network = self.network.to(processes().device)
         groups = {name: part for name, part in self.groups.items() if name in ("train", "val")}
         features = {name: features_of(network, self.images[name].pixels) for name in groups}
         labels = {name: _labels(self.images[name]) for name in groups}

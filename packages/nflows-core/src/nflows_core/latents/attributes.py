@@ -2,7 +2,7 @@ r"""What can be said of an image in one number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -87,8 +87,8 @@ def attribute_values(
     """The images that have an attribute, and its values.
 
     Arguments:
-        name: The attribute: a column of the table; or else the name of a class, whose images have 1 and all others 0;
-            or else a name in `MEASURES`.
+        name: The attribute: a column of the table, the name of a class, whose images have 1 and all others 0, or a name
+            in `MEASURES`; it must not be two of these.
         images: The images that may have it.
         table: The attributes of a file, if there is one.
         most: The largest number of images to take, evenly spaced; all of them if not given.
@@ -97,8 +97,11 @@ def attribute_values(
         Those images, and the values, :math:`(N,)` in float64.
 
     Raises:
-        DataError: There is no such attribute, or the table does not fit the images.
+        DataError: There is no such attribute, or there are two, or the table does not fit the images.
     """
+    meanings = _meanings(name, images, table)
+    if len(meanings) > 1:
+        raise DataError(f"{name} is {' and '.join(meanings)}; give the one that is meant in a column of another name")
     if table is not None and name in table.columns:
         indices, values = table.values_of(name, images)
         kept = spread(len(indices), most)
@@ -118,8 +121,22 @@ def spread(n: int, most: int | None) -> list[int]:
 
 
 def _known(images: Images, table: AttributeTable | None) -> list[str]:
-    classes = images.classes if images.labels is not None else ()
-    return list(dict.fromkeys([*MEASURES, *classes, *(table.columns if table is not None else ())]))
+    columns = filter(None, table.columns) if table is not None else ()
+    return list(dict.fromkeys([*MEASURES, *_classes(images), *columns]))
+
+
+def _meanings(name: str, images: Images, table: AttributeTable | None) -> list[str]:
+    """What a name stands for, in words."""
+    meanings = {
+        "a column of the table": table is not None and name in table.columns,
+        "a class of the images": name in _classes(images),
+        "what is measured of their pixels": name in MEASURES,
+    }
+    return [words for words, is_meant in meanings.items() if is_meant]
+
+
+def _classes(images: Images) -> Sequence[str]:
+    return images.classes if images.labels is not None else ()
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -60,14 +60,14 @@ def attribute_direction(
         seed: The seed of the dequantization noise.
 
     Raises:
-        ValueError: The images do not fit the flow or are too few, or the values are constant, not finite, or of
-            another number.
+        ValueError: The images do not fit the flow or are too few, or the values are constant, not finite, of another
+            number, or so large or so near to each other that float64 has no standard deviation of them.
     """
     values = torch.as_tensor(values)
     _check(flow, images, values)
     place = flow.device, flow.dtype
     values = values.double()
-    mean, deviation = values.mean().item(), values.std(correction=0).item()
+    mean, deviation = _spread(values)
     standardized = ((values - mean) / deviation).to(*place)
     generator = flow.generator(seed)
     total = standardized.new_zeros(images.pixels[0].numel())
@@ -119,3 +119,14 @@ def _check(flow: Flow, images: Images, values: Tensor) -> None:
         raise ValueError(f"image {bad} has the attribute {values[bad].item()}; leave it out or repair it")
     if values.min() == values.max():
         raise ValueError(f"the attribute is {values[0].item():g} for all {len(values)} images; give one that varies")
+
+
+def _spread(values: Tensor) -> tuple[float, float]:
+    """The mean and the standard deviation of values in float64."""
+    mean, deviation = values.mean().item(), values.std(correction=0).item()
+    if not 0 < deviation < math.inf:
+        raise ValueError(
+            f"the attribute goes from {values.min().item():g} to {values.max().item():g}, of which float64 has no "
+            "standard deviation; give it in another unit"
+        )
+    return mean, deviation

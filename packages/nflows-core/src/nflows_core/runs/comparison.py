@@ -26,7 +26,7 @@ from nflows_core.runs.folder import Run, load_on_device, read_run
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runs.report import quality
 from nflows_core.runtime.curve import Curve, finite
-from nflows_core.runtime.ownership import claim_folder
+from nflows_core.runtime.ownership import claim_folder, refuse_foreign
 from nflows_core.runtime.page import Table
 from nflows_core.runtime.report import REPORT_FILES, write_csv, write_report
 from nflows_core.training import DivergedError, StepMetrics, TrainingConfig
@@ -74,12 +74,14 @@ def compare(
         ValueError: Two candidates are the same, or a run in the folder was trained otherwise.
     """
     folder = Path(folder)
-    claim_folder(folder, "comparison", (TABLE_FILE, *REPORT_FILES))
+    kind = "comparison", (TABLE_FILE, *REPORT_FILES)
+    refuse_foreign(folder, *kind)
     texts = [candidate.text for candidate in candidates]
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise ValueError(f"{twice[0]} is given twice")
     reading = Reading(size, bits, splits, skip_others)
     images = {split: read_as(data, split, reading) for split in get_args(SplitName)}
+    claim_folder(folder, *kind)
     failures: dict[str, str] = {}
     for candidate in candidates:
         own = arguments_of(candidate, arguments)

@@ -106,7 +106,8 @@ class RunKind:
             FileExistsError: The folder is taken.
         """
         refuse_foreign(folder, self.name, self.files)
-        if not overwrite and (folder / CONFIG_FILE).exists():
+        # What a `Trainer` leaves alone has no configuration.
+        if not overwrite and any((folder / name).exists() for name in (CONFIG_FILE, CHECKPOINT_FILE)):
             raise FileExistsError(
                 errno.EEXIST, "a run is there; resume it, overwrite it or choose another folder", str(folder)
             )

@@ -32,7 +32,8 @@ def nearness_of_samples(
         context: The context of the test images, vectors or maps, or nothing.
 
     Returns:
-        The distances, nothing where a sample is not finite or there are too few for one, and what they are of.
+        The distances, nothing where a sample is not finite or there are too few for one, and what they are of. Fewer
+        test images than samples are warned of.
 
     Raises:
         DataError: There are too few test images or samples.
@@ -44,12 +45,21 @@ def nearness_of_samples(
             f"distances of samples need {LEAST_PICTURES} samples and as many test images or more, got {n} and "
             f"{len(test)}; give more"
         )
+    compared = f"{n:,} samples with {len(chosen):,} test images"
+    if len(chosen) < n:
+        compared += ", all that there are"
+        warnings.warn(
+            f"{compared}: distances depend on both numbers, and compare with those of the same numbers alone",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     features = PictureFeatures(flow.device)
     rows = None if context is None else context[chosen][torch.arange(n) % len(chosen)]
     batches = Finite(draw(flow, n, seed=seed, context=rows))
     pixels = torch.cat([quantize(batch, flow.quantization).cpu() for _, batch in batches.finite()] or [test.pixels[:0]])
     said = {
         "features": FEATURES,
+        "compared": compared,
         "compared_test_images": len(chosen),
         "samples": n,
         "samples_not_finite": len(batches.left_out),

@@ -32,6 +32,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
 from typing import Any, TextIO
 
 import click
@@ -44,6 +46,8 @@ from nflows_core.runtime.terminal import echo
 
 ENTRY_POINTS = "nflows.commands"
 """The entry-point group by which an installed package adds a command or a group of them."""
+_IN_MEMORY = 2**20
+"""Bytes of a report; beyond, it goes to a temporary file before it is printed."""
 
 
 @dataclass
@@ -163,10 +167,20 @@ def _unusable(name: str, problem: str) -> click.Command:
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """Prints a report on standard output if ``--json`` was given."""
+    """Prints a report on standard output if ``--json`` was given, whole or not at all.
+
+    Raises:
+        ValueError: A number is not finite.
+        TypeError: A value is of no type that JSON has.
+    """
     invocation = click.get_current_context().ensure_object(Invocation)
-    if invocation.json:
-        invocation.stdout.writelines(report_json(report))
+    if not invocation.json:
+        return
+    # Of a batch it may be larger than memory.
+    with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as text:
+        text.writelines(report_json(report))
+        text.seek(0)
+        copyfileobj(text, invocation.stdout)
 
 
 def run(application: click.Command, arguments: Sequence[str] | None = None) -> int:

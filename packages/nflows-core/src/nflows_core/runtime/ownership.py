@@ -28,7 +28,7 @@ def claim_folder(folder: Path, kind: str, files: Iterable[str] = ()) -> None:
     """Makes a folder, or takes one that is ours, and leaves a mark in it; to be called before anything is written.
 
     Arguments:
-        folder: The folder of the results.
+        folder: The folder of the results, or a link to it, as to one on a larger disk.
         kind: What the folder will hold, in words: another command's results are not replaced.
         files: The names of the files that will be written into it.
 

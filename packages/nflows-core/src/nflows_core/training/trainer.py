@@ -78,6 +78,15 @@ class Trainer(Generic[M, B]):
         """Where the checkpoint is written, if anything is kept."""
         return None if self.folder is None else self.folder / CHECKPOINT_FILE
 
+    def check_filled(self) -> None:
+        """Refuses data that do not fill one update, before there is a folder that could only be removed.
+
+        Raises:
+            ValueError: They do not.
+        """
+        own = processes()
+        self.task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))
+
     def fit(self, resume: bool = False) -> M:
         """Trains to the end.
 
@@ -105,10 +114,16 @@ class Trainer(Generic[M, B]):
 
     @contextmanager
     def holding_folder(self) -> Iterator[None]:
-        """Keeps other trainings out of the folder, as `fit` does, for those who write more into it than `fit`."""
+        """Keeps other trainings out of the folder, as `fit` does, for those who write more into it than `fit`.
+
+        Raises:
+            ValueError: The data do not fill one update; then there is nothing in the folder, nor is it made.
+            FolderInUseError: Another training writes into the folder.
+        """
         if self.folder is None or self._holds_folder:
             yield
             return
+        self.check_filled()
         with hold_folder(self.folder):
             self._holds_folder = True
             try:

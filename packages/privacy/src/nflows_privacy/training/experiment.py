@@ -9,9 +9,8 @@ import torch
 
 from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
-from nflows_core.training import EngineConfig, Place, Trainer
+from nflows_core.training import EngineConfig, Trainer
 from nflows_core.training.loop import Progress
-from nflows_core.training.processes import processes
 from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.data import Scenes, Source, read_scenes
 from nflows_privacy.training.network import BoxNetwork
@@ -79,7 +78,6 @@ def train(
     task = _task(run, parts, workers)
     if start is not None:
         begin_with(task.model, run, Path(start))
-    _check_filled(task)
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
@@ -182,9 +180,3 @@ def _places(source: Source) -> tuple[str, str | None]:
 def _source(places: tuple[str, str | None]) -> Source:
     boxes, pictures = places
     return Source(Path(boxes), None if pictures is None else Path(pictures))
-
-
-def _check_filled(task: BoxDetection) -> None:
-    """Raises a ValueError if the data do not fill one update, before there is a run that could only be removed."""
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))

@@ -15,7 +15,7 @@ from nflows_core.data import DataError
 from nflows_core.data.fingerprint import digest
 from nflows_core.runs.data import refuse_inside
 from nflows_core.runtime.terminal import echo
-from nflows_core.training import EngineConfig, Place, Task, Trainer
+from nflows_core.training import EngineConfig, Trainer
 from nflows_core.training.loop import Progress
 from nflows_core.training.processes import processes
 from nflows_sr.data.pictures import Pictures, read_pictures
@@ -75,7 +75,6 @@ def train(
         begin_with(untrained, run, Path(start))
     task = recipe.task(untrained, configured, pictures, config)
     run = replace(run, base=task.description.get("base"))
-    _check_filled(task)
     trainer = Trainer(task, folder, progress)
     with trainer.holding_folder():
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
@@ -208,9 +207,3 @@ def _check_same(folder: Path, run: Run, pictures: TrainingData) -> None:
                 f"{place} is not what {folder} was trained on: its {part} pictures are {difference}. "
                 "Give the pictures that the run had, or train a new run on these."
             )
-
-
-def _check_filled(task: Task[Any, Any]) -> None:
-    """Raises a ValueError if the data do not fill one update, before there is a run that could only be removed."""
-    own = processes()
-    task.training_batches(Place(own.process_index, own.num_processes, torch.device("cpu")))
