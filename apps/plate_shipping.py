@@ -76,10 +76,10 @@ def recall_from(judged: Sequence[Judged], width: float, threshold: float) -> flo
 
 def tested_on(run: Path, scenes: Source) -> Tested:
     """What the detector of a run finds in scenes, looking as thoroughly as it does at pictures."""
-    classes = read_run(run).settings.classes
+    settings = read_run(run).settings
     find = load_detector(DetectorSettings((str(run.absolute()),), _LOWEST, "cpu"))
-    pictures = read_scenes(scenes, classes).scenes
-    return Tested(classes, [[_judged(find(pixels_of(scene)), scene)] for scene in pictures])
+    pictures = read_scenes(scenes, settings).scenes
+    return Tested(settings.classes, [[_judged(find(pixels_of(scene)), scene)] for scene in pictures])
 
 
 def _judged(found: Sequence[Region], scene: Scene) -> Judged:

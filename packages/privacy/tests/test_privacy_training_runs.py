@@ -31,6 +31,7 @@ from nflows_privacy.training.scenes import RandomCrops
 from nflows_privacy.training.settings import NetworkSettings
 
 TINY = NetworkSettings(tuple(COLOURS), tuple(COLOURS), widths=(8, 16, 16, 16), blocks=(0, 1, 0, 0), crop=SIDE)
+RED = replace(TINY, classes=("red",), mirrors=("red",))
 FAST = EngineConfig(epochs=40, batch_size=8, learning_rate=0.01, warmup_steps=10, clip_norm=5.0, ema_decay=0.95)
 SHORT = replace(FAST, epochs=2, checkpoint_steps=2)
 
@@ -102,7 +103,7 @@ def test_a_run_begins_with_the_weights_of_another_of_other_classes(run: Path, ta
     own, other = network.state_dict(), load_network(run, read_run(run)).state_dict()
     torch.testing.assert_close(own["stem.0.weight"], other["stem.0.weight"], atol=1e-5, rtol=0)
     assert own["outputs.0.weight"].shape != other["outputs.0.weight"].shape
-    with pytest.raises(ValueError, match=r"`start`: .* has widths"):
+    with pytest.raises(ValueError, match=r"`start`: .* has the backbone residual, widths"):
         train(Source(table), tmp_path / "wide", replace(TINY, widths=(8, 8, 8, 8)), frozen, start=run)
 
 
@@ -136,7 +137,7 @@ def test_an_unknown_mirror_is_refused(table: Path, tmp_path: Path, capsys: pytes
 
 def test_classes_are_those_of_the_table_and_a_picture_without_boxes_is_background(table: Path) -> None:
     assert classes_of(Source(table)) == ("blue", "red")
-    scenes = {scene.path.name: scene for scene in read_scenes(Source(table), ("red",)).scenes}
+    scenes = {scene.path.name: scene for scene in read_scenes(Source(table), RED).scenes}
     assert len(scenes["empty.png"].boxes) == 0
     assert scenes["000.png"].labels.tolist() == [0]
 
@@ -145,11 +146,11 @@ def test_boxes_to_ignore_keep_their_label(table: Path, tmp_path: Path) -> None:
     shutil.copytree(table.parent, tmp_path, dirs_exist_ok=True)
     text = (tmp_path / "boxes.csv").read_text().replace("blue", "ignore")
     (tmp_path / "boxes.csv").write_text(text)
-    scene = read_scenes(Source(tmp_path / "boxes.csv"), ("red",)).scenes[0]
+    scene = read_scenes(Source(tmp_path / "boxes.csv"), RED).scenes[0]
     assert sorted(scene.labels.tolist()) == [IGNORED, 0]
 
 
-@pytest.mark.filterwarnings("ignore:.*pictures are not there")
+@pytest.mark.filterwarnings("ignore:.*are not among the inputs")
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -199,10 +200,10 @@ def test_missing_pictures_and_boxes_outside_are_named_and_left_out(table: Path, 
     ]
     (tmp_path / "boxes.csv").write_text("\n".join(rows))
     with pytest.warns(RuntimeWarning) as warned:
-        scenes = read_scenes(Source(tmp_path / "boxes.csv"), ("red",)).scenes
+        scenes = read_scenes(Source(tmp_path / "boxes.csv"), RED).scenes
     told = " ".join(str(one.message) for one in warned)
-    assert "1 pictures are not there, such as gone.png" in told
-    assert "(200.0, 0.0, 220.0, 10.0) lies outside" in told
+    assert "1 pictures with boxes are not among the inputs: gone.png" in told
+    assert "1 boxes lie outside of their picture and are left out: 000.png (200 0 220 10)" in told
     assert scenes[0].boxes.tolist() == [[90, 0, SIDE, 10]]
 
 
@@ -230,7 +231,7 @@ def test_a_configuration_of_another_kind_is_refused(run: Path, tmp_path: Path, o
 
 
 def test_crops_depend_on_the_seed_alone_and_their_boxes_lie_about_the_colours(table: Path) -> None:
-    crops = RandomCrops(read_scenes(Source(table), ("red",)).scenes, SIDE, (0,))
+    crops = RandomCrops(read_scenes(Source(table), RED).scenes, SIDE)
     for seed in range(12):
         pixels, labels, boxes = crops.read(seed % len(crops), seed)
         again = crops.read(seed % len(crops), seed)

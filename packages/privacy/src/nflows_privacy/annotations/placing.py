@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from nflows_core.runtime.images.finding import find
 from nflows_privacy.annotations.annotated import Marked
 from nflows_privacy.annotations.faults import CUT, OUTSIDE, TURNED, UPRIGHT
 from nflows_privacy.regions import Box, Region
@@ -49,6 +51,16 @@ def placed(marked: Marked, width: int, height: int, orientation: int = 1) -> Pla
     faults += [(OUTSIDE, _words(one.box)) for one in regions if one not in inside]
     faults += [(CUT, _words(one.box)) for one in inside if not _all_inside([one], width, height)]
     return Placed(tuple(inside), tuple(faults))
+
+
+def orientation_of(path: Path) -> int:
+    """How a picture's file stores it, 1 to 8, as EXIF numbers it.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return find(file).orientation
 
 
 def upright_box(box: Box, orientation: int, width: int, height: int) -> Box:

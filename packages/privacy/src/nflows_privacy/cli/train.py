@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
     from nflows_privacy.training.settings import NetworkSettings
 
+_GROUPS = "groups"
 _Boxes = click.Path(exists=True, path_type=Path)
 _FolderPath = click.Path(file_okay=False, path_type=Path)
 _ENGINE = (
@@ -33,13 +34,20 @@ _ENGINE = (
 @click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
 @click.option("--pictures", type=_FolderPath, help="The folder of the pictures.  [default: that of BOXES]")
 @click.option("--test", type=_Boxes, help="Boxes of the pictures held out, which lie beside them.  [default: a tenth]")
-@click.option("--classes", type=Kinds(), help="What is to be found, by commas.  [default: all that BOXES has]")
+@click.option("--classes", type=Kinds(), help='What is to be found, by commas, or "groups" for those of the classes.')
 @click.option(
     "--mirror",
     "mirrors",
     multiple=True,
     metavar="CLASS[=CLASS]",
     help="A class that looks in a mirror like itself, or like another; pictures with others are not flipped.",
+)
+@click.option(
+    "--augment",
+    type=click.Choice(["none", "thesis", "usual", "pasted"]),
+    default="usual",
+    show_default=True,
+    help="What is done to pictures; pasted puts things of others into them, where there are few.",
 )
 @click.option("--size", "crop", type=int, default=320, show_default=True, help="The side of the crops, in pixels.")
 @click.option("--start", type=_FolderPath, help="A run whose weights it begins with.")
@@ -81,7 +89,7 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
     else:
         chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
         config = EngineConfig(**{**experiment.ENGINE, **chosen})
-        others = {name: options[name] for name in ("start", "overwrite")}
+        others = {name: options[name] for name in ("start", "overwrite", "augment")}
         threshold = THRESHOLD if options["threshold"] is None else options["threshold"]
         settings = _settings(data, options["classes"], options["mirrors"], options["crop"])
         with epochs_shown(config.epochs, _loss) as progress:
@@ -90,17 +98,22 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
 
 
 def _settings(data: Any, classes: tuple[str, ...] | None, pairs: tuple[str, ...], crop: int) -> NetworkSettings:
+    from nflows_privacy.annotations.mirrors import mirror_of
     from nflows_privacy.training.data import classes_of
     from nflows_privacy.training.settings import NetworkSettings
 
-    names = classes or classes_of(data)
-    mirrored: dict[str, str] = {}
+    groups = classes == (_GROUPS,)
+    names = classes_of(data, groups=True) if groups else classes or classes_of(data)
+    if groups and pairs:
+        raise CommandError("--mirror: groups have no mirror classes; leave it out, or give classes")
+    mirrored = {name: mirror_of(name) or "" for name in names if mirror_of(name) in names}
     for pair in pairs:
         first, _, second = pair.partition("=")
         mirrored |= {first: second or first, second or first: first}
     if unknown := [name for name in mirrored if name not in names]:
         raise CommandError(f"--mirror: there is no class {unknown[0]!r}; there are {', '.join(names)}")
-    return NetworkSettings(names, tuple(mirrored.get(name, "") for name in names) if mirrored else (), crop=crop)
+    mirrors = tuple(mirrored.get(name, "") for name in names) if mirrored else ()
+    return NetworkSettings(names, mirrors, crop=crop, groups=groups)
 
 
 def _loss(metrics: StepMetrics) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 
 from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.images import PictureFile
-from nflows_core.runtime.images.finding import find
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.work import Made, Writing, is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of
 from nflows_privacy.annotations.annotated import Annotations, Marked
 from nflows_privacy.annotations.faults import Faults
-from nflows_privacy.annotations.placing import placed
+from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.annotations.table import SIZE, rows_of
 from nflows_privacy.fills import FillSettings, load_fill
@@ -199,7 +198,7 @@ def scene_of(erasing: Erasing, source: Path, size: tuple[int, int], seed: int) -
         annotations.check([source])
     name = annotations.find(source)
     marked = Marked(()) if name is None else annotations.pictures[name]
-    found = placed(marked, *size, _orientation(source))
+    found = placed(marked, *size, orientation_of(source))
     erased = [region for region in found.regions if is_meant(region, erasing.kinds)]
     regions = [_marked(region, region in erased) for region in found.regions]
     filled = [_marked(region, True) for region in erased]
@@ -216,11 +215,6 @@ def _marked(region: Region, is_erased: bool) -> Region:
     known = dict(region.attributes)
     marks = ((ERASED, "1" if is_erased else known.pop(ERASED, "0")), (DECOY, known.pop(DECOY, "0")))
     return replace(region, attributes=(*marks, *((name, word) for name, word in known.items() if name != ERASED)))
-
-
-def _orientation(path: Path) -> int:
-    with path.open("rb") as file:
-        return find(file).orientation
 
 
 @keeps_one

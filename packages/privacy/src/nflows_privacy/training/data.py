@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,17 @@ from nflows_core.data.split import SplitName, belongs
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureError, PictureFile
-from nflows_privacy.annotations.annotated import Annotations
+from nflows_privacy.annotations.annotated import Annotations, Marked
+from nflows_privacy.annotations.faults import MISSING, Faults
+from nflows_privacy.annotations.groups import group_of
+from nflows_privacy.annotations.mirrors import mirror_of
+from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.regions import Region, boxes_array
 from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.scenes import Scene
+from nflows_privacy.training.settings import NetworkSettings
+from nflows_privacy.training.views import NO_MIRROR
 
 IGNORE = "ignore"
 """The class of boxes that are neither looked for nor background: groups, what cannot be made out, what is not sure."""
@@ -59,52 +65,68 @@ class Source:
         return self.boxes if self.boxes.is_dir() else self.boxes.parent
 
 
-def classes_of(source: Source) -> tuple[str, ...]:
-    """The classes that boxes have, in the order of their names.
+def classes_of(source: Source, groups: bool = False) -> tuple[str, ...]:
+    """The classes that boxes have, or the groups of these, in the order of their names.
 
     Raises:
-        DataError: There are none.
+        DataError: There are none, or classes of no group.
     """
-    annotations = _annotations(source)
+    annotations = _annotations(source, Faults())
+    try:
+        annotations = annotations.grouped() if groups else annotations
+    except ValueError as error:
+        raise DataError(str(error)) from error
     kinds = {region.kind for marked in annotations.pictures.values() for region in marked.regions} - {IGNORE}
     if not kinds:
         raise DataError(f"{source.boxes}: marks nothing; give boxes of what is to be found")
     return tuple(sorted(kinds))
 
 
-def read_scenes(source: Source, classes: Sequence[str], split: SplitName | None = None) -> Scenes:
+def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | None = None) -> Scenes:
     """The pictures of a folder with the boxes that a table has for them; a picture without boxes shows the background.
 
-    What is wrong with single boxes and does no harm is warned of: boxes outside of their picture, which are left out,
-    and names of pictures that are not there.
+    What is wrong with single boxes is warned of, each kind once with its number: boxes outside of their picture or
+    without an area, which are left out, and names of pictures that are not there. Boxes of pictures that are turned by
+    their EXIF turn with them.
 
     Arguments:
         source: Where they are.
-        classes: The classes that count, in their order. Boxes of the class ``ignore`` are neither looked for nor
-            background, and those of other classes are background.
+        settings: The classes that count, in their order, their mirror images, and whether they are groups. Boxes of the
+            class ``ignore`` are neither looked for nor background, and those of other classes are background.
         split: The part to read: a hash of its path holds out about each tenth picture as "test"; all by default.
 
     Raises:
         DataError: There are no pictures, none of the part has a box of one of the classes, or a file cannot be used.
     """
-    annotations = _annotations(source)
+    faults = Faults()
+    annotations = _annotations(source, faults)
     paths = _pictures(source.folder)
     if not paths:
         raise DataError(f"{source.folder}: no pictures; give the folder that has them")
-    _warn_of_missing(annotations, paths)
+    named = {annotations.find(name) for name in paths}
+    for name in annotations.pictures:
+        if name not in named:
+            faults.add(MISSING, name)
     chosen = {name: path for name, path in paths.items() if belongs(name, split)}
-    scenes = [_scene(name, path, annotations, classes) for name, path in chosen.items()]
+    scenes = [_scene(path, _marked(annotations, name), settings, faults) for name, path in chosen.items()]
+    for line in faults.lines():
+        warnings.warn(f"{annotations.source}: {line}", RuntimeWarning, stacklevel=2)
     if not any((scene.labels >= 0).any() for scene in scenes):
         where = _unmarked(source.folder, len(chosen), len(paths), split)
-        raise DataError(f"{source.boxes}: no box of {', '.join(classes)} in {where}")
+        raise DataError(f"{source.boxes}: no box of {', '.join(settings.classes)} in {where}")
     return Scenes(scenes, _fingerprint(list(chosen), scenes))
 
 
-def _annotations(source: Source) -> Annotations:
+def _annotations(source: Source, faults: Faults) -> Annotations:
     try:
-        return read_boxes(source.boxes)
+        return read_boxes(source.boxes, faults=faults)
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def _marked(annotations: Annotations, name: str) -> Marked:
+    found = annotations.find(name)
+    return Marked(()) if found is None else annotations.pictures[found]
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -112,44 +134,37 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return dict(sorted((path.relative_to(folder).as_posix(), path) for path in found))
 
 
-def _warn_of_missing(annotations: Annotations, paths: Mapping[str, Path]) -> None:
-    named = {annotations.find(name) for name in paths}
-    if missing := [name for name in annotations.pictures if name not in named]:
-        warnings.warn(
-            f"{annotations.source}: {len(missing)} pictures are not there, such as {missing[0]}; they are left out",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-
-
-def _scene(name: str, path: Path, annotations: Annotations, classes: Sequence[str]) -> Scene:
+def _scene(path: Path, marked: Marked, settings: NetworkSettings, faults: Faults) -> Scene:
     try:
         with PictureFile(path) as picture:
             height, width, _ = picture.shape
     except PictureError as error:
         raise DataError(f"{error}; repair or remove it") from error
-    marked = annotations.find(name)
     try:
-        regions = [] if marked is None else annotations.pictures[marked].within(width, height)
+        found = placed(marked, width, height, orientation_of(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-    numbers = {**{kind: number for number, kind in enumerate(classes)}, IGNORE: IGNORED}
-    counted = list(_inside((region for region in regions if region.kind in numbers), height, width, path))
-    labels = np.array([numbers[region.kind] for region in counted], dtype=np.int64)
-    boxes = boxes_array(counted).clip(0, [width, height, width, height]).astype(np.float32)
-    return Scene(path, boxes, labels, np.full_like(labels, NO_MIRROR), height, width)
+    for what, box in found.faults:
+        faults.add(what, f"{path.name} ({box})" if box else path.name)
+    counted = [(region, *numbers) for region in found.regions if (numbers := _numbers(region, settings)) is not None]
+    boxes = boxes_array([region for region, _, _ in counted]).clip(0, [width, height, width, height])
+    labels, mirrored = (np.array([row[column] for row in counted], dtype=np.int64) for column in (1, 2))
+    return Scene(path, boxes.astype(np.float32), labels, mirrored, height, width)
 
 
-def _inside(regions: Iterable[Region], height: int, width: int, path: Path) -> Iterator[Region]:
-    """The regions that have a part in a picture."""
-    for region in regions:
-        left, top, right, bottom = region.box
-        if right > 0 and bottom > 0 and left < width and top < height:
-            yield region
-        else:
-            warnings.warn(
-                f"{path}: the box {tuple(region.box)} lies outside and is left out", RuntimeWarning, stacklevel=4
-            )
+def _numbers(region: Region, settings: NetworkSettings) -> tuple[int, int] | None:
+    """The number of a region's class, and that of the class that it has in a mirror; nothing for what is background."""
+    if region.kind == IGNORE:
+        return IGNORED, IGNORED
+    classes = settings.classes
+    kind = group_of(region) if settings.groups else region.kind
+    if kind not in classes:
+        return None
+    label = classes.index(kind)
+    if settings.groups:  # a group looks like itself, but not every class of it
+        return label, NO_MIRROR if mirror_of(region.kind) is None else label
+    mirror = settings.mirrors[label] if settings.mirrors else ""
+    return label, classes.index(mirror) if mirror else NO_MIRROR
 
 
 def _unmarked(folder: Path, count: int, total: int, split: SplitName | None) -> str:

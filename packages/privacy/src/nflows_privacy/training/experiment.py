@@ -11,12 +11,11 @@ from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
 from nflows_core.training import EngineConfig, Trainer
 from nflows_core.training.loop import Progress
-from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.data import Scenes, Source, read_scenes
 from nflows_privacy.training.network import BoxNetwork
 from nflows_privacy.training.runs import KIND, THRESHOLD, Run, load_network, read_run, save_run
 from nflows_privacy.training.scenes import RandomCrops, WholeScenes
-from nflows_privacy.training.settings import NetworkSettings
+from nflows_privacy.training.settings import AUGMENTATIONS, NetworkSettings
 from nflows_privacy.training.task import BoxDetection
 
 ENGINE = {
@@ -39,6 +38,7 @@ def train(
     test: Source | None = None,
     start: str | Path | None = None,
     threshold: float = THRESHOLD,
+    augment: str = "usual",
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -53,6 +53,7 @@ def train(
         test: The boxes and pictures that are held out; by default a tenth of the data, by a hash of the names.
         start: A run whose weights the training begins with; it may have other classes.
         threshold: The score from which on a box counts.
+        augment: What is done to the pictures that it is trained on, a name in `AUGMENTATIONS`.
         workers: The number of processes that read pictures; 0 reads in this one.
         overwrite: Whether a run that is in the folder is removed, once the new one is known to be able to start.
         progress: The function that the `Trainer` calls after every update.
@@ -74,6 +75,7 @@ def train(
         None if start is None else str(Path(start).absolute()),
         config,
         {part: scenes.fingerprint for part, scenes in parts.items()},
+        augment,
     )
     task = _task(run, parts, workers)
     if start is not None:
@@ -143,21 +145,23 @@ def begin_with(network: BoxNetwork, run: Run, start: Path) -> None:
         ValueError: The other run's network has other levels.
     """
     other = read_run(start)
-    if (other.settings.widths, other.settings.blocks) != (run.settings.widths, run.settings.blocks):
-        raise ValueError(
-            f"`start`: {start} has widths {other.settings.widths} and blocks {other.settings.blocks}, the new network "
-            f"{run.settings.widths} and {run.settings.blocks}; give the same"
-        )
+    theirs, own = (_architecture(settings) for settings in (other.settings, run.settings))
+    if theirs != own:
+        raise ValueError(f"`start`: {start} has {theirs}, the new network {own}; give the same")
     taken = load_network(start, other).state_dict()
     if other.settings.classes != run.settings.classes:
         taken = {name: value for name, value in taken.items() if not name.startswith("outputs.")}
     network.load_state_dict(taken, strict=False)
 
 
+def _architecture(settings: NetworkSettings) -> str:
+    return f"the backbone {settings.backbone}, widths {settings.widths} and blocks {settings.blocks}"
+
+
 def _read(data: Source, test: Source | None, settings: NetworkSettings) -> dict[str, Scenes]:
     if test is None:
-        return {part: read_scenes(data, settings.classes, part) for part in ("train", "test")}
-    parts = {"train": read_scenes(data, settings.classes), "test": read_scenes(test, settings.classes)}
+        return {part: read_scenes(data, settings, part) for part in ("train", "test")}
+    parts = {"train": read_scenes(data, settings), "test": read_scenes(test, settings)}
     if data.folder.resolve() == test.folder.resolve():
         raise DataError(f"`test`: {test.folder} has the pictures that it would be trained on; give others")
     return parts
@@ -166,10 +170,10 @@ def _read(data: Source, test: Source | None, settings: NetworkSettings) -> dict[
 def _task(run: Run, parts: dict[str, Scenes], workers: int) -> BoxDetection:
     torch.manual_seed(run.training.seed)
     settings = run.settings
-    numbers = {name: number for number, name in enumerate(settings.classes)}
-    mirrors = [numbers.get(name, IGNORED) for name in settings.mirrors or [""] * len(numbers)]
-    crops = RandomCrops(parts["train"].scenes, settings.crop, mirrors)
-    return BoxDetection(settings.build(), crops, run.training, WholeScenes(parts["test"].scenes), workers)
+    crops = RandomCrops(parts["train"].scenes, settings.crop, AUGMENTATIONS[run.augment])
+    return BoxDetection(
+        settings.build(pretrained=True), crops, run.training, WholeScenes(parts["test"].scenes), workers
+    )
 
 
 def _places(source: Source) -> tuple[str, str | None]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from nflows_core.classifiers import EfficientNetLite0
+
 STRIDES = (4, 8, 16, 32)
 """Pixels between two cells of a level, along each axis."""
 
+_LITE_ENDS, _LITE_CHANNELS = (2, 3, 5), (24, 40, 112)
+"""The last stages of EfficientNet-Lite0 whose cells are 4, 8 and 16 pixels apart, and their features."""
 _PRIOR = 0.01
 """The score of everything at first, so that the many cells of the background do not drown the rest: focal loss."""
 
@@ -33,10 +38,13 @@ class BoxNetwork(nn.Module):
 
     def __init__(self, classes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
         super().__init__()
-        self.classes = classes
         self.stem = _convolution(3, widths[0] // 2, 2)
         inputs = (widths[0] // 2, *widths[:-1])
         self.stages = nn.ModuleList(map(_stage, inputs, widths, blocks))
+        self._add_pyramid(classes, widths)
+
+    def _add_pyramid(self, classes: int, widths: Sequence[int]) -> None:
+        self.classes = classes
         self.above = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in pairwise(widths))
         self.merge = nn.ModuleList(_convolution(width, width) for width in widths)
         self.outputs = nn.ModuleList(_output(width, classes) for width in widths)
@@ -47,16 +55,60 @@ class BoxNetwork(nn.Module):
         Arguments:
             pictures: The pictures in [0, 1], :math:`(B, 3, H, W)`.
         """
-        features, found = [], self.stem(pictures - 0.5)
-        for stage in self.stages:
-            found = stage(found)
-            features.append(found)
+        features = self.features(pictures)
         merged = self.merge[-1](features[-1])
         maps = [self.outputs[-1](merged)]
         for level in reversed(range(len(features) - 1)):
             merged = self.merge[level](features[level] + _enlarged(self.above[level](merged), features[level]))
             maps.append(self.outputs[level](merged))
         return maps[::-1]
+
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """What the backbone sees at each level."""
+        found, features = self.stem(pictures - 0.5), []
+        for stage in self.stages:
+            found = stage(found)
+            features.append(found)
+        return features
+
+
+class PretrainedBoxNetwork(BoxNetwork):
+    """A `BoxNetwork` with the first stages of EfficientNet-Lite0, which may have learned on ImageNet, as its backbone.
+
+    Of few pictures, boxes are soon found and classes are not: features that tell colours and shapes apart are what few
+    boxes cannot teach. Batch normalizations of the backbone stay as they are, and so do its filters up to the first
+    level, which see edges and colours.
+
+    Arguments:
+        classes: The number of classes.
+        width: The number of features of a cell of each level.
+        pretrained: Whether the backbone begins with ImageNet's weights.
+
+    Raises:
+        ModuleNotFoundError: The package with the weights is not installed.
+    """
+
+    def __init__(self, classes: int, width: int, pretrained: bool = False) -> None:
+        nn.Module.__init__(self)
+        backbone = EfficientNetLite0.pretrained() if pretrained else EfficientNetLite0()
+        self.backbone = nn.ModuleList([backbone.stem, *backbone.stages[: _LITE_ENDS[-1]]])
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in _LITE_CHANNELS)
+        self.down = _convolution(_LITE_CHANNELS[-1], width, 2)
+        self._add_pyramid(classes, (width,) * len(STRIDES))
+        self.backbone[: _LITE_ENDS[0] + 1].requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        found, features = 2 * pictures - 1, []
+        for index, stage in enumerate(self.backbone):
+            found = stage(found)
+            if index in _LITE_ENDS:
+                features.append(found)
+        return [*(lateral(one) for lateral, one in zip(self.lateral, features, strict=True)), self.down(features[-1])]
 
 
 def fused(network: BoxNetwork) -> BoxNetwork:

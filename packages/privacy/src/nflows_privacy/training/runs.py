@@ -17,7 +17,7 @@ from nflows_core.runs.kind import RunKind, read_weights
 from nflows_core.runtime.tensors import load_tensors
 from nflows_core.training import EngineConfig
 from nflows_privacy.training.network import BoxNetwork
-from nflows_privacy.training.settings import NetworkSettings
+from nflows_privacy.training.settings import AUGMENTATIONS, NetworkSettings
 
 KIND = RunKind("box detector run")
 THRESHOLD = 0.4
@@ -36,6 +36,7 @@ class Run:
         start: The run whose weights it began with, if any.
         training: The settings of the engine.
         fingerprint: What the pictures of "train" and "test" are known by.
+        augment: What is done to the pictures that it is trained on, a name in `AUGMENTATIONS`.
     """
 
     settings: NetworkSettings
@@ -45,6 +46,7 @@ class Run:
     start: str | None
     training: EngineConfig
     fingerprint: Mapping[str, Fingerprint]
+    augment: str = "usual"
 
 
 def save_run(folder: Path, run: Run, network: BoxNetwork | None = None) -> None:
@@ -92,7 +94,7 @@ def _parse(content: Any) -> Run:
             "start": str() | None as start,
             "training": dict(training),
             "fingerprint": dict(fingerprint),
-        } if 0 <= threshold <= 1:
+        } if 0 <= threshold <= 1 and content.get("augment", "usual") in AUGMENTATIONS:
             return Run(
                 NetworkSettings(**{name: _setting(name, value) for name, value in settings.items()}),
                 float(threshold),
@@ -101,6 +103,7 @@ def _parse(content: Any) -> Run:
                 start,
                 EngineConfig.from_dict(training),
                 {part: Fingerprint.from_dict(fingerprint.get(part)) for part in ("train", "test")},
+                content.get("augment", "usual"),
             )
     raise TypeError(f"its kind is not {KIND.name!r}, or an entry is missing or of another type")
 
@@ -113,5 +116,9 @@ def _setting(name: str, value: Any) -> Any:
         case "widths" | "blocks", [*numbers] if all(type(number) is int for number in numbers):
             return tuple(numbers)
         case "crop", int() if type(value) is int:
+            return value
+        case "backbone", str():
+            return value
+        case "groups", bool():
             return value
     raise TypeError(f"settings.{name} is {value!r}, which no detector has")

@@ -85,13 +85,13 @@ class RandomCrops:
         generator = np.random.default_rng(seed)
         chosen = self.augmentation
         first = self.scenes[self._scene[index]]
-        if generator.random() < chosen.mosaic:
+        if chosen.mosaic and generator.random() < chosen.mosaic:
             others = generator.integers(len(self.scenes), size=3)
             scenes = [first, *(self.scenes[number] for number in others)]
             view = views.mosaic([self._part(scene, self.side // 2, generator) for scene in scenes])
         else:
             view = self._part(first, self.side, generator)
-        for _ in range(generator.poisson(chosen.pasted)):
+        for _ in range(generator.poisson(chosen.pasted) if chosen.pasted else 0):
             view = self._with_another(view, generator)
         if chosen.turn:
             view = views.turned(view, generator.uniform(-chosen.turn, chosen.turn))

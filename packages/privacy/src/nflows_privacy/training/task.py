@@ -55,7 +55,8 @@ class BoxDetection(Task[BoxNetwork, Crop]):
 
     def objectives(self) -> Sequence[Objective[Crop]]:
         """The one loss."""
-        adam = torch.optim.AdamW(self.model.parameters(), lr=self.config.learning_rate, weight_decay=0.01, fused=True)
+        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        adam = torch.optim.AdamW(learned, lr=self.config.learning_rate, weight_decay=0.01, fused=True)
         return [Objective("detection", self.model, adam, self._loss, limit=_DIVERGED)]
 
     def training_batches(self, place: Place) -> TrainingItems[Crop]:

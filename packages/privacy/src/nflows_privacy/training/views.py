@@ -73,7 +73,7 @@ def square(view: View, left: float, top: float, scale: float, side: int) -> View
     edges = above, max(own - above - height, 0), before, max(own - before - width, 0)
     whole = cv2.copyMakeBorder(inner, *edges, cv2.BORDER_CONSTANT, value=(GREY,) * 3)
     resized = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    boxes = (view.boxes - np.array([x, y] * 2, np.float32)) * np.float32(side / own)
+    boxes = (view.boxes - np.array([x, y] * 2, np.float32)) * np.float32(scale)
     return _cut_off(replace(view, pixels=np.asarray(resized, np.uint8)), boxes)
 
 
@@ -150,8 +150,8 @@ def joined(view: View, piece: View, left: int, top: int) -> View:
 def _seen(side: int) -> NDArray[np.float32]:
     """How much of each pixel of a piece is seen: all but at its edges."""
     middles = np.arange(side) + 0.5
-    rising = (np.minimum(middles, side - middles) / (_BLENDED * side)).clip(0, 1)
-    return np.minimum(rising[:, None], rising).astype(np.float32)
+    rising = (np.minimum(middles, side - middles) / (_BLENDED * side)).clip(0, 1).astype(np.float32)
+    return np.asarray(np.minimum(rising[:, None], rising), np.float32)
 
 
 def _cut_off(view: View, boxes: Boxes) -> View:

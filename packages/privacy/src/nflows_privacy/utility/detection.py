@@ -23,7 +23,7 @@ class BoxLearner:
     """How a detector is trained and tested.
 
     Arguments:
-        settings: The settings of the network; in a mirror, everything that it finds is what it was.
+        settings: The settings of the network.
     """
 
     settings: NetworkSettings
@@ -37,7 +37,7 @@ class BoxLearner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = self.settings.build()
-        crops = RandomCrops(scenes, self.settings.crop, range(len(self.settings.classes)))
+        crops = RandomCrops(scenes, self.settings.crop)
         return Trainer(BoxDetection(network, crops, config)).fit()
 
     def test(self, network: BoxNetwork, scenes: Sequence[Scene]) -> Detections:

@@ -115,10 +115,11 @@ def compare_detectors(
         ValueError: The folders do not fit.
     """
     classes = classes_of(Source(folders.labels, folders.real))
-    found = {name: read_scenes(Source(folders.labels, folder), classes).scenes for name, folder in folders.trainings()}
+    settings = NetworkSettings(classes, classes, crop=size)
+    found = {name: read_scenes(Source(folders.labels, folder), settings).scenes for name, folder in folders.trainings()}
     _require_same({name: _names(found[name], folder) for name, folder in folders.trainings()})
-    val = read_scenes(Source(folders.val_labels, folders.val), classes).scenes
-    learner = BoxLearner(NetworkSettings(classes, crop=size))
+    val = read_scenes(Source(folders.val_labels, folders.val), settings).scenes
+    learner = BoxLearner(settings)
     return compare([learner], Trial(found.pop(REAL), found, val, config, seeds), advance)
 
 
