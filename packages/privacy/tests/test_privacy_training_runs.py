@@ -110,7 +110,20 @@ def test_a_run_begins_with_the_weights_of_another_of_other_classes(run: Path, ta
 def test_the_command_trains_and_the_same_is_refused_twice(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--epochs", 1, "--batch-size", 4, "--size", SIDE, "--mirror", "red", "--classes", "red")
+    options = (
+        "--epochs",
+        1,
+        "--batch-size",
+        4,
+        "--size",
+        SIDE,
+        "--mirror",
+        "red",
+        "--classes",
+        "red",
+        "--backbone",
+        "residual",
+    )
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", *options, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["run"]["settings"]["classes"] == ["red"]

@@ -43,16 +43,24 @@ _ENGINE = (
     help="A class that looks in a mirror like itself, or like another; pictures with others are not flipped.",
 )
 @click.option(
+    "--backbone",
+    type=click.Choice(["efficientnet-lite0", "residual"]),
+    help="What looks at pictures: it has learned on ImageNet, or begins with nothing and is faster.  "
+    "[default: efficientnet-lite0, or that of --start]",
+)
+@click.option(
     "--augment",
     type=click.Choice(["none", "thesis", "usual", "pasted"]),
-    default="usual",
+    default="pasted",
     show_default=True,
-    help="What is done to pictures; pasted puts things of others into them, where there are few.",
+    help="What is done to pictures; pasted also puts things of others into them.",
 )
 @click.option("--size", "crop", type=int, default=320, show_default=True, help="The side of the crops, in pixels.")
 @click.option("--start", type=_FolderPath, help="A run whose weights it begins with.")
 @click.option("--threshold", type=Number(0, 1), help="The score from which on a box counts.  [default: 0.4]")
-@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="[default: 5, of few pictures so many that 900 updates are made]"
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 16]")
 @click.option("--accumulation-steps", type=click.IntRange(1))
 @click.option("--learning-rate", type=float, help="[default: 0.002]")
@@ -88,32 +96,36 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
             experiment.resume(folder, data, **common, progress=progress)
     else:
         chosen = {name: options[name] for name in _ENGINE if options[name] is not None}
-        config = EngineConfig(**{**experiment.ENGINE, **chosen})
         others = {name: options[name] for name in ("start", "overwrite", "augment")}
         threshold = THRESHOLD if options["threshold"] is None else options["threshold"]
-        settings = _settings(data, options["classes"], options["mirrors"], options["crop"])
+        settings = _settings(
+            data, **{name: options[name] for name in ("classes", "mirrors", "crop", "backbone", "start")}
+        )
+        config = EngineConfig(**{**experiment.engine_for(data, settings, options["batch_size"]), **chosen})
         with epochs_shown(config.epochs, _loss) as progress:
             experiment.train(data, folder, settings, config, **common, **others, threshold=threshold, progress=progress)
     _report(folder, f"Detector of {boxes.name}")
 
 
-def _settings(data: Any, classes: tuple[str, ...] | None, pairs: tuple[str, ...], crop: int) -> NetworkSettings:
+def _settings(
+    data: Any, classes: tuple[str, ...] | None, mirrors: tuple[str, ...], crop: int, backbone: str | None, start: Any
+) -> NetworkSettings:
     from nflows_privacy.annotations.mirrors import mirror_of
     from nflows_privacy.training.data import classes_of
-    from nflows_privacy.training.settings import NetworkSettings
+    from nflows_privacy.training.experiment import architecture
 
     groups = classes == (_GROUPS,)
     names = classes_of(data, groups=True) if groups else classes or classes_of(data)
-    if groups and pairs:
+    if groups and mirrors:
         raise CommandError("--mirror: groups have no mirror classes; leave it out, or give classes")
     mirrored = {name: mirror_of(name) or "" for name in names if mirror_of(name) in names}
-    for pair in pairs:
+    for pair in mirrors:
         first, _, second = pair.partition("=")
         mirrored |= {first: second or first, second or first: first}
     if unknown := [name for name in mirrored if name not in names]:
         raise CommandError(f"--mirror: there is no class {unknown[0]!r}; there are {', '.join(names)}")
-    mirrors = tuple(mirrored.get(name, "") for name in names) if mirrored else ()
-    return NetworkSettings(names, mirrors, crop=crop, groups=groups)
+    images = tuple(mirrored.get(name, "") for name in names) if mirrored else ()
+    return architecture(backbone, start, classes=names, mirrors=images, crop=crop, groups=groups)
 
 
 def _loss(metrics: StepMetrics) -> str:

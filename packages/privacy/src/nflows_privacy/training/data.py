@@ -24,7 +24,7 @@ from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.regions import Region, boxes_array
 from nflows_privacy.training.cells import IGNORED
-from nflows_privacy.training.scenes import Scene
+from nflows_privacy.training.scenes import Scene, crops_of
 from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import NO_MIRROR
 
@@ -117,6 +117,24 @@ def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | No
     return Scenes(scenes, _fingerprint(list(chosen), scenes))
 
 
+def crops_in(folder: Path, side: int) -> int:
+    """The number of crops of an epoch of all pictures of a folder, as `RandomCrops` has them.
+
+    Raises:
+        DataError: A picture cannot be read.
+    """
+    return sum(crops_of(*_size(path), side) for path in _pictures(folder).values())
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """The height and width of the upright picture."""
+    try:
+        with PictureFile(path) as picture:
+            return picture.shape[:2]
+    except PictureError as error:
+        raise DataError(f"{error}; repair or remove it") from error
+
+
 def _annotations(source: Source, faults: Faults) -> Annotations:
     try:
         return read_boxes(source.boxes, faults=faults)
@@ -135,11 +153,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
 
 
 def _scene(path: Path, marked: Marked, settings: NetworkSettings, faults: Faults) -> Scene:
-    try:
-        with PictureFile(path) as picture:
-            height, width, _ = picture.shape
-    except PictureError as error:
-        raise DataError(f"{error}; repair or remove it") from error
+    height, width = _size(path)
     try:
         found = placed(marked, width, height, orientation_of(path))
     except ValueError as error:

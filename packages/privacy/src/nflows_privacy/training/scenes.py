@@ -69,7 +69,7 @@ class RandomCrops:
     @cached_property
     def _scene(self) -> NDArray[np.intp]:
         """The number of the picture of each crop."""
-        counts = [max(1, scene.height * scene.width // self.side**2) for scene in self.scenes]
+        counts = [crops_of(scene.height, scene.width, self.side) for scene in self.scenes]
         return np.repeat(np.arange(len(counts)), counts)
 
     @cached_property
@@ -154,6 +154,11 @@ class WholeScenes:
     def read(self, index: int, seed: int) -> Crop:
         scene = self.scenes[index]
         return _crop(padded(pixels_of(scene)), scene.boxes, scene.labels)
+
+
+def crops_of(height: int, width: int, side: int) -> int:
+    """The number of crops that a picture has in an epoch: as many as fit into it."""
+    return max(1, height * width // side**2)
 
 
 def pixels_of(scene: Scene) -> Pixels:
