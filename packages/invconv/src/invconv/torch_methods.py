@@ -22,12 +22,18 @@ from invconv.anchor_ops import anchor_inverses, folded
 P = ParamSpec("P")
 
 
+def is_autocast(tensor: Tensor) -> bool:
+    """Whether autocast is enabled where the tensor is; the meta device, for one, has none."""
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
 def _without_autocast(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
     """Autocast would round the convolutions by which a function computes: its inverse would be good to 1e-2."""
 
     @wraps(function)
     def exact(images: Tensor, /, *arguments: P.args, **keywords: P.kwargs) -> Tensor:
-        if not torch.is_autocast_enabled(images.device.type):
+        if not is_autocast(images):
             return function(images, *arguments, **keywords)
         with torch.autocast(images.device.type, enabled=False):
             return function(images, *arguments, **keywords)
