@@ -99,6 +99,10 @@ def test_the_extension_refuses_what_would_read_outside():
         core.inverse_conv2d(IMAGES, GOOD, IMAGES.copy(), [0, 0], 1, False)
     with pytest.raises(ValueError, match="x: must have the shape of v"):
         core.weight_gradient(IMAGES, IMAGES[:1], GOOD.copy(), [0], 1)
+    with pytest.raises(ValueError, match="of_y: must have the shape of x"):
+        core.inverse_conv2d_gradients(IMAGES, GOOD, IMAGES, IMAGES[:1].copy(), GOOD.copy(), [0], 1, False)
+    with pytest.raises(ValueError, match="of_weight: must have the shape of weight"):
+        core.inverse_conv2d_gradients(IMAGES, GOOD, IMAGES, IMAGES.copy(), GOOD[..., :1].copy(), [0], 1, False)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -164,6 +164,22 @@ def test_the_gradient_of_the_kernel_is_minus_the_sum_of_the_products_of_pixels(p
         assert abs(np.vdot(gradient.astype(float), direction) - expected) <= 10 * np.finfo(dtype).eps * scale
 
 
+@SETTINGS
+@given(problems(max_batch=40), st.booleans(), st.integers(1, 4), st.sampled_from([np.float32, np.float64]))
+def test_both_gradients_at_once_are_those_of_separate_calls(problem, transposed, threads, dtype):
+    rng = np.random.default_rng(0)
+    weight, x = problem.weight.astype(dtype), with_layout(problem.x.astype(dtype), problem.layout)
+    of_x = with_layout(rng.normal(size=problem.x.shape).astype(dtype), problem.layout)
+    of_y, of_weight, v = np.empty_like(x), np.empty_like(weight), np.empty_like(x)
+    numpy_ops.gradients(of_x, weight, x, problem.corner, of_y, of_weight, threads, transposed)
+    numpy_ops.solve(of_x, weight, problem.corner, v, threads, not transposed)
+    first, second = (x, v) if transposed else (v, x)
+    expected = numpy_ops.weight_gradient(first, second, weight.shape, problem.corner, threads)
+    scale = 100 * np.finfo(dtype).eps * max(1, np.abs(v).max(initial=0))
+    np.testing.assert_allclose(of_y, v, rtol=0, atol=scale)
+    np.testing.assert_allclose(of_weight, expected, rtol=0, atol=scale * max(x.size, 1))
+
+
 def test_a_field_of_a_structured_array_is_solved_too(rng):
     weight = random_kernel(rng, ("tl",), 3, (3, 3))
     table = np.zeros((2, 3, 4, 5), dtype=[("flag", "u1"), ("value", "f8")])

@@ -37,10 +37,10 @@ std::vector<double> sum_up(const FilterGradientProblem<T>& problem, const std::v
 
 template <class T>
 FilterGradients filter_gradients(const FilterGradientProblem<T>& problem) {
+  const Normalized<T> filters(problem.filters, problem.of_y.filters);
   const Order order = order_of(problem.of_y, problem.x, problem.y, problem.of_x);
   const FilterKernels<T> kernels = best_filter_kernels<T>(order.inner);
   const std::int64_t lanes = kernels.lanes, S = problem.of_y.batch * problem.of_y.filters, L = problem.of_y.length;
-  const Normalized<T> filters(problem.filters, problem.of_y.filters);
   const std::int64_t of_b = filters.zeros + 1, of_a = filters.poles + 1, taps = of_b + of_a;
   const std::int64_t past = std::max(filters.zeros, filters.poles);
   const std::vector<Unit> units = units_of(order, lanes);
@@ -56,9 +56,9 @@ FilterGradients filter_gradients(const FilterGradientProblem<T>& problem) {
     const Buffer<double> sums(taps * lanes);
 #pragma omp for schedule(dynamic)
     for (std::int64_t u = 0; u < count; ++u) {
+      if (L == 0) continue;
       const Unit& unit = units[u];
       const std::int64_t cell = unit.count > 1 ? lanes : 1;
-      if (L == 0) continue;
       std::fill_n(sums.data(), taps * cell, 0.0);
       kernels.gradients({samples_of(problem.of_y, order, unit), samples_of(problem.x, order, unit),
                          samples_of(problem.y, order, unit), samples_of(problem.of_x, order, unit), unit.count, L,

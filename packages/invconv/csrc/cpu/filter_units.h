@@ -53,15 +53,6 @@ Order order_of(const First& first, const Rest&... rest) {
   return F > B ? Order{F, true, false, B, F} : Order{F, false, false, F, B};
 }
 
-std::vector<Unit> units_of(const Order& order, std::int64_t lanes);
-
-template <class T>
-Samples<T> samples_of(const Signals<T>& signals, const Order& order, const Unit& unit) {
-  if (!signals.data) return {};
-  const int axis = order.filters_inside ? 1 : 0;
-  return {signals.signal(order.batch_of(unit, 0), order.filter_of(unit, 0)), signals.stride[axis], signals.stride[2]};
-}
-
 // Filters whose a_0 is 1, and left out.
 template <class T>
 class Normalized {
@@ -75,6 +66,15 @@ class Normalized {
  private:
   std::vector<T> b_, a_;
 };
+
+std::vector<Unit> units_of(const Order& order, std::int64_t lanes);
+
+template <class T>
+Samples<T> samples_of(const Signals<T>& signals, const Order& order, const Unit& unit) {
+  if (!signals.data) return {};
+  const int axis = order.filters_inside ? 1 : 0;
+  return {signals.signal(order.batch_of(unit, 0), order.filter_of(unit, 0)), signals.stride[axis], signals.stride[2]};
+}
 
 // The filters of a unit's signals with one signal a lane, and that of a signal alone in all lanes.
 template <class T>

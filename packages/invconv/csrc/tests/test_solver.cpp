@@ -231,6 +231,37 @@ void check_gradient(Random& random) {
   }
 }
 
+// Both gradients at once: those of separate calls.
+template <class T>
+void check_gradients(Random& random) {
+  Layer<T> layer = random_layer<T>(random);
+  for_each_index(layer.x.view, [&](auto... index) { at(layer.x.view, index...) = static_cast<T>(normal(random)); });
+  const Size images(layer.x.view.size, layer.x.view.size + 4), kernel(layer.weight.view.size, layer.weight.view.size + 4);
+  const Array<T> of_y = make_array<T>(random, images, false), of_weight = make_array<T>(random, kernel, false);
+  const Array<T> v = make_array<T>(random, images, false), expected = make_array<T>(random, kernel, false);
+  const bool transposed = chance(random, 0.5);
+  const invconv::InverseGradientsProblem<T> problem{layer.y.read_only(), layer.weight.read_only(), layer.x.read_only(), of_y.view,
+                                                    of_weight.view, layer.problem.corners, layer.problem.threads, transposed};
+  invconv::inverse_conv2d_gradients(problem);
+  invconv::Problem<T> solve = invconv::problem_of(problem);
+  solve.x = v.view;
+  invconv::inverse_conv2d(solve);
+  const auto [first, second] = transposed ? std::pair(problem.x, v.read_only()) : std::pair(v.read_only(), problem.x);
+  const invconv::GradientProblem<T> sums{first, second, expected.view, problem.corners, problem.threads};
+  invconv::weight_gradient(sums);
+  const double unit = 1000 * std::numeric_limits<T>::epsilon();
+  double largest = 1;
+  for_each_index(v.view, [&](auto... index) { largest = std::max(largest, std::abs(double(at(v.view, index...)))); });
+  for_each_index(v.view, [&](auto... index) {
+    require(std::abs(at(of_y.view, index...) - at(v.view, index...)) <= unit * largest, "the gradient of y is wrong");
+  });
+  const double terms = 1 + static_cast<double>(images[0] * images[2] * images[3]);
+  for_each_index(expected.view, [&](auto... index) {
+    const double error = std::abs(at(of_weight.view, index...) - at(expected.view, index...));
+    require(error <= unit * largest * terms, "the gradient of the kernel is wrong by " + std::to_string(error));
+  });
+}
+
 template <class T>
 void check_refusal(Random& random) {
   const Layer<T> layer = random_layer<T>(random);
@@ -386,10 +417,13 @@ int main(int argc, char** argv) {
     return kNotHere;
   }
   void (*const checks[])(Random&) = {check_inverse<float>,  check_inverse<double>,  check_gradient<float>,
-                                     check_gradient<double>, check_refusal<float>,  check_refusal<double>,
+                                     check_gradient<double>, check_gradients<float>, check_gradients<double>,
+                                     check_refusal<float>,  check_refusal<double>,
                                      check_spline<float>,   check_spline<double>,   check_spline_gradient<float>,
                                      check_spline_gradient<double>, filter_checks::check_filter<float>,
-                                     filter_checks::check_filter<double>};
+                                     filter_checks::check_filter<double>,
+                                     filter_checks::check_filter_gradients<float>,
+                                     filter_checks::check_filter_gradients<double>};
   for (int index = 0; index < problems; ++index) {
     std::seed_seq numbers{seed, index};
     Random random(numbers);

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, broadcast_shapes, broadcast_to, stack
 from torch import movedim as moveaxis
 
-from invconv import filter_arrays, numpy_ops, torch_methods, torch_ops
+from invconv import filter_arrays, geometry, numpy_ops, torch_methods, torch_ops
 from invconv.torch_internals import TRANSFORMS, forward_rule, is_plain, is_transformed
 from invconv.torch_ops import batched
 
@@ -79,6 +79,15 @@ def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor,
         zero = int(a[:, 0].eq(0).nonzero()[0, 0])
         raise ValueError(f"a: the first coefficient of filter {zero} is 0, by which all others are divided")
     return (_filter(x, b, a, False), None) if zi is None else _with_state(x, b / a[:, :1], a / a[:, :1], zi)
+
+
+def conv2d_of_rows(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+    """Images of one row, [B, C, 1, W], with kernels [C, 1, 1, kw]: filters without poles, from the left or right."""
+    parts = []
+    for corner, channels, _ in geometry.runs(corners, 1):
+        taps, is_right = weight[channels, 0, 0], corner[1] == "r"
+        parts.append(_numerator(x[:, channels, 0], taps if is_right else taps.flip(-1), is_right))
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, 1))[:, :, None]
 
 
 def _without_derivative(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -154,13 +163,13 @@ def _filter_without_derivative(x: Tensor, b: Tensor, a: Tensor, reversed: bool) 
 
 def _run(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
     y = x.new_empty(x.shape)
-    arrays = (_array(tensor) for tensor in (x, b.contiguous(), a.contiguous(), y))
-    numpy_ops.call_filter(*arrays, None, None, torch.get_num_threads(), reversed)
+    signals, numerator, denominator = _array(x), _array(b.contiguous()), _array(a.contiguous())
+    numpy_ops.call_filter(signals, numerator, denominator, y.numpy(), None, None, torch.get_num_threads(), reversed)
     return y
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().numpy()  # type: ignore[no-any-return]
+    return tensor.detach().numpy()
 
 
 torch.library.define("invconv::filter", "(Tensor x, Tensor b, Tensor a, bool reversed) -> Tensor")
@@ -177,7 +186,7 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(x, b, a, output)
 
 
-def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, b, a, y = ctx.saved_tensors
     needed, back = ctx.needs_input_grad, not ctx.reversed
     if not (needed[1] or needed[2]):

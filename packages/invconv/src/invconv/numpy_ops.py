@@ -132,7 +132,7 @@ def call_filter(
 
 
 def filter_gradients(*arrays: Array | None, reversed: bool, threads: int) -> None:
-    """The gradient of y, x or None, y or None, b and a; then the gradients of x, b and a, which are written, or None."""
+    """From the gradient of y, x, y, b and a, writes those of x, b and a: None for what is not asked for, nor needed."""
     _extension("filters").filter_gradients(*arrays, reversed, _threads(threads))
 
 

@@ -75,9 +75,8 @@ def gradients(
 ) -> tuple[Tensor, Tensor]:
     """The gradients of y and of the kernel for the ``x`` that ``wavefront`` has solved for on the CPU."""
     of_y, of_weight = torch.empty_like(of_x), torch.empty_like(weight)
-    arrays = (_array(tensor) for tensor in (of_x, weight, x))
-    threads = torch.get_num_threads()
-    numpy_ops.gradients(*arrays, corners, of_y.numpy(), of_weight.numpy(), threads, transposed)
+    given, made = (_array(of_x), _array(weight), _array(x)), (of_y.numpy(), of_weight.numpy())
+    numpy_ops.gradients(*given, corners, *made, torch.get_num_threads(), transposed)
     return of_y, of_weight
 
 
