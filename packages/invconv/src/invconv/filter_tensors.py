@@ -64,8 +64,9 @@ def _like(array: Any, x: Tensor, dtype: torch.dtype, name: str) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(numbers)).to(x.device, dtype, copy=True)
     if array.device != x.device:
         raise ValueError(f"{name}: on {array.device}, but x on {x.device}")
-    allowed = _DTYPES + _HALF if torch_methods.is_autocast(x) else (x.dtype, dtype)
-    if array.dtype not in allowed:
+    if array.dtype == dtype:
+        return array
+    if array.dtype not in (_DTYPES + _HALF if torch_methods.is_autocast(x) else (x.dtype,)):
         raise TypeError(f"{name}: expected the dtype of x, {x.dtype}, got {array.dtype}")
     return array.to(dtype)
 

@@ -23,9 +23,8 @@ P = ParamSpec("P")
 
 
 def is_autocast(tensor: Tensor) -> bool:
-    """Whether autocast is enabled where the tensor is; the meta device, for one, has none."""
-    device = tensor.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    """Whether autocast is enabled where the tensor is; the meta device has none."""
+    return not tensor.is_meta and torch.is_autocast_enabled(tensor.device.type)
 
 
 def _without_autocast(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
