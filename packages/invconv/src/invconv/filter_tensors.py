@@ -84,11 +84,14 @@ def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor,
 
 def conv2d_of_rows(x: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
     """Images of one row, [B, C, 1, W], with kernels [C, 1, 1, kw]: filters without poles, from the left or right."""
-    parts = []
-    for corner, channels, _ in geometry.runs(corners, 1):
-        taps, is_right = weight[channels, 0, 0], corner[1] == "r"
-        parts.append(_numerator(x[:, channels, 0], taps if is_right else taps.flip(-1), is_right))
-    return (parts[0] if len(parts) == 1 else torch.cat(parts, 1))[:, :, None]
+    signals, taps, parts = x.squeeze(2), weight.flatten(1), []
+    for corner, channels, groups in geometry.runs(corners, 1):
+        is_right, is_all = corner[1] == "r", groups == len(taps)
+        b = taps if is_right else taps.flip(-1)
+        parts.append(
+            _numerator(signals, b, is_right) if is_all else _numerator(signals[:, channels], b[channels], is_right)
+        )
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, 1)).unsqueeze(2)
 
 
 def _without_derivative(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
