@@ -141,13 +141,74 @@ def test_it_is_compiled_whole(rng):
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist])
+def test_coefficients_that_are_arrays_or_lists_are_compiled_whole(rng, kind):
+    b, a = (kind(taps) for taps in coefficients(rng, 2, 3))
+    sos, zi = kind(np.stack([np.r_[coefficients(rng, 2, 2)] for _ in range(2)])), rng.normal(size=(1, 3))
+    x = torch.from_numpy(rng.normal(size=(2, 11))).float()
+    for function in (
+        lambda x: invconv.lfilter(b, a, x),
+        lambda x: invconv.lfilter(b, a, x, zi=zi),
+        lambda x: invconv.sosfilt(sos, x),
+    ):
+        torch._dynamo.reset()
+        compiled = torch.compile(function, fullgraph=True, backend="aot_eager")(x)
+        torch.testing.assert_close(compiled, function(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_filtered_in_float32(rng, dtype):
+    b, a = (torch.from_numpy(taps).to(dtype) for taps in coefficients(rng, 2, 3))
+    sos = torch.cat([b, torch.ones(1, dtype=dtype), a[1:3]])[None]
+    x, zi = (torch.from_numpy(rng.normal(size=(2, n))).to(dtype) for n in (50, 3))
+    exact, exact_state = invconv.lfilter(b.float(), a.float(), x.float(), zi=zi.float())
+    for taps in ((b, a), (b.float(), a.float()), (b.float().numpy(), a.float().tolist())):
+        for state in (zi, zi.float()):
+            y, final = invconv.lfilter(*taps, x, zi=state)
+            torch.testing.assert_close((y, final), (exact.to(dtype), exact_state), rtol=0, atol=0)
+    cascaded = invconv.sosfilt(sos, x)
+    torch.testing.assert_close(cascaded, invconv.sosfilt(sos.float(), x.float()).to(dtype), rtol=0, atol=0)
+    as_kernel = invconv.inverse_conv1d(x[:, None], a.flip(0)[None, None])[:, 0]
+    torch.testing.assert_close(invconv.lfilter([1], a, x), as_kernel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_rounds_no_filter(rng, dtype):
+    b, a = (torch.from_numpy(taps) for taps in coefficients(rng, 2, 2))
+    x, zi = torch.from_numpy(rng.normal(size=(2, 50))).to(dtype), torch.zeros(2, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, final = invconv.lfilter(b.float(), a.to(dtype), x, zi=zi)
+        cascaded = invconv.sosfilt(torch.cat([b, a])[None], x)
+    expected = invconv.lfilter(b.float(), a.to(dtype).float(), x.float(), zi=zi)
+    torch.testing.assert_close((y, final), expected, rtol=0, atol=0)
+    torch.testing.assert_close(cascaded, invconv.sosfilt(torch.cat([b, a])[None], x.double()), rtol=0, atol=0)
+
+
+def test_tensors_without_memory_have_the_shapes_of_the_results(rng):
+    b, a, x, zi = (leaf.detach().to("meta").requires_grad_() for leaf in filter_and_signals(rng, 1, 2, (3,), 9))
+    y, final = invconv.lfilter(b, a, x, zi=zi)
+    assert (y.device.type, y.shape, y.dtype, final.shape) == ("meta", x.shape, x.dtype, zi.shape)
+    grads = torch.autograd.grad(y.sum() + final.sum(), (b, a, x, zi))
+    assert [grad.shape for grad in grads] == [leaf.shape for leaf in (b, a, x, zi)]
+    assert invconv.sosfilt(np.eye(6)[:1] + np.eye(6)[3:4], x).shape == x.shape
+
+
+@pytest.mark.parametrize("leaf", [False, True])
+def test_the_section_without_a_first_coefficient_is_named(leaf):
+    sos = torch.tensor([[1.0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1, 0]], requires_grad=leaf)
+    with pytest.raises(ValueError, match="sos: a_0 of section 1 is 0, by which its other coefficients are divided"):
+        invconv.sosfilt(sos, X)
+
+
 X = torch.ones(2, 5)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (([1], [1], X.half()), TypeError, "x: expected float32 or float64, got torch.float16"),
+        (([1], [1], X.int()), TypeError, "x: expected float32, float64, float16 or bfloat16, got torch.int32"),
+        ((torch.ones(1).double(), [1], X.half()), TypeError, "b: expected the dtype of x, torch.float16, got torch.fl"),
         (([1], [1], X.cfloat()), TypeError, "x: .* got torch.complex64; filter real and imaginary parts apart"),
         (([1j], [1], X), TypeError, "b: expected real numbers, got complex128"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -203,12 +204,42 @@ def test_arguments_that_do_not_fit_are_named(arguments, error, message):
         (np.ones((0, 6)), None, r"got shape \(0, 6\)"),
         (np.ones((2, 5)), None, r"got shape \(2, 5\)"),
         (np.ones((2, 6)), np.ones((3, 2, 2)), r"zi: expected the states of 2 sections, got shape \(3, 2, 2\)"),
-        (np.ones((2, 6)), np.ones((2, 2, 3)), r"zi: expected the shape \(2, 2\).* got \(2, 3\)"),
+        (np.ones((2, 6)), np.ones((2, 2, 3)), r"zi: expected the shape \(2, 2, 2\).* got \(2, 2, 3\)"),
+        (np.ones((2, 6)), np.ones((2, 2)), r"zi: expected the shape \(2, 2, 2\).* got \(2, 2\)"),
+        (np.float64([[1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1, 0]]), None, "sos: a_0 of section 1 is 0, by which its"),
+        ([[1, 0, 0, 0, 0, 0]], np.ones((1, 2, 2)), "sos: a_0 of section 0 is 0, by which its other coefficients"),
     ],
 )
 def test_sections_that_do_not_fit_are_named(sos, zi, message):
     with pytest.raises(ValueError, match=message):
         invconv.sosfilt(sos, ONES, zi=zi)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (1, 1), (2, 1), (1, 3), (2, 3), (2, 2), (1, 2, 3)])
+def test_it_takes_the_shapes_of_states_that_scipy_takes(shape):
+    signal = pytest.importorskip("scipy.signal")
+    b, a = signal.butter(3, 0.3)
+    x, zi = np.cos(np.arange(10.0)).reshape(2, 5), np.sin(np.arange(math.prod(shape))).reshape(shape)
+    try:
+        expected = signal.lfilter(b, a, x, zi=zi)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"zi: expected the shape \(2, 3\)"):
+            invconv.lfilter(b, a, x, zi=zi)
+    else:
+        for mine, scipys in zip(invconv.lfilter(b, a, x, zi=zi), expected, strict=True):
+            np.testing.assert_allclose(mine, scipys, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_is_an_array_of_two_axes():
+    x, sos = np.cos(np.arange(10.0)).reshape(2, 5), np.array([[1.0, 0.5, 0, 1, 0.2, 0.1]])
+    for y in (
+        invconv.lfilter([1], [1, 0.5], np.matrix(x)),
+        invconv.lfilter(np.matrix([1]), np.matrix([1, 0.5]), x),
+        invconv.lfilter([1], [1, 0.5], x, zi=np.matrix([[0.0], [0.0]]))[0],
+    ):
+        np.testing.assert_array_equal(y, invconv.lfilter([1], [1, 0.5], x))
+    np.testing.assert_array_equal(invconv.sosfilt(np.matrix(sos), np.matrix(x)), invconv.sosfilt(sos, x))
 
 
 def test_whole_numbers_and_dtypes_are_brought_together():

@@ -110,6 +110,19 @@ def test_forward_mode_is_a_difference_quotient(without, kernels, images, method)
     torch.testing.assert_close(tangent, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_forward_mode_in_forward_mode(without, kernels, images):
+    weight, tangent = kernels[:2]
+
+    def loss(weight):
+        return inverse("auto")(images[0], weight).pow(3).sum()
+
+    def slope(weight):
+        return jvp(loss, (weight,), (tangent,))[1]
+
+    expected = (hessian(loss)(weight).flatten(4).flatten(0, 3) @ tangent.flatten()) @ tangent.flatten()
+    torch.testing.assert_close(jvp(slope, (weight,), (tangent,))[1], expected)
+
+
 def test_hessian(without, kernels, images):
     def loss(weight):
         return inverse("auto")(images[0, :1], weight).pow(3).sum()

@@ -304,3 +304,19 @@ def test_a_tensor_whose_signs_are_lazy(rng):
     y = torch.imag(torch.randn(2, 2, 3, 3, dtype=torch.complex128).conj())
     assert y.is_neg()
     torch.testing.assert_close(invconv.inverse_conv2d(y, weight), invconv.inverse_conv2d(y.clone(), weight))
+
+
+@pytest.mark.parametrize("method", invconv.METHODS)
+def test_tensors_without_memory_have_the_shapes_of_the_results(method):
+    y, weight = torch.ones(2, 4, 5, 3, device="meta"), torch.ones(4, 2, 2, 3, device="meta")
+    for leaf in (y, weight):
+        leaf.requires_grad_()
+    x = invconv.inverse_conv2d(y, weight, method=method)
+    assert (x.device.type, x.shape, x.dtype) == ("meta", y.shape, y.dtype)
+    assert [grad.shape for grad in torch.autograd.grad(x.sum(), (y, weight))] == [y.shape, weight.shape]
+    assert invconv.conv2d(y, weight).shape == y.shape
+    assert invconv.inverse_conv1d(y[:, :, 0], weight[:, :, 0], method=method).shape == y[:, :, 0].shape
+    assert invconv.impulse_response(weight, (5, 3)).shape == (4, 2, 5, 3)
+    assert invconv.logabsdet(weight, (5, 3)).shape == ()
+    with pytest.raises(ValueError, match="weight: on the meta device, where it has no numbers"):
+        invconv.amplification(weight, (5, 3))

@@ -1,7 +1,7 @@
 r"""The exact inverse of a k x k convolution, forward and backward.
 
 A convolution that pads with zeros on two sides only, :math:`y = T x`, is a block triangular linear map, and solving it
-for :math:`x` costs no more than applying it. NumPy arrays work without torch; torch tensors are differentiable, twice.
+for :math:`x` costs no more than applying it. NumPy arrays work without torch; torch tensors are differentiable.
 
     >>> import numpy as np, invconv
     >>> rng = np.random.default_rng(0)

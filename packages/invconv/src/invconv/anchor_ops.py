@@ -10,7 +10,7 @@ from invconv import geometry
 
 def anchors(weight: Tensor, corners: tuple[str, ...]) -> Tensor:
     """The anchor tap of each channel group, [G, n, n]."""
-    blocks = weight.reshape(len(corners), -1, *weight.shape[1:])
+    blocks = weight.reshape(len(corners), weight.shape[1], *weight.shape[1:])
     return torch.stack([blocks[(g, ..., *geometry.anchor_index(corner))] for g, corner in enumerate(corners)])
 
 

@@ -10,7 +10,7 @@ from numpy import broadcast_shapes, broadcast_to, moveaxis, stack
 from invconv import numpy_ops
 from invconv.numpy_ops import Array
 
-__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "stack"]
+__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "rounded", "stack"]
 
 
 def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Array | None]:
@@ -21,8 +21,12 @@ def arrays(b: Any, a: Any, x: Array, zi: Any) -> tuple[Array, Array, Array, Arra
     for name, array in given.items():
         _check(array, name)
     dtype = np.result_type(np.float32, *given.values())
-    converted = {name: np.require(array, dtype, "A") for name, array in given.items()}
+    converted = {name: np.require(array, dtype, ["A", "E"]) for name, array in given.items()}
     return converted["b"], converted["a"], converted["x"], converted.get("zi")
+
+
+def rounded(result: Any, x: Array) -> Any:
+    return result  # in the common dtype
 
 
 def _array(numbers: Any, name: str) -> Array:

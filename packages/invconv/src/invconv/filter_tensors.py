@@ -9,6 +9,7 @@ compiled code computes all in one pass. States are terms of the first inputs and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,33 +19,56 @@ from numpy.typing import NDArray
 from torch import Tensor, broadcast_shapes, broadcast_to, stack
 from torch import movedim as moveaxis
 
-from invconv import filter_arrays, geometry, numpy_ops, torch_ops
-from invconv.torch_internals import is_plain, is_transformed
+from invconv import filter_arrays, geometry, numpy_ops, torch_methods, torch_ops
+from invconv.torch_internals import TRANSFORMS, forward_rule, is_plain, is_transformed
+from invconv.torch_ops import batched
 
-__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "stack"]
+__all__ = ["arrays", "broadcast_shapes", "broadcast_to", "lfilter", "moveaxis", "rounded", "stack"]
+
+_DTYPES = (torch.float32, torch.float64)
+_HALF = (torch.float16, torch.bfloat16)
 
 
 def arrays(b: Any, a: Any, x: Tensor, zi: Any) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """All as tensors of the dtype of ``x``, where it is."""
-    if x.dtype not in (torch.float32, torch.float64):
+    """All as tensors of one dtype, where ``x`` is."""
+    if x.dtype not in _DTYPES + _HALF:
         advice = "; filter real and imaginary parts apart" if x.is_complex() else ""
-        raise TypeError(f"x: expected float32 or float64, got {x.dtype}{advice}")
-    state = None if zi is None else _like(zi, x, "zi")
-    b, a = (taps[None] if taps.ndim == 0 else taps for taps in (_like(b, x, "b"), _like(a, x, "a")))
-    return b, a, x, state
+        raise TypeError(f"x: expected float32, float64, float16 or bfloat16, got {x.dtype}{advice}")
+    dtype = _common_dtype(x, b, a, zi)
+    state = None if zi is None else _like(zi, x, dtype, "zi")
+    b, a = (taps[None] if taps.ndim == 0 else taps for taps in (_like(b, x, dtype, "b"), _like(a, x, dtype, "a")))
+    return b, a, x.to(dtype), state
 
 
-def _like(array: Any, x: Tensor, name: str) -> Tensor:
+def _common_dtype(x: Tensor, *others: Any) -> torch.dtype:
+    """That of ``x``, but float32 for half precision, which is too little for a recursion; by autocast the widest."""
+    if not torch_methods.is_autocast(x):
+        return torch.float32 if x.dtype in _HALF else x.dtype
+    dtypes = [x.dtype, *(other.dtype for other in others if isinstance(other, Tensor))]
+    return torch.float64 if torch.float64 in dtypes else torch.float32
+
+
+def rounded(result: Any, x: Tensor) -> Any:
+    """Signals as precise as ``x``, if it was widened for no autocast; states go on in float32, for blocks to come."""
+    if x.dtype not in _HALF or torch_methods.is_autocast(x):
+        return result
+    return result.to(x.dtype) if isinstance(result, Tensor) else (result[0].to(x.dtype), result[1])
+
+
+def _like(array: Any, x: Tensor, dtype: torch.dtype, name: str) -> Tensor:
     if not isinstance(array, Tensor):
         numbers = np.asarray(array)
-        if numbers.dtype.kind not in "iuf":
+        # A compiler knows the kinds of tensors, not those of arrays.
+        if not torch.compiler.is_compiling() and numbers.dtype.kind not in "iuf":
             raise TypeError(f"{name}: expected real numbers, got {numbers.dtype}")
-        return torch.tensor(np.ascontiguousarray(numbers), dtype=x.dtype, device=x.device)
+        return torch.as_tensor(np.ascontiguousarray(numbers)).to(x.device, dtype, copy=True)
     if array.device != x.device:
         raise ValueError(f"{name}: on {array.device}, but x on {x.device}")
-    if array.dtype != x.dtype:
+    if array.dtype == dtype:
+        return array
+    if array.dtype not in (_DTYPES + _HALF if torch_methods.is_autocast(x) else (x.dtype,)):
         raise TypeError(f"{name}: expected the dtype of x, {x.dtype}, got {array.dtype}")
-    return array
+    return array.to(dtype)
 
 
 def lfilter(x: Tensor, b: Tensor, a: Tensor, zi: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -104,7 +128,7 @@ def _one(taps: Tensor) -> Tensor:
 
 
 def _is_compiled_for(x: Tensor) -> bool:
-    return x.is_cpu and numpy_ops.has_solver()
+    return (x.is_cpu or x.is_meta) and numpy_ops.has_solver()
 
 
 def _needs_derivative(*tensors: Tensor) -> bool:
@@ -220,8 +244,6 @@ class _Filter(torch.autograd.Function):
 class _TransformableFilter(torch.autograd.Function):
     """The same for ``torch.func`` and forward mode, which ask for more and take longer."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
         return _filter_without_derivative(x, b, a, reversed)
@@ -236,8 +258,9 @@ class _TransformableFilter(torch.autograd.Function):
         return _differentiate(ctx, grad)
 
     @staticmethod
-    def jvp(ctx: Any, x: Tensor | None, b: Tensor | None, a: Tensor | None, _: None) -> Any:
-        signals, numerator, denominator, y = ctx.saved_tensors
+    @forward_rule
+    def jvp(ctx: Any, saved: Sequence[Tensor], x: Tensor | None, b: Tensor | None, a: Tensor | None, *_: None) -> Any:
+        signals, numerator, denominator, y = saved
         driven = torch.zeros_like(y) if x is None else _numerator(x, numerator, ctx.reversed)
         if b is not None:
             driven = driven + _numerator(signals, b, ctx.reversed)
@@ -245,20 +268,22 @@ class _TransformableFilter(torch.autograd.Function):
             driven = driven - _numerator(y, a, ctx.reversed)
         return _filter(driven, _one(numerator), denominator, ctx.reversed)
 
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], x: Tensor, b: Tensor, a: Tensor, reversed: bool
+    ) -> tuple[Tensor, int]:
+        """More signals where the filters are those of all, more filters where each has its own: one call either way."""
+        count = info.batch_size
+        x = batched(x, in_dims[0], count)
+        if count == 0:
+            return x + b.sum()[None] + a.sum()[None], 0  # nothing, but with gradients
+        if in_dims[1] is None and in_dims[2] is None:
+            return _filter(x.flatten(0, 1), b, a, reversed).unflatten(0, x.shape[:2]), 0  # type: ignore[no-untyped-call]
+        b, a = (batched(taps, dim, count).flatten(0, 1) for taps, dim in zip((b, a), in_dims[1:3], strict=True))
+        y = _filter(x.transpose(0, 1).flatten(1, 2), b, a, reversed)
+        return y.unflatten(1, (count, x.shape[2])), 1  # type: ignore[no-untyped-call]
 
-@torch.library.register_vmap("invconv::filter")  # type: ignore[untyped-decorator]
-def _filter_vmap(
-    info: Any, in_dims: tuple[Any, ...], x: Tensor, b: Tensor, a: Tensor, reversed: bool
-) -> tuple[Tensor, int]:
-    """More signals where the filters are those of all, more filters where each has its own: one call either way."""
-    count = info.batch_size
-    x = _batched(x, in_dims[0], count)
-    if in_dims[1] is None and in_dims[2] is None:
-        return torch.ops.invconv.filter(x.flatten(0, 1), b, a, reversed).unflatten(0, (count, -1)), 0
-    b, a = (_batched(taps, dim, count).flatten(0, 1) for taps, dim in zip((b, a), in_dims[1:3], strict=True))
-    y = torch.ops.invconv.filter(x.transpose(0, 1).flatten(1, 2), b, a, reversed)
-    return y.unflatten(1, (count, -1)), 1
 
-
-def _batched(tensor: Tensor, dim: int | None, count: int) -> Tensor:
-    return tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+@torch.library.impl("invconv::filter", TRANSFORMS)
+def _filter_transformed(x: Tensor, b: Tensor, a: Tensor, reversed: bool) -> Tensor:
+    return _TransformableFilter.apply(x, b, a, reversed)  # type: ignore[no-any-return]

@@ -31,21 +31,24 @@ def lfilter(
 
     Nothing comes before the signals, unless ``zi`` says what that left behind: the state of the transposed direct form
     II, as ``scipy.signal.lfilter_zi`` and ``lfiltic`` give it. A stream that is filtered block by block, each with the
-    state that the one before it returned, is filtered as if in one call.
+    state that the one before it returned, is filtered as in one call, to rounding: several samples are computed at
+    once, and which ones these are depends on where a block begins.
 
     Arguments:
         b: Numerator, ``(..., zeros + 1)``; its leading axes, if any, hold as many filters and are broadcast, by NumPy's
             rules, with those of ``a`` and with the axes of ``x`` beside ``axis``.
         a: Denominator, ``(..., poles + 1)``; its first coefficients divide all others and are not 0.
         x: Signals, a NumPy array or a torch tensor, float32 or float64. For an array the three are brought to a common
-            dtype; for a tensor, numbers and arrays of coefficients to that of ``x``.
+            dtype; for a tensor, numbers and arrays of coefficients to that of ``x``. Tensors in float16 or bfloat16 are
+            filtered in float32, in which their coefficients may be as well, and rounded; under autocast tensors are
+            brought to the widest of their dtypes, float32 at least, and nothing is rounded.
         axis: The axis of time.
-        zi: The state before the signals: like ``x``, but with ``max(zeros, poles)`` numbers along ``axis``, or any that
-            can be broadcast to that.
+        zi: The state before the signals: with as many axes as ``x``, ``max(zeros, poles)`` numbers along ``axis``, and
+            along every other as many as ``x``, or 1 for all.
 
     Returns:
-        The filtered signals; with ``zi``, also the state behind them. All are differentiable, more than once, by ``b``,
-        ``a``, ``x`` and ``zi``.
+        The filtered signals; with ``zi``, also the state behind them, in float32 at least. All are differentiable, more
+        than once, by ``b``, ``a``, ``x`` and ``zi``.
 
     Raises:
         ValueError: if the arguments do not fit each other, or a first coefficient of ``a`` is 0.
@@ -54,7 +57,7 @@ def lfilter(
     Source: A. V. Oppenheim and R. W. Schafer, *Discrete-Time Signal Processing*, section 6.3.
     """
     operations = _operations(x)
-    return _filtered(operations, axis, *operations.arrays(b, a, x, zi))  # type: ignore[no-any-return]
+    return operations.rounded(_filtered(operations, axis, *operations.arrays(b, a, x, zi)), x)  # type: ignore[no-any-return]
 
 
 def sosfilt(
@@ -69,8 +72,8 @@ def sosfilt(
             them by ``output="sos"``; leading axes as for `lfilter`.
         x: Signals, as for `lfilter`.
         axis: The axis of time.
-        zi: The state of each section, ``(sections, ...)``, where what follows is like ``x``, but with 2 numbers along
-            ``axis``; ``scipy.signal.sosfilt_zi`` gives it.
+        zi: The state of each section, ``(sections, ...)``, where what follows is as for `lfilter`, with 2 numbers along
+            ``axis``; ``scipy.signal.sosfilt_zi`` gives it for ``x`` of one axis.
 
     Returns:
         As `lfilter`.
@@ -86,18 +89,28 @@ def sosfilt(
     count = sections.shape[-2]
     if zi is None:
         for i in range(count):
-            signals = _filtered(operations, axis, sections[..., i, :3], sections[..., i, 3:], signals, None)
-        return signals  # type: ignore[no-any-return]
+            signals = _section(operations, axis, sections, i, signals, None)
+        return operations.rounded(signals, x)  # type: ignore[no-any-return]
     if states.ndim == 0 or len(states) != count:
         raise ValueError(f"zi: expected the states of {count} sections, got shape {tuple(states.shape)}")
     behind = []
     for i, state in enumerate(states):
-        signals, final = _filtered(operations, axis, sections[..., i, :3], sections[..., i, 3:], signals, state)
+        signals, final = _section(operations, axis, sections, i, signals, state)
         behind.append(final)
-    return signals, operations.stack(behind)
+    return operations.rounded((signals, operations.stack(behind)), x)  # type: ignore[no-any-return]
 
 
-def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any) -> Any:
+def _section(operations: Any, axis: int, sections: Any, i: int, x: Any, zi: Any) -> Any:
+    """Signals through section ``i``, whose errors speak of it and of the states of all."""
+    try:
+        return _filtered(operations, axis, sections[..., i, :3], sections[..., i, 3:], x, zi, sections.shape[-2:-1])
+    except ValueError as error:
+        if not str(error).startswith("a: the first coefficient"):
+            raise
+        raise ValueError(f"sos: a_0 of section {i} is 0, by which its other coefficients are divided") from None
+
+
+def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any, sections: tuple[int, ...] = ()) -> Any:
     _check_coefficients(b, "b")
     _check_coefficients(a, "a")
     axis = _axis(axis, x)
@@ -115,7 +128,7 @@ def _filtered(operations: Any, axis: int, b: Any, a: Any, x: Any, zi: Any) -> An
         return array.reshape(*sizes, whole[-1])
 
     order = max(b.shape[-1], a.shape[-1]) - 1
-    state = None if zi is None else laid_out(_state(zi, axis, batch, order, operations), batch, B, F)
+    state = None if zi is None else laid_out(_state(zi, axis, batch, order, operations, sections), batch, B, F)
     y, final = operations.lfilter(laid_out(signals, batch, B, F), laid_out(b, inner, F), laid_out(a, inner, F), state)
 
     def put_back(array: Any) -> Any:
@@ -165,7 +178,7 @@ def _common_shape(operations: Any, name: str, before: tuple[int, ...], here: tup
         ) from None
 
 
-def _state(zi: Any, axis: int, batch: tuple[int, ...], order: int, operations: Any) -> Any:
+def _state(zi: Any, axis: int, batch: tuple[int, ...], order: int, operations: Any, sections: tuple[int, ...]) -> Any:
     """The state with its numbers on the last axis, after checking that it can be broadcast to all signals."""
     expected = list(batch)
     expected.insert(len(batch) + 1 + axis, order)
@@ -175,7 +188,7 @@ def _state(zi: Any, axis: int, batch: tuple[int, ...], order: int, operations: A
     )
     if not fits:
         raise ValueError(
-            f"zi: expected the shape {tuple(expected)}, the order of the filter along the axis of time, "
-            f"or 1 for an axis beside it, got {tuple(zi.shape)}"
+            f"zi: expected the shape {(*sections, *expected)}, the order of the filter along the axis of time, "
+            f"or 1 for an axis of x beside it, got {(*sections, *zi.shape)}"
         )
     return _moved(operations, zi, axis, -1)

@@ -146,6 +146,8 @@ def amplification(weight: ArrayT, size: tuple[int, int], corner: str | Sequence[
     """
     check_kinds(weight, weight, "weight")
     corners = corner_of_groups(weight, corner)
+    if not isinstance(weight, np.ndarray) and weight.is_meta:
+        raise ValueError("weight: on the meta device, where it has no numbers, on which the amplification depends")
     namespace, double = _in_float64(weight)
     largest = abs(impulse_response(double, size, corner)).sum((1, 2, 3)).max()
     exact = namespace.nan_to_num(largest, nan=np.inf, posinf=np.inf)  # what overflowed

@@ -71,7 +71,7 @@ def can_be_kept(weight: Tensor) -> bool:
     """Whether a response may be kept for this tensor: it is frozen, and a change of it can be noticed."""
     if type(weight) not in (Tensor, torch.nn.Parameter) or weight.dtype not in (torch.float32, torch.float64):
         return False
-    if weight.requires_grad or weight.is_inference() or version(weight) is None:
+    if weight.requires_grad or weight.is_meta or weight.is_inference() or version(weight) is None:
         return False
     # A captured graph would read the kept memory for ever.
     return not (weight.is_cuda and torch.cuda.is_current_stream_capturing())

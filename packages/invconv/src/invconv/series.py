@@ -20,7 +20,8 @@ from invconv.anchor_ops import anchor_inverses
 
 def impulse_response(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -> Tensor:
     """The kernel of the inverse, [C, n, H, W], in the layout of ``weight``."""
-    anchor_inverses(weight.detach(), corners)  # for its errors
+    if not weight.is_meta:
+        anchor_inverses(weight.detach(), corners)  # for its errors
     response = inverse_series(taps(weight.double(), corners), size)
     return _turn(response, corners).flatten(0, 1).to(weight.dtype)
 

@@ -22,12 +22,17 @@ from invconv.anchor_ops import anchor_inverses, folded
 P = ParamSpec("P")
 
 
+def is_autocast(tensor: Tensor) -> bool:
+    """Whether autocast is enabled where the tensor is; the meta device has none."""
+    return not tensor.is_meta and torch.is_autocast_enabled(tensor.device.type)
+
+
 def _without_autocast(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
     """Autocast would round the convolutions by which a function computes: its inverse would be good to 1e-2."""
 
     @wraps(function)
     def exact(images: Tensor, /, *arguments: P.args, **keywords: P.kwargs) -> Tensor:
-        if not torch.is_autocast_enabled(images.device.type):
+        if not is_autocast(images):
             return function(images, *arguments, **keywords)
         with torch.autocast(images.device.type, enabled=False):
             return function(images, *arguments, **keywords)

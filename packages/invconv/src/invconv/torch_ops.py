@@ -6,7 +6,7 @@ gradient of :math:`y` is :math:`v` and that of :math:`K_t` is :math:`-\sum_p v_p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from invconv.anchor_ops import anchors
 from invconv.geometry import CORNERS, corner_numbers
 from invconv.method_choice import choose_method
 from invconv.series import impulse_response
-from invconv.torch_internals import is_plain, is_transformed
+from invconv.torch_internals import TRANSFORMS, forward_rule, is_plain, is_transformed
 
 __all__ = ["anchors", "choose_method", "conv2d", "impulse_response", "inverse_conv2d", "logabsdet"]
 
@@ -59,7 +59,7 @@ def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: 
         )
     if method == "auto":
         method = choose_method(y, weight, corners).method
-    if method == "wavefront" and not (y.is_cpu or (y.is_cuda and cuda_ops.has_solver())):
+    if method == "wavefront" and not (y.is_cpu or y.is_meta or (y.is_cuda and cuda_ops.has_solver())):
         raise ValueError(
             f"method: 'wavefront' is not compiled for {y.device}, where y is; use 'impulse' or 'fixed_point'"
         )
@@ -67,7 +67,11 @@ def inverse_conv2d(y: Tensor, weight: Tensor, corners: tuple[str, ...], method: 
 
 
 def logabsdet(weight: Tensor, size: tuple[int, int], corners: tuple[str, ...]) -> Tensor:
-    terms = torch.linalg.slogdet(anchors(weight, corners)).logabsdet
+    blocks = anchors(weight, corners)
+    if not (is_transformed() or torch.compiler.is_compiling()):
+        terms = torch.linalg.slogdet(blocks).logabsdet
+    else:  # In forward mode torch's rule for slogdet has no derivative in that mode: it would be 0, without a word.
+        terms = torch.linalg.lu_factor_ex(blocks).LU.diagonal(dim1=1, dim2=2).abs().log()
     return terms.sum() * (size[0] * size[1])  # type: ignore[no-any-return]
 
 
@@ -80,7 +84,7 @@ def _checked(image: Tensor, weight: Tensor, name: str) -> tuple[Tensor, Tensor]:
         raise ValueError(f"weight: on {weight.device}, but {name} on {image.device}")
     if image.dtype not in _DTYPES + _HALF:
         raise TypeError(f"{name}: expected float32, float64, float16 or bfloat16, got {image.dtype}")
-    if torch.is_autocast_enabled(image.device.type) and weight.dtype in _DTYPES + _HALF:
+    if torch_methods.is_autocast(image) and weight.dtype in _DTYPES + _HALF:
         wide = torch.float64 if torch.float64 in (image.dtype, weight.dtype) else torch.float32
         return image.to(wide), weight.to(wide)
     if weight.dtype != image.dtype:
@@ -230,8 +234,6 @@ class _Inverse(torch.autograd.Function):
 class _TransformableInverse(torch.autograd.Function):
     """The same for ``torch.func`` and forward mode, which ask for more and take longer."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(y: Tensor, weight: Tensor, corners: str, method: str, transposed: bool) -> Tensor:
         return _inverse_without_derivative(y, weight, _names(corners), method, transposed)
@@ -246,8 +248,9 @@ class _TransformableInverse(torch.autograd.Function):
         return _differentiate_inverse(ctx, grad)
 
     @staticmethod
-    def jvp(ctx: Any, y: Tensor | None, weight: Tensor | None, *_: None) -> Any:
-        kernel, x = ctx.saved_tensors
+    @forward_rule
+    def jvp(ctx: Any, saved: Sequence[Tensor], y: Tensor | None, weight: Tensor | None, *_: None) -> Any:
+        kernel, x = saved
         change = torch.zeros_like(x) if y is None else y
         if weight is not None:
             change_of_map = weight, ctx.corners
@@ -256,11 +259,18 @@ class _TransformableInverse(torch.autograd.Function):
             change = change - torch_methods.conv2d(x, *change_of_map)
         return _inverse(change, kernel, ctx.corners, ctx.method, ctx.transposed)
 
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], y: Tensor, weight: Tensor, corners: str, method: str, transposed: bool
+    ) -> tuple[Tensor, int]:
+        def solve(y: Tensor, weight: Tensor, corners: tuple[str, ...]) -> Tensor:
+            return _inverse(y, weight, corners, method, transposed)
+
+        return _solve_batch(solve, info.batch_size, in_dims, y, weight, _names(corners))
+
 
 class _WeightGradient(torch.autograd.Function):
     """The other operator, for second derivatives and transforms."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(v: Tensor, x: Tensor, corners: str, *weight_shape: int) -> Tensor:
@@ -278,40 +288,72 @@ class _WeightGradient(torch.autograd.Function):
         return *_differentiate_weight_gradient(ctx, grad)[:2], *[None] * 5
 
     @staticmethod
-    def jvp(ctx: Any, v: Tensor | None, x: Tensor | None, *_: None) -> Any:
-        first, second = ctx.saved_tensors
+    @forward_rule
+    def jvp(ctx: Any, saved: Sequence[Tensor], v: Tensor | None, x: Tensor | None, *_: None) -> Any:
+        first, second = saved
         changes = [] if v is None else [(v, second)]
         changes += [] if x is None else [(first, x)]
         return sum(weight_gradient(*pair, ctx.weight_shape, ctx.corners) for pair in changes)
 
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], v: Tensor, x: Tensor, corners: str, *weight_shape: int
+    ) -> tuple[Tensor, int]:
+        return _weight_gradient_of_batch(info.batch_size, in_dims, v, x, weight_shape, _names(corners))
 
-@torch.library.register_vmap("invconv::inverse_conv2d")  # type: ignore[untyped-decorator]
-def _inverse_vmap(
-    info: Any, in_dims: tuple[Any, ...], y: Tensor, weight: Tensor, corners: list[int], method: str, transposed: bool
+
+# The operators under transforms, of which a compiler makes no functions of autograd.
+
+
+@torch.library.impl("invconv::inverse_conv2d", TRANSFORMS)
+def _inverse_transformed(y: Tensor, weight: Tensor, corners: list[int], method: str, transposed: bool) -> Tensor:
+    return _TransformableInverse.apply(y, weight, ",".join(_names(corners)), method, transposed)  # type: ignore[no-any-return]
+
+
+@torch.library.impl("invconv::weight_gradient", TRANSFORMS)
+def _weight_gradient_transformed(v: Tensor, x: Tensor, weight_shape: list[int], corners: list[int]) -> Tensor:
+    return _WeightGradient.apply(v, x, ",".join(_names(corners)), *weight_shape)  # type: ignore[no-any-return]
+
+
+# Batches under ``vmap``.
+
+
+def _solve_batch(
+    solve: Callable[[Tensor, Tensor, tuple[str, ...]], Tensor],
+    count: int,
+    in_dims: tuple[Any, ...],
+    y: Tensor,
+    weight: Tensor,
+    corners: tuple[str, ...],
 ) -> tuple[Tensor, int]:
     """More images where the kernel is one for all, more channel groups where each has its own: one call either way."""
-    inverse, count = torch.ops.invconv.inverse_conv2d, info.batch_size
-    y = _batched(y, in_dims[0], count)
+    y = batched(y, in_dims[0], count)
     if in_dims[1] is None:
-        return inverse(y.flatten(0, 1), weight, corners, method, transposed).unflatten(0, (count, -1)), 0
-    kernels = weight.movedim(in_dims[1], 0).flatten(0, 1)
-    x = inverse(y.transpose(0, 1).flatten(1, 2), kernels, corners * count, method, transposed)
-    return x.unflatten(1, (count, -1)), 1
+        return solve(y.flatten(0, 1), weight, corners).unflatten(0, y.shape[:2]), 0  # type: ignore[no-untyped-call]
+    weight = weight.movedim(in_dims[1], 0)
+    if count == 0:
+        return y + weight.sum()[None], 0  # nothing, but with gradients
+    x = solve(y.transpose(0, 1).flatten(1, 2), weight.flatten(0, 1), corners * count)
+    return x.unflatten(1, (count, y.shape[2])), 1  # type: ignore[no-untyped-call]
 
 
-@torch.library.register_vmap("invconv::weight_gradient")  # type: ignore[untyped-decorator]
-def _weight_gradient_vmap(
-    info: Any, in_dims: tuple[Any, ...], v: Tensor, x: Tensor, weight_shape: list[int], corners: list[int]
+def _weight_gradient_of_batch(
+    count: int,
+    in_dims: tuple[Any, ...],
+    v: Tensor,
+    x: Tensor,
+    weight_shape: Sequence[int],
+    corners: tuple[str, ...],
 ) -> tuple[Tensor, int]:
     """As many more channel groups."""
-    count = info.batch_size
-    v, x = (
-        _batched(images, dim, count).transpose(0, 1).flatten(1, 2)
-        for images, dim in zip((v, x), in_dims[:2], strict=True)
-    )
-    shape = [count * weight_shape[0], *weight_shape[1:]]
-    return torch.ops.invconv.weight_gradient(v, x, shape, corners * count).unflatten(0, (count, -1)), 0
+    v, x = (batched(images, dim, count) for images, dim in zip((v, x), in_dims[:2], strict=True))
+    if count == 0:
+        return (v.sum()[None] + x.sum()[None])[:, None, None, None, None].expand(1, *weight_shape)[:0], 0
+    v, x = (images.transpose(0, 1).flatten(1, 2) for images in (v, x))
+    kernels = weight_gradient(v, x, [count * weight_shape[0], *weight_shape[1:]], corners * count)
+    return kernels.unflatten(0, (count, weight_shape[0])), 0  # type: ignore[no-untyped-call]
 
 
-def _batched(images: Tensor, dim: int | None, count: int) -> Tensor:
-    return images.expand(count, *images.shape) if dim is None else images.movedim(dim, 0)
+def batched(tensor: Tensor, dim: int | None, count: int) -> Tensor:
+    """A tensor of as many on the first axis, from that axis or one for all."""
+    return tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

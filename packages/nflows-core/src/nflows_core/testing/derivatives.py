@@ -58,8 +58,8 @@ def check_second_derivatives(
 def check_transforms(module: nn.Module, x: Tensor, context: Tensor | None = None, *, method: str = "forward") -> None:
     """Compares what `torch.func` makes of a module with what autograd and loops do.
 
-    Jacobians of both modes, derivatives along a direction (``jvp``), of results and of gradients; ``vmap`` over images
-    and over sets of parameters, and the gradients of each image by ``vmap(grad)``.
+    Jacobians of both modes, derivatives along a direction (``jvp``) of results, of gradients and of such derivatives;
+    ``vmap`` over images and over sets of parameters, and the gradients of each image by ``vmap(grad)``.
 
     Arguments:
         module: As for `check_second_derivatives`.
@@ -102,7 +102,10 @@ def _check_directions(function: Function, inputs: Inputs) -> None:
     loss = _loss(function, inputs)
     second = jvp(grad(loss), (inputs,), (direction,))[1]
     product = _along(_gradients(loss, inputs, create_graph=True), direction)
-    _assert_same("jvp of grad", second, _gradients(lambda _: product, inputs))
+    expected = _gradients(lambda _: product, inputs)
+    _assert_same("jvp of grad", second, expected)
+    twice = jvp(lambda inputs: jvp(loss, (inputs,), (direction,))[1], (inputs,), (direction,))[1]
+    _assert_same("jvp of jvp", {"all inputs": twice}, {"all inputs": _along(expected, direction)})
 
 
 def _check_sets_of_parameters(function: Function, inputs: Inputs) -> None:
