@@ -249,7 +249,7 @@ def test_whole_numbers_and_dtypes_are_brought_together():
 
 
 README = Path(__file__).parents[1] / "README.md"
-TIMES = README.parent / "benchmarks" / "results" / "filters-epyc-zen4.json"
+TIMES = README.parent / "benchmarks" / "results" / "filters-epyc-zen5.json"
 COLUMNS = ("scipy_lfilter", "numpy_lfilter", "lfilter", "lfilter_gradients")
 OF_OTHERS = ("torchaudio", "torchaudio_gradients", "torchlpc", "torchlpc_gradients")
 

@@ -295,7 +295,10 @@ def test_a_video_and_a_picture_without_room_fail_alone(capsys: pytest.CaptureFix
     assert erase("-o", "out", "--decoys", 2) == 1
     told = capsys.readouterr().err
     assert "e.mp4: a file of boxes tells of no frames of a video; leave videos out" in told
-    assert "tiny.png: there is no room for one more decoy in 12 x 12 pixels; give fewer `decoys`" in told
+    assert (
+        "tiny.png: there is no room for one more decoy in 12 x 12 pixels; give fewer `decoys`, or boxes of 3 pixels"
+        in told
+    )
     assert sorted(path.stem for path in Path("out").glob("*.png")) == list(SIGNS)
 
 
@@ -360,6 +363,18 @@ def test_boxes_in_shares_give_decoys_in_the_pixels_of_each_picture() -> None:
     found = [holes.decoys("a", [], [], (2000, 1000), Plan(1, 1.3), seed)[0] for seed in range(20)]
     assert np.median([box.width / box.height for box in found]) == pytest.approx(2, rel=0.3)
     assert max(box.right for box in found) > 200
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_a_sign_where_no_other_of_its_class_is_near_has_decoys_of_the_others(comes_first: bool) -> None:
+    """A camera that stands, and one sign elsewhere: it ended never, or in an IndexError, by the order of the table."""
+    alone = Region(Box(1193, 358, 1269, 436), "alone")
+    others = {f"p{i}": Marked((Region(Box(600 + i, 400 - i, 640 + 2 * i, 440 + i), "usual"),)) for i in range(7)}
+    pictures = {"far": Marked((alone,)), **others} if comes_first else {**others, "far": Marked((alone,))}
+    holes = Holes.of(Annotations("boxes", pictures), ("sign",))
+    found = holes.decoys("far", [alone], [alone.box], (1360, 800), Plan(2, MASK_SCALE), 0)
+    assert len(found) == 2
+    assert all(box.right < 1000 for box in found)
 
 
 def test_a_box_far_outside_is_no_place_for_a_decoy() -> None:

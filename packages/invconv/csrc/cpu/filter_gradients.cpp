@@ -7,8 +7,8 @@
 namespace invconv {
 namespace {
 
-// From so many bytes of signals on, half of Zen 4's third-level cache, the gradient is written past the caches: with what then
-// reads it, that took 10 to 25 per cent less time for 18 MB and more, and 4 per cent more for 9 MB.
+// From so many bytes of signals on, half of a third-level cache of 32 MiB, the gradient is written past the caches: with
+// what then reads it, that took 10 to 25 per cent less time for 18 MB and more, and 4 per cent more for 9 MB.
 constexpr double kPastCaches = 16 << 20;
 
 template <class T>

@@ -97,19 +97,19 @@ class Holes:
         if len({region.kind for _, region in chosen}) < 2:
             chosen = _chosen(annotations, (*kinds, SIGN))
         marked = annotations.pictures
-        names, classes = (
-            {name: number for number, name in enumerate(dict.fromkeys(found))}
-            for found in ((name for name, _ in chosen), (region.kind for _, region in chosen))
-        )
+        names = {name: number for number, name in enumerate(dict.fromkeys(name for name, _ in chosen))}
         in_shares = all(marked[name].size is not None for name in names)
         boxes = np.array([_scaled(region.box, marked[name], in_shares) for name, region in chosen])
         corners = np.array([region.box for _, region in chosen])
         features = features_of(boxes)
         near = _near(features)
+        kept = [pair for pair, is_near in zip(chosen, near, strict=True) if is_near]
+        # A class of which no box is near has no places to draw from: its decoys are of the others.
+        classes = {kind: number for number, kind in enumerate(dict.fromkeys(region.kind for _, region in kept))}
         return cls(
             features[near],
-            np.array([classes[region.kind] for _, region in chosen])[near],
-            np.array([names[name] for name, _ in chosen])[near],
+            np.array([classes[region.kind] for _, region in kept]),
+            np.array([names[name] for name, _ in kept]),
             names,
             classes,
             signs,
@@ -215,7 +215,8 @@ class _Drawing:
             if box is None:
                 width, height = self._size
                 raise ValueError(
-                    f"there is no room for one more decoy in {width} x {height} pixels; give fewer `decoys`"
+                    f"there is no room for one more decoy in {width} x {height} pixels; give fewer `decoys`, or boxes "
+                    f"of {_LEAST:g} pixels and more"
                 )
             self.boxes.append(box)
             self.avoid([box])
