@@ -112,6 +112,7 @@ def test_segmenters_are_compared_in_one_table_where_the_same_pictures_make_no_di
     assert len(read_csv(tmp_path / "out" / "scores.csv")) == 5
 
 
+@pytest.mark.filterwarnings("ignore:.*are cut off there")
 def test_detectors_trained_on_both_are_compared_in_the_form_of_the_thesis(streets: Path, utility: Run) -> None:
     labels = ("--labels", streets / "real.csv", "--val-labels", streets / "val.csv")
     report = utility("detect", *labels, "--size", 64, "--epochs", 1, "--batch-size", 2)
