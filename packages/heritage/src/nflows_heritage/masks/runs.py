@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nflows_core.runs.kind import RunKind, read_weights
-from nflows_core.runtime.tensors import load_tensors
+from nflows_core.runs.kind import RunKind, load_trained
 from nflows_core.training import EngineConfig
 from nflows_heritage.masks.network import CrackNetwork
 
@@ -59,10 +58,7 @@ def load_network(folder: Path, run: Run) -> CrackNetwork:
         RunError: Nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another network.
     """
-    path, weights = read_weights(folder)
-    network = CrackNetwork(run.width)
-    load_tensors(network, weights, path)
-    return network.eval()
+    return load_trained(folder, lambda: CrackNetwork(run.width))
 
 
 def _parse(content: Any) -> Run:

@@ -19,8 +19,7 @@ from nflows_core.data.images import Images
 from nflows_core.data.labelled import LabelledFiles, read_labelled
 from nflows_core.data.labelled_images import images_of
 from nflows_core.data.parts import Parts, parts_of
-from nflows_core.runs.kind import RunKind, read_weights
-from nflows_core.runtime.tensors import load_tensors
+from nflows_core.runs.kind import RunKind, load_trained
 from nflows_core.training import EngineConfig
 
 
@@ -143,7 +142,4 @@ def load_network(folder: Path, run: ClassifierRun) -> Classifier:
         RunError: Nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another network.
     """
-    path, weights = read_weights(folder)
-    network = run.settings.build()
-    load_tensors(network, weights, path)
-    return network.eval()
+    return load_trained(folder, run.settings.build)

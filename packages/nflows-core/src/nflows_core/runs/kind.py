@@ -15,7 +15,7 @@ from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.report import REPORT_FILES, versions
-from nflows_core.runtime.tensors import CheckpointError, read_tensors, under_prefix, write_tensors
+from nflows_core.runtime.tensors import CheckpointError, load_tensors, read_tensors, under_prefix, write_tensors
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE
 from nflows_core.training.processes import processes, raise_together
 from nflows_core.training.state import CHECKPOINT
@@ -24,6 +24,7 @@ from nflows_core.training.trainer import CHECKPOINT_FILE
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 R = TypeVar("R")
+M = TypeVar("M", bound=nn.Module)
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, METRICS_FILE, TEST_METRICS_FILE, *REPORT_FILES)
 _WEIGHTS, _DIGEST = "weights", "weights_sha256"
 
@@ -177,6 +178,23 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     raise RunError(
         f"{folder} has neither {WEIGHTS_FILE} nor {CHECKPOINT_FILE}: its training stopped at once; go on with it"
     )
+
+
+def load_trained(folder: Path, build: Callable[[], M]) -> M:
+    """The trained network of a run, on the CPU, in evaluation mode; see `read_weights`.
+
+    Arguments:
+        folder: The folder of the run.
+        build: Makes the untrained network, once there are weights for it.
+
+    Raises:
+        RunError: Nothing was trained yet.
+        CheckpointError: The weights cannot be read, or are of another network.
+    """
+    path, weights = read_weights(folder)
+    network = build()
+    load_tensors(network, weights, path)
+    return network.eval()
 
 
 def _write_config(folder: Path, content: Mapping[str, Any]) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nflows_core.data.fingerprint import Fingerprint
-from nflows_core.runs.kind import RunKind, read_weights
-from nflows_core.runtime.tensors import load_tensors
+from nflows_core.runs.kind import RunKind, load_trained
 from nflows_core.training import EngineConfig
 from nflows_privacy.training.network import BoxNetwork
 from nflows_privacy.training.settings import AUGMENTATIONS, NetworkSettings
@@ -76,10 +75,7 @@ def load_network(folder: Path, run: Run) -> BoxNetwork:
         RunError: Nothing was trained yet.
         CheckpointError: The weights cannot be read, or are of another network.
     """
-    path, weights = read_weights(folder)
-    network = run.settings.build()
-    load_tensors(network, weights, path)
-    return network.eval()
+    return load_trained(folder, run.settings.build)
 
 
 def _parse(content: Any) -> Run:
