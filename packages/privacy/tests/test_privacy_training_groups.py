@@ -138,6 +138,12 @@ def test_the_command_finds_groups_with_the_learned_backbone(
     assert run.settings.classes == ("mandatory", "other", "prohibitory")
     assert (run.settings.groups, run.settings.backbone, run.augment) == (True, LITE, "pasted")
     assert isinstance(load_network(tmp_path / "run", run), PretrainedBoxNetwork)
+    weights = (tmp_path / "run" / "model.safetensors").read_bytes()
+    assert call_command(*groups, "--test", signs, "-o", tmp_path / "run", "--resume") == 0, "the same words go on"
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+    capsys.readouterr()
+    assert call_command(*groups, "-o", tmp_path / "run", "--resume", "--augment", "none") == 2
+    assert "--augment is none, but the run to resume has pasted" in capsys.readouterr().err
     assert call_command(*groups, "--mirror", "a", "-o", tmp_path / "no") == 2
     assert "--mirror: groups have no mirror classes" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()

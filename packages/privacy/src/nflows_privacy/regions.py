@@ -119,7 +119,7 @@ def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.f
         second: The boxes :math:`(M, 4)`.
     """
     shared = intersections(first, second)
-    union = areas(first)[:, None] + areas(second)[None] - shared
+    union: NDArray[np.float64] = areas(first)[:, None] + areas(second)[None] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
@@ -131,9 +131,9 @@ def intersections(first: NDArray[np.float64], second: NDArray[np.float64]) -> ND
     return shared
 
 
-def areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def areas(boxes: NDArray[Any]) -> NDArray[Any]:
     """The areas of boxes :math:`(N, 4)`."""
-    found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1)
+    found: NDArray[Any] = (boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1)
     return found
 
 

@@ -18,6 +18,7 @@ from nflows_privacy.cli.options import Kinds
 
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
+    from nflows_privacy.training.runs import Run
     from nflows_privacy.training.settings import NetworkSettings
 
 _GROUPS = "groups"
@@ -63,7 +64,7 @@ _ENGINE = (
 )
 @click.option("--batch-size", type=click.IntRange(1), help="Crops of an update.  [default: 16]")
 @click.option("--accumulation-steps", type=click.IntRange(1))
-@click.option("--learning-rate", type=float, help="[default: 0.002]")
+@click.option("--learning-rate", type=float, help="[default: 0.001, of residual 0.002]")
 @click.option("--warmup-steps", type=click.IntRange(0), help="[default: 100]")
 @click.option("--schedule", type=click.Choice(["cosine", "exponential", "constant"]), help="[default: cosine]")
 @click.option("--clip-norm", type=float, help="Largest norm of a gradient.  [default: 5]")
@@ -91,7 +92,7 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
     common = {"test": held_out, "workers": options["workers"]}
     if options["resume"]:
         run = read_run(folder)
-        refuse_changed({**asdict(run.settings), "threshold": run.threshold, **asdict(run.training)}, {})
+        refuse_changed(_stored(run), {})
         with epochs_shown(run.training.epochs, _loss) as progress:
             experiment.resume(folder, data, **common, progress=progress)
     else:
@@ -105,6 +106,12 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
         with epochs_shown(config.epochs, _loss) as progress:
             experiment.train(data, folder, settings, config, **common, **others, threshold=threshold, progress=progress)
     _report(folder, f"Detector of {boxes.name}")
+
+
+def _stored(run: Run) -> dict[str, Any]:
+    """The settings of a run by the names of the options."""
+    settings = {**asdict(run.settings), **({"classes": (_GROUPS,)} if run.settings.groups else {})}
+    return {**settings, "threshold": run.threshold, "augment": run.augment, **asdict(run.training)}
 
 
 def _settings(

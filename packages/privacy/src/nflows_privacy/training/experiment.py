@@ -29,7 +29,7 @@ ENGINE: dict[str, Any] = {
 }
 """The settings of the engine that differ from its own defaults."""
 _EPOCHS, _UPDATES = 5, 900
-"""The least number of epochs, and of updates: signs in 150 pictures were found as well after 900 as after more."""
+"""The least number of epochs, and of updates that the epochs are chosen by: signs of 150 pictures need no more."""
 _LITE_WIDTH, _LITE_RATE = 64, 1e-3
 """The width of the levels, and the learning rate, where the backbone is trained already."""
 

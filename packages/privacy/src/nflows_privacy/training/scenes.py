@@ -99,10 +99,13 @@ class RandomCrops:
         pixels = photographed(view.pixels, generator) if chosen.photographed else view.pixels
         return _crop(pixels, view.boxes, view.labels)
 
+    def _scale(self, generator: np.random.Generator) -> float:
+        least, most = self.augmentation.scales
+        return float(np.exp(generator.uniform(np.log(least), np.log(most))))
+
     def _part(self, scene: Scene, side: int, generator: np.random.Generator) -> View:
         """A square of a picture at a random scale, about a box or anywhere."""
-        least, most = self.augmentation.scales
-        scale = float(np.exp(generator.uniform(np.log(least), np.log(most))))
+        scale = self._scale(generator)
         left, top = _corner(scene, side / scale, generator)
         return views.square(self._whole(scene), left, top, scale, side)
 
@@ -118,8 +121,7 @@ class RandomCrops:
         x, y = (left + right - own) / 2, (top + bottom - own) / 2
         if generator.random() < 0.5:
             x, y = _between(0, scene.width - own, generator), _between(0, scene.height - own, generator)
-        least, most = self.augmentation.scales
-        scale = float(np.exp(generator.uniform(np.log(least), np.log(most))))
+        scale = self._scale(generator)
         side = max(round(own * scale), 1)
         if side > self.side // 2:
             return view

@@ -56,13 +56,13 @@ class NetworkSettings:
         classes: The names of what is found, in the order of the network's outputs.
         mirrors: The class that each of them is in a mirror, maybe itself; an empty one if it is none, so that pictures
             with it are not flipped, and no names at all if this holds for all.
+        widths: The number of features of each level.
+        blocks: The number of residual blocks of each level.
+        crop: The side of the crops that it is trained on.
         backbone: "residual", which is ours and begins with random weights, or "efficientnet-lite0", whose levels all
             have the first width, and which has no use for ``blocks``.
         groups: Whether the classes are groups of what tables call classes: of traffic signs, those that have a mirror
             class are flipped with their pictures.
-        widths: The number of features of each level.
-        blocks: The number of residual blocks of each level.
-        crop: The side of the crops that it is trained on.
 
     Raises:
         ValueError: A setting is out of its range.

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_privacy.regions import areas
 from nflows_privacy.training.cells import IGNORED
 
 Pixels = NDArray[np.uint8]
@@ -27,8 +28,6 @@ _VISIBLE = 0.5
 """The part of a box that is left in a view, at least, of one that should be found; less of it does not count."""
 _THINNEST = 4
 """The least side in pixels of a box that should be found in a view; one that is thinner does not count."""
-
-
 _BLENDED = 0.1
 """The width of the edge along which a piece is blended, in its sides."""
 
@@ -158,7 +157,7 @@ def _cut_off(view: View, boxes: Boxes) -> View:
     """The view with these boxes, cut off at its edges, without those outside; of what is too little none counts."""
     height, width = view.pixels.shape[:2]
     inside = boxes.clip(0, [width, height, width, height]).astype(np.float32)
-    area, whole = _areas(inside), _areas(boxes)
+    area, whole = areas(inside), areas(boxes)
     part = np.divide(area, whole, out=np.zeros_like(area), where=whole > 0)
     thin = (inside[:, 2:] - inside[:, :2]).min(1, initial=math.inf) < _THINNEST
     ignored = (part < _VISIBLE) | thin
@@ -166,7 +165,3 @@ def _cut_off(view: View, boxes: Boxes) -> View:
     mirrored = np.where(ignored & (view.mirrored != NO_MIRROR), IGNORED, view.mirrored)
     kept = part > 0
     return View(view.pixels, inside[kept], labels[kept], mirrored[kept])
-
-
-def _areas(boxes: Boxes) -> NDArray[Any]:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(1))
