@@ -31,6 +31,16 @@ class Rectangle(NamedTuple):
         """The rectangle so many pixels further down and to the right."""
         return Rectangle(self.top + down, self.left + across, self.bottom + down, self.right + across)
 
+    def shares_pixels(self, other: Rectangle) -> bool:
+        """Whether a pixel is in both.
+
+        Example:
+            >>> Rectangle(0, 0, 2, 2).shares_pixels(Rectangle(1, 1, 3, 3))
+            True
+        """
+        rows = self.top < other.bottom and other.top < self.bottom
+        return rows and self.left < other.right and other.left < self.right
+
 
 def cover(box: Box, height: int, width: int, block: int = 1) -> Rectangle | None:
     """The smallest rectangle of whole blocks that holds a box, cut off at the picture's edges; none outside of it.

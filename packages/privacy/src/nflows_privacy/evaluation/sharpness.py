@@ -38,7 +38,7 @@ def neighbour(place: Rectangle, taken: Sequence[Rectangle], height: int, width: 
     for rows, columns in ((0, across), (0, -across), (-down, 0), (down, 0)):
         beside = place.moved(rows, columns)
         is_inside = beside.top >= 0 and beside.left >= 0 and beside.bottom <= height and beside.right <= width
-        if is_inside and not any(_touch(beside, other) for other in taken):
+        if is_inside and not any(beside.shares_pixels(other) for other in taken):
             return beside
     return None
 
@@ -73,7 +73,3 @@ def auroc(first: Array, second: Array) -> float:
     ordered = np.sort(second)
     below, up_to = (np.searchsorted(ordered, first, side) for side in ("left", "right"))
     return float((below + up_to).mean() / 2 / len(second))
-
-
-def _touch(one: Rectangle, other: Rectangle) -> bool:
-    return one.left < other.right and other.left < one.right and one.top < other.bottom and other.top < one.bottom

@@ -258,7 +258,7 @@ class _Drawing:
         if min(box.width, box.height) < _LEAST or min(left, top) < 0 or right > width or bottom > height:
             return False
         hole = self._filled(box)
-        return hole is not None and not any(_touch(hole, other) for other in self._taken)
+        return hole is not None and not any(hole.shares_pixels(other) for other in self._taken)
 
     def _filled(self, box: Box) -> Rectangle | None:
         width, height = self._size
@@ -317,7 +317,3 @@ def _scaled(box: Box, marked: Marked, in_shares: bool) -> Box:
     if not in_shares or marked.size is None:
         return box
     return box.scaled(1 / marked.size[0], 1 / marked.size[1])
-
-
-def _touch(one: Rectangle, other: Rectangle) -> bool:
-    return one.left < other.right and other.left < one.right and one.top < other.bottom and other.top < one.bottom

@@ -79,7 +79,7 @@ def windows(
     for one in rectangles:
         joined, where = [one], _around(one, height, width, block)
         # What has joined others is larger than it was, and may touch more in turn.
-        while near := next((group for group in groups if _touch(group[1], where)), None):
+        while near := next((group for group in groups if group[1].shares_pixels(where)), None):
             groups.remove(near)
             joined, where = near[0] + joined, enclosing([near[1], where])
         groups.append((joined, where))
@@ -96,10 +96,6 @@ def _around(one: Rectangle, height: int, width: int, block: int) -> Rectangle:
     across, down = (_CONTEXT * (high - low) for low, high in ((one.left, one.right), (one.top, one.bottom)))
     box = Box(one.left - across, one.top - down, one.right + across, one.bottom + down)
     return cover(box, height, width, block) or one
-
-
-def _touch(one: Rectangle, other: Rectangle) -> bool:
-    return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
 
 
 def part(image: av.VideoFrame, where: Rectangle) -> NDArray[Any]:
