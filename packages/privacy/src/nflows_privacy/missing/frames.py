@@ -40,7 +40,7 @@ class Frame:
     number: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.drive is None) != (self.number is None):
+        if self.drive == "" or (self.drive is None) != (self.number is None):
             raise ValueError(f"{self.picture}: expected a drive and a number, or neither")
 
     @property
@@ -53,8 +53,8 @@ def frames_of(rows: Iterable[Mapping[str, str]]) -> list[Frame]:
 
     A row with a ``drive`` or a ``frame`` is of a drive, and any other is a picture of its own. A frame without a drive
     is of the folder of its picture. Where no row of a drive has a number, frames have those at the ends of the names of
-    their pictures, or if not all of these end in one, their places in the order of the names. Of a drive of which only
-    every tenth picture is there, every tenth is looked at: to have them follow one another, number them anew.
+    their pictures, or if not all of these end in one, their places in the order of the names. Where only every tenth
+    picture of a drive was kept, nine are lost between two: for them to follow one another, number them anew.
 
     Arguments:
         rows: The rows, with a column of `PICTURE`, and ``drive`` and ``frame`` where there are drives.
