@@ -1,0 +1,341 @@
+"""How a made-up road scene is laid out and painted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from made_up_ground import FAR, HEIGHT, WIDTH, Bend, Colour, Pixels, View, blob, fill, line, shaded
+from made_up_roadside import GREENS, Sign, Thing, draw_thing
+
+from nflows_privacy.regions import Box
+
+KINDS = ("gap-in-median", "left-hand-curve", "right-hand-curve", "side-road-left")
+NOTHING = "nothing"
+Span = tuple[float, float]
+_BEHIND = -99.0
+_MARGIN = 28  # pixels between the middle of a board and the sides of the picture
+_VERGES = (*GREENS, (150, 130, 100), (165, 150, 125), (125, 110, 85))
+_WHITE, _YELLOW, _DARK = (215, 215, 210), (215, 175, 60), (45, 45, 45)
+
+
+@dataclass(frozen=True)
+class Light:
+    """What becomes of the colours: a gain and a tint, haze in [0, 1], blur and noise in pixels and in levels."""
+
+    gain: float
+    tint: tuple[float, ...]
+    haze: float
+    blur: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The colours of a scene, and the lines on its road: each solid, broken or none."""
+
+    sky: tuple[Colour, Colour]
+    wood: Colour
+    verge: Colour
+    shoulder: Colour
+    asphalt: Colour
+    median: Colour
+    edge: Colour
+    is_striped: bool
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a scene has whatever its kind is.
+
+    Places across are in metres to the right of the middle of the left lane, in which the camera drives.
+
+    Arguments:
+        view: The camera.
+        sign: The sign.
+        bend: How the road goes where it bends to the right.
+        opening: From where to where a gap in the median or the mouth of a side road is, in metres along the road.
+        slant: How far a side road goes along the road by each metre to the left.
+        lane: The width of a lane.
+        lanes: How many lanes each way has.
+        shoulder: The width of the shoulders.
+        median: The left and the right side of the median, and its height.
+        is_divided: Whether there is a median in scenes that need none.
+        things: What stands along the road.
+        rails: Whether there are guard rails to the left and to the right.
+        looks: The colours and lines.
+        light: The light.
+        seed: The seed of the texture and of the noise.
+    """
+
+    view: View
+    sign: Sign
+    bend: Bend
+    opening: Span
+    slant: float
+    lane: float
+    lanes: int
+    shoulder: float
+    median: tuple[float, float, float]
+    is_divided: bool
+    things: tuple[Thing, ...]
+    rails: tuple[bool, ...]
+    looks: Looks
+    light: Light
+    seed: int
+
+    @property
+    def edges(self) -> Span:
+        """The left and the right edge of the lanes."""
+        return -self.lane / 2, self.median[1 if self.is_divided else 0] + self.lanes * self.lane
+
+
+def draw_layout(generator: np.random.Generator) -> Layout:
+    """A layout, before anyone asks of which kind the scene is."""
+    uniform = generator.uniform
+    lane, lanes, shoulder = uniform(2.9, 3.7), int(generator.integers(1, 3)), uniform(0.2, 1.0)
+    view = View(uniform(85, 125), uniform(330, 400), uniform(1.7, 2.7), uniform(-0.06, 0.06), uniform(-0.5, 0.5))
+    inner, start = (lanes - 0.5) * lane + 0.3, uniform(10, 20)
+    median = (inner, inner + uniform(1.2, 4.0), uniform(0.15, 0.45))
+    return Layout(
+        view=view,
+        sign=_draw_sign(view, lane / 2 + shoulder, generator),
+        bend=Bend(start - uniform(2, 8), uniform(16, 45), uniform(0.8, 1.4)),
+        opening=(start, start + uniform(7, 12)),
+        slant=uniform(-0.1, 0.4),
+        lane=lane,
+        lanes=lanes,
+        shoulder=shoulder,
+        median=median,
+        is_divided=bool(generator.random() < 0.7),
+        things=_draw_things(generator, lane, shoulder, median, lanes),
+        rails=tuple((generator.random(2) < 0.2).tolist()),
+        looks=_draw_looks(generator),
+        light=_draw_light(generator),
+        seed=int(generator.integers(1 << 32)),
+    )
+
+
+def paint_scene(kind: str, layout: Layout, frame: int = 0) -> tuple[Pixels, Box | None]:
+    """The picture, RGB, and the box of its sign, if it has one; each frame has noise of its own."""
+    layout = _shaped(kind, layout)
+    view, picture = layout.view, np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    gap = layout.opening if kind == "gap-in-median" else None
+    mouth = layout.opening if kind == "side-road-left" else None
+    _paint_land(picture, layout)
+    _paint_asphalt(picture, layout, mouth)
+    _paint_lines(picture, layout, gap, mouth)
+    if layout.is_divided:
+        _paint_median(picture, layout, gap)
+    _paint_rails(picture, layout, mouth)
+    for thing in sorted(layout.things, key=lambda thing: -thing.along):
+        thing.paint(picture, view)
+    box = None if kind == NOTHING else layout.sign.paint(picture, view, kind)
+    return _lit(picture, layout.light, view.horizon, np.random.default_rng((layout.seed, frame))), box
+
+
+def _draw_sign(view: View, edge: float, generator: np.random.Generator) -> Sign:
+    """A sign on the left, at times on the right or over the road, whose board is 14 to 40 pixels wide."""
+    along, width = generator.uniform(9, 15), generator.uniform(14, 40)
+    pole = -edge - generator.uniform(0.5, 2.5)
+    low, high, over = generator.uniform(1.8, 3.2), generator.uniform(4.2, 5.5), generator.uniform(-1, 3)
+    side = generator.choice(["left", "right", "over"], p=[0.75, 0.15, 0.1])
+    scale = view.scale(along, 0)
+    shift = view.aside + along * view.yaw
+    reach = (WIDTH / 2 - _MARGIN) / scale
+    across = {"left": pole, "right": generator.uniform(6, 10), "over": over}[side]
+    across = float(np.clip(across, shift - reach, shift + reach))
+    up = min(high if side == "over" else low, view.height + (view.horizon - _MARGIN) / scale)
+    return Sign(along, across, pole if side == "over" else across, up, width / scale)
+
+
+def _draw_things(
+    generator: np.random.Generator, lane: float, shoulder: float, median: tuple[float, float, float], lanes: int
+) -> tuple[Thing, ...]:
+    left, right = -lane / 2 - shoulder, median[1] + lanes * lane + shoulder
+    things = []
+    for name, most, nearest, farthest in (
+        ("tree", 14, 3.0, 18.0),
+        ("bush", 8, 1.0, 9.0),
+        ("house", 4, 9.0, 22.0),
+        ("lamp", 4, 0.7, 1.5),
+        ("pole", 4, 0.7, 3.0),
+    ):
+        for _ in range(generator.integers(most + 1)):
+            off, along = generator.uniform(nearest, farthest), generator.uniform(6, 90)
+            things.append(draw_thing(name, along, left - off if generator.random() < 0.5 else right + off, generator))
+    lines = [0.0, (lanes - 1) * lane, right - shoulder - lane / 2, median[1] + lane / 2, left - 1.5]
+    for across in generator.permutation(lines)[: generator.integers(4)].tolist():
+        things.append(draw_thing("car", generator.uniform(14, 60), across, generator))
+    name, spacing = ("bush", "lamp", "none")[generator.integers(3)], generator.uniform(4, 12)
+    middle = (median[0] + median[1]) / 2
+    inside = [draw_thing("bush", along, middle, generator) for along in np.arange(5, 80, spacing)]
+    inside = [replace(thing, name=name, size=7.0) if name == "lamp" else thing for thing in inside]
+    return (*things, *(inside[:: 3 if name == "lamp" else 1] if name != "none" else ()))
+
+
+def _draw_looks(generator: np.random.Generator) -> Looks:
+    def one_of(*colours: Colour) -> Colour:
+        return shaded(colours[generator.integers(len(colours))], generator.uniform(0.8, 1.2))
+
+    return Looks(
+        sky=(one_of((120, 165, 215), (170, 185, 200), (150, 160, 175)), one_of((200, 212, 222), (215, 210, 200))),
+        wood=one_of(*GREENS, (120, 130, 140)),
+        verge=one_of(*_VERGES),
+        shoulder=one_of((150, 135, 110), (125, 120, 112), (140, 125, 100)),
+        asphalt=one_of((95, 96, 98), (120, 118, 115), (75, 76, 80), (140, 138, 134)),
+        median=one_of(*_VERGES, (160, 158, 152)),
+        edge=one_of(_WHITE, _YELLOW),
+        is_striped=bool(generator.random() < 0.5),
+        lines=tuple(generator.choice(["solid", "broken", "none"], 3, p=[0.45, 0.4, 0.15]).tolist()),
+    )
+
+
+def _draw_light(generator: np.random.Generator) -> Light:
+    low, high = ((0.85, 1.15), (0.35, 0.65), (1.25, 1.6))[generator.choice(3, p=[0.6, 0.2, 0.2])]
+    tint = tuple(generator.uniform(0.93, 1.07, 3).tolist())
+    haze = generator.uniform(0.3, 0.6) if generator.random() < 0.2 else generator.uniform(0, 0.15)
+    return Light(generator.uniform(low, high), tint, haze, generator.uniform(0, 0.8), generator.uniform(1, 6))
+
+
+def _shaped(kind: str, layout: Layout) -> Layout:
+    """The layout with the road, and what stands along it, as a kind needs it."""
+    turn = {"left-hand-curve": -1, "right-hand-curve": 1}.get(kind)
+    bend = replace(layout.bend, turn=layout.bend.turn * turn) if turn else Bend()
+    layout = replace(
+        layout, view=replace(layout.view, bend=bend), is_divided=layout.is_divided or kind == "gap-in-median"
+    )
+    return replace(layout, things=tuple(moved for thing in layout.things if (moved := _moved(kind, layout, thing))))
+
+
+def _moved(kind: str, layout: Layout, thing: Thing) -> Thing | None:
+    """A thing where it is not in the way of what a kind of scene has; one on a median is left out where none is."""
+    (left, right, _), (start, end) = layout.median, layout.opening
+    if left < thing.across < right:
+        is_open = kind == "gap-in-median" and start - 1 < thing.along < end + 1
+        return thing if layout.is_divided and not is_open else None
+    if thing.across > right and not layout.is_divided:
+        return replace(thing, across=thing.across - right + left)
+    off, half = layout.edges[0] - thing.across, thing.size / 2 + 1
+    shift = layout.slant * off
+    if kind == "side-road-left" and off > 0 and start + shift - half < thing.along < end + shift + half:
+        return replace(thing, along=thing.along + end - start + 2 * half)
+    return thing
+
+
+def _paint_land(picture: Pixels, layout: Layout) -> None:
+    looks, horizon = layout.looks, round(layout.view.horizon)
+    weight = np.linspace(0, 1, horizon)[:, None, None]
+    picture[:horizon] = np.array(looks.sky[0]) * (1 - weight) + np.array(looks.sky[1]) * weight
+    picture[horizon:] = looks.verge
+    generator = np.random.default_rng(layout.seed)
+    ridge = np.column_stack([np.linspace(0, WIDTH, 29), horizon - np.abs(generator.normal(5, 4, 29))])
+    fill(picture, [np.concatenate([ridge, [(WIDTH, horizon + 1), (0, horizon + 1)]])], looks.wood)
+    for down, across, shade in generator.random((40, 3)):
+        depth = 1 + down**2 * (HEIGHT - horizon)
+        middle = (across * WIDTH, horizon + depth)
+        blob(picture, middle, (0.25 * depth + 2, 0.06 * depth + 0.5), shaded(looks.verge, 0.85 + 0.3 * shade))
+
+
+def _paint_asphalt(picture: Pixels, layout: Layout, mouth: Span | None) -> None:
+    view, looks, (left, right) = layout.view, layout.looks, layout.edges
+    everywhere = (_BEHIND, FAR)
+    fill(picture, [view.strip(everywhere, (left - layout.shoulder, right + layout.shoulder))], looks.shoulder)
+    if mouth:
+        fill(picture, [_side_road(layout, mouth, layout.shoulder)], looks.shoulder)
+        fill(picture, [_side_road(layout, mouth, 0)], looks.asphalt)
+    fill(picture, [view.strip(everywhere, (left, right))], looks.asphalt)
+    generator = np.random.default_rng((layout.seed, 1))
+    for along, across, shade in generator.random((4, 3)) * (40, right - left - 1, 0.3):
+        patch = view.strip((along + 3, along + 6), (left + across, left + across + 1))
+        fill(picture, [patch], shaded(looks.asphalt, 0.85 + shade))
+
+
+def _side_road(layout: Layout, mouth: Span, wider: float) -> np.ndarray:
+    """The outline of a side road, with round corners at its mouth."""
+    (start, end), left = mouth, layout.edges[0]
+    off = np.array([-0.1, 1.5, 4.0, 40.0])
+    corner = np.array([-3.0, -0.8, 0.0, 0.0]) - wider
+    along = np.concatenate([start + corner + layout.slant * off, (end - corner + layout.slant * off)[::-1]])
+    return layout.view.pixels(along, left - np.concatenate([off, off[::-1]]))
+
+
+def _paint_lines(picture: Pixels, layout: Layout, gap: Span | None, mouth: Span | None) -> None:
+    looks, lane, (left, right) = layout.looks, layout.lane, layout.edges
+    edge, between, middle = looks.lines
+    _paint_line(picture, layout.view, left + 0.25, edge, looks.edge, mouth and (mouth[0] - 3, mouth[1] + 3))
+    _paint_line(picture, layout.view, right - 0.25, edge, looks.edge)
+    for number in range(1, layout.lanes):
+        _paint_line(picture, layout.view, left + number * lane, between, _WHITE)
+        _paint_line(picture, layout.view, right - number * lane, between, _WHITE)
+    if layout.is_divided:
+        _paint_line(picture, layout.view, layout.median[0] - 0.2, edge, looks.edge, gap)
+        _paint_line(picture, layout.view, layout.median[1] + 0.2, edge, looks.edge, gap)
+    else:
+        _paint_line(picture, layout.view, layout.median[0] - 0.15, middle, looks.edge)
+    if mouth and edge != "none":
+        fill(picture, [layout.view.strip(mouth, (left - 0.7, left - 0.4))], _WHITE)
+
+
+def _paint_line(
+    picture: Pixels, view: View, across: float, style: str, colour: Colour, opening: Span | None = None
+) -> None:
+    pieces = _pieces(opening) if style == "solid" else [(along, along + 3.0) for along in np.arange(-30, 80, 9.0)]
+    if style == "none":
+        return
+    for start, end in pieces:
+        is_open = opening is not None and start < opening[1] and end > opening[0]
+        if end + view.before > 3 and not is_open:
+            fill(picture, [view.strip((start, end), (across - 0.08, across + 0.08))], colour)
+
+
+def _paint_median(picture: Pixels, layout: Layout, gap: Span | None) -> None:
+    view, looks, (left, right, top) = layout.view, layout.looks, layout.median
+    kerb = shaded(_YELLOW if looks.edge[2] < 120 else _WHITE, 0.9)
+    for start, end in reversed(_pieces(gap)):
+        for side in (right, left):
+            fill(picture, [view.strip((start, end), (side, side), (0, top))], kerb)
+        if looks.is_striped:
+            _paint_stripes(picture, layout, (start, end))
+        fill(picture, [view.strip((start, end), (left, right), (top, top))], kerb)
+        fill(picture, [view.strip((start + 0.3, end - 0.3), (left + 0.2, right - 0.2), (top, top))], looks.median)
+        if start > _BEHIND:
+            fill(picture, [view.pixels([start] * 4, [left, right, right, left], [0, 0, top, top])], kerb)
+
+
+def _paint_stripes(picture: Pixels, layout: Layout, piece: Span) -> None:
+    view, (left, _, top) = layout.view, layout.median
+    for along in np.arange(max(piece[0], 3 - view.before), min(piece[1], 60), 2.0):
+        fill(picture, [view.strip((along, along + 1), (left, left), (0, top))], _DARK)
+
+
+def _paint_rails(picture: Pixels, layout: Layout, mouth: Span | None) -> None:
+    view, off = layout.view, layout.shoulder + 0.3
+    sides = ((layout.edges[0] - off, mouth and (mouth[0] - 3, mouth[1] + 3)), (layout.edges[1] + off, None))
+    for (across, opening), is_railed in zip(sides, layout.rails, strict=True):
+        for start, end in _pieces(opening) if is_railed else ():
+            for along in np.arange(max(start, 4 - view.before), min(end, 50), 3.0):
+                line(picture, view.pixels([along] * 2, [across] * 2, [0, 0.7]), 1, _DARK)
+            fill(picture, [view.strip((start, end), (across, across), (0.45, 0.75))], (165, 168, 170))
+
+
+def _pieces(opening: Span | None) -> Sequence[Span]:
+    """The road without an opening, near to far."""
+    return [(_BEHIND, FAR)] if opening is None else [(_BEHIND, opening[0]), (opening[1], FAR)]
+
+
+def _lit(picture: Pixels, light: Light, horizon: float, generator: np.random.Generator) -> Pixels:
+    """The picture in a light, with coarse texture and fine noise; haze is thickest at the horizon."""
+    depth = np.exp(-np.abs(np.arange(HEIGHT) - horizon) / 60)[:, None, None]
+    haze = (light.haze * depth).astype(np.float32)
+    gains = np.array(light.tint, np.float32) * light.gain
+    coarse = cv2.resize(generator.standard_normal((16, 28), np.float32) * 4, (WIDTH, HEIGHT))
+    grain = coarse + light.noise * generator.standard_normal((HEIGHT, WIDTH), np.float32)
+    lit = picture * (gains * (1 - haze)) + 205 * gains * haze
+    if light.blur > 0.3:
+        lit = cv2.GaussianBlur(lit, (5, 5), light.blur)
+    lit += grain[:, :, None]
+    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
