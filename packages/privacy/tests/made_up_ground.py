@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Colour = tuple[int, ...]
+Span = tuple[float, float]
 Pixels = NDArray[np.uint8]
 WIDTH, HEIGHT = 448, 256
 NEAR, FAR = 2.2, 160.0
@@ -34,13 +35,15 @@ class Bend:
 
     def places(self, along: ArrayLike, across: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What lies so many metres along the road and to the right of its origin, as metres to the right and ahead."""
-        along = np.asarray(along, np.float64)
+        along, across = np.asarray(along, np.float64), np.asarray(across, np.float64)
+        if not self.turn:
+            return across, along
         angle = np.clip((along - self.start) / self.radius, 0, abs(self.turn))
         rest = np.clip(along - self.start - self.radius * abs(self.turn), 0, None)
         side = math.copysign(1, self.turn)
-        right = side * (self.radius * (1 - np.cos(angle)) + rest * np.sin(angle)) + np.asarray(across) * np.cos(angle)
+        right = side * (self.radius * (1 - np.cos(angle)) + rest * np.sin(angle)) + across * np.cos(angle)
         ahead = np.minimum(along, self.start) + self.radius * np.sin(angle) + rest * np.cos(angle)
-        return right, ahead - side * np.asarray(across) * np.sin(angle)
+        return right, ahead - side * across * np.sin(angle)
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,19 @@ class View:
         """Where points along and across the road and above the ground are in the picture, :math:`(N, 2)`."""
         right, depth = self._seen(along, across)
         scale = self.focal / np.maximum(depth, NEAR / 2)
-        return np.stack(np.broadcast_arrays(WIDTH / 2 + right * scale, self.horizon + (self.height - np.asarray(up)) * scale), -1)
+        found = np.empty((*np.shape(scale), 2))
+        found[..., 0] = WIDTH / 2 + right * scale
+        found[..., 1] = self.horizon + (self.height - np.asarray(up)) * scale
+        return found
 
-    def strip(self, along: tuple[float, float], across: tuple[float, float], up: tuple[float, float] = (0, 0)) -> Pixels:
+    def strip(
+        self, along: tuple[float, float], across: tuple[float, float], up: tuple[float, float] = (0, 0)
+    ) -> Pixels:
         """The outline of a band that follows the road, its two long sides at these places and heights."""
-        low = max(along[0] + self.before, NEAR)
-        high = min(max(along[1] + self.before, low + 1e-3), FAR)
-        steps = np.geomspace(low, max(high, low + 1e-3), int(np.clip((high - low) / 1.5, 2, 40))) - self.before
+        low = min(max(along[0] + self.before, NEAR), FAR)
+        high = min(max(along[1] + self.before, low), FAR)
+        count = min(max(int((high - low) / 1.5), 2), 40)
+        steps = low * (high / low) ** (np.arange(count) / (count - 1)) - self.before
         first, second = (self.pixels(steps, one, above) for one, above in zip(across, up, strict=True))
         return np.concatenate([first, second[::-1]])
 
@@ -93,26 +102,36 @@ class View:
         return right * cosine - ahead * sine, ahead * cosine + right * sine
 
 
-def fill(picture: Pixels, outlines: Sequence[ArrayLike], colour: Colour) -> None:
-    """Fills polygons :math:`(N, 2)` with smooth edges."""
-    outlines = [np.rint(np.clip(outline, -9999, 9999) * (1 << _SHIFT)).astype(np.int32) for outline in outlines]
-    for outline in outlines:  # together, they would be filled where an odd number of them lies
-        cv2.fillPoly(picture, [outline], colour, cv2.LINE_AA, _SHIFT)
+def fill(picture: Pixels, outline: ArrayLike, colour: Colour) -> None:
+    """Fills a polygon :math:`(N, 2)` with smooth edges."""
+    cv2.fillPoly(picture, [_fixed(outline)], colour, cv2.LINE_AA, _SHIFT)
 
 
 def line(picture: Pixels, points: ArrayLike, width: float, colour: Colour) -> None:
     """Draws an open line through points :math:`(N, 2)`, at least a pixel wide."""
-    points = np.rint(np.clip(points, -9999, 9999) * (1 << _SHIFT)).astype(np.int32)
-    cv2.polylines(picture, [points], False, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, [_fixed(points)], False, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 
 
-def blob(picture: Pixels, centre: ArrayLike, radii: tuple[float, float], colour: Colour) -> None:
+def blob(picture: Pixels, centre: ArrayLike, radii: Span, colour: Colour) -> None:
     """Fills an ellipse."""
-    across, down = np.rint(np.asarray(centre) * (1 << _SHIFT)).astype(int).tolist()
-    axes = [max(1, round(radius * (1 << _SHIFT))) for radius in radii]
-    cv2.ellipse(picture, (across, down), axes, 0, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
+    cv2.ellipse(
+        picture,
+        _fixed(centre).tolist(),
+        np.maximum(_fixed(radii), 1).tolist(),
+        0,
+        0,
+        360,
+        colour,
+        -1,
+        cv2.LINE_AA,
+        _SHIFT,
+    )
 
 
 def shaded(colour: Sequence[float], factor: float) -> Colour:
     """A colour times a factor, as bytes."""
-    return tuple(int(np.clip(channel * factor, 0, 255)) for channel in colour)
+    return tuple(min(max(int(channel * factor), 0), 255) for channel in colour)
+
+
+def _fixed(points: ArrayLike) -> NDArray[np.int32]:
+    return np.rint(np.asarray(points) * (1 << _SHIFT)).astype(np.int32)

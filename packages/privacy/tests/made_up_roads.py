@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from made_up_ground import WIDTH, Pixels
-from made_up_scenes import KINDS, NOTHING, Layout, draw_layout, paint_scene
 from PIL import Image
 
+from made_up_ground import WIDTH, Pixels
+from made_up_road_layouts import KINDS, NOTHING, Layout, draw_layout
+from made_up_road_painting import paint_scene
 from nflows_core.runtime.report import write_csv
 from nflows_privacy.annotations.table import rows_of
 from nflows_privacy.regions import Box, Region
@@ -92,9 +93,6 @@ def write_roads(folder: Path, kinds: Mapping[str, int], seed: int) -> Path:
     write_csv(folder / "boxes.csv", boxes)
     write_csv(folder / "scenes.csv", scenes)
     return folder / "boxes.csv"
-
-
-
 
 
 def _frame(layout: Layout, kind: str, place: int, left: int) -> Road:
