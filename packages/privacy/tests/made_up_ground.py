@@ -95,6 +95,14 @@ class View:
         first, second = (self.pixels(steps, one, above) for one, above in zip(across, up, strict=True))
         return np.concatenate([first, second[::-1]])
 
+    def pieces(self, starts: NDArray[np.float64], length: float, across: Span, up: Span = (0, 0)) -> ArrayLike:
+        """The outlines :math:`(M, 4, 2)` of those of short pieces of such a band that are before the camera."""
+        near = NEAR - self.before
+        starts = starts[starts + length > near]
+        first, last = np.maximum(starts, near), starts + length
+        along = np.stack([first, last, last, first], axis=1)
+        return self.pixels(along, np.repeat(across, 2), np.repeat(up, 2))
+
     def _seen(self, along: ArrayLike, across: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         right, ahead = self.bend.places(along, across)
         right, ahead = right - self.aside, ahead + self.before
@@ -103,8 +111,9 @@ class View:
 
 
 def fill(picture: Pixels, outline: ArrayLike, colour: Colour) -> None:
-    """Fills a polygon :math:`(N, 2)` with smooth edges."""
-    cv2.fillPoly(picture, [_fixed(outline)], colour, cv2.LINE_AA, _SHIFT)
+    """Fills a polygon :math:`(N, 2)`, or polygons apart from each other :math:`(M, N, 2)`, with smooth edges."""
+    points = _fixed(outline)
+    cv2.fillPoly(picture, list(points) if points.ndim == 3 else [points], colour, cv2.LINE_AA, _SHIFT)
 
 
 def line(picture: Pixels, points: ArrayLike, width: float, colour: Colour) -> None:

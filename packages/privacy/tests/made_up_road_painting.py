@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from made_up_ground import FAR, HEIGHT, WIDTH, Colour, Pixels, Span, View, blob, fill, line, shaded
+from made_up_ground import FAR, HEIGHT, WIDTH, Colour, Pixels, Span, View, blob, fill, shaded
 from made_up_road_layouts import NOTHING, WHITE, YELLOW, Layout, Light, shaped
 from nflows_privacy.regions import Box
 
@@ -91,13 +91,15 @@ def _paint_lines(picture: Pixels, layout: Layout, gap: Span | None, mouth: Span 
 def _paint_line(
     picture: Pixels, view: View, across: float, style: str, colour: Colour, opening: Span | None = None
 ) -> None:
-    pieces = _pieces(opening) if style == "solid" else [(along, along + 3.0) for along in np.arange(-30, 80, 9.0)]
-    if style == "none":
-        return
-    for start, end in pieces:
-        is_open = opening is not None and start < opening[1] and end > opening[0]
-        if end + view.before > 3 and not is_open:
-            fill(picture, view.strip((start, end), (across - 0.08, across + 0.08)), colour)
+    sides = (across - 0.08, across + 0.08)
+    if style == "solid":
+        for piece in _pieces(opening):
+            fill(picture, view.strip(piece, sides), colour)
+    elif style == "broken":
+        starts = np.arange(-30, 80, 9.0)
+        if opening is not None:
+            starts = starts[(starts > opening[1]) | (starts + 3 < opening[0])]
+        fill(picture, view.pieces(starts, 3.0, sides), colour)
 
 
 def _paint_median(picture: Pixels, layout: Layout, gap: Span | None) -> None:
@@ -116,8 +118,9 @@ def _paint_median(picture: Pixels, layout: Layout, gap: Span | None) -> None:
 
 def _paint_stripes(picture: Pixels, layout: Layout, piece: Span) -> None:
     view, (left, _, top) = layout.view, layout.median
-    for along in np.arange(max(piece[0], 3 - view.before), min(piece[1], 60), 2.0):
-        fill(picture, view.strip((along, along + 1), (left, left), (0, top)), _DARK)
+    starts = np.arange(-30, 60, 2.0)
+    starts = starts[(starts > piece[0]) & (starts + 1 < piece[1])]
+    fill(picture, view.pieces(starts, 1.0, (left, left), (0, top)), _DARK)
 
 
 def _paint_rails(picture: Pixels, layout: Layout, mouth: Span | None) -> None:
@@ -125,8 +128,9 @@ def _paint_rails(picture: Pixels, layout: Layout, mouth: Span | None) -> None:
     sides = ((layout.edges[0] - off, mouth and (mouth[0] - 3, mouth[1] + 3)), (layout.edges[1] + off, None))
     for (across, opening), is_railed in zip(sides, layout.rails, strict=True):
         for start, end in _pieces(opening) if is_railed else ():
-            for along in np.arange(max(start, 4 - view.before), min(end, 50), 3.0):
-                line(picture, view.pixels([along] * 2, [across] * 2, [0, 0.7]), 1, _DARK)
+            posts = np.arange(-30, 50, 3.0)
+            posts = posts[(posts > start) & (posts < end)]
+            fill(picture, view.pieces(posts, 0.15, (across, across), (0, 0.7)), _DARK)
             fill(picture, view.strip((start, end), (across, across), (0.45, 0.75)), (165, 168, 170))
 
 

@@ -98,6 +98,7 @@ def write_roads(folder: Path, kinds: Mapping[str, int], seed: int) -> Path:
 def _frame(layout: Layout, kind: str, place: int, left: int) -> Road:
     """The frame of a drive after which so many are left to the place."""
     is_near = left < _COMING_NEAR
-    ahead = replace(layout, view=replace(layout.view, before=left * _STEP))
+    is_divided = layout.is_divided or kind == "gap-in-median"
+    ahead = replace(layout, view=replace(layout.view, before=left * _STEP), is_divided=is_divided)
     pixels, box = paint_scene(kind if is_near else NOTHING, ahead, left)
     return Road(pixels, kind if is_near else NOTHING, box, place if is_near else None)
