@@ -1,0 +1,1 @@
+"""Signs that are missing: which sign a street scene asks for and lacks."""
