@@ -20,7 +20,7 @@ from nflows_core.runtime.images import PictureFile
 from nflows_core.runtime.pictures.thumbnails import thumbnail
 from nflows_privacy.missing.places import SIDE, Agreement, Scene, agreement, likest_pairs, scene_of
 
-# Set by eye on 188 scenes of GTSDB: of the 18 pairs that reach it, some two thirds show one place, or one drive by its
+# Set by eye on 188 scenes of GTSDB: of the 18 pairs that reach it, up to two thirds show one place, or one drive by its
 # clouds or the car ahead; the others are different motorways, or share a large sign. With a point less, most pairs are
 # such. What is joined for nothing costs a little data, what is missed an honest number.
 LEAST = Agreement(points=5, spots=3)
