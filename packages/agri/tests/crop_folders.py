@@ -8,17 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-
-def crop(seed: int, side: int = 40) -> NDArray[np.uint8]:
-    """A round thing with a pattern of its own."""
-    generator = np.random.default_rng(seed)
-    pattern = gaussian_filter(generator.normal(size=(side, side)), 1.5)
-    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
-    inside = (rows / 0.9) ** 2 + (columns / generator.uniform(0.6, 0.9)) ** 2 < (side / 2) ** 2
-    grey = np.clip(150 + 250 * pattern, 60, 255) * inside
-    return np.stack([grey, 0.8 * grey, 0.5 * grey], 2).astype(np.uint8)
+from nflows_core.testing.blots import blot
 
 
 def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
@@ -33,5 +24,5 @@ def crops(folder: Path, counts: dict[str, dict[str, int]], seed: int = 0) -> Pat
         for photograph, count in photographs.items():
             for _ in range(count):
                 seed += 1
-                save(folder / label / f"{photograph}_{seed}.png", crop(seed))
+                save(folder / label / f"{photograph}_{seed}.png", blot(seed))
     return folder

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from crop_folders import crop, crops, save
+from crop_folders import crops, save
 from nflows_agri.cli import agri
 from nflows_agri.crops.parts import parts_of
 from nflows_core.data import DataError, read_labelled
 from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command
+from nflows_core.testing.blots import blot
 
 CLEAN = {"broken": {"a": 3, "b": 3, "c": 2}, "whole": {"a": 2, "d": 4, "e": 3}}
 
@@ -31,7 +32,7 @@ def clean() -> Path:
 @pytest.fixture
 def disputed(clean: Path) -> Path:
     """The first crop stands in the other class too."""
-    save(clean / "whole" / "a_90.png", crop(1))
+    save(clean / "whole" / "a_90.png", blot(1))
     return clean
 
 
@@ -149,7 +150,7 @@ def test_a_set_whose_photographs_tell_the_class_is_warned_of(capsys: pytest.Capt
 
 
 def test_photographs_of_one_thing_stay_together_and_are_named(clean: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save(clean / "broken" / "f_91.jpg", crop(1), quality=92)
+    save(clean / "broken" / "f_91.jpg", blot(1), quality=92)
     assert call_command(agri, "split", clean, "-o", "split.csv", "--folds", 2, "--json") == 0
     captured = capsys.readouterr()
     assert "photographs that show the same things stay together: a and f (1)" in captured.err

@@ -9,73 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter, shift
 
-from crop_folders import crop, crops, save
+from crop_folders import crops, save
 from nflows_agri.crops.checking import check_data
 from nflows_agri.crops.confounding import confounding, cramers_v
-from nflows_agri.crops.duplicates import Duplicates, Pair, components
-from nflows_agri.crops.likeness import SIDE, find_alike, turned
 from nflows_core.data import LabelledFile, LabelledFiles, read_labelled
-from nflows_core.data.labelled_images import whole
-
-
-def squares(*pictures: np.ndarray) -> np.ndarray:
-    return np.stack([whole(one, SIDE) for one in pictures])
-
-
-@pytest.fixture(scope="module")
-def others() -> list[np.ndarray]:
-    return [crop(seed) for seed in range(100, 140)]
-
-
-# Likeness
-
-
-def test_different_crops_are_not_alike(others: list[np.ndarray]) -> None:
-    assert find_alike(squares(*others)) == []
-
-
-@pytest.mark.parametrize("turn", range(8))
-def test_a_copy_is_found_in_every_position_of_a_square(others: list[np.ndarray], turn: int) -> None:
-    copy = turned(others[3][None], turn)[0]
-    (found,) = find_alike(squares(*others, np.ascontiguousarray(copy)))
-    assert (found.first, found.second, found.is_copy) == (3, 40, True)
-    assert found.pixels == pytest.approx(1, abs=0.01)
-
-
-def test_a_brighter_and_smaller_copy_is_found(others: list[np.ndarray]) -> None:
-    brighter = np.rint(np.clip(0.9 * others[5] + 4, 0, 255)).astype(np.uint8)
-    larger = np.kron(others[7], np.ones((2, 2, 1))).astype(np.uint8)
-    found = find_alike(squares(*others, brighter, larger))
-    assert [pair[:2] for pair in found] == [(5, 40), (7, 41)]
-
-
-def test_a_thing_that_was_photographed_again_is_found_and_is_no_copy(others: list[np.ndarray]) -> None:
-    noise = gaussian_filter(np.random.default_rng(0).normal(size=others[9].shape), (1, 1, 0)) * (others[9] > 0)
-    again = np.clip(shift(others[9].astype(float), (0.5, 0.4, 0), order=1) + 40 * noise, 0, 255).astype(np.uint8)
-    (found,) = find_alike(squares(*others, again))
-    assert found[:3] == (9, 40, False)
-    assert found.pattern > 0.75
-
-
-def test_plain_pictures_have_no_pattern_and_are_not_alike() -> None:
-    assert find_alike(np.stack([np.full((SIDE, SIDE, 3), value, np.uint8) for value in (0, 9, 99)])) == []
-
-
-def test_squares_of_another_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"`squares` must be of shape \(N, 48, 48, 3\), got \(2, 8, 8, 3\)"):
-        find_alike(np.zeros((2, 8, 8, 3), np.uint8))
-
-
-@given(turn=st.integers(0, 7), other=st.integers(0, 7))
-def test_positions_of_a_square_are_closed(turn: int, other: int) -> None:
-    image = np.arange(9).reshape(1, 3, 3)
-    twice = turned(turned(image, turn), other)
-    assert any(np.array_equal(twice, turned(image, one)) for one in range(8))
-
-
-# Data sets
+from nflows_core.data.duplicates import Duplicates, Pair
+from nflows_core.testing.blots import blot
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +24,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = crops(tmp_path_factory.mktemp("data"), {"whole": {"a": 8}, "broken": {"b": 8}})
     first = folder / "whole" / "a_1.png"
     (folder / "whole" / "a_90.png").write_bytes(first.read_bytes())
-    save(folder / "broken" / "b_91.png", crop(1), compress_level=0)
-    save(folder / "broken" / "c_92.jpg", np.ascontiguousarray(crop(10)[::-1]), quality=90)
+    save(folder / "broken" / "b_91.png", blot(1), compress_level=0)
+    save(folder / "broken" / "c_92.jpg", np.ascontiguousarray(blot(10)[::-1]), quality=90)
     (folder / "whole" / "a_93.png").write_bytes(b"no picture")
     return folder
 
@@ -118,16 +58,6 @@ def test_what_is_found_is_counted_and_what_cannot_be_read_is_named(data: Path) -
     assert broken["independent_photographs"] == 1
 
 
-def test_views_of_one_thing_are_no_near_duplicates(tmp_path: Path) -> None:
-    crops(tmp_path, {"whole": {"a": 8}})
-    save(tmp_path / "whole" / "b-1.png", crop(50))
-    save(tmp_path / "whole" / "c-1.jpg", crop(50), quality=90)
-    names = [("b-1.png", "x"), ("c-1.jpg", "x")]
-    files = tuple(LabelledFile(f"whole/{name}", "whole", name, item) for name, item in names)
-    rest = tuple(file for file in read_labelled(tmp_path).files if file.group == "a")
-    assert check_data(LabelledFiles(tmp_path, files + rest)).duplicates.pairs == ()
-
-
 def test_a_split_that_is_straddled_is_a_problem(tmp_path: Path) -> None:
     crops(tmp_path, {"whole": {"a": 3, "b": 3}})
     files = read_labelled(tmp_path)
@@ -150,21 +80,11 @@ def test_a_class_of_one_picture_is_a_problem_by_its_name(tmp_path: Path) -> None
 
 def test_a_picture_that_is_there_many_times_makes_no_more_pairs_than_files(tmp_path: Path) -> None:
     for at in range(30):
-        save(tmp_path / "ab"[at % 2] / f"{at}.png", crop(0))
+        save(tmp_path / "ab"[at % 2] / f"{at}.png", blot(0))
     pairs = check_data(read_labelled(tmp_path)).duplicates
     assert len(pairs.pairs) == 29
     assert len(pairs.conflicts) == 1
     assert [len(places) for places in pairs.disputed] == [30]
-
-
-@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7))))
-def test_components_join_what_links_join_and_nothing_else(links: list[tuple[int, int]]) -> None:
-    numbers = components(8, links)
-    assert all(numbers[first] == numbers[second] for first, second in links)
-    roots = list(range(8))
-    for first, second in links:
-        roots = [roots[second] if root == roots[first] else root for root in roots]
-    assert len(set(numbers.tolist())) == len(set(roots))
 
 
 # Class and photograph

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from crop_folders import crop, save
+from crop_folders import save
 from nflows_agri.cli import agri
 from nflows_core.classifiers import EfficientNetLite0
 from nflows_core.testing import call_command, one_thread
+from nflows_core.testing.blots import blot
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,7 +27,7 @@ def lot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "crops"
     for number in range(18):
         for offset, label in enumerate(("brown", "blue")):
-            save(folder / label / f"tray{number // 3}_{number}.png", crop(2 * number + offset)[..., :: 1 - 2 * offset])
+            save(folder / label / f"tray{number // 3}_{number}.png", blot(2 * number + offset)[..., :: 1 - 2 * offset])
     return folder
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from nflows_agri.crops.checking import DataCheck, blocks
 from nflows_agri.crops.confounding import confounding
-from nflows_agri.crops.duplicates import Duplicates, Kind, Pair
 from nflows_agri.crops.splitting import Split, make_split
 from nflows_core.data import DataError, LabelledFile, LabelledFiles, folds
+from nflows_core.data.duplicates import Duplicates, Kind, Pair
 
 PARTS = {"train": 0.7, "val": 0.15, "test": 0.15}
 Said = Sequence[tuple[str, str, str]]

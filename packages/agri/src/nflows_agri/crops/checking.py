@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_agri.crops.confounding import Confounding, confounding
-from nflows_agri.crops.duplicates import Duplicates, Pair, components, find_duplicates
-from nflows_agri.crops.looks import look_at
 from nflows_agri.crops.made import refuse_made
 from nflows_core.data import LabelledFile, LabelledFiles
+from nflows_core.data.duplicates import Duplicates, Pair, components, find_duplicates
+from nflows_core.data.looks import look_at
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_core.runtime.page import Sheet, Table
@@ -180,7 +180,7 @@ def check_data(files: LabelledFiles) -> DataCheck:
     """
     refuse_made(files.root)
     files = replace(files, files=tuple(sorted(files.files)))
-    looks, unreadable = look_at(files)
+    looks, unreadable = look_at(files, thing="crop")
     return DataCheck(files, unreadable, find_duplicates(files, looks), confounding(files))
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nflows_agri.crops.checking import LEAST, DataCheck, blocks
-from nflows_agri.crops.duplicates import Duplicates
 from nflows_core.data import DataError, LabelledFiles
+from nflows_core.data.duplicates import Duplicates
 from nflows_core.data.grouped_split import grouped_split
 from nflows_core.runtime.foreign_text import visible
 from nflows_core.runtime.page import Table

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from nflows_agri.crops.likeness import find_alike
-from nflows_agri.crops.looks import Look
-from nflows_core.data import LabelledFiles
+from nflows_core.data.labelled import LabelledFiles
+from nflows_core.data.likeness import find_alike
+from nflows_core.data.looks import Look
 
 Kind = Literal["same bytes", "same pixels", "near pixels", "same pattern"]
 """How two files are the same: the first three are one picture, the last is one thing on two."""
@@ -85,7 +85,7 @@ def find_duplicates(files: LabelledFiles, looks: Mapping[int, Look]) -> Duplicat
     """The duplicates among the files that could be read.
 
     Of files of the same bytes or pixels, each is paired with the first of its class, and those with the first of all,
-    which alone is compared with other pictures, as `nflows_agri.crops.likeness.find_alike` does. Views of one thing, as
+    which alone is compared with other pictures, as `nflows_core.data.likeness.find_alike` does. Views of one thing, as
     the files say, may look alike.
 
     Arguments:
