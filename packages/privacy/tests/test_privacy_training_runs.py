@@ -20,12 +20,15 @@ from nflows_core.data.split import belongs
 from nflows_core.runs.kind import RunError
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, StepMetrics
+from nflows_privacy.annotations.found import read_found
 from nflows_privacy.cli import privacy
-from nflows_privacy.detection import DetectorSettings, Look, load_detector
+from nflows_privacy.detection import DetectorSettings, Look, kinds_for, load_detector
 from nflows_privacy.regions import boxes_array, iou
 from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.data import Source, classes_of, read_scenes
 from nflows_privacy.training.experiment import resume, train
+from nflows_privacy.training.network import fused
+from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import RandomCrops
 from nflows_privacy.training.settings import NetworkSettings
@@ -70,6 +73,40 @@ def test_a_run_is_a_detector_of_its_classes(run: Path) -> None:
         overlaps = iou(boxes_array([best[region.kind] for region in regions]), boxes_array(regions)).diagonal()
         assert overlaps.min() > 0.4, look
     assert detector(pixels) == detector(pixels)
+
+
+def test_what_is_not_to_be_hidden_is_looked_at_once_at_the_size_that_was_trained(run: Path) -> None:
+    pixels, _ = squares(999)
+    found = load_detector(DetectorSettings((str(run),), 0.3, "cpu"))(pixels)
+    boxes, scores, _ = predict(fused(load_network(run, read_run(run))), pixels, 0.3)
+    shared = iou(boxes_array(found), boxes.clamp(0, SIDE).numpy())
+    assert len(found) >= 2
+    assert shared.max(1).min() > 0.999
+    assert [region.score for region in found] == pytest.approx(scores[shared.argmax(1)].tolist(), abs=1e-4)
+    hiding = load_detector(DetectorSettings((str(run),), 0.3, "cpu", to_hide=True))(pixels)
+    others = iou(boxes_array(hiding), boxes.clamp(0, SIDE).numpy()).max(1)
+    assert others.min() < 0.999, "a doubled picture shows other boxes"
+
+
+def test_detect_looks_for_what_the_run_finds_unless_told_otherwise(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(squares(999)[0]).save(tmp_path / "a.png")
+    arguments = (privacy, "detect", tmp_path / "a.png", "--detector", run, "--threshold", 0.3)
+    assert call_command(*arguments, "-o", tmp_path / "all.json") == 0
+    assert {region.kind for region in read_found(tmp_path / "all.json").regions} == set(COLOURS)
+    assert call_command(*arguments, "-o", tmp_path / "red.json", "--what", "red") == 0
+    assert {region.kind for region in read_found(tmp_path / "red.json").regions} == {"red"}
+    capsys.readouterr()
+    assert call_command(*arguments, "-o", tmp_path / "no.json", "--what", "face") == 2
+    assert "finds blue, red, and none of face" in capsys.readouterr().err
+
+
+def test_the_kinds_that_count_are_those_of_runs_and_else_faces_and_plates(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "another"}')
+    assert kinds_for(()) == kinds_for(("yunet",)) == kinds_for((str(tmp_path),)) == ("face", "plate")
+    assert kinds_for((str(run),)) == ("blue", "red")
+    assert kinds_for(("yunet", str(run))) == ("face", "plate", "blue", "red")
 
 
 def test_a_large_picture_is_looked_at_in_tiles_and_each_thing_is_found_once(run: Path) -> None:
