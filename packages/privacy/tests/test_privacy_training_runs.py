@@ -127,9 +127,10 @@ def test_stopped_and_resumed_is_the_run_that_was_not(table: Path, tmp_path: Path
             raise InterruptedError("stopped")
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(Source(table), whole, TINY, SHORT)
+    settings = replace(TINY, dropout=0.5)
+    train(Source(table), whole, settings, SHORT)
     with pytest.raises(InterruptedError, match="stopped"):
-        train(Source(table), parts, TINY, SHORT, progress=stop)
+        train(Source(table), parts, settings, SHORT, progress=stop)
     resume(parts)
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
 
@@ -160,15 +161,20 @@ def test_the_command_trains_and_the_same_is_refused_twice(
         "red",
         "--backbone",
         "residual",
+        "--dropout",
+        0.25,
     )
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", *options, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["run"]["settings"]["classes"] == ["red"]
     assert report["run"]["settings"]["mirrors"] == ["red"]
+    assert report["run"]["settings"]["dropout"] == 0.25
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", *options) == 2
     assert "a run is there" in capsys.readouterr().err
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--resume", "--epochs", 9) == 2
     assert "--epochs is 9, but the run to resume has 1" in capsys.readouterr().err
+    assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--resume", "--dropout", 0) == 2
+    assert "--dropout is 0.0, but the run to resume has 0.25" in capsys.readouterr().err
 
 
 def test_a_batch_that_is_not_filled_leaves_no_folder(
@@ -263,6 +269,13 @@ def test_other_pictures_than_those_of_the_run_are_refused(run: Path, tmp_path: P
         resume(run, Source(other))
 
 
+def test_a_run_of_before_there_was_dropout_has_none(run: Path, tmp_path: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"].pop("dropout") == 0
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_run(tmp_path).settings == TINY
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -270,6 +283,8 @@ def test_other_pictures_than_those_of_the_run_are_refused(run: Path, tmp_path: P
         ("0.4", "4.0"),
         ("[\n      8,", "[\n      true,"),
         ('"crop": 96', '"crop": "96"'),
+        ('"dropout": 0.0', '"dropout": 1.0'),
+        ('"dropout": 0.0', '"dropout": true'),
     ],
 )
 def test_a_configuration_of_another_kind_is_refused(run: Path, tmp_path: Path, old: str, new: str) -> None:
