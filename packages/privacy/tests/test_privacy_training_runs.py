@@ -18,6 +18,7 @@ from coloured_squares import COLOURS, SIDE, save_squares, squares
 from nflows_core.data import DataError
 from nflows_core.data.split import belongs
 from nflows_core.runs.kind import RunError
+from nflows_core.runtime.report import read_csv, write_csv
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, StepMetrics
 from nflows_privacy.annotations.found import read_found
@@ -100,6 +101,21 @@ def test_detect_looks_for_what_the_run_finds_unless_told_otherwise(
     capsys.readouterr()
     assert call_command(*arguments, "-o", tmp_path / "no.json", "--what", "face") == 2
     assert "finds blue, red, and none of face" in capsys.readouterr().err
+
+
+def test_a_run_that_looks_is_measured_as_its_own_report_measures_it(run: Path, table: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in [*table.parent.glob("*.png"), table]:
+        if path == table or belongs(path.name, "test"):
+            shutil.copy(path, pictures)
+    rows = [row for row in read_csv(table) if belongs(row["image"], "test")]
+    write_csv(pictures / "boxes.csv", rows)
+    arguments = ("--task", "detect", "--boxes", pictures / "boxes.csv", "--threshold", 0.4, "-o", tmp_path / "report")
+    assert call_command(privacy, "evaluate", pictures, run, *arguments) == 0
+    own, other = (json.loads((folder / "report.json").read_text()) for folder in (run, tmp_path / "report"))
+    assert other["mAP50"] == pytest.approx(own["test_mAP50"], abs=0.1), "a detector keeps fewer boxes that overlap"
+    assert (other["boxes"], other["found"]) == (own["test_boxes"], own["test_found"])
 
 
 def test_the_kinds_that_count_are_those_of_runs_and_else_faces_and_plates(run: Path, tmp_path: Path) -> None:
