@@ -1,10 +1,11 @@
 """How well traffic signs are found in pictures that no training saw: five folds, tested by the others.
 
-python bench_signs.py boxes.csv RUNS [--augment pasted] [--seed 0] [--json results/NAME.json]
+python bench_signs.py boxes.csv [RUNS] [--augment pasted] [--seed 0] [--json results/NAME.json]
 
 Boxes of all folds are ranked together, as if one detector had found them, for the groups of the benchmark's classes.
 The runs of the folds stay in RUNS; those that are there already are not trained again. By width, the boxes of other
-widths are neither looked for nor false.
+widths are neither looked for nor false. Beside it stands what colours, HOG and a logistic regression find without any
+network (`sign_floor`); without RUNS, it stands alone.
 """
 
 from __future__ import annotations
@@ -13,23 +14,27 @@ import argparse
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sign_floor import floor
 
 from nflows_core.training import EngineConfig
-from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.data import Source, classes_of, read_scenes
 from nflows_privacy.training.experiment import architecture, engine_for, train
 from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import Scene
+from nflows_privacy.training.scoring import Judged
 from nflows_privacy.training.settings import AUGMENTATIONS, NetworkSettings
-from nflows_privacy.training.testing import Tested, test_network
+from nflows_privacy.training.testing import WIDTHS, Tested, test_network
 
 FOLDS = 5
-WIDTHS = ((0, 32), (32, 64), (64, 1000))
 THRESHOLD = 0.4
+
+
+def pictures_of(boxes: Path) -> list[Path]:
+    """The pictures beside a table, or in a folder ``images`` beside it."""
+    return sorted([*boxes.parent.glob("images/*.jpg"), *boxes.parent.glob("*.jpg")])
 
 
 def folds(pictures: Sequence[Path], seed: int) -> list[list[Path]]:
@@ -61,30 +66,26 @@ def tested(run: Path, scenes: Sequence[Scene]) -> Tested:
     return test_network(load_network(run, own), scenes, own.settings.classes)
 
 
-def of_width(scene: Scene, least: float, most: float) -> Scene:
-    """The scene in which boxes of other widths do not count."""
-    widths = scene.boxes[:, 2] - scene.boxes[:, 0]
-    return replace(scene, labels=np.where((widths >= least) & (widths < most), scene.labels, IGNORED))
-
-
-def rows_of(runs: Sequence[Path], parts: Sequence[Sequence[Scene]], classes: Sequence[str]) -> list[dict[str, object]]:
-    pictures = [one for run, scenes in zip(runs, parts, strict=True) for one in tested(run, scenes).pictures]
-    return Tested(classes, pictures).rows(THRESHOLD)
+def rows_by_width(found: Tested) -> dict[str, list[dict[str, object]]]:
+    """The rows of boxes of all widths and of each range, by their names."""
+    parts = {"all widths": found}
+    parts |= {f"{least:g} to {most:g} pixels wide": found.of_width(least, most) for least, most in WIDTHS}
+    return {name: part.rows(THRESHOLD) for name, part in parts.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("boxes", type=Path)
-    parser.add_argument("runs", type=Path)
+    parser.add_argument("runs", type=Path, nargs="?")
     parser.add_argument("--augment", choices=AUGMENTATIONS, default="pasted")
     parser.add_argument("--backbone", default=None)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    folder = options.boxes.parent
-    pictures = sorted([*folder.glob("images/*.jpg"), *folder.glob("*.jpg")])
+    pictures = pictures_of(options.boxes)
     settings = architecture(options.backbone, None, classes=classes_of(Source(options.boxes), True), groups=True)
-    parts, runs = [], []
+    parts: list[Sequence[Scene]] = []
+    judged: list[Sequence[Judged]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for number, held_out in enumerate(folds(pictures, 0)):
             others = [picture for picture in pictures if picture not in held_out]
@@ -92,20 +93,26 @@ def main() -> None:
                 linked(Path(temporary) / f"{name}-{number}", options.boxes, those)
                 for name, those in (("train", others), ("test", held_out))
             )
-            runs.append(options.runs / f"{options.augment}-{options.seed}-{number}")
-            trained(source, test, runs[-1], settings, options)
             parts.append(read_scenes(test, settings).scenes)
-            for row in rows_of(runs[-1:], parts[-1:], settings.classes):
-                print(f"fold {number}", row, flush=True)
-        found = {"all widths": rows_of(runs, parts, settings.classes)}
-        for least, most in WIDTHS:
-            narrowed = [[of_width(scene, least, most) for scene in scenes] for scenes in parts]
-            found[f"{least} to {most} pixels wide"] = rows_of(runs, narrowed, settings.classes)
-    for name, rows in found.items():
-        for row in rows:
-            print(name, row, flush=True)
+            if options.runs:
+                run = options.runs / f"{options.augment}-{options.seed}-{number}"
+                trained(source, test, run, settings, options)
+                own = tested(run, parts[-1])
+                judged += own.pictures
+                shown(f"fold {number}", own.rows(THRESHOLD))
+        found = {"floor": rows_by_width(floor(parts, settings.classes))}
+    if options.runs:
+        found["network"] = rows_by_width(Tested(settings.classes, judged))
+    for name, widths in found.items():
+        for width, rows in widths.items():
+            shown(f"{name}, {width}", rows)
     if options.json:
         options.json.write_text(json.dumps({"pictures": len(pictures), "folds": FOLDS, **found}, indent=2) + "\n")
+
+
+def shown(name: str, rows: Sequence[dict[str, object]]) -> None:
+    for row in rows:
+        print(name, row, flush=True)
 
 
 if __name__ == "__main__":

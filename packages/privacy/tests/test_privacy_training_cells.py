@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -144,3 +146,28 @@ def test_settings_that_no_network_has_are_refused(settings: dict[str, object], m
 def test_an_untrained_network_is_sure_of_nothing() -> None:
     network = BoxNetwork(1, SMALL.widths, SMALL.blocks).eval()
     assert float(flat(network(torch.rand(1, 3, 64, 64)))[..., 0].sigmoid().max().detach()) < 0.1
+
+
+def test_dropout_moves_no_output_on_average_and_none_of_a_trained_network() -> None:
+    torch.manual_seed(0)
+    network = replace(SMALL, dropout=0.5).build().eval()
+    without = SMALL.build().eval()
+    without.load_state_dict(network.state_dict())
+    pictures = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = without(pictures)
+        for one, other in zip(network(pictures), expected, strict=True):
+            assert torch.equal(one, other)
+        network.dropout.train()
+        drawn = [network(pictures) for _ in range(400)]
+    for level, value in enumerate(expected):
+        values = torch.stack([maps[level] for maps in drawn])
+        error = values.std(0) / len(drawn) ** 0.5
+        assert values.std() > 0
+        assert ((values.mean(0) - value).abs() < 6 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_dropout_of_all_or_of_less_than_nothing_is_refused(dropout: float) -> None:
+    with pytest.raises(ValueError, match="`dropout`: expected 0 to below 1"):
+        replace(SMALL, dropout=dropout)

@@ -18,14 +18,18 @@ from coloured_squares import COLOURS, SIDE, save_squares, squares
 from nflows_core.data import DataError
 from nflows_core.data.split import belongs
 from nflows_core.runs.kind import RunError
+from nflows_core.runtime.report import read_csv, write_csv
 from nflows_core.testing import call_command
 from nflows_core.training import EngineConfig, StepMetrics
+from nflows_privacy.annotations.found import read_found
 from nflows_privacy.cli import privacy
-from nflows_privacy.detection import DetectorSettings, Look, load_detector
+from nflows_privacy.detection import DetectorSettings, Look, kinds_for, load_detector
 from nflows_privacy.regions import boxes_array, iou
 from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.data import Source, classes_of, read_scenes
 from nflows_privacy.training.experiment import resume, train
+from nflows_privacy.training.network import fused
+from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import RandomCrops
 from nflows_privacy.training.settings import NetworkSettings
@@ -72,6 +76,55 @@ def test_a_run_is_a_detector_of_its_classes(run: Path) -> None:
     assert detector(pixels) == detector(pixels)
 
 
+def test_what_is_not_to_be_hidden_is_looked_at_once_at_the_size_that_was_trained(run: Path) -> None:
+    pixels, _ = squares(999)
+    found = load_detector(DetectorSettings((str(run),), 0.3, "cpu"))(pixels)
+    boxes, scores, _ = predict(fused(load_network(run, read_run(run))), pixels, 0.3)
+    shared = iou(boxes_array(found), boxes.clamp(0, SIDE).numpy())
+    assert len(found) >= 2
+    assert shared.max(1).min() > 0.999
+    assert [region.score for region in found] == pytest.approx(scores[shared.argmax(1)].tolist(), abs=1e-4)
+    hiding = load_detector(DetectorSettings((str(run),), 0.3, "cpu", to_hide=True))(pixels)
+    others = iou(boxes_array(hiding), boxes.clamp(0, SIDE).numpy()).max(1)
+    assert others.min() < 0.999, "a doubled picture shows other boxes"
+
+
+def test_detect_looks_for_what_the_run_finds_unless_told_otherwise(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(squares(999)[0]).save(tmp_path / "a.png")
+    arguments = (privacy, "detect", tmp_path / "a.png", "--detector", run, "--threshold", 0.3)
+    assert call_command(*arguments, "-o", tmp_path / "all.json") == 0
+    assert {region.kind for region in read_found(tmp_path / "all.json").regions} == set(COLOURS)
+    assert call_command(*arguments, "-o", tmp_path / "red.json", "--what", "red") == 0
+    assert {region.kind for region in read_found(tmp_path / "red.json").regions} == {"red"}
+    capsys.readouterr()
+    assert call_command(*arguments, "-o", tmp_path / "no.json", "--what", "face") == 2
+    assert "finds blue, red, and none of face" in capsys.readouterr().err
+
+
+def test_a_run_that_looks_is_measured_as_its_own_report_measures_it(run: Path, table: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in [*table.parent.glob("*.png"), table]:
+        if path == table or belongs(path.name, "test"):
+            shutil.copy(path, pictures)
+    rows = [row for row in read_csv(table) if belongs(row["image"], "test")]
+    write_csv(pictures / "boxes.csv", rows)
+    arguments = ("--task", "detect", "--boxes", pictures / "boxes.csv", "--threshold", 0.4, "-o", tmp_path / "report")
+    assert call_command(privacy, "evaluate", pictures, run, *arguments) == 0
+    own, other = (json.loads((folder / "report.json").read_text()) for folder in (run, tmp_path / "report"))
+    assert other["mAP50"] == pytest.approx(own["test_mAP50"], abs=0.1), "a detector keeps fewer boxes that overlap"
+    assert (other["boxes"], other["found"]) == (own["test_boxes"], own["test_found"])
+
+
+def test_the_kinds_that_count_are_those_of_runs_and_else_faces_and_plates(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "another"}')
+    assert kinds_for(()) == kinds_for(("yunet",)) == kinds_for((str(tmp_path),)) == ("face", "plate")
+    assert kinds_for((str(run),)) == ("blue", "red")
+    assert kinds_for(("yunet", str(run))) == ("face", "plate", "blue", "red")
+
+
 def test_a_large_picture_is_looked_at_in_tiles_and_each_thing_is_found_once(run: Path) -> None:
     pixels, regions = squares(999)
     large = np.full((200, 1800, 3), 110, np.uint8)
@@ -90,9 +143,10 @@ def test_stopped_and_resumed_is_the_run_that_was_not(table: Path, tmp_path: Path
             raise InterruptedError("stopped")
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(Source(table), whole, TINY, SHORT)
+    settings = replace(TINY, dropout=0.5)
+    train(Source(table), whole, settings, SHORT)
     with pytest.raises(InterruptedError, match="stopped"):
-        train(Source(table), parts, TINY, SHORT, progress=stop)
+        train(Source(table), parts, settings, SHORT, progress=stop)
     resume(parts)
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
 
@@ -123,15 +177,20 @@ def test_the_command_trains_and_the_same_is_refused_twice(
         "red",
         "--backbone",
         "residual",
+        "--dropout",
+        0.25,
     )
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", *options, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["run"]["settings"]["classes"] == ["red"]
     assert report["run"]["settings"]["mirrors"] == ["red"]
+    assert report["run"]["settings"]["dropout"] == 0.25
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", *options) == 2
     assert "a run is there" in capsys.readouterr().err
     assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--resume", "--epochs", 9) == 2
     assert "--epochs is 9, but the run to resume has 1" in capsys.readouterr().err
+    assert call_command(privacy, "train", table, "-o", tmp_path / "run", "--resume", "--dropout", 0) == 2
+    assert "--dropout is 0.0, but the run to resume has 0.25" in capsys.readouterr().err
 
 
 def test_a_batch_that_is_not_filled_leaves_no_folder(
@@ -226,6 +285,13 @@ def test_other_pictures_than_those_of_the_run_are_refused(run: Path, tmp_path: P
         resume(run, Source(other))
 
 
+def test_a_run_of_before_there_was_dropout_has_none(run: Path, tmp_path: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"].pop("dropout") == 0
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_run(tmp_path).settings == TINY
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -233,6 +299,8 @@ def test_other_pictures_than_those_of_the_run_are_refused(run: Path, tmp_path: P
         ("0.4", "4.0"),
         ("[\n      8,", "[\n      true,"),
         ('"crop": 96', '"crop": "96"'),
+        ('"dropout": 0.0', '"dropout": 1.0'),
+        ('"dropout": 0.0', '"dropout": true'),
     ],
 )
 def test_a_configuration_of_another_kind_is_refused(run: Path, tmp_path: Path, old: str, new: str) -> None:

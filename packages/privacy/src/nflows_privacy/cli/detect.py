@@ -19,9 +19,9 @@ from nflows_privacy.cli.options import (
     detector_option,
     detector_settings,
     device_option,
+    found_kinds_option,
     threshold_option,
     turned_option,
-    what_option,
 )
 from nflows_privacy.video.formats import RESULTS, is_video
 
@@ -38,7 +38,7 @@ _TABLE = "boxes.csv"
 @inputs_argument
 @output_option
 @skip_existing_option
-@what_option
+@found_kinds_option
 @detector_option
 @threshold_option
 @click.option(
@@ -58,7 +58,7 @@ def detect(
     inputs: tuple[Path, ...],
     output: Path,
     skip_existing: bool,
-    kinds: tuple[str, ...],
+    kinds: tuple[str, ...] | None,
     detectors: tuple[str, ...],
     threshold: float | None,
     boxes: Path | None,
@@ -67,34 +67,35 @@ def detect(
     device: str,
     dask: str | None,
 ) -> ExitCode:
-    """Find faces and licence plates: each INPUT, a file or a folder of pictures and videos, gets files in OUTPUT.
+    """Find faces and licence plates, or what a RUN finds, in each INPUT, a file or a folder of pictures and videos.
 
-    The file of a.jpg is a.jpg.json; it knows the picture by its SHA-256. `review` changes what was found, and
-    `redact --found` obeys it. The report shows the pictures as they are, so it is not for publication; a table of all
-    boxes in them, boxes.csv, lies beside it.
+    OUTPUT gets a file for each of them. That of a.jpg is a.jpg.json; it knows the picture by its SHA-256. `review`
+    changes what was found, and `redact --found` obeys it. The report shows the pictures as they are, so it is not for
+    publication; a table of all boxes in them, boxes.csv, lies beside it.
     """
     _check_reviewed(output, skip_existing)
     batch = _planned(inputs, output, coco)  # before OpenCV is there
     from nflows_core.runtime.files import sha256
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import run_files
-    from nflows_privacy.detection import load_detector, weights_of
+    from nflows_privacy.detection import kinds_for, load_detector, weights_of
     from nflows_privacy.redaction.detecting import DetectFiles, Detection, found_sheets
 
+    wanted = kinds or kinds_for(detectors)
     looks = boxes is None or bool(detectors)
-    detector = detector_settings(kinds, detectors, threshold, device, turned) if looks else None
+    detector = detector_settings(wanted, detectors, threshold, device, turned) if looks else None
     marked = (None, None) if boxes is None else (boxes.absolute(), sha256(boxes))
-    detection = Detection(kinds, detector, *marked)
+    detection = Detection(wanted, detector, *marked)
     _check(detection, batch)
     if detector is not None and dask is None:
-        _tell_kinds(kinds, load_detector(detector).kinds, detector)
+        _tell_kinds(wanted, load_detector(detector).kinds, detector)
     weights = {} if detector is None else weights_of(detector)
     about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], what="files", sheets=found_sheets)
     process = DetectFiles(detection, about.digests())
 
     def export(result: BatchResult) -> None:
-        _export(result, batch, coco, kinds)
-        echo(_totals(result, kinds), err=True)
+        _export(result, batch, coco, wanted)
+        echo(_totals(result, wanted), err=True)
 
     return run_files(batch, process, about, skip_existing=skip_existing, dask=dask, export=export)
 

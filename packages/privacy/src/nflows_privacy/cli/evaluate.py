@@ -13,7 +13,8 @@ from nflows_core.runtime.options import Number, output_folder_option, seed_optio
 from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
-from nflows_privacy.cli.options import detector_option, detector_settings, device_option, what_option
+from nflows_privacy.cli.judging import judge_boxes
+from nflows_privacy.cli.options import Kinds, detector_option, detector_settings, device_option, what_option
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 @click.argument("before", type=click.Path(exists=True, path_type=Path))
 @click.argument("after", type=click.Path(exists=True, path_type=Path))
 @output_folder_option
+@click.option(
+    "--task",
+    type=click.Choice(["redaction", "detect"]),
+    default="redaction",
+    show_default=True,
+    help="detect measures boxes: AFTER is what detect wrote of the pictures BEFORE, or a RUN, which looks at them.",
+)
 @what_option
 @detector_option
 @click.option(
@@ -46,7 +54,10 @@ if TYPE_CHECKING:
 @click.option(
     "--boxes",
     type=click.Path(exists=True, path_type=Path),
-    help="Boxes of COCO, YOLO, Cityscapes or a table, which say it.",
+    help="Boxes of COCO, YOLO, Cityscapes or a table, which say it; with --task detect, those of a person.",
+)
+@click.option(
+    "--classes", type=Kinds(), help='What counts with --task detect, by commas, or "groups".  [default: all of --boxes]'
 )
 @click.option(
     "--mask-scale",
@@ -68,11 +79,13 @@ def evaluate(
     before: Path,
     after: Path,
     folder: Path,
+    task: str,
     kinds: tuple[str, ...],
     detectors: tuple[str, ...],
     threshold: float,
     found: Path | None,
     boxes: Path | None,
+    classes: tuple[str, ...] | None,
     mask_scale: float,
     lpips: bool,
     device: str,
@@ -83,7 +96,14 @@ def evaluate(
     What is found and read again, faces that point to themselves, pixels and metadata that should not be there, how much
     the surroundings of what was filled show it (LPIPS): for each picture, and for all with intervals. report.html shows
     the pictures before: keep it as private as they are.
+
+    With --task detect, precision, recall, mAP50 and mAP50-95 of boxes in the pictures BEFORE, by class and by width:
+    AFTER is a folder that detect wrote of them, a file of boxes with scores (COCO, a table), or a RUN. An average
+    precision counts faint boxes too: give detect --threshold .05.
     """
+    if task == "detect":
+        return _judged(before, after, boxes, folder, classes=classes or (), threshold=threshold, device=device)
+    _refuse_given("is for --task detect", "classes")
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_privacy.detection import load_detector, weights_of
     from nflows_privacy.evaluation import Question, compare, filled_in, find_pairs, write_evaluation
@@ -122,6 +142,22 @@ def evaluate(
     _tell(report)
     print_report(report)
     return ExitCode.FAILED if answer.failures or pairs.missing or pairs.extra else ExitCode.DONE
+
+
+def _judged(pictures: Path, found: Path, boxes: Path | None, folder: Path, **options: Any) -> ExitCode:
+    _refuse_given("is not for --task detect", "kinds", "detectors", "found", "mask_scale", "lpips", "seed")
+    if boxes is None:
+        raise CommandError("--task detect: give the boxes of a person by --boxes")
+    return judge_boxes(pictures, found, boxes, folder, **options)
+
+
+def _refuse_given(why: str, *names: str) -> None:
+    """Refuses options that were typed and would be ignored."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        typed = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if option.name in names and typed:
+            raise CommandError(f"{option.opts[0]} {why}; leave it out")
 
 
 def _places(detector: Detector, found: Path | None, boxes: Path | None) -> Places:

@@ -34,6 +34,12 @@ class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic in recent ver
 what_option = click.option(
     "--what", "kinds", type=Kinds(), default=f"{FACE},{PLATE}", show_default=True, help="Kinds of things, by commas."
 )
+found_kinds_option = click.option(
+    "--what",
+    "kinds",
+    type=Kinds(),
+    help=f"Kinds of things, by commas.  [default: what a --detector RUN finds, else {FACE},{PLATE}]",
+)
 detector_option = click.option(
     "--detector",
     "detectors",

@@ -57,6 +57,13 @@ _ENGINE = (
     help="What is done to pictures; pasted also puts things of others into them.",
 )
 @click.option("--size", "crop", type=int, default=320, show_default=True, help="The side of the crops, in pixels.")
+@click.option(
+    "--dropout",
+    type=Number(0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="The part of what its outputs see that is left out at random in the training.",
+)
 @click.option("--start", type=_FolderPath, help="A run whose weights it begins with.")
 @click.option("--threshold", type=Number(0, 1), help="The score from which on a box counts.  [default: 0.4]")
 @click.option(
@@ -100,7 +107,7 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
         others = {name: options[name] for name in ("start", "overwrite", "augment")}
         threshold = THRESHOLD if options["threshold"] is None else options["threshold"]
         settings = _settings(
-            data, **{name: options[name] for name in ("classes", "mirrors", "crop", "backbone", "start")}
+            data, **{name: options[name] for name in ("classes", "mirrors", "crop", "dropout", "backbone", "start")}
         )
         config = EngineConfig(**{**experiment.engine_for(data, settings, options["batch_size"]), **chosen})
         with epochs_shown(config.epochs, _loss) as progress:
@@ -115,7 +122,13 @@ def _stored(run: Run) -> dict[str, Any]:
 
 
 def _settings(
-    data: Any, classes: tuple[str, ...] | None, mirrors: tuple[str, ...], crop: int, backbone: str | None, start: Any
+    data: Any,
+    classes: tuple[str, ...] | None,
+    mirrors: tuple[str, ...],
+    crop: int,
+    dropout: float,
+    backbone: str | None,
+    start: Any,
 ) -> NetworkSettings:
     from nflows_privacy.annotations.mirrors import mirror_of
     from nflows_privacy.training.data import classes_of
@@ -132,7 +145,7 @@ def _settings(
     if unknown := [name for name in mirrored if name not in names]:
         raise CommandError(f"--mirror: there is no class {unknown[0]!r}; there are {', '.join(names)}")
     images = tuple(mirrored.get(name, "") for name in names) if mirrored else ()
-    return architecture(backbone, start, classes=names, mirrors=images, crop=crop, groups=groups)
+    return architecture(backbone, start, classes=names, mirrors=images, crop=crop, groups=groups, dropout=dropout)
 
 
 def _loss(metrics: StepMetrics) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from pathlib import Path
 
 from nflows_core.runtime.additions import load_added
@@ -58,6 +59,16 @@ def names_for(kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_DEFAULTS[kind] for kind in wanted))
 
 
+def kinds_for(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that count by default: all that run folders find, and of other detectors faces and plates.
+
+    Arguments:
+        names: The names or paths of the detectors; none where those of `names_for` look.
+    """
+    asked = [_classes(name) or tuple(_DEFAULTS) for name in names] or [tuple(_DEFAULTS)]
+    return tuple(dict.fromkeys(chain.from_iterable(asked)))
+
+
 def resolve(settings: DetectorSettings) -> DetectorSettings:
     """The same settings, once it is known that there are such detectors; paths become absolute.
 
@@ -99,11 +110,24 @@ def load_detector(settings: DetectorSettings) -> Detector:
 
 def _absolute(name: str) -> str:
     """A name goes before a folder of that name: ``plates`` may well be a folder of somebody's pictures."""
-    return name if name in names() or not Path(name).exists() else str(Path(name).absolute())
+    return name if _is_known(name) or not Path(name).exists() else str(Path(name).absolute())
+
+
+def _classes(name: str) -> tuple[str, ...]:
+    """What the run folder of this name finds; nothing if there is none."""
+    if _is_known(name) or not Path(name).is_dir():
+        return ()
+    from nflows_privacy.detection.trained import classes_in
+
+    return classes_in(Path(name))
+
+
+def _is_known(name: str) -> bool:
+    return name in names()
 
 
 def _find(name: str) -> NamedDetector:
-    if name in names():
+    if _is_known(name):
         return load_added(_entry_point(name), NamedDetector, "detectors")
     for module in _BY_PATH:
         make: Callable[[str], NamedDetector | None] = import_module(module).of_name

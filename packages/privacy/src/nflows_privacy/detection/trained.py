@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nflows_core.runs.kind import CONFIG_FILE
+from nflows_core.runs.kind import CONFIG_FILE, RunError
 from nflows_privacy import shipped
 from nflows_privacy.detection.base import Look, NamedDetector
 from nflows_privacy.detection.joined import distinct
 from nflows_privacy.detection.passes import resized
 from nflows_privacy.detection.settings import DetectorSettings
-from nflows_privacy.regions import LEFT_SCORE, Box, Region, boxes_array, iou
+from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE, Box, Region, boxes_array, iou
 from nflows_privacy.training.network import BoxNetwork, fused
 from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
@@ -38,6 +38,7 @@ _SEEN = 0.3
 """The score with which a look at a smaller size sees what is wide; chosen, as the width, on validation scenes."""
 _SAME = 0.4
 """The intersection over union from which two looks see the same thing."""
+_HIDDEN = frozenset((FACE, PLATE))
 _LEGIBLE = 24
 """The width of a plate in pixels below which nobody reads it: its seven letters have three pixels each."""
 
@@ -51,18 +52,26 @@ class Trained:
         threshold: The score from which a box counts.
         crop: The side of the crops that it was trained on.
         narrowest: The width from which on a box counts, in pixels of the picture.
+        octaves: Whether `Look.THOROUGH` is at several sizes of the picture, and not only at its own.
     """
 
     def __init__(
-        self, network: BoxNetwork, classes: tuple[str, ...], threshold: float, crop: int, narrowest: float = 0
+        self,
+        network: BoxNetwork,
+        classes: tuple[str, ...],
+        threshold: float,
+        crop: int,
+        narrowest: float = 0,
+        octaves: bool = True,
     ) -> None:
         self.network = fused(network).to(memory_format=torch.channels_last)
         self.classes, self.threshold, self.narrowest = classes, threshold, narrowest
-        self.widest = _WIDEST * crop
+        self.widest, self.octaves = _WIDEST * crop, octaves
         self.kinds = frozenset(classes)
 
     def __call__(self, pixels: NDArray[np.uint8], look: Look = Look.THOROUGH) -> list[Region]:
-        scales = _scales(max(pixels.shape[:2]), look)
+        is_once = look is Look.THOROUGH and not self.octaves
+        scales = [1.0] if is_once else _scales(max(pixels.shape[:2]), look)
         looks = [list(self._at(pixels, scale)) for scale in scales]
         seen = list(looks[-1])
         for scale, found, smaller in zip(scales, looks, looks[1:], strict=False):
@@ -97,6 +106,14 @@ def of_name(name: str) -> NamedDetector | None:
     return of_run(folder) if (folder / CONFIG_FILE).is_file() else None
 
 
+def classes_in(folder: Path) -> tuple[str, ...]:
+    """What the detector of a run folder finds; nothing of another folder."""
+    try:
+        return read_run(folder).settings.classes
+    except RunError:
+        return ()
+
+
 def of_run(folder: Path, narrowest: float = 0) -> NamedDetector:
     """The detector of a run folder, once it is asked for.
 
@@ -113,7 +130,10 @@ def _load(folder: Path, narrowest: float, settings: DetectorSettings) -> Trained
     own = min(run.threshold, LEFT_SCORE) if settings.to_hide else run.threshold
     threshold = own if settings.threshold is None else settings.threshold
     network = load_network(folder, run).to(settings.place)
-    return Trained(network, run.settings.classes, threshold, run.settings.crop, narrowest)
+    classes = run.settings.classes
+    # What is to be hidden must not be missed; other things are as large as those that were marked for the training.
+    octaves = settings.to_hide or not _HIDDEN.isdisjoint(classes)
+    return Trained(network, classes, threshold, run.settings.crop, narrowest, octaves)
 
 
 def _scales(side: int, look: Look) -> list[float]:

@@ -34,17 +34,18 @@ class BoxNetwork(nn.Module):
         classes: The number of classes.
         widths: The number of features of a cell of each level.
         blocks: The number of residual blocks of each level.
+        dropout: The part of the features of a cell that its outputs do not see in a training.
     """
 
-    def __init__(self, classes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+    def __init__(self, classes: int, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         self.stem = _convolution(3, widths[0] // 2, 2)
         inputs = (widths[0] // 2, *widths[:-1])
         self.stages = nn.ModuleList(map(_stage, inputs, widths, blocks))
-        self._add_pyramid(classes, widths)
+        self._add_pyramid(classes, widths, dropout)
 
-    def _add_pyramid(self, classes: int, widths: Sequence[int]) -> None:
-        self.classes = classes
+    def _add_pyramid(self, classes: int, widths: Sequence[int], dropout: float) -> None:
+        self.classes, self.dropout = classes, nn.Dropout(dropout)
         self.above = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in pairwise(widths))
         self.merge = nn.ModuleList(_convolution(width, width) for width in widths)
         self.outputs = nn.ModuleList(_output(width, classes) for width in widths)
@@ -57,10 +58,10 @@ class BoxNetwork(nn.Module):
         """
         features = self.features(pictures)
         merged = self.merge[-1](features[-1])
-        maps = [self.outputs[-1](merged)]
+        maps = [self.outputs[-1](self.dropout(merged))]
         for level in reversed(range(len(features) - 1)):
             merged = self.merge[level](features[level] + _enlarged(self.above[level](merged), features[level]))
-            maps.append(self.outputs[level](merged))
+            maps.append(self.outputs[level](self.dropout(merged)))
         return maps[::-1]
 
     def features(self, pictures: Tensor) -> list[Tensor]:
@@ -83,18 +84,19 @@ class PretrainedBoxNetwork(BoxNetwork):
         classes: The number of classes.
         width: The number of features of a cell of each level.
         pretrained: Whether the backbone begins with ImageNet's weights.
+        dropout: The part of the features of a cell that its outputs do not see in a training.
 
     Raises:
         ModuleNotFoundError: The package with the weights is not installed.
     """
 
-    def __init__(self, classes: int, width: int, pretrained: bool = False) -> None:
+    def __init__(self, classes: int, width: int, pretrained: bool = False, dropout: float = 0.0) -> None:
         nn.Module.__init__(self)
         backbone = EfficientNetLite0.pretrained() if pretrained else EfficientNetLite0()
         self.backbone = nn.ModuleList([backbone.stem, *backbone.stages[: _LITE_ENDS[-1]]])
         self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in _LITE_CHANNELS)
         self.down = _convolution(_LITE_CHANNELS[-1], width, 2)
-        self._add_pyramid(classes, (width,) * len(STRIDES))
+        self._add_pyramid(classes, (width,) * len(STRIDES), dropout)
         self.backbone[: _LITE_ENDS[0] + 1].requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:

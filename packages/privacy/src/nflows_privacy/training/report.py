@@ -17,7 +17,7 @@ from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
 from nflows_privacy.training.experiment import data_of
-from nflows_privacy.training.runs import Run, load_network, read_run
+from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import Scene, pixels_of
 from nflows_privacy.training.scoring import Judged, matched, precision_recall
 from nflows_privacy.training.testing import Tested, test_network
@@ -64,8 +64,8 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
         seed=run.training.seed,
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=[Table(f"Test pictures, boxes of score {run.threshold} or more", rows)],
-        curves=[*_trade(tested), *_curves(folder)],
-        sheets=[_sheet(tested, scenes, run)],
+        curves=[trade(tested), *_curves(folder)],
+        sheets=[sheet("Test pictures", tested, scenes, run.threshold)],
         packages=["nflows-privacy", "torchvision"],
     )
 
@@ -77,13 +77,13 @@ def precision_recall_of(tested: Tested, threshold: float) -> tuple[int, int, int
     return found, false, there
 
 
-def _trade(tested: Tested) -> list[Curve]:
+def trade(tested: Tested) -> Curve:
     """Recall beside the false boxes of a picture, for thresholds from high to low."""
     points = []
     for threshold in np.linspace(0.95, 0.05, 46):
         found, false, there = precision_recall_of(tested, float(threshold))
         points.append((false / len(tested.pictures), found / max(there, 1)))
-    return [Curve("thresholds from .95 to .05", "false boxes of a picture", "recall", {"all classes": points})]
+    return Curve("thresholds from .95 to .05", "false boxes of a picture", "recall", {"all classes": points})
 
 
 def _curves(folder: Path) -> list[Curve]:
@@ -95,11 +95,18 @@ def _curves(folder: Path) -> list[Curve]:
     return [Curve(f"loss {words}", "updates", "loss", {"loss": points}) for words, points in curves.items() if points]
 
 
-def _sheet(tested: Tested, scenes: Sequence[Scene], run: Run) -> Sheet:
-    """Pictures spread evenly over the test pictures, the boxes of all classes in them."""
+def sheet(caption: str, tested: Tested, scenes: Sequence[Scene], threshold: float) -> Sheet:
+    """Pictures spread evenly over all, with the boxes of all classes in them that are found, missed or false.
+
+    Arguments:
+        caption: The words on the pictures.
+        tested: What was found in them.
+        scenes: The pictures.
+        threshold: The score from which on a box counts.
+    """
     chosen = np.linspace(0, len(scenes) - 1, min(_SHOWN, len(scenes))).round().astype(int)
-    rows = {scenes[index].path.name: [_shown(tested.pictures[index], scenes[index], run.threshold)] for index in chosen}
-    return Sheet("Test pictures: green is found, red is missed, yellow is false", ("picture",), rows)
+    rows = {scenes[index].path.name: [_shown(tested.pictures[index], scenes[index], threshold)] for index in chosen}
+    return Sheet(f"{caption}: green is found, red is missed, yellow is false", ("picture",), rows)
 
 
 def _shown(judged: Sequence[Judged], scene: Scene, threshold: float) -> bytes:

@@ -117,4 +117,6 @@ def _setting(name: str, value: Any) -> Any:
             return value
         case "groups", bool():
             return value
+        case "dropout", int() | float() if not isinstance(value, bool):
+            return float(value)
     raise TypeError(f"settings.{name} is {value!r}, which no detector has")

@@ -63,6 +63,8 @@ class NetworkSettings:
             have the first width, and which has no use for ``blocks``.
         groups: Whether the classes are groups of what tables call classes: of traffic signs, those that have a mirror
             class are flipped with their pictures.
+        dropout: The part of the features of a cell that its outputs do not see in a training, in [0, 1): Srivastava et
+            al. 2014.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -75,6 +77,7 @@ class NetworkSettings:
     crop: int = 320
     backbone: str = RESIDUAL
     groups: bool = False
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= _MOST_CLASSES or len(set(self.classes)) < len(self.classes):
@@ -90,6 +93,9 @@ class NetworkSettings:
                 f"`crop`: expected a multiple of {STRIDES[-1]} from {_CROPS[0]} to {_CROPS[1]}, got {self.crop}"
             )
 
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"`dropout`: expected 0 to below 1, got {self.dropout}")
+
     def build(self, pretrained: bool = False) -> BoxNetwork:
         """The untrained network.
 
@@ -100,8 +106,8 @@ class NetworkSettings:
             ModuleNotFoundError: The package with these weights is not installed.
         """
         if self.backbone == LITE:
-            return PretrainedBoxNetwork(len(self.classes), self.widths[0], pretrained)
-        return BoxNetwork(len(self.classes), self.widths, self.blocks)
+            return PretrainedBoxNetwork(len(self.classes), self.widths[0], pretrained, self.dropout)
+        return BoxNetwork(len(self.classes), self.widths, self.blocks, self.dropout)
 
     def _check_levels(self, name: str, values: tuple[int, ...], least: int, most: int) -> None:
         if len(values) != len(STRIDES) or not all(least <= value <= most for value in values):
