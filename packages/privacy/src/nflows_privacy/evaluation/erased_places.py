@@ -54,19 +54,24 @@ class SceneHoles:
     group: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlaceAccuracy:
     """How often observers name the class.
 
     Arguments:
         scenes: The number of scenes.
         majority: The share of the most frequent class.
-        correct: How often each observer is right, by its name.
+        right: Whether each observer is right of each scene, by its name, :math:`(n)`.
     """
 
     scenes: int
     majority: float
-    correct: dict[str, int]
+    right: dict[str, NDArray[np.bool_]]
+
+    @property
+    def correct(self) -> dict[str, int]:
+        """How often each observer is right, by its name."""
+        return {name: int(right.sum()) for name, right in self.right.items()}
 
     @property
     def strongest(self) -> float:
@@ -112,13 +117,13 @@ def place_accuracy(scenes: Sequence[SceneHoles], seed: int, folds: int = 5) -> P
     classes = sorted(set(labels.tolist()))
     if len(classes) < 2 or not all(scene.is_erased.any() for scene in scenes):
         raise ValueError("`scenes`: expected two classes or more, and an erased box in each scene")
-    correct: dict[str, int] = dict.fromkeys(("places", "kernels", "scene", "number"), 0)
+    right = {name: np.zeros(len(scenes), np.bool_) for name in ("places", "kernels", "scene", "number")}
     for test in folds_of(labels, [scene.group for scene in scenes], folds, seed):
         train = [scenes[index] for index in np.setdiff1d(np.arange(len(scenes)), test)]
         for name, observe in _observers(train, classes).items():
-            correct[name] += sum(classes[int(observe(scenes[i]).argmax())] == scenes[i].label for i in test)
+            right[name][test] = [classes[int(observe(scenes[i]).argmax())] == scenes[i].label for i in test]
     majority = max(np.unique(labels, return_counts=True)[1]) / len(labels)
-    return PlaceAccuracy(len(scenes), float(majority), correct)
+    return PlaceAccuracy(len(scenes), float(majority), right)
 
 
 def folds_of(labels: NDArray[np.str_], groups: Sequence[str], folds: int, seed: int) -> list[NDArray[np.int64]]:

@@ -2,7 +2,7 @@ r"""Learns a categoriser from observed scenes, and what it says of those that we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,13 +49,22 @@ class Material:
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
-            raise ValueError(f"`scenes`: signs of {len(self.classes)} contexts are missing; give two or more to tell apart")
+            raise ValueError(
+                f"`scenes`: signs of {len(self.classes)} contexts are missing; give two or more to tell apart"
+            )
         if self.is_missing.all():
-            raise ValueError("`scenes`: each lacks a sign; nobody can learn from them what it looks like that none does")
+            raise ValueError(
+                "`scenes`: each lacks a sign; nobody can learn from them what it looks like that none does"
+            )
+
+    @staticmethod
+    def classes_of(scenes: Iterable[Scene]) -> tuple[str, ...]:
+        """The contexts whose signs are missing in scenes, in the order of the alphabet."""
+        return tuple(sorted({scene.context for scene in scenes if scene.is_missing and scene.context}))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        return tuple(sorted({scene.context for scene in self.scenes if scene.is_missing and scene.context}))
+        return self.classes_of(self.scenes)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nflows_core.runtime.files import sha256
+from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.options import READ
@@ -22,8 +23,8 @@ from nflows_core.runtime.tensors import read_tensors, write_tensors
 from nflows_privacy.evaluation.sharpness import neighbour, sharpness
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.looks import Looks, Pixels
-from nflows_privacy.missing.scenes import SCENES, Scene, read_scenes
-from nflows_privacy.training.scenes import pixels_of
+from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
+from nflows_privacy.training.scenes import as_rgb
 
 SUFFIX = ".safetensors"
 TAKEN = READ
@@ -69,7 +70,7 @@ class ObserveFiles:
 
     @classmethod
     def of(cls, folder: Path, sides: Sequence[int]) -> ObserveFiles:
-        return cls(folder.absolute(), sha256(folder / SCENES), tuple(sides))
+        return cls(folder.absolute(), sha256(folder / TABLE), tuple(sides))
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
         """Writes what is seen of a scene.
@@ -79,7 +80,7 @@ class ObserveFiles:
             OSError: A file cannot be read or written.
         """
         scene = scene_at(self.folder, self.scenes_sha256, source)
-        pixels = pixels_of(scene.path)
+        pixels = as_rgb(read_picture(scene.path))
         with _alone:
             observed = observe(scene, pixels, looks_of(self.sides))
         facts = source_facts(source)
@@ -108,9 +109,13 @@ def observe(scene: Scene, pixels: Pixels, looks: Looks) -> Observed:
     height, width = pixels.shape[:2]
     if (width, height) != scene.size:
         across, down = scene.size
-        raise ValueError(f"has {width} x {height} pixels, and its holes are counted in {across} x {down}; erase it again")
+        raise ValueError(
+            f"has {width} x {height} pixels, and its holes are counted in {across} x {down}; erase it again"
+        )
     road = looks.road(pixels)
-    part = largest_part([hole for hole, is_sign in zip(scene.holes, scene.is_erased, strict=True) if is_sign], scene.size)
+    part = largest_part(
+        [hole for hole, is_sign in zip(scene.holes, scene.is_erased, strict=True) if is_sign], scene.size
+    )
     sharp = [sharpness(pixels, hole) for hole in scene.holes]
     return Observed(
         road,
@@ -165,7 +170,7 @@ def scene_at(folder: Path, digest: str, source: Path) -> Scene:
     """
     name = source.absolute().relative_to(folder).as_posix()
     if (scene := _scenes((folder, digest)).get(name)) is None:
-        raise ValueError(f"{folder / SCENES} says nothing of it; erase the scenes again, or remove it")
+        raise ValueError(f"{folder / TABLE} says nothing of it; erase the scenes again, or remove it")
     return scene
 
 

@@ -165,7 +165,7 @@ def crops_of(height: int, width: int, side: int) -> int:
 
 def pixels_of(scene: Scene) -> Pixels:
     """The picture in RGB, 8 bits."""
-    return _as_rgb(read_picture(scene.path))
+    return as_rgb(read_picture(scene.path))
 
 
 def padded(pixels: Pixels) -> Pixels:
@@ -201,7 +201,8 @@ def _crop(pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[np.int64])
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), found, targets
 
 
-def _as_rgb(picture: Picture) -> Pixels:
+def as_rgb(picture: Picture) -> Pixels:
+    """A picture in RGB, 8 bits, without what is transparent in it."""
     pixels = picture.pixels[..., : picture.channels - picture.has_alpha]
     upper = pixels // 256 if pixels.dtype == np.uint16 else pixels
     return np.broadcast_to(upper, (*pixels.shape[:2], 3)).astype(np.uint8)

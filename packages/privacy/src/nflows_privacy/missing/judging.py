@@ -1,0 +1,192 @@
+"""What a categoriser says of each scene of a folder, from file to file, with a picture of what it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nflows_core.runtime.files import atomic_write, sha256
+from nflows_core.runtime.foreign_text import read_json, to_json
+from nflows_core.runtime.images import read_picture
+from nflows_core.runtime.jobs import Job, further
+from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.pictures.thumbnails import as_png
+from nflows_core.runtime.pictures.work import is_told
+from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
+from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds
+from nflows_privacy.missing.frames import Frame
+from nflows_privacy.missing.observing import scene_at
+from nflows_privacy.missing.places import Judged
+from nflows_privacy.missing.reasons import shown_reasons
+from nflows_privacy.missing.runs import load_categoriser, read_run
+from nflows_privacy.missing.scenes import Scene
+from nflows_privacy.training.scenes import as_rgb
+
+SHOWN = ("-why.png",)
+"""What the name of the picture of what was looked at ends in."""
+_FORMAT, _VERSION = "nflows-missing-sign", 1
+_alone = Lock()
+
+
+@dataclass(frozen=True)
+class JudgeFiles:
+    """From erased scenes to files of what is said of them, as `nflows_core.runtime.batch.run_batch` takes it.
+
+    Arguments:
+        folder: The folder of the scenes.
+        run: The run of the categoriser.
+        scenes_sha256: The SHA-256 of the table of the scenes.
+        thresholds: From where on it speaks.
+        weights: The SHA-256 of its weights, by name.
+    """
+
+    folder: Path = field(metadata=NO_MATTER)
+    run: Path = field(metadata=NO_MATTER)
+    scenes_sha256: str
+    thresholds: Thresholds
+    weights: Mapping[str, str]
+    seed: int = 0
+
+    def __call__(self, source: Path, target: Path) -> dict[str, Any]:
+        """Writes what is said of a scene and a picture of what was looked at, and returns what is known of it.
+
+        Raises:
+            ValueError: The picture is damaged, or none of the scenes.
+            OSError: A file cannot be read or written.
+        """
+        scene, facts = scene_at(self.folder, self.scenes_sha256, source), source_facts(source)
+        pixels = as_rgb(read_picture(source))
+        classes = read_run(self.run).classes
+        with _alone:
+            categoriser = _kept((self.run, self.weights["categoriser"]))
+            said = categoriser(pixels, scene.holes)
+            reasons = categoriser.reasons(pixels, int(said.classes.argmax()))
+        answer = self.thresholds.answer(said, classes)
+        (shown,) = further(target, SHOWN)
+        with atomic_write(shown, "wb") as picture:
+            picture.write(as_png(shown_reasons(pixels, scene.holes, said.holes, reasons)))
+        with atomic_write(target, "w") as file:
+            file.write(to_json(_content(scene, classes, said, answer), indent=1) + "\n")
+        size = f"{scene.size[0]} x {scene.size[1]}"
+        numbers = {
+            "answer": answer,
+            "missing": round(said.missing, 4),
+            "certainty": round(float(said.classes.max()), 4),
+            "context": scene.context or "",
+            "lacks": scene.is_missing,
+        }
+        return {
+            "recipe": self.recipe, **facts, "size": size, "new_size": size, "left_out": [], "numbers": numbers,
+        }  # fmt: skip
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that a person has set, but for the files."""
+        return {"settings": {"missing": self.thresholds.missing, "certainty": self.thresholds.certainty}}
+
+    @property
+    def recipe(self) -> str:
+        """By what a result of the same categoriser and scenes is known."""
+        return recipe_of(self)
+
+    def is_current(self, job: Job, result: Mapping[str, Any] | None) -> bool:
+        """Whether a result is what would be said now."""
+        return is_told(result) and is_result_of(self.recipe, job.source, result)
+
+
+class Verdict(NamedTuple):
+    """What was said of a scene, and what is known of it.
+
+    Arguments:
+        judged: What was said.
+        classes: The names of the classes.
+        context: The class that its road asks for; none if nobody knows.
+        is_missing: Whether a sign is missing.
+        source: The name of the original.
+    """
+
+    judged: Judged
+    classes: tuple[str, ...]
+    context: str | None
+    is_missing: bool
+    source: str
+
+
+def judge_files(folder: Path, run: Path, scenes_sha256: str, thresholds: Thresholds | None = None) -> JudgeFiles:
+    """The process of a run, by its own thresholds or others.
+
+    Raises:
+        RunError: The folder is no run, or it has not learned yet.
+    """
+    known, weights = read_run(run), run / "model.safetensors"
+    load_categoriser(run)
+    return JudgeFiles(
+        folder.absolute(),
+        run.absolute(),
+        scenes_sha256,
+        thresholds or known.thresholds,
+        {"categoriser": sha256(weights)},
+    )
+
+
+def read_verdict(path: Path) -> Verdict:
+    """What `JudgeFiles` wrote of a scene.
+
+    Raises:
+        ValueError: The file is another, or damaged.
+        OSError: It cannot be read.
+    """
+    match read_json(path):
+        case {
+            "format": str(kind),
+            "version": int(version),
+            "picture": str(picture),
+            "source": str(source),
+            "drive": None | str() as drive,
+            "frame": None | int() as number,
+            "classes": list(classes),
+            "probabilities": list(probabilities),
+            "answer": str(answer),
+            "context": None | str() as context,
+            "lacks": bool(lacks),
+        } if (kind, version) == (_FORMAT, _VERSION):
+            judged = Judged(Frame(picture, drive, number), np.array(probabilities, np.float64), answer)
+            return Verdict(judged, tuple(classes), context, lacks, source)
+    raise ValueError(
+        f"{path}: is none of the files that categorise writes, or of another version; judge the scene again"
+    )
+
+
+@keeps_one
+def _kept(run: tuple[Path, str]) -> Categoriser:
+    """The categoriser of a run with weights of this SHA-256, kept by each process of a cluster."""
+    return load_categoriser(run[0])
+
+
+def _content(scene: Scene, classes: tuple[str, ...], said: Said, answer: str) -> dict[str, Any]:
+    frame = scene.frame
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "picture": scene.name,
+        "source": scene.source,
+        "drive": frame.drive,
+        "frame": frame.number,
+        "classes": list(classes),
+        "probabilities": _rounded(said.probabilities),
+        "answer": answer,
+        "holes": [[*hole, round(float(held), 4)] for hole, held in zip(scene.holes, said.holes, strict=True)],
+        "context": scene.context,
+        "lacks": scene.is_missing,
+    }
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    """Six digits: the last bits of float32 differ between machines."""
+    return [round(float(value), 6) for value in values]

@@ -1,0 +1,113 @@
+"""Learns a categoriser from a folder of scenes into a run folder, with its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nflows_core.runtime.batch import BatchResult, run_batch
+from nflows_core.runtime.files import sha256
+from nflows_core.runtime.jobs import plan_batch
+from nflows_privacy.missing.audit import SEEDS, Audit, audit
+from nflows_privacy.missing.categoriser import Thresholds
+from nflows_privacy.missing.learning import Material, learn
+from nflows_privacy.missing.looks import sides_for
+from nflows_privacy.missing.observing import SUFFIX, TAKEN, Observed, ObserveFiles, looks_of, read_observed
+from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
+from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
+
+Tell = Callable[[str], None]
+
+
+def train(
+    scenes: Path,
+    folder: Path,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    resume: bool = False,
+    dask: str | None = None,
+    tell: Tell = lambda line: None,
+) -> tuple[Run, Audit]:
+    """Learns from scenes as `read_scenes` reads them, and says how much is known of those that were left out.
+
+    All scenes are held in memory while it learns, some 350 kB each.
+
+    Arguments:
+        scenes: The folder of the scenes.
+        folder: The folder of the run.
+        seed: The seed of the folds by which it is calibrated.
+        overwrite: Whether a run that is in the folder is replaced.
+        resume: Whether a run that was stopped goes on: what was seen of its scenes is not looked at again.
+        dask: The address of a scheduler whose workers look at the scenes.
+        tell: Gets what went wrong with single scenes, which are left out.
+
+    Raises:
+        FileExistsError: The folder has a run, or files that are not ours.
+        ValueError: The scenes cannot be learned from, or are others than those of the run that goes on.
+    """
+    known = read_scenes(scenes)
+    run = _started(scenes, known, folder, seed, resume)
+    check_learnable(known)
+    if not resume:
+        KIND.begin(folder, overwrite, lambda: save_run(folder, run))
+    seen = dict(_observed(scenes, known, folder / OBSERVED, run, dask, tell))
+    left = [scene for scene in known if scene.name in seen]
+    material = Material(left, [seen[scene.name] for scene in left])
+    audited = audit(material, tuple(seed + number for number in SEEDS))
+    categoriser, thresholds, _ = learn(material, looks_of(run.sides), seed)
+    run = replace(run, thresholds=thresholds)
+    save_run(folder, run, categoriser)
+    return run, audited
+
+
+def check_learnable(scenes: Sequence[Scene]) -> None:
+    """Refuses scenes that nothing can be learned from, before they are looked at.
+
+    Raises:
+        ValueError: As `Material` does.
+    """
+    Material(scenes, ())
+
+
+def _started(scenes: Path, known: Sequence[Scene], folder: Path, seed: int, resume: bool) -> Run:
+    run = Run(
+        Material.classes_of(known),
+        sides_for([scene.size for scene in known]),
+        Thresholds(),
+        str(scenes.absolute()),
+        sha256(scenes / TABLE),
+        seed,
+    )
+    if not resume:
+        return run
+    earlier = read_run(folder)
+    if (earlier.scenes_sha256, earlier.seed) != (run.scenes_sha256, run.seed):
+        raise ValueError(
+            f"{folder} was begun on other scenes than {scenes}, or with another seed; give those, or begin a new run"
+        )
+    return run
+
+
+def _observed(
+    folder: Path, scenes: Sequence[Scene], target: Path, run: Run, dask: str | None, tell: Tell
+) -> Iterator[tuple[str, Observed]]:
+    """What is seen of each scene that can be looked at, by its name."""
+    process = ObserveFiles.of(folder, run.sides)
+    names = {scene.name for scene in scenes}
+    for part in (ERASED_PART, STANDING_PART):
+        if not (folder / part).is_dir():
+            continue
+        batch = plan_batch([folder / part], target / part, TAKEN, target_suffix=SUFFIX)
+        result = run_batch(batch, process, what="scenes", skip_existing=True, is_current=process.is_current, dask=dask)
+        _tell_failures(result, tell)
+        for outcome in result.told:
+            name = outcome.job.source.relative_to(folder).as_posix()
+            if name in names:
+                yield name, read_observed(outcome.job.target)
+
+
+def _tell_failures(result: BatchResult, tell: Tell) -> None:
+    for outcome in result.failed:
+        tell(f"{outcome.job.source}: {outcome.error}")
