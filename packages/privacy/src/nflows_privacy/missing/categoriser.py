@@ -1,8 +1,8 @@
 r"""A categoriser: whether a scene lacks a sign, and which one its road asks for.
 
 Two linear readers share the work. One looks at the holes from near and says of each how likely a sign stood there,
-:math:`s_i`; the scene lacks one with the probability :math:`m = \sigma(a \log \sum_i e^{8 s_i} + b)`. The other looks at
-the road as a whole, never at where the holes are, and says which class it asks for if it asks for one, :math:`q_k`. So
+:math:`s_i`; the scene lacks one with the probability :math:`m = \sigma(a \log \sum_i e^{8 s_i} + b)`. The other looks
+at the road as a whole, never at where the holes are, and says which class it asks for if it asks for one, :math:`q_k`:
 
 .. math:: P(k) = m\, q_k, \qquad P(\text{nothing missing}) = 1 - m.
 """

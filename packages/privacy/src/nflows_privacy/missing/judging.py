@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -11,11 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nflows_core.runs.kind import WEIGHTS_FILE
+from nflows_core.runtime.attempt import Outcome
+from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.jobs import Job, further
 from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.page import Sheet
+from nflows_core.runtime.pictures.options import READ
+from nflows_core.runtime.pictures.report import PictureReport
+from nflows_core.runtime.pictures.running import plan_files, run_files
 from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.pictures.work import is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
@@ -25,7 +32,7 @@ from nflows_privacy.missing.observing import scene_at
 from nflows_privacy.missing.places import Judged
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
-from nflows_privacy.missing.scenes import Scene
+from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
 from nflows_privacy.training.scenes import as_rgb
 
 SHOWN = ("-why.png",)
@@ -124,15 +131,63 @@ def judge_files(folder: Path, run: Path, scenes_sha256: str, thresholds: Thresho
     Raises:
         RunError: The folder is no run, or it has not learned yet.
     """
-    known, weights = read_run(run), run / "model.safetensors"
+    known, weights = read_run(run), run / WEIGHTS_FILE
+    digests = {"categoriser": sha256(weights)}
     load_categoriser(run)
     return JudgeFiles(
         folder.absolute(),
         run.absolute(),
         scenes_sha256,
         thresholds or known.thresholds,
-        {"categoriser": sha256(weights)},
+        digests,
     )
+
+
+def judge_scenes(
+    scenes: Path,
+    folder: Path,
+    run: Path,
+    thresholds: Thresholds,
+    *,
+    skip_existing: bool = False,
+    dask: str | None = None,
+) -> ExitCode:
+    """Judges all scenes of a folder into another: a file for each, and a page.
+
+    Arguments:
+        scenes: The folder, as ``missing_signs erase`` made it.
+        folder: The folder of what is said.
+        run: The run of the categoriser.
+        thresholds: From where on it speaks.
+        skip_existing: Whether scenes that were judged by the same run are left out.
+        dask: The address of a scheduler whose workers judge.
+
+    Raises:
+        ValueError: There are no scenes, or the run has not learned.
+    """
+    read_scenes(scenes)
+    process = judge_files(scenes, run, sha256(scenes / TABLE), thresholds)
+    about = PictureReport(
+        "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE}, ["nflows-privacy"], what="scenes",
+        sheets=judged_sheets,
+    )  # fmt: skip
+    codes = []
+    for part in (ERASED_PART, STANDING_PART):
+        if (scenes / part).is_dir():
+            suffixes = dict.fromkeys(READ, ".json")
+            batch = plan_files([scenes / part], folder / part, READ, suffixes, beside=SHOWN)
+            codes.append(run_files(batch, process, about, skip_existing=skip_existing, dask=dask))
+    return max(codes)
+
+
+def judged_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
+    """What was looked at in some scenes, the surest and the least sure first."""
+    shown = about.shown(done)
+    rows: dict[str, list[bytes | str]] = {
+        f"{outcome.job.source}: {(outcome.result or {})['numbers']['answer']}": [outcome.job.targets[1].read_bytes()]
+        for outcome in shown
+    }
+    return [Sheet(f"{len(rows)} of {len(done)} scenes", ("what was looked at",), rows)] if rows else []
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -158,9 +213,7 @@ def read_verdict(path: Path) -> Verdict:
         } if (kind, version) == (_FORMAT, _VERSION):
             judged = Judged(Frame(picture, drive, number), np.array(probabilities, np.float64), answer)
             return Verdict(judged, tuple(classes), context, lacks, source)
-    raise ValueError(
-        f"{path}: is none of the files that categorise writes, or of another version; judge the scene again"
-    )
+    raise ValueError(f"{path}: is no file that categorise writes, or one of another version; judge the scene again")
 
 
 @keeps_one

@@ -179,8 +179,8 @@ def folds_of(material: Material, seed: int) -> Iterator[tuple[Chosen, Chosen]]:
     for name, count in zip(material.classes, in_groups.tolist(), strict=False):
         if count < FOLDS:
             raise ValueError(
-                f"the context {name} has {count} places that show nothing of each other, and each of {FOLDS} folds needs "
-                "one; give more scenes of it, or leave it out"
+                f"the context {name} has {count} places that show nothing of each other, and each of {FOLDS} folds "
+                "needs one; give more scenes of it, or leave it out"
             )
     of_group = assign(table, np.full(FOLDS, 1 / FOLDS), seed)
     for fold in range(FOLDS):

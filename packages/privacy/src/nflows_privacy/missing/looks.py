@@ -1,7 +1,7 @@
 r"""What is seen of a scene: of the road as a whole, and of each place where a sign may have stood, from near.
 
-Both are features of EfficientNet-Lite0 as ImageNet left it. A hundred scenes teach a linear layer what they mean, and no
-network where to look.
+Both are features of EfficientNet-Lite0 as ImageNet left it. A hundred scenes teach a linear layer what they mean, and
+no network where to look.
 """
 
 from __future__ import annotations
@@ -97,14 +97,14 @@ class Looks(nn.Module):
             pixels: The picture, :math:`(H, W, 3)`.
             weight: The weights w of the features, :math:`(D,)`.
         """
-        parts = weight.split(sum(_ROAD_BLOCK))
+        parts = torch.split(weight, sum(_ROAD_BLOCK))
         looked = [_shares(self._maps(pixels, side), part) for side, part in zip(self.sides, parts, strict=True)]
         finest = max((one.shape for maps in looked for one in maps), key=math.prod)
         return torch.stack([_spread(one, finest) for maps in looked for one in maps]).sum(0)
 
     @torch.no_grad()
     def places(self, pixels: Pixels, holes: Sequence[Rectangle]) -> Tensor:
-        """The features of each place in a picture :math:`(H, W, 3)`, from near and from further away, :math:`(n, F)`."""
+        """The features of each place in a picture :math:`(H, W, 3)`, from near and from further off, :math:`(n, F)`."""
         crops = [_around(pixels, hole, *around) for around in zip(_AROUND, _LEAST, strict=True) for hole in holes]
         if not crops:
             return torch.zeros(0, sum(PLACE_BLOCKS))

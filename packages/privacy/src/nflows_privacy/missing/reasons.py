@@ -40,7 +40,7 @@ def shown_reasons(
     strength = np.clip(cv2.resize(reasons, size, interpolation=cv2.INTER_LINEAR) / _largest(reasons), -1, 1)[..., None]
     colour = np.where(strength > 0, _FOR, _AGAINST)
     weight = _STRONGEST * np.abs(strength)
-    drawn = np.rint((1 - weight) * small + weight * colour).astype(np.uint8)
+    drawn: Pixels = np.rint((1 - weight) * small + weight * colour).astype(np.uint8)
     for number, hole in enumerate(holes):
         outline = _TAKEN if number == int(held.argmax()) else _HOLE
         corners = [(math.floor(x * scale), math.floor(y * scale)) for x, y in (hole[1::-1], hole[3:1:-1])]

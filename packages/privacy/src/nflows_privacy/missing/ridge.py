@@ -45,9 +45,8 @@ def ridge(features: Tensor, targets: Tensor, blocks: Sequence[int], penalty: flo
         ValueError: There are no rows, or the shapes do not fit.
     """
     if not len(features) or len(features) != len(targets) or sum(blocks) != features.shape[1]:
-        raise ValueError(
-            f"`features`: expected rows of {sum(blocks)} features for {len(targets)} targets, got {tuple(features.shape)}"
-        )
+        shape = tuple(features.shape)
+        raise ValueError(f"`features`: expected {len(targets)} rows of {sum(blocks)}, and some at all, got {shape}")
     x = features.float()
     mean, scale = x.mean(0), _scale(x, blocks)
     z, middle = (x - mean) * scale, targets.double().mean(0)

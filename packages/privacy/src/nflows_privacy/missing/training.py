@@ -62,6 +62,23 @@ def train(
     return run, audited
 
 
+def audit_again(folder: Path, seeds: Sequence[int]) -> tuple[Run, Audit]:
+    """The audit of a run that has learned, by other folds, of what was seen of its scenes then.
+
+    Raises:
+        RunError: The folder is no run.
+        ValueError: Its scenes are not there any more, or are others.
+    """
+    run = read_run(folder)
+    scenes = Path(run.scenes)
+    known = {scene.name: scene for scene in read_scenes(scenes)}
+    if sha256(scenes / TABLE) != run.scenes_sha256:
+        raise ValueError(f"{scenes}: has other scenes than those that {folder} learned from; learn anew")
+    paths = {name: (folder / OBSERVED / name).with_suffix(SUFFIX) for name in known}
+    left = [name for name, path in paths.items() if path.exists()]
+    return run, audit(Material([known[name] for name in left], [read_observed(paths[name]) for name in left]), seeds)
+
+
 def check_learnable(scenes: Sequence[Scene]) -> None:
     """Refuses scenes that nothing can be learned from, before they are looked at.
 
