@@ -1,0 +1,168 @@
+"""Which traffic sign a road asks for and lacks, learned from scenes whose signs were painted away.
+
+    python apps/missing_signs erase SCENES --boxes boxes.csv --scenes scenes.csv -o ERASED
+    python apps/missing_signs categorise ERASED -o RUN                    # learns, and says how much it knows
+    python apps/missing_signs erase DRIVE --boxes found.csv -o SEEN
+    python apps/missing_signs categorise SEEN --model RUN -o FOUND
+    python apps/missing_signs report FOUND -o REPORT --positions gps.csv
+
+Each command says more with --help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from nflows_privacy.cli.augment import augment
+
+from nflows_core.runtime.batch import skip_existing_option
+from nflows_core.runtime.cli import Command, CommandGroup, json_option, print_report
+from nflows_core.runtime.errors import CommandError, ExitCode
+from nflows_core.runtime.options import Number, dask_option, seed_option
+from nflows_core.runtime.terminal import echo
+
+Folder = click.Path(exists=True, file_okay=False, path_type=Path)
+File = click.Path(exists=True, dir_okay=False, path_type=Path)
+output_option = click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+
+
+@click.group(cls=CommandGroup)
+def missing_signs() -> None:
+    """Traffic signs that a road asks for and lacks."""
+
+
+missing_signs.add_command(augment)
+
+
+@missing_signs.command(cls=Command)
+@click.argument("scenes", type=Folder)
+@output_option
+@click.option("--boxes", type=click.Path(exists=True, path_type=Path), required=True, help="The signs in the pictures.")
+@click.option("--scenes", "table", type=File, help="A table of image and context: what each road asks for.")
+@click.option("--what", default="sign", show_default=True, help="What is erased: sign, classes or groups, by commas.")
+@click.option("--decoys", type=click.IntRange(1, 100), default=2, show_default=True, help="Holes besides, each sign.")
+@click.option("--how", default="telea", show_default=True, help="What fills the holes; see `nflows privacy redact`.")
+@skip_existing_option
+@dask_option
+@seed_option
+def erase(
+    scenes: Path, output: Path, boxes: Path, table: Path | None, what: str, decoys: int, how: str, **others: object
+) -> ExitCode:
+    """Paint signs away: each scene without its signs, and with them, both with holes where nothing was."""
+    from nflows_privacy.missing.erasing import erase_scenes
+
+    kinds = tuple(kind.strip() for kind in what.split(","))
+    return erase_scenes(scenes, output, boxes=boxes, table=table, kinds=kinds, decoys=decoys, how=how, **others)
+
+
+@missing_signs.command(cls=Command)
+@click.argument("scenes", type=Folder)
+@output_option
+@click.option("--model", type=Folder, help="A run that has learned, which judges the scenes; without it, it learns.")
+@click.option("--missing", type=Number(0, 1), help="With --model: from which probability on something is missing.")
+@click.option("--certainty", type=Number(0, 1), help='With --model: below which it says "cannot say".')
+@click.option("--resume", is_flag=True, help="Go on learning where it was stopped.")
+@click.option("--overwrite", is_flag=True, help="Learn anew in a folder that has a run.")
+@skip_existing_option
+@dask_option
+@seed_option
+@json_option
+def categorise(
+    scenes: Path,
+    output: Path,
+    model: Path | None,
+    missing: float | None,
+    certainty: float | None,
+    resume: bool,
+    overwrite: bool,
+    skip_existing: bool,
+    dask: str | None,
+    seed: int,
+) -> ExitCode:
+    """Learn from SCENES that `erase` made which sign a road asks for, or, with a --model, say which one each lacks.
+
+    Learning tests itself on scenes that were left out, and says what the holes alone would have told.
+    """
+    if model is not None:
+        _refuse(resume=resume, overwrite=overwrite)
+        return _judge(scenes, output, model, missing, certainty, skip_existing, dask)
+    _refuse(missing=missing is not None, certainty=certainty is not None, skip_existing=skip_existing)
+    from nflows_privacy.missing.audit_report import lines, report_audit
+    from nflows_privacy.missing.training import train
+
+    learned, audited = train(scenes, output, seed=seed, overwrite=overwrite, resume=resume, dask=dask, tell=_tell)
+    report = report_audit(output, learned, audited)
+    _print(lines(audited))
+    print_report(report)
+    return ExitCode.DONE
+
+
+@missing_signs.command(cls=Command)
+@click.argument("folder", metavar="RUN", type=Folder)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="How many splits into folds.")
+@seed_option
+@json_option
+def audit(folder: Path, seeds: int, seed: int) -> ExitCode:
+    """Say again how much a RUN knows of scenes that were left out, and what the holes alone tell."""
+    from nflows_privacy.missing.audit_report import lines, report_audit
+    from nflows_privacy.missing.training import audit_again
+
+    known, audited = audit_again(folder, range(seed, seed + seeds))
+    report = report_audit(folder, known, audited)
+    _print(lines(audited))
+    print_report(report)
+    return ExitCode.DONE
+
+
+@missing_signs.command(cls=Command)
+@click.argument("found", type=Folder)
+@output_option
+@click.option("--positions", type=File, help="A table of image or frame, latitude and longitude.")
+@click.option("--pictures", type=Folder, help="The original pictures, whose EXIF data may say where they were taken.")
+@json_option
+def report(found: Path, output: Path, positions: Path | None, pictures: Path | None) -> ExitCode:
+    """Make places of what `categorise --model` FOUND: a row for each, a map, and a page that shows why."""
+    from nflows_privacy.missing.places_report import report_places
+
+    made = report_places(found, output, positions=positions, pictures=pictures)
+    echo(f"{made['places']} places in {made['scenes']} scenes: {output / 'report.html'}")
+    print_report(made)
+    return ExitCode.DONE
+
+
+def _judge(
+    scenes: Path,
+    output: Path,
+    model: Path,
+    missing: float | None,
+    certainty: float | None,
+    skip_existing: bool,
+    dask: str | None,
+) -> ExitCode:
+    from nflows_privacy.missing.judging import judge_scenes
+    from nflows_privacy.missing.runs import read_run
+
+    thresholds = read_run(model).thresholds
+    thresholds = replace(
+        thresholds,
+        missing=thresholds.missing if missing is None else missing,
+        certainty=thresholds.certainty if certainty is None else certainty,
+    )
+    return judge_scenes(scenes, output, model, thresholds, skip_existing=skip_existing, dask=dask)
+
+
+def _refuse(**given: bool) -> None:
+    if named := [name for name, is_given in given.items() if is_given]:
+        raise CommandError(f"--{named[0].replace('_', '-')}: belongs to the other work of categorise; see its --help")
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        echo(line)
+
+
+def _tell(line: str) -> None:
+    echo(line, err=True)
