@@ -13,9 +13,11 @@ from nflows_privacy.video.formats import is_video
 
 if TYPE_CHECKING:
     from nflows_core.runtime.batch import BatchResult
+    from nflows_core.runtime.errors import ExitCode
     from nflows_core.runtime.jobs import Batch
     from nflows_privacy.annotations.annotated import Annotations
     from nflows_privacy.annotations.faults import Faults
+    from nflows_privacy.redaction.decoys import Plan
     from nflows_privacy.redaction.erasing import Erasing
 
 _TABLE = "boxes.csv"
@@ -31,7 +33,11 @@ class FillChoice(NamedTuple):
 
 
 def erase(
-    pictures: PictureOptions, boxes: Path, kinds: tuple[str, ...], chosen: FillChoice, plan: tuple[int, float, bool]
+    pictures: PictureOptions,
+    boxes: Path,
+    kinds: tuple[str, ...],
+    chosen: FillChoice,
+    plan: tuple[int, float, bool, bool],
 ) -> tuple[int, Batch]:
     """Fills what a file of boxes says, and tells what is wrong with boxes.
 
@@ -45,29 +51,49 @@ def erase(
     Returns:
         The exit code, and the jobs.
     """
-    from nflows_core.runtime.files import sha256
-    from nflows_core.runtime.pictures.report import PictureReport
-    from nflows_core.runtime.pictures.running import plan_pictures, run_files
+    from nflows_core.runtime.pictures.running import plan_pictures
 
     batch = plan_pictures(pictures)  # before OpenCV is there
     if batch.folder is None:
         raise CommandError("--boxes: give a folder as --output, where the table of boxes lies beside the picture")
-    from nflows_privacy.fills import FillSettings, load_fill
-    from nflows_privacy.fills import weights_of as weights_of_fill
-    from nflows_privacy.redaction import redacted_sheets
     from nflows_privacy.redaction.decoys import Plan
-    from nflows_privacy.redaction.erasing import EraseFiles, Erasing
+
+    erasing = erasing_of(boxes, kinds, chosen, Plan(*plan))
+    annotations, faults = checked_boxes(erasing, batch)
+    exit_code = erase_batch(pictures, batch, erasing, annotations, faults)
+    tell_faults(boxes, faults)
+    return exit_code, batch
+
+
+def erasing_of(boxes: Path, kinds: tuple[str, ...], chosen: FillChoice, plan: Plan) -> Erasing:
+    """What a person asks for."""
+    from nflows_core.runtime.files import sha256
+    from nflows_privacy.fills import FillSettings
+    from nflows_privacy.redaction.erasing import Erasing
 
     fill = FillSettings(chosen.how, 1.0 if chosen.strength is None else chosen.strength, chosen.model, chosen.device)
-    erasing = Erasing(kinds, boxes.absolute(), sha256(boxes), fill, Plan(*plan))
-    annotations, faults = _checked(erasing, batch)
+    return Erasing(kinds, boxes.absolute(), sha256(boxes), fill, plan)
+
+
+def erase_batch(
+    pictures: PictureOptions, batch: Batch, erasing: Erasing, annotations: Annotations, faults: Faults
+) -> ExitCode:
+    """Runs an erasing over the pictures of a batch, and adds what is wrong with boxes there to the faults."""
+    from nflows_core.runtime.pictures.report import PictureReport
+    from nflows_core.runtime.pictures.running import run_files
+    from nflows_privacy.fills import load_fill
+    from nflows_privacy.fills import weights_of as weights_of_fill
+    from nflows_privacy.redaction import redacted_sheets
+    from nflows_privacy.redaction.erasing import EraseFiles
+
     batch = replace(batch, left_out={**batch.left_out, **faults.counts})
+    fill = erasing.fill
     load_fill(fill)
     about = PictureReport(
         "Erased", "masked_percent", weights_of_fill(fill), ["nflows-privacy"], what="files", sheets=redacted_sheets
     )
     process = EraseFiles(erasing, pictures.writing(batch), about.digests())
-    exit_code = run_files(
+    return run_files(
         batch,
         process,
         about,
@@ -75,12 +101,15 @@ def erase(
         dask=pictures.dask,
         export=lambda result: _write_table(result, batch, annotations, faults),
     )
+
+
+def tell_faults(boxes: Path, faults: Faults) -> None:
+    """Says what is wrong with boxes."""
     for line in faults.lines():
         echo(f"--boxes {boxes}: {line}", err=True)
-    return exit_code, batch
 
 
-def _checked(erasing: Erasing, batch: Batch) -> tuple[Annotations, Faults]:
+def checked_boxes(erasing: Erasing, batch: Batch) -> tuple[Annotations, Faults]:
     """The boxes, if they say something of what is erased."""
     from nflows_privacy.annotations.faults import MISSING
     from nflows_privacy.redaction.decoys import Holes
@@ -106,7 +135,10 @@ def _write_table(result: BatchResult, batch: Batch, annotations: Annotations, fa
     from nflows_privacy.redaction.erasing import erased_rows
 
     done = result.told
-    if batch.folder is None or not done:
+    if batch.folder is None:
+        return
+    if not done:
+        (batch.folder / _TABLE).unlink(missing_ok=True)  # that of an earlier run would tell of other pictures
         return
     for outcome in done:
         for what, box in (outcome.result or {}).get("faults", ()):

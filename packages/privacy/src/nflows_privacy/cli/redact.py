@@ -49,6 +49,11 @@ if TYPE_CHECKING:
 @click.option(
     "--same-number", is_flag=True, help="With --decoys: as many holes in each picture as in that with the most boxes."
 )
+@click.option(
+    "--decoys-only",
+    is_flag=True,
+    help="With --decoys: no box is filled, and each picture gets as many holes as with --same-number.",
+)
 @click.option("--how", type=click.Choice(HOW), help="What is put in their place.  [default: blur; telea with --boxes]")
 @click.option("--strength", type=Number(0, min_open=True), help="Of blur, pixelate, downsample.  [default: 1]")
 @click.option("--model", help="The weights of lama or diffusion: a name or a path.")
@@ -80,6 +85,7 @@ def redact(
     boxes: Path | None,
     decoys: int | None,
     same_number: bool,
+    decoys_only: bool,
     how: str | None,
     strength: float | None,
     model: str | None,
@@ -96,16 +102,20 @@ def redact(
     Annotations that a folder holds (YOLO, COCO, polygons, Pascal VOC) are copied.
 
     With --boxes nothing is looked for: what a file says is filled, and a table of all boxes, boxes.csv, lies beside the
-    pictures. Decoys are holes where nothing was, so that a hole does not tell what it hides.
+    pictures. Decoys are holes where nothing was, so that a hole does not tell what it hides; --decoys-only makes scenes
+    that lack nothing beside those that do.
     """
     if boxes is not None:
         _refuse_looking(detectors, threshold, found, keep, turned)
         fill_choice = FillChoice(how or "telea", strength, model, device)
-        exit_code, batch = erase(pictures, boxes, kinds, fill_choice, (decoys or 0, mask_scale, same_number))
+        if decoys_only and not decoys:
+            raise CommandError("--decoys-only: says not how many; give --decoys")
+        plan = (decoys or 0, mask_scale, same_number, decoys_only)
+        exit_code, batch = erase(pictures, boxes, kinds, fill_choice, plan)
         _carry_annotations(pictures, batch)
         return exit_code
-    if decoys is not None or same_number:
-        raise CommandError("--decoys and --same-number belong to --boxes: give a file of boxes")
+    if decoys is not None or same_number or decoys_only:
+        raise CommandError("--decoys, --same-number and --decoys-only belong to --boxes: give a file of boxes")
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 

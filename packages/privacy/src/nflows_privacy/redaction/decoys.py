@@ -152,7 +152,7 @@ class Holes:
 
     def _missing(self, generator: np.random.Generator, erased: int, plan: Plan) -> int:
         """How many signs a picture lacks that it should have holes for."""
-        if plan.same_number:
+        if plan.same_number or plan.decoys_only:
             return max(0, int(self.signs.max()) - erased)
         return 0 if erased else int(generator.choice(self.signs))
 
@@ -186,11 +186,21 @@ class Plan:
         mask_scale: How many times as wide and high as a box what is filled is.
         same_number: Whether all pictures get as many holes as the one with the most signs: else how many there are
             tells of classes that come in pairs.
+        decoys_only: Whether no sign is erased, and all pictures get as many holes as with ``same_number``: such scenes
+            show what nothing missing looks like beside those whose signs were erased.
+
+    Raises:
+        ValueError: There are to be decoys only, and none of them.
     """
 
     decoys: int
     mask_scale: float
     same_number: bool = False
+    decoys_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.decoys_only and not self.decoys:
+            raise ValueError("`decoys`: expected 1 or more where there are to be decoys only, got 0")
 
 
 class _Drawing:

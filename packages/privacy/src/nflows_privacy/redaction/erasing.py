@@ -40,6 +40,9 @@ class Erasing:
         boxes_sha256: The SHA-256 of the boxes.
         fill: What is put in their place.
         plan: How boxes grow, and how many decoys there are.
+
+    Raises:
+        ValueError: There are to be decoys only, and faces or plates among the kinds: they would be shown.
     """
 
     kinds: tuple[str, ...]
@@ -47,6 +50,10 @@ class Erasing:
     boxes_sha256: str
     fill: FillSettings
     plan: Plan
+
+    def __post_init__(self) -> None:
+        if self.plan.decoys_only and self.is_strict:
+            raise ValueError("`kinds`: with decoys only, faces and plates would stay as they are; name signs, as sign")
 
     @property
     def is_strict(self) -> bool:
@@ -199,7 +206,8 @@ def scene_of(erasing: Erasing, source: Path, size: tuple[int, int], seed: int) -
     name = annotations.find(source)
     marked = Marked(()) if name is None else annotations.pictures[name]
     found = placed(marked, *size, orientation_of(source))
-    erased = [region for region in found.regions if is_meant(region, erasing.kinds)]
+    meant = [region for region in found.regions if is_meant(region, erasing.kinds)]
+    erased = [] if erasing.plan.decoys_only else meant
     regions = [_marked(region, region in erased) for region in found.regions]
     filled = [_marked(region, True) for region in erased]
     if erasing.plan.decoys:
