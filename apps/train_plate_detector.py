@@ -37,9 +37,9 @@ from nflows_core.training import EngineConfig, StepMetrics
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.annotations.table import rows_of
 from nflows_privacy.detection import DetectorSettings, Look, load_detector
-from nflows_privacy.regions import PLATE, Region
+from nflows_privacy.regions import IGNORE, PLATE, Region
 from nflows_privacy.regions import Box as PlateBox
-from nflows_privacy.training.data import IGNORE, Source
+from nflows_privacy.training.data import Source
 from nflows_privacy.training.experiment import ENGINE, resume, train
 from nflows_privacy.training.settings import NetworkSettings
 

@@ -16,13 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from nflows_privacy.cli.augment import augment
 
 from nflows_core.runtime.batch import skip_existing_option
 from nflows_core.runtime.cli import Command, CommandGroup, json_option, print_report
 from nflows_core.runtime.errors import CommandError, ExitCode
 from nflows_core.runtime.options import Number, dask_option, seed_option
+from nflows_core.runtime.pictures.options import EXACT, PictureOptions, picture_options
 from nflows_core.runtime.terminal import echo
+from nflows_privacy.cli.augment import augment
+from nflows_privacy.fills.settings import HOW
 
 Folder = click.Path(exists=True, file_okay=False, path_type=Path)
 File = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -38,24 +40,19 @@ missing_signs.add_command(augment)
 
 
 @missing_signs.command(cls=Command)
-@click.argument("scenes", type=Folder)
-@output_option
+@picture_options(metadata="strip-private", is_random=True, format=EXACT)
 @click.option("--boxes", type=click.Path(exists=True, path_type=Path), required=True, help="The signs in the pictures.")
-@click.option("--scenes", "table", type=File, help="A table of image and context: what each road asks for.")
+@click.option("--scenes", type=File, help="A table of image and context: which sign each road asks for.")
 @click.option("--what", default="sign", show_default=True, help="What is erased: sign, classes or groups, by commas.")
 @click.option("--decoys", type=click.IntRange(1, 100), default=2, show_default=True, help="Holes besides, each sign.")
-@click.option("--how", default="telea", show_default=True, help="What fills the holes; see `nflows privacy redact`.")
-@skip_existing_option
-@dask_option
-@seed_option
-def erase(
-    scenes: Path, output: Path, boxes: Path, table: Path | None, what: str, decoys: int, how: str, **others: object
-) -> ExitCode:
+@click.option("--how", type=click.Choice(HOW), default="telea", show_default=True, help="What is put in their place.")
+def erase(pictures: PictureOptions, boxes: Path, scenes: Path | None, what: str, decoys: int, how: str) -> ExitCode:
     """Paint signs away: each scene without its signs, and with them, both with holes where nothing was."""
-    from nflows_privacy.missing.erasing import erase_scenes
+    from nflows_privacy.cli.erasing import FillChoice
+    from nflows_privacy.cli.scenes import erase_scenes
 
     kinds = tuple(kind.strip() for kind in what.split(","))
-    return erase_scenes(scenes, output, boxes=boxes, table=table, kinds=kinds, decoys=decoys, how=how, **others)
+    return erase_scenes(pictures, boxes, scenes, kinds, FillChoice(how, None, None, "cpu"), decoys)
 
 
 @missing_signs.command(cls=Command)

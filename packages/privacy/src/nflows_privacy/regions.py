@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 FACE = "face"
 PLATE = "plate"
+IGNORE = "ignore"
+"""The class of boxes that are neither looked for nor background: groups, what cannot be made out, what is not sure."""
 LEFT_SCORE = 0.5
 """The score from which on what is found in a redacted picture counts as left, unless a person says otherwise."""
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from nflows_privacy.annotations.faults import NO_AREA, TWICE, Faults, fault_of
 from nflows_privacy.annotations.groups import group_of
 from nflows_privacy.annotations.names import PictureName
-from nflows_privacy.regions import FACE, PLATE, Box, Region
+from nflows_privacy.regions import FACE, IGNORE, PLATE, Box, Region
 
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
@@ -140,17 +140,19 @@ class Annotations:
     def grouped(self) -> Annotations:
         """The same, but each region is of its group: what a detector of groups of classes is trained on.
 
+        What is to be ignored stays that, for it may be of any group.
+
         Raises:
             ValueError: Classes are of no group; they are named.
         """
         regions = [region for one in self.pictures.values() for region in one.regions]
-        if alone := sorted({region.kind for region in regions if group_of(region) is None}):
+        if alone := sorted({region.kind for region in regions if _group_of(region) is None}):
             raise ValueError(
                 f"{self.source}: {', '.join(alone[:4])}{', …' if len(alone) > 4 else ''}: classes of no group; give"
                 " the table a column `group`"
             )
         pictures = {
-            name: replace(one, regions=tuple(replace(region, kind=group_of(region) or "") for region in one.regions))
+            name: replace(one, regions=tuple(replace(region, kind=_group_of(region) or "") for region in one.regions))
             for name, one in self.pictures.items()
         }
         groups = sorted({region.kind for one in pictures.values() for region in one.regions})
@@ -238,6 +240,10 @@ class Gathering:
     ) -> Annotations:
         marked = {name: Marked(tuple(found), (sizes or {}).get(name)) for name, found in self.pictures.items()}
         return Annotations(source, marked, tuple(classes), self.empty)
+
+
+def _group_of(region: Region) -> str | None:
+    return IGNORE if region.kind == IGNORE else group_of(region)
 
 
 def kind_of(label: str) -> str:

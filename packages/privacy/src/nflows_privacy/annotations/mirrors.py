@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 _PAIRS = (
     ("bend left", "bend right", "danger"),
     ("go left", "go right", "mandatory"),
@@ -35,3 +37,26 @@ def mirror_of(kind: str) -> str | None:
         ('keep right (mandatory)', None)
     """
     return _MIRRORS.get(kind)
+
+
+def mirrors_among(names: Collection[str], pairs: Iterable[str] = ()) -> dict[str, str]:
+    """The classes that classes have in a mirror, none of which is another one than these.
+
+    Arguments:
+        names: The classes.
+        pairs: What a person says of some: ``left=right``, or ``ball`` of what looks in a mirror like itself.
+
+    Raises:
+        ValueError: A person names another class.
+
+    Example:
+        >>> mirrors_among(["keep left (mandatory)", "no entry (other)", "ball"], ["ball"])
+        {'no entry (other)': 'no entry (other)', 'ball': 'ball'}
+    """
+    known = {name: mirror for name in names if (mirror := mirror_of(name)) in names}
+    for pair in pairs:
+        first, _, second = pair.partition("=")
+        known |= {first: second or first, second or first: first}
+    if unknown := [name for name in known if name not in names]:
+        raise ValueError(f"`mirrors`: there is no class {unknown[0]!r}; there are {', '.join(names)}")
+    return {name: mirror for name, mirror in known.items() if mirror is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nflows_core.runtime.cli import CommandGroup
+from nflows_privacy.cli.augment import augment
 from nflows_privacy.cli.detect import detect
 from nflows_privacy.cli.evaluate import evaluate
 from nflows_privacy.cli.redact import redact
@@ -20,6 +21,7 @@ def privacy() -> None:
 
 
 COMMANDS = (
+    augment,
     detect,
     evaluate,
     redact,

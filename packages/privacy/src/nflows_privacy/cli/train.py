@@ -130,7 +130,7 @@ def _settings(
     backbone: str | None,
     start: Any,
 ) -> NetworkSettings:
-    from nflows_privacy.annotations.mirrors import mirror_of
+    from nflows_privacy.annotations.mirrors import mirrors_among
     from nflows_privacy.training.data import classes_of
     from nflows_privacy.training.experiment import architecture
 
@@ -138,12 +138,7 @@ def _settings(
     names = classes_of(data, groups=True) if groups else classes or classes_of(data)
     if groups and mirrors:
         raise CommandError("--mirror: groups have no mirror classes; leave it out, or give classes")
-    mirrored = {name: mirror_of(name) or "" for name in names if mirror_of(name) in names}
-    for pair in mirrors:
-        first, _, second = pair.partition("=")
-        mirrored |= {first: second or first, second or first: first}
-    if unknown := [name for name in mirrored if name not in names]:
-        raise CommandError(f"--mirror: there is no class {unknown[0]!r}; there are {', '.join(names)}")
+    mirrored = mirrors_among(names, mirrors)
     images = tuple(mirrored.get(name, "") for name in names) if mirrored else ()
     return architecture(backbone, start, classes=names, mirrors=images, crop=crop, groups=groups, dropout=dropout)
 

@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 from nflows_privacy.annotations.annotated import SHARES, Annotations, Marked
 from nflows_privacy.annotations.groups import group_of, word_of
 from nflows_privacy.masks import Rectangle, cover
-from nflows_privacy.regions import FACE, PLATE, Box, Region
+from nflows_privacy.regions import FACE, IGNORE, PLATE, Box, Region
 
 SIGN = "sign"
 """The word for the classes of traffic signs: all but faces, plates, decoys and what is to be ignored."""
 DECOY = "decoy"
 """The kind of the region of a decoy."""
-_NO_SIGNS = frozenset((FACE, PLATE, DECOY, "ignore"))
+_NO_SIGNS = frozenset((FACE, PLATE, DECOY, IGNORE))
 _TRIES = 400
 _DIMENSIONS = 4
 _FAR = 15.0

@@ -72,6 +72,15 @@ def shown_regions(path: Path, regions: Sequence[Region]) -> list[bytes | str]:
         return [f"cannot be shown: {error}", ""]
 
 
+def whole_outlined(path: Path, regions: Sequence[Region]) -> bytes | str:
+    """A picture with outlines about regions; or why it cannot be shown."""
+    try:
+        with PictureFile(path) as picture:
+            return _whole(picture, regions)
+    except (PictureError, OSError) as error:
+        return f"cannot be shown: {error}"
+
+
 def _regions(told: Any) -> list[Region]:
     """The regions of a result, which stands in a log that somebody may have edited."""
     try:

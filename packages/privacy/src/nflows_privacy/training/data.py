@@ -22,14 +22,11 @@ from nflows_privacy.annotations.groups import group_of
 from nflows_privacy.annotations.mirrors import mirror_of
 from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
-from nflows_privacy.regions import Region, boxes_array
+from nflows_privacy.regions import IGNORE, Region, boxes_array
 from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.scenes import Scene, crops_of
 from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import NO_MIRROR
-
-IGNORE = "ignore"
-"""The class of boxes that are neither looked for nor background: groups, what cannot be made out, what is not sure."""
 
 
 @dataclass(frozen=True, eq=False)

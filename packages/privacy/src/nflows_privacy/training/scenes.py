@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +52,83 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
+class RandomViews:
+    """Parts of pictures at random scales and places, turned, flipped and joined, as yet without what a camera does.
+
+    Arguments:
+        scenes: The pictures.
+        augmentation: What is done to them.
+        pixels: The function that reads a picture in RGB.
+        thing: The function that draws a picture, and the number of a box in it, to put into another; none if there is
+            none.
+    """
+
+    scenes: Sequence[Scene]
+    augmentation: Augmentation
+    pixels: Callable[[Scene], Pixels]
+    thing: Callable[[np.random.Generator], tuple[Scene, int] | None]
+
+    def view(self, first: Scene, size: tuple[int, int], generator: np.random.Generator) -> View:
+        """A view of a picture, maybe with parts of others.
+
+        Arguments:
+            first: The picture.
+            size: The width and height of the view in pixels.
+            generator: The source of all that is random.
+        """
+        chosen = self.augmentation
+        if chosen.mosaic and generator.random() < chosen.mosaic:
+            others = generator.integers(len(self.scenes), size=3)
+            scenes = [first, *(self.scenes[number] for number in others)]
+            parts = zip(scenes, _quarters(*size), strict=True)
+            view = views.mosaic([self._part(scene, quarter, generator) for scene, quarter in parts])
+        else:
+            view = self._part(first, size, generator)
+        for _ in range(generator.poisson(chosen.pasted) if chosen.pasted else 0):
+            view = self._with_another(view, generator)
+        if chosen.turn:
+            view = views.turned(view, generator.uniform(-chosen.turn, chosen.turn))
+        return _flipped(view, chosen, generator)
+
+    def _scale(self, generator: np.random.Generator) -> float:
+        least, most = self.augmentation.scales
+        return float(np.exp(generator.uniform(np.log(least), np.log(most))))
+
+    def _part(self, scene: Scene, size: tuple[int, int], generator: np.random.Generator) -> View:
+        """A part of a picture at a random scale, about a box or anywhere."""
+        scale = self._scale(generator)
+        left, top = _corner(scene, size[0] / scale, size[1] / scale, generator)
+        return views.window(self._whole(scene), left, top, scale, size)
+
+    def _with_another(self, view: View, generator: np.random.Generator) -> View:
+        """The view with a thing of any picture put where no box is, or a piece of the background, as often.
+
+        So that how a piece was put there tells nothing.
+        """
+        drawn = self.thing(generator)
+        if drawn is None:
+            return view
+        scene, box = drawn
+        left, top, right, bottom = scene.boxes[box]
+        own = _AROUND * max(right - left, bottom - top)
+        x, y = (left + right - own) / 2, (top + bottom - own) / 2
+        if generator.random() < 0.5:
+            x, y = _between(0, scene.width - own, generator), _between(0, scene.height - own, generator)
+        scale = self._scale(generator)
+        side = max(round(own * scale), 1)
+        height, width = view.pixels.shape[:2]
+        if side > min(width, height) // 2:
+            return view
+        piece = views.square(self._whole(scene), x, y, scale, side)
+        piece = replace(piece, pixels=photographed(piece.pixels, generator))
+        column, row = (int(generator.integers(edge - side + 1)) for edge in (width, height))
+        return views.joined(view, piece, column, row)
+
+    def _whole(self, scene: Scene) -> View:
+        return View(self.pixels(scene), scene.boxes, scene.labels, scene.mirrored)
+
+
+@dataclass(frozen=True, eq=False)
 class RandomCrops:
     """Crops of one side, at random scales and places, photographed anew; each picture has as many as fit into it.
 
@@ -83,55 +160,14 @@ class RandomCrops:
 
     def read(self, index: int, seed: int) -> Crop:
         generator = np.random.default_rng(seed)
-        chosen = self.augmentation
-        first = self.scenes[self._scene[index]]
-        if chosen.mosaic and generator.random() < chosen.mosaic:
-            others = generator.integers(len(self.scenes), size=3)
-            scenes = [first, *(self.scenes[number] for number in others)]
-            view = views.mosaic([self._part(scene, self.side // 2, generator) for scene in scenes])
-        else:
-            view = self._part(first, self.side, generator)
-        for _ in range(generator.poisson(chosen.pasted) if chosen.pasted else 0):
-            view = self._with_another(view, generator)
-        if chosen.turn:
-            view = views.turned(view, generator.uniform(-chosen.turn, chosen.turn))
-        view = _flipped(view, chosen, generator)
-        pixels = photographed(view.pixels, generator) if chosen.photographed else view.pixels
+        drawing = RandomViews(self.scenes, self.augmentation, self._pixels, self._thing)
+        view = drawing.view(self.scenes[self._scene[index]], (self.side, self.side), generator)
+        pixels = photographed(view.pixels, generator) if self.augmentation.photographed else view.pixels
         return _crop(pixels, view.boxes, view.labels)
 
-    def _scale(self, generator: np.random.Generator) -> float:
-        least, most = self.augmentation.scales
-        return float(np.exp(generator.uniform(np.log(least), np.log(most))))
-
-    def _part(self, scene: Scene, side: int, generator: np.random.Generator) -> View:
-        """A square of a picture at a random scale, about a box or anywhere."""
-        scale = self._scale(generator)
-        left, top = _corner(scene, side / scale, generator)
-        return views.square(self._whole(scene), left, top, scale, side)
-
-    def _with_another(self, view: View, generator: np.random.Generator) -> View:
-        """The view with a thing of any picture put where no box is, or a piece of the background, as often.
-
-        So that how a piece was put there tells nothing.
-        """
+    def _thing(self, generator: np.random.Generator) -> tuple[Scene, int]:
         number, box = self._marked[generator.integers(len(self._marked))]
-        scene = self.scenes[number]
-        left, top, right, bottom = scene.boxes[box]
-        own = _AROUND * max(right - left, bottom - top)
-        x, y = (left + right - own) / 2, (top + bottom - own) / 2
-        if generator.random() < 0.5:
-            x, y = _between(0, scene.width - own, generator), _between(0, scene.height - own, generator)
-        scale = self._scale(generator)
-        side = max(round(own * scale), 1)
-        if side > self.side // 2:
-            return view
-        piece = views.square(self._whole(scene), x, y, scale, side)
-        piece = replace(piece, pixels=photographed(piece.pixels, generator))
-        column, row = generator.integers(view.pixels.shape[0] - side + 1, size=2)
-        return views.joined(view, piece, int(column), int(row))
-
-    def _whole(self, scene: Scene) -> View:
-        return View(self._pixels(scene), scene.boxes, scene.labels, scene.mirrored)
+        return self.scenes[number], int(box)
 
     def _pixels(self, scene: Scene) -> Pixels:
         """The picture, from memory if it was used not long ago."""
@@ -183,13 +219,18 @@ def _flipped(view: View, chosen: Augmentation, generator: np.random.Generator) -
     return view
 
 
-def _corner(scene: Scene, own: float, generator: np.random.Generator) -> tuple[float, float]:
-    """The corner of a square with this side: about a box, or anywhere in the picture."""
+def _quarters(width: int, height: int) -> list[tuple[int, int]]:
+    """The widths and heights of four parts that fill a view, row after row."""
+    return [(x, y) for y in (height // 2, height - height // 2) for x in (width // 2, width - width // 2)]
+
+
+def _corner(scene: Scene, across: float, down: float, generator: np.random.Generator) -> tuple[float, float]:
+    """The corner of a part of this width and height: about a box, or anywhere in the picture."""
     boxes = scene.boxes[scene.labels != IGNORED]
     if len(boxes) and generator.random() < _ABOUT_A_BOX:
         left, top, right, bottom = boxes[generator.integers(len(boxes))]
-        return _between(right - own, left, generator), _between(bottom - own, top, generator)
-    return _between(0, scene.width - own, generator), _between(0, scene.height - own, generator)
+        return _between(right - across, left, generator), _between(bottom - down, top, generator)
+    return _between(0, scene.width - across, generator), _between(0, scene.height - down, generator)
 
 
 def _between(first: float, second: float, generator: np.random.Generator) -> float:
@@ -202,7 +243,7 @@ def _crop(pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[np.int64])
 
 
 def as_rgb(picture: Picture) -> Pixels:
-    """A picture in RGB, 8 bits, without what is transparent in it."""
+    """The pixels of a picture in RGB, 8 bits, without alpha."""
     pixels = picture.pixels[..., : picture.channels - picture.has_alpha]
     upper = pixels // 256 if pixels.dtype == np.uint16 else pixels
     return np.broadcast_to(upper, (*pixels.shape[:2], 3)).astype(np.uint8)

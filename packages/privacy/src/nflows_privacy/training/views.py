@@ -55,23 +55,28 @@ class View:
 
 
 def square(view: View, left: float, top: float, scale: float, side: int) -> View:
-    """A square of a view that was scaled, with grey where it reaches out of it.
+    """A `window` of equal sides."""
+    return window(view, left, top, scale, (side, side))
+
+
+def window(view: View, left: float, top: float, scale: float, size: tuple[int, int]) -> View:
+    """A part of a view that was scaled, with grey where it reaches out of it.
 
     Arguments:
         view: The view.
-        left: The left edge of the square in it.
+        left: The left edge of the part in it.
         top: Its upper edge.
         scale: The factor by which it is scaled.
-        side: Its side, after that.
+        size: Its width and height, after that.
     """
-    own = max(1, round(side / scale))
+    across, down = (max(1, round(side / scale)) for side in size)
     x, y = round(left), round(top)
-    inner = view.pixels[max(y, 0) : max(y + own, 0), max(x, 0) : max(x + own, 0)]
+    inner = view.pixels[max(y, 0) : max(y + down, 0), max(x, 0) : max(x + across, 0)]
     height, width = inner.shape[:2]
     above, before = max(-y, 0), max(-x, 0)
-    edges = above, max(own - above - height, 0), before, max(own - before - width, 0)
+    edges = above, max(down - above - height, 0), before, max(across - before - width, 0)
     whole = cv2.copyMakeBorder(inner, *edges, cv2.BORDER_CONSTANT, value=(GREY,) * 3)
-    resized = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    resized = cv2.resize(whole, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     boxes = (view.boxes - np.array([x, y] * 2, np.float32)) * np.float32(scale)
     return _cut_off(replace(view, pixels=np.asarray(resized, np.uint8)), boxes)
 
@@ -109,10 +114,10 @@ def mirrored(view: View) -> View:
 
 
 def mosaic(views: Sequence[View]) -> View:
-    """Four views of one size as the quarters of another, row after row."""
-    side = views[0].pixels.shape[0]
+    """Four views as the quarters of another, row after row: sides that touch are of one length."""
+    height, width = views[0].pixels.shape[:2]
     rows = [np.concatenate([view.pixels for view in views[first : first + 2]], axis=1) for first in (0, 2)]
-    shifts = [np.array([column, row] * 2, np.float32) * side for row in (0, 1) for column in (0, 1)]
+    shifts = [np.array([x, y] * 2, np.float32) for y in (0, height) for x in (0, width)]
     return View(
         np.concatenate(rows),
         np.concatenate([view.boxes + shift for view, shift in zip(views, shifts, strict=True)]),
