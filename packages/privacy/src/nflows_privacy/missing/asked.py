@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nflows_core.runtime.foreign_text import from_cell, visible
 from nflows_privacy.annotations.annotated import Annotations, Marked
 from nflows_privacy.annotations.faults import TWICE, Faults
 from nflows_privacy.annotations.names import PictureName
-from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, column_of, frames_of
+from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, frames_of
+from nflows_privacy.missing.named_rows import Row, named_rows
 from nflows_privacy.missing.places import CANNOT_SAY, NOTHING
 
 NOT_THERE = "pictures are not among the inputs"
 UNLISTED = "pictures are not in the table, and what they ask for is unknown"
 _NAMES = {"picture": PICTURE, "context": ("context",), "group": ("group",), DRIVE: (DRIVE,), FRAME: (FRAME,)}
-Row = Mapping[str, str]
+_NEEDED = (("picture",), ("context", "group", DRIVE, FRAME))
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def read_asked(path: Path, sources: Sequence[str], faults: Faults) -> dict[str, 
 def _distinct(path: Path, faults: Faults) -> list[Row]:
     """The rows, one for each picture."""
     known: dict[PictureName, tuple[int, Row]] = {}
-    for line, row in _rows(path):
+    for line, row in named_rows(path, _NAMES, _NEEDED, "image, and context, group, drive or frame"):
         if not row["picture"]:
             raise ValueError(f"{path}, line {line}: names no picture")
         if row.get("context") in (NOTHING, CANNOT_SAY):
@@ -85,36 +84,6 @@ def _distinct(path: Path, faults: Faults) -> list[Row]:
     if not known:
         raise ValueError(f"{path}: has no rows; give a row for each picture, or leave the table out")
     return [row for _, row in known.values()]
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """The rows under our own names of the columns, each with its line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, restval="")
-            columns = _columns(path, table.fieldnames or ())
-            for row in table:
-                if None in row:
-                    raise ValueError(f"{path}, line {table.line_num}: has more cells than there are columns")
-                yield table.line_num, {name: from_cell(row[column].strip()) for name, column in columns.items()}
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no table: {error}; give CSV in UTF-8") from error
-
-
-def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
-    """The columns of a table by our own names."""
-    try:
-        named = {name: column_of(dict.fromkeys(header), names) for name, names in _NAMES.items()}
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    columns = {name: column for name, column in named.items() if column is not None}
-    if len(columns) < 2 or "picture" not in columns:
-        found = visible(", ".join(header)) or "none"
-        raise ValueError(
-            f"{path}: expected a column {', '.join(PICTURE)} and one or more of context, group, drive, frame, with"
-            f" commas between; got {found}"
-        )
-    return columns
 
 
 def _asked(row: Row, frame: Frame) -> Asked:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from nflows_core.runtime.foreign_text import from_cell
 from nflows_privacy.missing.degrees import Position, known_position
-from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, Key, column_of, number_of
+from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, Key, number_of
+from nflows_privacy.missing.named_rows import Row, named_rows
 
 _NAMES = {
     "latitude": ("latitude", "lat"),
@@ -17,7 +16,7 @@ _NAMES = {
     DRIVE: (DRIVE,),
     FRAME: (FRAME,),
 }
-Row = Mapping[str, str]
+_NEEDED = (("latitude",), ("longitude",), ("picture", FRAME))
 
 
 def table_positions(path: Path, frames: Sequence[Frame]) -> dict[Key, Position]:
@@ -36,7 +35,7 @@ def table_positions(path: Path, frames: Sequence[Frame]) -> dict[Key, Position]:
     drives = {frame.drive for frame in frames if frame.drive is not None}
     asked, lines = set(pictures.values()), dict[Key, int]()
     found: dict[Key, Position] = {}
-    for line, row in _rows(path):
+    for line, row in named_rows(path, _NAMES, _NEEDED, "latitude, longitude, and picture or frame"):
         try:
             key, position = _key(row, pictures, drives), _position(row)
             _take_line(lines, key, line)
@@ -47,32 +46,6 @@ def table_positions(path: Path, frames: Sequence[Frame]) -> dict[Key, Position]:
     if frames and drives.isdisjoint(key[0] for key in lines if len(key) == 2) and lines.keys().isdisjoint(asked):
         raise ValueError(f"{path}: names none of the frames, such as {frames[0].picture}; give the table of these")
     return found
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """The rows under our own names of the columns, each with its line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, restval="")
-            columns = _columns(path, table.fieldnames or ())
-            for row in table:
-                if None in row:
-                    raise ValueError(f"{path}, line {table.line_num}: has more cells than there are columns")
-                yield table.line_num, {name: from_cell(row[column].strip()) for name, column in columns.items()}
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no table: {error}; give CSV in UTF-8") from error
-
-
-def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
-    """The columns of a table by our own names."""
-    try:
-        named = {name: column_of(dict.fromkeys(header), names) for name, names in _NAMES.items()}
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    columns = {name: column for name, column in named.items() if column is not None}
-    if not {"latitude", "longitude"} <= columns.keys() or not {"picture", FRAME} & columns.keys():
-        raise ValueError(f"{path}: expected columns latitude, longitude, and picture or frame, with commas between")
-    return columns
 
 
 def _key(row: Row, pictures: Mapping[str, Key], drives: Collection[str]) -> Key | None:
