@@ -17,7 +17,7 @@ from nflows_privacy.missing.categoriser import Categoriser, Thresholds
 from nflows_privacy.missing.looks import SIDES, Looks
 
 OBSERVED = "observed"
-KIND = RunKind("missing sign categoriser", (OBSERVED,))
+KIND = RunKind("missing sign categoriser")
 
 
 @dataclass(frozen=True)
