@@ -90,11 +90,16 @@ def categorise(
     from nflows_privacy.missing.audit_report import lines, report_audit
     from nflows_privacy.missing.training import train
 
-    learned, audited = train(scenes, output, seed=seed, overwrite=overwrite, resume=resume, dask=dask, tell=_tell)
+    failed: list[str] = []
+    learned, audited = train(
+        scenes, output, seed=seed, overwrite=overwrite, resume=resume, dask=dask, tell=failed.append
+    )
     report = report_audit(output, learned, audited)
     _print(lines(audited))
     print_report(report)
-    return ExitCode.DONE
+    for line in failed:
+        echo(line, err=True)
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 @missing_signs.command(cls=Command)
@@ -159,7 +164,3 @@ def _refuse(**given: bool) -> None:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         echo(line)
-
-
-def _tell(line: str) -> None:
-    echo(line, err=True)

@@ -148,11 +148,12 @@ def test_the_same_seed_gives_the_same_bytes_here_and_on_a_cluster_and_what_is_do
     assert bytes_of("here") == bytes_of("there")
 
 
-def test_without_a_table_the_contexts_are_unknown() -> None:
+def test_without_a_table_nothing_can_be_learned_and_each_picture_is_one_scene() -> None:
     assert erase("-o", "out", scenes=None) == 0
     scenes = read_scenes(Path("out"))
     assert {one.context for one in scenes} == {None}
-    assert Counter(one.is_missing for one in scenes) == {True: 12, False: 14}
+    assert Counter(one.is_missing for one in scenes) == {True: 12, False: 2}
+    assert Counter(one.source for one in scenes).most_common(1)[0][1] == 1
     assert list(scene_holes(scenes)) == []
 
 

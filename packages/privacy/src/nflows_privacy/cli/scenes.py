@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -40,6 +40,10 @@ def erase_scenes(
 ) -> ExitCode:
     """Makes scenes whose signs are erased and such whose signs stand, with as many holes in each picture of both.
 
+    A picture is a scene of both kinds where a table says what some of the roads ask for. Where none is said, as of a
+    drive that is to be judged, nothing can be learned of them: each picture is one scene, without its signs if it has
+    any, and none is compared with others.
+
     Arguments:
         pictures: What a person said of the pictures: one folder of them, and the folder of the scenes.
         boxes: The file or folder of the boxes.
@@ -68,12 +72,17 @@ def erase_scenes(
     told = Faults()
     originals = _originals(pictures.inputs[0], standing, erasing, annotations, table, told)
     parts = {ERASED_PART: _with_signs(pictures, originals), STANDING_PART: standing}
+    is_asked = any(one.asked.context is not None for one in originals)
+    if not is_asked:
+        parts[STANDING_PART] = _chosen(standing, [one for one in originals if not one.has_sign])
     claim_folder(pictures.output, KIND, [TABLE, JOINED])
+    first = deepcopy(faults) if is_asked else faults  # else the second batch counts the same ones again
     with _without_json():
-        codes = [erase_batch(pictures, parts[ERASED_PART], erasing, annotations, deepcopy(faults))]
-        codes += [erase_batch(pictures, parts[STANDING_PART], untouched, annotations, faults)]
+        codes = [erase_batch(pictures, parts[ERASED_PART], erasing, annotations, first)]
+        if parts[STANDING_PART].jobs:
+            codes += [erase_batch(pictures, parts[STANDING_PART], untouched, annotations, faults)]
     tell_faults(boxes, faults)
-    rows, together = _tables(pictures, parts, originals, told)
+    rows, together = _tables(pictures, parts, originals, told, is_asked)
     _tell(table, told, together)
     inputs = {"boxes": boxes, **({} if table is None else {"scenes": table})}
     print_report(_report(pictures, rows, together, told, inputs))
@@ -116,29 +125,39 @@ def _with_signs(pictures: PictureOptions, originals: Sequence[Original]) -> Batc
 
     output, target_suffix = pictures.output / ERASED_PART, pictures.target_suffix
     batch = plan_batch(pictures.inputs, output, pictures.suffixes, target_suffix=target_suffix)
-    wanted = {one.source for one in originals if one.has_sign}
+    return _chosen(batch, [one for one in originals if one.has_sign])
+
+
+def _chosen(batch: Batch, originals: Iterable[Original]) -> Batch:
+    """The jobs of these pictures."""
+    wanted = {one.source for one in originals}
     jobs = [job for job in batch.jobs if job.source in wanted]
     return replace(batch, jobs=jobs, clashes={job: why for job, why in batch.clashes.items() if job.source in wanted})
 
 
 def _tables(
-    pictures: PictureOptions, parts: Mapping[str, Batch], originals: Sequence[Original], told: Faults
+    pictures: PictureOptions, parts: Mapping[str, Batch], originals: Sequence[Original], told: Faults, is_asked: bool
 ) -> tuple[list[dict[str, Any]], Together]:
     """Writes the tables of scenes and of pictures alike."""
     from nflows_core.runtime.report import write_csv
     from nflows_privacy.missing.originals import scene_rows
     from nflows_privacy.missing.scenes import BOXES, TABLE
-    from nflows_privacy.missing.together import keep_together, write_together
+    from nflows_privacy.missing.together import Together, keep_together, write_together
 
     stated = {one.name: one.asked.group for one in originals if one.asked.group is not None}
-    together = keep_together(pictures.inputs[0], [one.name for one in originals], stated)
+    names = [one.name for one in originals]
+    together = (
+        keep_together(pictures.inputs[0], names, stated)
+        if is_asked
+        else Together({name: stated.get(name, name) for name in names}, (), ())
+    )
     write_together(pictures.output / JOINED, together)
     by_source = {one.source: one for one in originals}
     rows: list[dict[str, Any]] = []
     for part, batch in parts.items():
         folder = pictures.output / part
         known = {job.target.relative_to(folder).as_posix(): by_source[job.source] for job in batch.jobs}
-        if (folder / BOXES).exists():  # else all of them failed
+        if known and (folder / BOXES).exists():  # else all of them failed
             rows += scene_rows(pictures.output, part, known, together.groups, MASK_SCALE, told)
     if not rows:
         raise CommandError("no picture could be read: there are no scenes", ExitCode.FAILED)

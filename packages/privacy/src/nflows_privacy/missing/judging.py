@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -19,20 +19,23 @@ from nflows_core.runtime.foreign_text import read_json, to_json
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.jobs import Job, further
 from nflows_core.runtime.models import keeps_one
+from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.page import Sheet
-from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.pictures.report import PictureReport
-from nflows_core.runtime.pictures.running import plan_files, run_files
+from nflows_core.runtime.pictures.running import run_files
 from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.pictures.work import is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
+from nflows_core.runtime.status import BATCH
+from nflows_core.runtime.terminal import echo
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds
 from nflows_privacy.missing.frames import Frame
-from nflows_privacy.missing.observing import scene_at
+from nflows_privacy.missing.observing import plan_scenes, scene_at
 from nflows_privacy.missing.places import Judged
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
-from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
+from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
+from nflows_privacy.regions import Region
 from nflows_privacy.training.scenes import as_rgb
 
 SHOWN = ("-why.png",)
@@ -116,6 +119,7 @@ class Verdict(NamedTuple):
         context: The class that its road asks for; none if nobody knows.
         is_missing: Whether a sign is missing.
         source: The name of the original.
+        signs: The signs that stand in the original.
     """
 
     judged: Judged
@@ -123,6 +127,7 @@ class Verdict(NamedTuple):
     context: str | None
     is_missing: bool
     source: str
+    signs: tuple[Region, ...] = ()
 
 
 def judge_files(folder: Path, run: Path, scenes_sha256: str, thresholds: Thresholds | None = None) -> JudgeFiles:
@@ -132,8 +137,8 @@ def judge_files(folder: Path, run: Path, scenes_sha256: str, thresholds: Thresho
         RunError: The folder is no run, or it has not learned yet.
     """
     known, weights = read_run(run), run / WEIGHTS_FILE
-    digests = {"categoriser": sha256(weights)}
     load_categoriser(run)
+    digests = {"categoriser": sha256(weights)}
     return JudgeFiles(
         folder.absolute(),
         run.absolute(),
@@ -163,21 +168,19 @@ def judge_scenes(
         dask: The address of a scheduler whose workers judge.
 
     Raises:
-        ValueError: There are no scenes, or the run has not learned.
+        ValueError: There are no scenes, the run has not learned, or it knows none of the classes that they ask for.
+        FileExistsError: The folder is not ours.
     """
-    read_scenes(scenes)
+    refuse_foreign(folder, BATCH)
+    known = read_scenes(scenes)
+    _check_classes(scenes, known, run)
     process = judge_files(scenes, run, sha256(scenes / TABLE), thresholds)
     about = PictureReport(
         "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE}, ["nflows-privacy"], what="scenes",
         sheets=judged_sheets,
     )  # fmt: skip
-    codes = []
-    for part in (ERASED_PART, STANDING_PART):
-        if (scenes / part).is_dir():
-            suffixes = dict.fromkeys(READ, ".json")
-            batch = plan_files([scenes / part], folder / part, READ, suffixes, beside=SHOWN)
-            codes.append(run_files(batch, process, about, skip_existing=skip_existing, dask=dask))
-    return max(codes)
+    batch = plan_scenes(scenes, known, folder, ".json", SHOWN)
+    return run_files(batch, process, about, skip_existing=skip_existing, dask=dask)
 
 
 def judged_sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:
@@ -210,10 +213,24 @@ def read_verdict(path: Path) -> Verdict:
             "answer": str(answer),
             "context": None | str() as context,
             "lacks": bool(lacks),
+            "signs": list(signs),
         } if (kind, version) == (_FORMAT, _VERSION):
             judged = Judged(Frame(picture, drive, number), np.array(probabilities, np.float64), answer)
-            return Verdict(judged, tuple(classes), context, lacks, source)
+            stood = tuple(Region.from_json(one) for one in signs)
+            return Verdict(judged, tuple(classes), context, lacks, source, stood)
     raise ValueError(f"{path}: is no file that categorise writes, or one of another version; judge the scene again")
+
+
+def _check_classes(folder: Path, scenes: Iterable[Scene], run: Path) -> None:
+    """Tells, or refuses where there is nothing else, what roads ask for that a run has not learned."""
+    classes = read_run(run).classes
+    asked = {scene.context for scene in scenes if scene.context is not None}
+    if not (others := sorted(asked.difference(classes))):
+        return
+    unknown = f"{folder} asks for {', '.join(others)}, which {run} has not learned; it knows {', '.join(classes)}"
+    if asked.isdisjoint(classes):
+        raise ValueError(f"{unknown}: give the run of these classes")
+    echo(f"{unknown}, and says one of these or nothing", err=True)
 
 
 @keeps_one
@@ -237,6 +254,7 @@ def _content(scene: Scene, classes: tuple[str, ...], said: Said, answer: str) ->
         "holes": [[*hole, round(float(held), 4)] for hole, held in zip(scene.holes, said.holes, strict=True)],
         "context": scene.context,
         "lacks": scene.is_missing,
+        "signs": [sign.to_json() for sign in scene.signs],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nflows_core.runtime.files import sha256
 from nflows_core.runtime.images import read_picture
-from nflows_core.runtime.jobs import Job
+from nflows_core.runtime.jobs import Batch, Job, plan_batch
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.pictures.options import READ
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
@@ -23,11 +23,10 @@ from nflows_core.runtime.tensors import read_tensors, write_tensors
 from nflows_privacy.evaluation.sharpness import neighbour, sharpness
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.looks import Looks, Pixels
-from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
+from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
 from nflows_privacy.training.scenes import as_rgb
 
 SUFFIX = ".safetensors"
-TAKEN = READ
 _KIND = "observed scene"
 _LEAST = 64  # pixels: the shortest side of a part that is looked at
 _alone = Lock()
@@ -98,6 +97,28 @@ class ObserveFiles:
 
     def _recipe(self, scene: Scene) -> str:
         return recipe_of(self, [list(hole) for hole in scene.holes], list(scene.is_erased))
+
+
+def plan_scenes(
+    folder: Path, scenes: Iterable[Scene], target: Path, suffix: str, beside: tuple[str, ...] = ()
+) -> Batch:
+    """The jobs of scenes, and of no other picture that lies beside them.
+
+    Arguments:
+        folder: The folder of the scenes.
+        scenes: The scenes.
+        target: The folder of the results.
+        suffix: The suffix of a result.
+        beside: What the names of further files of a result end in.
+    """
+    known = {scene.path for scene in scenes}
+    parts = [
+        plan_batch([folder / part], target / part, READ, target_suffix=suffix, beside=beside)
+        for part in (ERASED_PART, STANDING_PART)
+        if (folder / part).is_dir()
+    ]
+    jobs = [job for part in parts for job in part.jobs if job.source in known]
+    return Batch(jobs, target, {job: why for part in parts for job, why in part.clashes.items() if job.source in known})
 
 
 def observe(scene: Scene, pixels: Pixels, looks: Looks) -> Observed:

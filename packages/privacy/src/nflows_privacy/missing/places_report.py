@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from nflows_core.runtime.report import REPORT_FILES, write_report
 from nflows_privacy.missing.judging import SHOWN, Verdict, read_verdict
 from nflows_privacy.missing.place_files import MAP, write_places
 from nflows_privacy.missing.place_files import TABLE as PLACES
-from nflows_privacy.missing.places import CANNOT_SAY, NOTHING, Place, places_of
+from nflows_privacy.missing.places import CANNOT_SAY, NOTHING, Judged, Place, places_of
 from nflows_privacy.missing.positions import positions_of
+from nflows_privacy.missing.scenes import ERASED_PART
 
 KIND = "places that lack a sign"
 _SHOWN = 24
@@ -31,6 +33,10 @@ def report_places(
 ) -> dict[str, Any]:
     """Writes the places of a folder of verdicts as tables, a map and a page.
 
+    Each original counts once among the places, whether it was judged with and without its signs or once; how often the
+    categoriser is right is told of all. A sign that stands in an original is present, though it was erased of the scene
+    that was judged: who judges a drive sees what the road asks for, and which of it stands there.
+
     Arguments:
         found: The folder, as ``missing_signs categorise --model`` left it.
         folder: The folder of the report.
@@ -41,16 +47,18 @@ def report_places(
         ValueError: There are no verdicts, or they are of several categorisers.
         FileExistsError: The folder is not ours.
     """
-    paths = sorted(path for path in found.rglob("*.json") if path.name not in ("report.json",) and _is_result(path))
+    paths = sorted(path for path in found.rglob("*.json") if _is_result(path))
     if not paths:
         raise ValueError(f"{found}: has no verdicts; give the folder that `missing_signs categorise --model` wrote")
     verdicts = {path: read_verdict(path) for path in paths}
     classes = {verdict.classes for verdict in verdicts.values()}
     if len(classes) > 1:
         raise ValueError(f"{found}: has verdicts of {len(classes)} categorisers; judge all scenes by one")
-    frames = {verdict.judged.frame: verdict for verdict in verdicts.values()}
-    known = positions_of(frames, table=positions, pictures=pictures)
-    places = places_of([verdict.judged for verdict in verdicts.values()], classes.pop(), positions=known.of)
+    frames = _once(verdicts)
+    judged = [_of_original(verdict) for verdict in frames.values()]
+    located = positions_of([one.frame for one in judged], table=positions, pictures=pictures)
+    signs = {verdict.source: verdict.signs for verdict in frames.values()}
+    places = places_of(judged, classes.pop(), positions=located.of, signs=signs)
     claim_folder(folder, KIND, (PLACES, MAP, *REPORT_FILES))
     write_places(folder, places)
     return write_report(
@@ -58,15 +66,32 @@ def report_places(
         "Signs that roads ask for and lack",
         {
             "scenes": len(verdicts),
+            "frames": len(frames),
             "places": len(places),
-            "without_position": known.without,
-            **_answers(verdicts.values()),
+            "places_where_such_a_sign_stands": sum(place.present is True for place in places),
+            "frames_without_position": located.without,
+            **_answers(frames.values()),
             "readings": _READINGS,
         },
+        inputs={} if positions is None else {"positions": positions},
         tables=list(_tables(places, list(verdicts.values()))),
-        sheets=list(_sheets(places, verdicts)),
+        sheets=list(_sheets(places, frames)),
         packages=["nflows-privacy"],
     )
+
+
+def _once(verdicts: Mapping[Path, Verdict]) -> dict[Path, Verdict]:
+    """Of each original one verdict: that of the scene without its signs where there is one, else with what stands."""
+    chosen: dict[str, Path] = {}
+    for path, verdict in verdicts.items():
+        if verdict.source not in chosen or verdict.judged.frame.picture.startswith(f"{ERASED_PART}/"):
+            chosen[verdict.source] = path
+    return {path: verdicts[path] for path in chosen.values()}
+
+
+def _of_original(verdict: Verdict) -> Judged:
+    """What was said, under the name of the original, by which people and tables of positions know it."""
+    return replace(verdict.judged, frame=replace(verdict.judged.frame, picture=verdict.source))
 
 
 def _is_result(path: Path) -> bool:
@@ -118,7 +143,7 @@ def _likeliest(places: Sequence[Place]) -> list[Place]:
 
 
 def _sheets(places: Sequence[Place], verdicts: Mapping[Path, Verdict]) -> Iterator[Sheet]:
-    shown = {verdict.judged.frame.picture: further(path, SHOWN)[0] for path, verdict in verdicts.items()}
+    shown = {verdict.source: further(path, SHOWN)[0] for path, verdict in verdicts.items()}
     rows: dict[str, list[bytes | str]] = {
         f"{place.sign}, {place.probability:.2f}: {place.picture}": [shown[place.picture].read_bytes()]
         for place in _likeliest(places)[:_SHOWN]

@@ -7,7 +7,7 @@ A folder of them has two folders of ``nflows privacy redact --boxes``, `ERASED_P
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +19,7 @@ from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.evaluation.erased_places import SceneHoles
 from nflows_privacy.masks import Rectangle, cover
 from nflows_privacy.missing.frames import DRIVE, FRAME, Frame, number_of
-from nflows_privacy.redaction.decoys import features_of
+from nflows_privacy.redaction.decoys import DECOY, features_of
 from nflows_privacy.redaction.erasing import ERASED, is_hole
 from nflows_privacy.regions import Box, Region
 
@@ -47,6 +47,7 @@ class Scene:
         is_erased: Whether each of them hid a sign.
         standing: The signs that stand there.
         size: The width and height of the picture.
+        erased: The signs that stand in the original and were erased.
     """
 
     path: Path
@@ -60,6 +61,12 @@ class Scene:
     is_erased: tuple[bool, ...]
     standing: tuple[Region, ...]
     size: tuple[int, int]
+    erased: tuple[Region, ...] = ()
+
+    @property
+    def signs(self) -> tuple[Region, ...]:
+        """The signs that stand in the original."""
+        return tuple(_unmarked(one) for one in (*self.erased, *self.standing))
 
 
 def read_scenes(folder: Path) -> list[Scene]:
@@ -143,13 +150,23 @@ def _scene(folder: Path, row: Mapping[str, str], marked: Mapping[str, Mapping[st
         is_erased=tuple(erased for _, erased in holes),
         standing=tuple(one for one in found.regions if not is_hole(one)),
         size=found.size,
+        erased=tuple(one for one in found.regions if _is_erased(one)),
     )
 
 
 def _holes(regions: Iterable[Region], scale: float, size: tuple[int, int]) -> list[tuple[Rectangle, bool]]:
     width, height = size
     filled = ((cover(one.box.grown(scale), height, width), one) for one in regions if is_hole(one))
-    return [(place, dict(one.attributes).get(ERASED) == "1") for place, one in filled if place is not None]
+    return [(place, _is_erased(one)) for place, one in filled if place is not None]
+
+
+def _is_erased(region: Region) -> bool:
+    return dict(region.attributes).get(ERASED) == "1"
+
+
+def _unmarked(region: Region) -> Region:
+    """A sign as the table of the original has it."""
+    return replace(region, attributes=tuple(one for one in region.attributes if one[0] not in (ERASED, DECOY)))
 
 
 def _frame(name: str, row: Mapping[str, Any]) -> Frame:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nflows_core.runtime.batch import BatchResult, run_batch
+from nflows_core.runs.kind import RunError, is_finished
+from nflows_core.runtime.batch import run_batch
 from nflows_core.runtime.files import sha256
-from nflows_core.runtime.jobs import plan_batch
 from nflows_privacy.missing.audit import SEEDS, Audit, audit
 from nflows_privacy.missing.categoriser import Thresholds
-from nflows_privacy.missing.learning import Material, learn
+from nflows_privacy.missing.learning import Material, folds_of, learn
 from nflows_privacy.missing.looks import sides_for
-from nflows_privacy.missing.observing import SUFFIX, TAKEN, Observed, ObserveFiles, looks_of, read_observed
+from nflows_privacy.missing.observing import SUFFIX, Observed, ObserveFiles, looks_of, plan_scenes, read_observed
 from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
-from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
+from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
 
 Tell = Callable[[str], None]
 
@@ -66,10 +66,12 @@ def audit_again(folder: Path, seeds: Sequence[int]) -> tuple[Run, Audit]:
     """The audit of a run that has learned, by other folds, of what was seen of its scenes then.
 
     Raises:
-        RunError: The folder is no run.
+        RunError: The folder is no run, or it has not learned.
         ValueError: Its scenes are not there any more, or are others.
     """
     run = read_run(folder)
+    if not is_finished(folder):
+        raise RunError(f"{folder} has not learned yet; go on with it by `resume`")
     scenes = Path(run.scenes)
     known = {scene.name: scene for scene in read_scenes(scenes)}
     if sha256(scenes / TABLE) != run.scenes_sha256:
@@ -83,9 +85,9 @@ def check_learnable(scenes: Sequence[Scene]) -> None:
     """Refuses scenes that nothing can be learned from, before they are looked at.
 
     Raises:
-        ValueError: As `Material` does.
+        ValueError: As `Material` and `folds_of` do.
     """
-    Material(scenes, ())
+    next(folds_of(Material(scenes, ()), 0))
 
 
 def _started(scenes: Path, known: Sequence[Scene], folder: Path, seed: int, resume: bool) -> Run:
@@ -111,20 +113,9 @@ def _observed(
     folder: Path, scenes: Sequence[Scene], target: Path, run: Run, dask: str | None, tell: Tell
 ) -> Iterator[tuple[str, Observed]]:
     """What is seen of each scene that can be looked at, by its name."""
-    process = ObserveFiles.of(folder, run.sides)
-    names = {scene.name for scene in scenes}
-    for part in (ERASED_PART, STANDING_PART):
-        if not (folder / part).is_dir():
-            continue
-        batch = plan_batch([folder / part], target / part, TAKEN, target_suffix=SUFFIX)
-        result = run_batch(batch, process, what="scenes", skip_existing=True, is_current=process.is_current, dask=dask)
-        _tell_failures(result, tell)
-        for outcome in result.told:
-            name = outcome.job.source.relative_to(folder).as_posix()
-            if name in names:
-                yield name, read_observed(outcome.job.target)
-
-
-def _tell_failures(result: BatchResult, tell: Tell) -> None:
+    process, batch = ObserveFiles.of(folder, run.sides), plan_scenes(folder, scenes, target, SUFFIX)
+    result = run_batch(batch, process, what="scenes", skip_existing=True, is_current=process.is_current, dask=dask)
     for outcome in result.failed:
         tell(f"{outcome.job.source}: {outcome.error}")
+    for outcome in result.told:
+        yield outcome.job.source.relative_to(folder).as_posix(), read_observed(outcome.job.target)
