@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "packages" / "privacy" / "tests"))
 from made_up_roads import KINDS, NOTHING, write_roads  # noqa: E402
 
-_EACH, _SHOWN, _SCALE, _LEAST = 60, "right-hand-curve", 2, 0.55
+_EACH, _SHOWN, _LEAST = 60, "right-hand-curve", 0.55
 _YELLOW = (255, 210, 0)
 
 Pixels = NDArray[np.uint8]
@@ -78,8 +78,7 @@ def sheet(original: Pixels, scene: Scene, detector: Path, run: Path) -> Pixels:
     said: Said = categoriser(decoys, scene.holes)
     reasons = categoriser.reasons(decoys, read_run(run).classes.index(_SHOWN))
     seen = shown_reasons(decoys, scene.holes, said.holes, reasons)
-    pictures = [large(one) for one in (found, only, decoys, seen)]
-    return np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
+    return np.vstack([np.hstack([found, only]), np.hstack([decoys, seen])])
 
 
 def boxes_of(pixels: Pixels, detector: Path) -> list[Rectangle]:
@@ -94,10 +93,6 @@ def outlined(pixels: Pixels, places: list[Rectangle]) -> Pixels:
     for top, left, bottom, right in places:
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), _YELLOW, 1)
     return drawn
-
-
-def large(pixels: Pixels) -> Pixels:
-    return np.asarray(cv2.resize(pixels, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 if __name__ == "__main__":
