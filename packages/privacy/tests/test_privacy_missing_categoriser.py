@@ -21,7 +21,7 @@ from made_up_roads import KINDS, Road, draw_road
 from missing_scenes import erased_roads
 from nflows_core.classifiers.calibration import temperature
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE, RunError
-from nflows_core.runtime.images import read_picture
+from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.report import read_csv, write_csv
 from nflows_core.testing import kill_at_call, one_thread
 from nflows_privacy.annotations.annotated import Annotations, Marked
@@ -41,7 +41,7 @@ from nflows_privacy.missing.learning import (
     road_reader,
 )
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks, sides_for
-from nflows_privacy.missing.observing import largest_part, looks_of, read_observed
+from nflows_privacy.missing.observing import largest_part, looks_of, pixels_of, read_observed
 from nflows_privacy.missing.places import CANNOT_SAY
 from nflows_privacy.missing.places import NOTHING as NOTHING_MISSING
 from nflows_privacy.missing.ridge import ridge
@@ -461,3 +461,12 @@ def test_which_sign_a_road_lacks_is_learned_from_the_road_and_not_from_its_holes
     assert place_accuracy(holes, 0).strongest <= 0.30
     found = reader(torch.stack([features for _, features in mirrored])).argmax(1).tolist()
     assert np.mean([one == kind for one, (kind, _) in zip(found, mirrored, strict=True)]) >= 0.85
+
+
+def test_a_picture_of_another_size_than_its_holes_were_counted_in_is_refused(small: Path, tmp_path: Path) -> None:
+    scene = read_scenes(small)[0]
+    path = tmp_path / "small.png"
+    write_picture(path, Picture(read_picture(scene.path).pixels[:200]))
+    assert pixels_of(scene).shape == (256, 448, 3)
+    with pytest.raises(ValueError, match="has 448 x 200 pixels, and its holes are counted in 448 x 256"):
+        pixels_of(replace(scene, path=path))
