@@ -37,7 +37,7 @@ Right = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What was measured, of N scenes with a missing sign of a known class, by means of seeds.
+    """What was measured, of N scenes of which a sign of a known class was erased, by means of seeds.
 
     Arguments:
         classes: The names of the K classes.
@@ -94,6 +94,19 @@ class Audit:
         """The point of the curve nearest to a share of answers."""
         return min(self.curve, key=lambda point: abs(point.coverage - share))
 
+    def answers(self, share: float) -> dict[str, Any]:
+        """That point as a row, of N scenes: each seed asks all of them again, which makes no interval narrower."""
+        point = self.covered(share)
+        answered = max(1, round(point.coverage * len(self.groups)))
+        accuracy = point.accuracy or 0.0
+        return {
+            "threshold": point.threshold,
+            "scenes": len(self.groups),
+            "answered": answered,
+            "accuracy": accuracy,
+            "interval_95": list(wilson(accuracy * answered, answered)),
+        }
+
 
 def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
     """What is known of scenes that were left out, by means of seeds of the folds.
@@ -101,7 +114,7 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
     Raises:
         ValueError: A class lies in too few groups for the folds.
     """
-    known = material.labels >= 0
+    known = _measured(material)
     holes = list(scene_holes([scene for scene, is_one in zip(material.scenes, known, strict=True) if is_one]))
     runs = [leave_out(material, seed) for seed in seeds]
     found = np.stack([run.logits[known].argmax(1) for run in runs])
@@ -112,11 +125,17 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
         _right(material, seeds, labels, found, observers),
         {name: float(np.mean([right[name].mean() for right in observers])) for name in observers[0]},
         _confusion(labels, found, len(material.classes)),
-        _curve(material, runs),
+        _curve(labels, [run.logits[known] for run in runs]),
         _alarms(material, runs),
         _told(material, seeds[0]),
         material.groups[known],
     )
+
+
+def _measured(material: Material) -> NDArray[np.bool_]:
+    """Whether it is known of each scene what was erased of it: of a road that never had its sign, nothing was."""
+    is_erased = [any(scene.is_erased) for scene in material.scenes]
+    return np.asarray((material.labels >= 0) & np.array(is_erased), np.bool_)
 
 
 def _right(
@@ -126,7 +145,7 @@ def _right(
     found: NDArray[np.intp],
     observers: Sequence[Mapping[str, NDArray[np.bool_]]],
 ) -> dict[str, Right]:
-    known = material.labels >= 0
+    known = _measured(material)
     strongest = [max(right.values(), key=lambda one: float(one.mean())) for right in observers]
     right = {
         "categoriser": (found == labels).mean(0),
@@ -152,7 +171,7 @@ def _by_part(material: Material, seed: int) -> NDArray[np.bool_]:
     around = torch.stack([one.around for one in material.observed]).double().numpy()
     right = np.zeros(len(material.scenes), np.bool_)
     for learned, tested in folds_of(material, seed):
-        known = learned & (material.labels >= 0)
+        known = learned & _measured(material)
         normals = Normals(around[known], material.labels[known], len(material.classes))
         prior = np.log(np.bincount(material.labels[known], minlength=len(material.classes)) + 1e-9)
         right[tested] = (normals(around[tested]) + prior).argmax(1) == material.labels[tested]
@@ -167,7 +186,7 @@ def _partners(material: Material) -> NDArray[np.intp]:
 
 def _standing(material: Material) -> NDArray[np.int64] | None:
     """The class that each scene with its signs asks for; nothing if not all scenes without are there with them."""
-    partners, known = _partners(material), np.flatnonzero(material.labels >= 0)
+    partners, known = _partners(material), np.flatnonzero(_measured(material))
     if (partners[known] == known).any():
         return None
     labels = np.full(len(material.scenes), -1)
@@ -182,17 +201,15 @@ def _confusion(labels: NDArray[np.int64], found: NDArray[np.intp], count: int) -
     return counts
 
 
-def _curve(material: Material, runs: Sequence[LeftOut]) -> list[Coverage]:
-    known = material.labels >= 0
-    labels = np.tile(material.labels[known], len(runs))
-    logits = torch.from_numpy(np.concatenate([run.logits[known] for run in runs]))
-    sure = (logits / temperature(logits, torch.from_numpy(labels))).softmax(1)
-    return coverage_curve(sure.amax(1).numpy(), sure.argmax(1).numpy() == labels)
+def _curve(labels: NDArray[np.int64], logits: Sequence[Right]) -> list[Coverage]:
+    known, every = torch.from_numpy(np.tile(labels, len(logits))), torch.from_numpy(np.concatenate(logits))
+    sure = (every / temperature(every, known)).softmax(1)
+    return coverage_curve(sure.amax(1).numpy(), sure.argmax(1).numpy() == known.numpy())
 
 
 def _alarms(material: Material, runs: Sequence[LeftOut]) -> list[dict[str, Any]]:
     """Of what lacks nothing, how much is said to lack something."""
-    known = material.labels >= 0
+    known = _measured(material)
     has_signs = np.array([bool(scene.standing) for scene in material.scenes])
     kinds = {
         "with signs standing": ~material.is_missing & has_signs,

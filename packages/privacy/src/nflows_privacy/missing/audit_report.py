@@ -56,8 +56,8 @@ def lines(audit: Audit) -> Iterator[str]:
     above = audit.interval("categoriser", less="places alone")
     if above is not None:
         yield f"{'above places alone':<26} {above[0]:+.3f} to {above[1]:+.3f}"
-    half = audit.covered(ANSWERED)
-    yield f"{'where surest of half':<26} {half.accuracy or 0:.3f} of {half.answered} answers"
+    half = audit.answers(ANSWERED)
+    yield f"{'where surest of half':<26} {half['accuracy']:.3f} of {half['answered']} answers"
     for alarm in audit.alarms:
         yield f"{'alarms, ' + alarm['scenes']:<26} {alarm['rate']:.3f} of {alarm['n']} scenes"
     for name, value in audit.told.items():
@@ -79,11 +79,7 @@ def _tables(audit: Audit) -> Iterator[Table]:
     )
     if audit.alarms:
         yield Table("Scenes that lack nothing", audit.alarms)
-    yield Table("Answers, the surest first", [point.row() for point in _spread(audit)])
-
-
-def _spread(audit: Audit) -> Iterator[Any]:
-    return (audit.covered(tenth / 10) for tenth in range(10, 0, -1))
+    yield Table("Answers, the surest last", [audit.answers(tenth / 10) for tenth in range(10, 0, -1)])
 
 
 def _curve(audit: Audit) -> Curve:

@@ -16,7 +16,6 @@ from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import read_json, to_json
-from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.jobs import Job, further
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.ownership import refuse_foreign
@@ -30,13 +29,12 @@ from nflows_core.runtime.status import BATCH
 from nflows_core.runtime.terminal import echo
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds
 from nflows_privacy.missing.frames import Frame
-from nflows_privacy.missing.observing import plan_scenes, scene_at
+from nflows_privacy.missing.observing import pixels_of, plan_scenes, scene_at
 from nflows_privacy.missing.places import Judged
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
 from nflows_privacy.regions import Region
-from nflows_privacy.training.scenes import as_rgb
 
 SHOWN = ("-why.png",)
 """What the name of the picture of what was looked at ends in."""
@@ -71,7 +69,7 @@ class JudgeFiles:
             OSError: A file cannot be read or written.
         """
         scene, facts = scene_at(self.folder, self.scenes_sha256, source), source_facts(source)
-        pixels = as_rgb(read_picture(source))
+        pixels = pixels_of(scene)
         classes = read_run(self.run).classes
         with _alone:
             categoriser = _kept((self.run, self.weights["categoriser"]))

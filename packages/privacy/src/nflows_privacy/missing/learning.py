@@ -172,20 +172,26 @@ def folds_of(material: Material, seed: int) -> Iterator[tuple[Chosen, Chosen]]:
     Raises:
         ValueError: A class lies in fewer groups than there are folds.
     """
-    kinds = np.where(material.labels >= 0, material.labels, len(material.classes))
-    table = np.zeros((material.groups.max() + 1, len(material.classes) + 1), np.int64)
-    np.add.at(table, (material.groups, kinds), 1)
-    in_groups = (table > 0).sum(0)
+    check_groups(material)
+    of_group = assign(_table(material), np.full(FOLDS, 1 / FOLDS), seed)
+    for fold in range(FOLDS):
+        tested = of_group[material.groups] == fold
+        yield ~tested, tested
+
+
+def check_groups(material: Material) -> None:
+    """Refuses what cannot be divided into folds.
+
+    Raises:
+        ValueError: A class lies in fewer groups than there are folds.
+    """
+    in_groups = (_table(material) > 0).sum(0)
     for name, count in zip(material.classes, in_groups.tolist(), strict=False):
         if count < FOLDS:
             raise ValueError(
                 f"the context {name} has {count} places that show nothing of each other, and each of {FOLDS} folds "
                 "needs one; give more scenes of it, or leave it out"
             )
-    of_group = assign(table, np.full(FOLDS, 1 / FOLDS), seed)
-    for fold in range(FOLDS):
-        tested = of_group[material.groups] == fold
-        yield ~tested, tested
 
 
 def road_reader(roads: Tensor, labels: NDArray[np.int64], learned: Chosen, classes: int | None = None) -> Linear:
@@ -211,6 +217,14 @@ def thresholds_of(material: Material, left_out: LeftOut, calibration: Tensor) ->
     known = material.labels >= 0
     sure = torch.from_numpy(left_out.logits[known] / divisor).softmax(1).amax(1).numpy()
     return Thresholds(float(np.quantile(missing[known], 1 - FOUND)), float(np.quantile(sure, 1 - ANSWERED)))
+
+
+def _table(material: Material) -> NDArray[np.int64]:
+    """How many scenes of each class, and of none, are in each group."""
+    kinds = np.where(material.labels >= 0, material.labels, len(material.classes))
+    table = np.zeros((material.groups.max() + 1, len(material.classes) + 1), np.int64)
+    np.add.at(table, (material.groups, kinds), 1)
+    return table
 
 
 def _temperature(material: Material, left_out: LeftOut) -> float:

@@ -147,8 +147,14 @@ def _shares(maps: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
 
 def _spread(shares: Tensor, size: torch.Size) -> Tensor:
     """Shares on a finer grid, of the same sum."""
-    fine = F.interpolate(shares[None, None], size=tuple(size), mode="bilinear", align_corners=False)[0, 0]
-    return fine * (math.prod(shares.shape) / math.prod(size))
+    down, across = (_dealt(*lengths) for lengths in zip(shares.shape, size, strict=True))
+    return down.T @ shares @ across
+
+
+def _dealt(coarse: int, fine: int) -> Tensor:
+    """How each of some lengths is dealt out, smoothly and in full, to finer ones, :math:`(n, n')`."""
+    weights = F.interpolate(torch.eye(coarse)[None], size=fine, mode="linear", align_corners=False)[0]
+    return weights / weights.sum(1, keepdim=True)
 
 
 def _sized(pixels: Pixels, side: int) -> Pixels:

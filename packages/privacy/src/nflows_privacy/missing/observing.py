@@ -79,7 +79,7 @@ class ObserveFiles:
             OSError: A file cannot be read or written.
         """
         scene = scene_at(self.folder, self.scenes_sha256, source)
-        pixels = as_rgb(read_picture(scene.path))
+        pixels = pixels_of(scene)
         with _alone:
             observed = observe(scene, pixels, looks_of(self.sides))
         facts = source_facts(source)
@@ -121,18 +121,26 @@ def plan_scenes(
     return Batch(jobs, target, {job: why for part in parts for job, why in part.clashes.items() if job.source in known})
 
 
-def observe(scene: Scene, pixels: Pixels, looks: Looks) -> Observed:
-    """What is seen of a scene with these pixels, :math:`(H, W, 3)`.
+def pixels_of(scene: Scene) -> Pixels:
+    """The picture of a scene, RGB, :math:`(H, W, 3)`.
 
     Raises:
-        ValueError: The picture is of another size than the holes were counted in.
+        ValueError: It is damaged, or of another size than its holes were counted in.
+        OSError: It cannot be read.
     """
+    pixels = as_rgb(read_picture(scene.path))
     height, width = pixels.shape[:2]
     if (width, height) != scene.size:
         across, down = scene.size
         raise ValueError(
             f"has {width} x {height} pixels, and its holes are counted in {across} x {down}; erase it again"
         )
+    return pixels
+
+
+def observe(scene: Scene, pixels: Pixels, looks: Looks) -> Observed:
+    """What is seen of a scene with these pixels, :math:`(H, W, 3)`."""
+    height, width = pixels.shape[:2]
     road = looks.road(pixels)
     part = largest_part(
         [hole for hole, is_sign in zip(scene.holes, scene.is_erased, strict=True) if is_sign], scene.size

@@ -8,7 +8,8 @@ r"""The run folder of a categoriser: what learning leaves behind, and all that i
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,45 @@ def load_categoriser(folder: Path) -> Categoriser:
 
 
 def _parse(content: Any) -> Run:
-    match content:
-        case {
-            "kind": KIND.name,
-            "classes": [str(), str(), *_] as classes,
-            "sides": [int(), *_] as sides,
-            "thresholds": {"missing": int() | float() as missing, "certainty": int() | float() as certainty},
-            "scenes": str(scenes),
-            "scenes_sha256": str(digest),
-            "seed": int(seed),
-        } if all(isinstance(name, str) for name in classes) and set(sides) <= set(SIDES):
-            return Run(tuple(classes), tuple(sides), Thresholds(missing, certainty), scenes, digest, seed)
-    raise TypeError(f"its kind is not {KIND.name!r}, or an entry is missing or of another type")
+    """The run that a configuration describes; errors name the entry that is wrong."""
+    if not isinstance(content, dict) or content.get("kind") != KIND.name:
+        raise TypeError(f"its kind is not {KIND.name!r}")
+    for name, (is_sound, expected) in _ENTRIES.items():
+        if not is_sound(content.get(name)):
+            raise TypeError(f"{name}: expected {expected}, got {content.get(name)!r}")
+    return Run(
+        tuple(content["classes"]),
+        tuple(content["sides"]),
+        Thresholds(**content["thresholds"]),
+        content["scenes"],
+        content["scenes_sha256"],
+        content["seed"],
+    )
+
+
+def _are_classes(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value) and 1 < len(value) == len(set(value))
+
+
+def _are_sides(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(one) is int and one in SIDES for one in value)
+
+
+def _are_thresholds(value: Any) -> bool:
+    names = {one.name for one in fields(Thresholds)}
+    return isinstance(value, dict) and value.keys() == names and all(map(_is_probability, value.values()))
+
+
+def _is_probability(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
+_ENTRIES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "classes": (_are_classes, "two names or more, each once"),
+    "sides": (_are_sides, f"some of {', '.join(map(str, SIDES))}"),
+    "thresholds": (_are_thresholds, "missing and certainty, each from 0 to 1"),
+    "scenes": (lambda value: isinstance(value, str), "the folder of the scenes"),
+    "scenes_sha256": (lambda value: isinstance(value, str), "the SHA-256 of their table"),
+    "seed": (lambda value: type(value) is int, "a whole number"),
+}
+"""What each entry of a configuration is, and what is said of one that is not."""

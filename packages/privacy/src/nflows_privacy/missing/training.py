@@ -11,7 +11,7 @@ from nflows_core.runtime.batch import run_batch
 from nflows_core.runtime.files import sha256
 from nflows_privacy.missing.audit import SEEDS, Audit, audit
 from nflows_privacy.missing.categoriser import Thresholds
-from nflows_privacy.missing.learning import Material, folds_of, learn
+from nflows_privacy.missing.learning import Material, check_groups, learn
 from nflows_privacy.missing.looks import sides_for
 from nflows_privacy.missing.observing import SUFFIX, Observed, ObserveFiles, looks_of, plan_scenes, read_observed
 from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
@@ -57,7 +57,7 @@ def train(
     material = Material(left, [seen[scene.name] for scene in left])
     audited = audit(material, tuple(seed + number for number in SEEDS))
     categoriser, thresholds, _ = learn(material, looks_of(run.sides), seed)
-    run = replace(run, thresholds=thresholds)
+    run = replace(run, classes=material.classes, thresholds=thresholds)  # all scenes of a class may be damaged
     save_run(folder, run, categoriser)
     return run, audited
 
@@ -85,9 +85,9 @@ def check_learnable(scenes: Sequence[Scene]) -> None:
     """Refuses scenes that nothing can be learned from, before they are looked at.
 
     Raises:
-        ValueError: As `Material` and `folds_of` do.
+        ValueError: As `Material` and `check_groups` do.
     """
-    next(folds_of(Material(scenes, ()), 0))
+    check_groups(Material(scenes, ()))
 
 
 def _started(scenes: Path, known: Sequence[Scene], folder: Path, seed: int, resume: bool) -> Run:
