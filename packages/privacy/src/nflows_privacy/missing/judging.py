@@ -200,7 +200,11 @@ def read_verdict(path: Path) -> Verdict:
         ValueError: The file is another, or damaged.
         OSError: It cannot be read.
     """
-    match read_json(path):
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: is damaged: {error}; judge the scene again") from error
+    match content:
         case {
             "format": str(kind),
             "version": int(version),
