@@ -12,11 +12,9 @@ from typing import Any
 
 import distributed
 import pytest
-from missing_signs_learned import app
+from missing_signs_learned import APP, app
 
 from nflows_core.testing import kill_at_call, one_thread
-
-APP = Path(__file__).parents[2] / "apps" / "missing_signs"
 
 
 @pytest.fixture(autouse=True)
