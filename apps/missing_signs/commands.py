@@ -84,9 +84,14 @@ def categorise(
     Learning tests itself on scenes that were left out, and says what the holes alone would have told.
     """
     if model is not None:
-        _refuse(resume=resume, overwrite=overwrite)
+        _refuse("belongs to learning; leave it out, or --model", resume=resume, overwrite=overwrite)
         return _judge(scenes, output, model, missing, certainty, skip_existing, dask)
-    _refuse(missing=missing is not None, certainty=certainty is not None, skip_existing=skip_existing)
+    _refuse(
+        "belongs to judging; give --model too, or leave it out",
+        missing=missing is not None,
+        certainty=certainty is not None,
+        skip_existing=skip_existing,
+    )
     from nflows_privacy.missing.audit_report import lines, report_audit
     from nflows_privacy.missing.training import train
 
@@ -156,9 +161,9 @@ def _judge(
     return judge_scenes(scenes, output, model, thresholds, skip_existing=skip_existing, dask=dask)
 
 
-def _refuse(**given: bool) -> None:
+def _refuse(why: str, **given: bool) -> None:
     if named := [name for name, is_given in given.items() if is_given]:
-        raise CommandError(f"--{named[0].replace('_', '-')}: belongs to the other work of categorise; see its --help")
+        raise CommandError(f"--{named[0].replace('_', '-')}: {why}")
 
 
 def _print(lines: Iterable[str]) -> None:

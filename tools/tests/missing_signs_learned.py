@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from missing_signs.commands import missing_signs
 
 from made_up_roads import KINDS, NOTHING, write_roads
 from nflows_core.runtime.report import read_csv, write_csv
 from nflows_core.testing import call_command, one_thread
 
+APP = Path(__file__).parents[2] / "apps" / "missing_signs"
 CLASSES = (KINDS[0], KINDS[3])
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("missing_signs_commands", APP / "commands.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+COMMANDS = load().missing_signs
 
 
 def app(*arguments: object) -> int:
     """The exit code of ``python apps/missing_signs`` with these arguments."""
-    return call_command(missing_signs, *arguments)
+    return call_command(COMMANDS, *arguments)
 
 
 def draw_roads(folder: Path, of_each: int, of_nothing: int, seed: int) -> Path:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from missing_signs_learned import CLASSES, app
+from missing_signs_learned import APP, CLASSES, app
 
 from nflows_core.runtime.report import read_csv
 from nflows_privacy.missing.places import NOTHING
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def verdicts(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_the_folder_of_the_app_is_started_by_python() -> None:
-    command = [sys.executable, ROOT / "apps" / "missing_signs", "--help"]
+    command = [sys.executable, str(APP), "--help"]
     ended = subprocess.run(command, check=True, capture_output=True, text=True)
     listed = [line.split()[0] for line in ended.stdout.partition("Commands:\n")[2].splitlines()]
     assert listed == ["audit", "augment", "categorise", "erase", "report"]

@@ -16,7 +16,7 @@ from nflows_core.runtime.attempt import Outcome
 from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.files import atomic_write, sha256
 from nflows_core.runtime.foreign_text import read_json, to_json
-from nflows_core.runtime.jobs import Job, further
+from nflows_core.runtime.jobs import Batch, Job, further
 from nflows_core.runtime.models import keeps_one
 from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.page import Sheet
@@ -170,14 +170,12 @@ def judge_scenes(
         FileExistsError: The folder is not ours.
     """
     refuse_foreign(folder, BATCH)
-    known = read_scenes(scenes)
-    _check_classes(scenes, known, run)
+    batch = _planned(scenes, folder, run)
     process = judge_files(scenes, run, sha256(scenes / TABLE), thresholds)
     about = PictureReport(
         "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE}, ["nflows-privacy"], what="scenes",
         sheets=judged_sheets,
     )  # fmt: skip
-    batch = plan_scenes(scenes, known, folder, ".json", SHOWN)
     return run_files(batch, process, about, skip_existing=skip_existing, dask=dask)
 
 
@@ -198,7 +196,11 @@ def read_verdict(path: Path) -> Verdict:
         ValueError: The file is another, or damaged.
         OSError: It cannot be read.
     """
-    match read_json(path):
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: is damaged: {error}; judge the scene again") from error
+    match content:
         case {
             "format": str(kind),
             "version": int(version),
@@ -217,6 +219,13 @@ def read_verdict(path: Path) -> Verdict:
             stood = tuple(Region.from_json(one) for one in signs)
             return Verdict(judged, tuple(classes), context, lacks, source, stood)
     raise ValueError(f"{path}: is no file that categorise writes, or one of another version; judge the scene again")
+
+
+def _planned(scenes: Path, folder: Path, run: Path) -> Batch:
+    """The jobs of all scenes, if the run knows what they ask for."""
+    known = read_scenes(scenes)
+    _check_classes(scenes, known, run)
+    return plan_scenes(scenes, known, folder, ".json", SHOWN)
 
 
 def _check_classes(folder: Path, scenes: Iterable[Scene], run: Path) -> None:

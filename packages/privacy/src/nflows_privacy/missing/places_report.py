@@ -13,17 +13,20 @@ from nflows_core.runtime.jobs import further
 from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.report import REPORT_FILES, write_report
+from nflows_privacy.annotations.groups import word_of
 from nflows_privacy.missing.judging import SHOWN, Verdict, read_verdict
 from nflows_privacy.missing.place_files import MAP, write_places
 from nflows_privacy.missing.place_files import TABLE as PLACES
 from nflows_privacy.missing.places import CANNOT_SAY, NOTHING, Judged, Place, places_of
 from nflows_privacy.missing.positions import positions_of
 from nflows_privacy.missing.scenes import ERASED_PART
+from nflows_privacy.regions import Region
 
 KIND = "places that lack a sign"
 _SHOWN = 24
 _READINGS = {
     "probability": "that the class is missing, over all frames of a place; calibrated on scenes that were left out",
+    "present": "1 where a box says that such a sign stands there, 0 where none does, empty if no box is of its class",
     "sheet": "red speaks for the class, blue against it; holes are yellow, the likeliest to have held a sign white",
 }
 
@@ -58,7 +61,7 @@ def report_places(
     judged = [_of_original(verdict) for verdict in frames.values()]
     located = positions_of([one.frame for one in judged], table=positions, pictures=pictures)
     signs = {verdict.source: verdict.signs for verdict in frames.values()}
-    places = places_of(judged, classes.pop(), positions=located.of, signs=signs)
+    places = _looked_for(places_of(judged, classes.pop(), positions=located.of, signs=signs), signs)
     claim_folder(folder, KIND, (PLACES, MAP, *REPORT_FILES))
     write_places(folder, places)
     return write_report(
@@ -92,6 +95,12 @@ def _once(verdicts: Mapping[Path, Verdict]) -> dict[Path, Verdict]:
 def _of_original(verdict: Verdict) -> Judged:
     """What was said, under the name of the original, by which people and tables of positions know it."""
     return replace(verdict.judged, frame=replace(verdict.judged.frame, picture=verdict.source))
+
+
+def _looked_for(places: Iterable[Place], signs: Mapping[str, Sequence[Region]]) -> list[Place]:
+    """The places, of which nobody knows whether their sign stands if no box anywhere is of its class."""
+    named = {word_of(sign.kind) for found in signs.values() for sign in found}
+    return [place if word_of(place.sign) in named else replace(place, present=None) for place in places]
 
 
 def _is_result(path: Path) -> bool:

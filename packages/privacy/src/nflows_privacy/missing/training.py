@@ -71,7 +71,7 @@ def audit_again(folder: Path, seeds: Sequence[int]) -> tuple[Run, Audit]:
     """
     run = read_run(folder)
     if not is_finished(folder):
-        raise RunError(f"{folder} has not learned yet; go on with it by `resume`")
+        raise RunError(f"{folder} has not learned yet; go on with it by `missing_signs categorise --resume`")
     scenes = Path(run.scenes)
     known = {scene.name: scene for scene in read_scenes(scenes)}
     if sha256(scenes / TABLE) != run.scenes_sha256:
