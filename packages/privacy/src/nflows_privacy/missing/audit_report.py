@@ -79,7 +79,7 @@ def _tables(audit: Audit) -> Iterator[Table]:
     )
     if audit.alarms:
         yield Table("Scenes that lack nothing", audit.alarms)
-    yield Table("Answers, the surest last", [audit.answers(tenth / 10) for tenth in range(10, 0, -1)])
+    yield Table("Answers, the surest first", [audit.answers(tenth / 10) for tenth in range(10, 0, -1)])
 
 
 def _curve(audit: Audit) -> Curve:
