@@ -12,7 +12,6 @@ Each command says more with --help.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -85,7 +84,11 @@ def categorise(
     """
     if model is not None:
         _refuse("belongs to learning; leave it out, or --model", resume=resume, overwrite=overwrite)
-        return _judge(scenes, output, model, missing, certainty, skip_existing, dask)
+        from nflows_privacy.missing.judging import judge_scenes
+
+        return judge_scenes(
+            scenes, output, model, missing=missing, certainty=certainty, skip_existing=skip_existing, dask=dask
+        )
     _refuse(
         "belongs to judging; give --model too, or leave it out",
         missing=missing is not None,
@@ -138,27 +141,6 @@ def report(found: Path, output: Path, positions: Path | None, pictures: Path | N
     echo(f"{made['places']} places in {made['scenes']} scenes: {output / 'report.html'}")
     print_report(made)
     return ExitCode.DONE
-
-
-def _judge(
-    scenes: Path,
-    output: Path,
-    model: Path,
-    missing: float | None,
-    certainty: float | None,
-    skip_existing: bool,
-    dask: str | None,
-) -> ExitCode:
-    from nflows_privacy.missing.judging import judge_scenes
-    from nflows_privacy.missing.runs import read_run
-
-    thresholds = read_run(model).thresholds
-    thresholds = replace(
-        thresholds,
-        missing=thresholds.missing if missing is None else missing,
-        certainty=thresholds.certainty if certainty is None else certainty,
-    )
-    return judge_scenes(scenes, output, model, thresholds, skip_existing=skip_existing, dask=dask)
 
 
 def _refuse(why: str, **given: bool) -> None:

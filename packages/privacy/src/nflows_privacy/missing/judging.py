@@ -128,30 +128,13 @@ class Verdict(NamedTuple):
     signs: tuple[Region, ...] = ()
 
 
-def judge_files(folder: Path, run: Path, scenes_sha256: str, thresholds: Thresholds | None = None) -> JudgeFiles:
-    """The process of a run, by its own thresholds or others.
-
-    Raises:
-        RunError: The folder is no run, or it has not learned yet.
-    """
-    known, weights = read_run(run), run / WEIGHTS_FILE
-    load_categoriser(run)
-    digests = {"categoriser": sha256(weights)}
-    return JudgeFiles(
-        folder.absolute(),
-        run.absolute(),
-        scenes_sha256,
-        thresholds or known.thresholds,
-        digests,
-    )
-
-
 def judge_scenes(
     scenes: Path,
     folder: Path,
     run: Path,
-    thresholds: Thresholds,
     *,
+    missing: float | None = None,
+    certainty: float | None = None,
     skip_existing: bool = False,
     dask: str | None = None,
 ) -> ExitCode:
@@ -161,7 +144,8 @@ def judge_scenes(
         scenes: The folder, as ``missing_signs erase`` made it.
         folder: The folder of what is said.
         run: The run of the categoriser.
-        thresholds: From where on it speaks.
+        missing: The probability from which on a sign is missing, instead of the run's own.
+        certainty: The probability of a class below which nobody can say which one, likewise.
         skip_existing: Whether scenes that were judged by the same run are left out.
         dask: The address of a scheduler whose workers judge.
 
@@ -171,7 +155,13 @@ def judge_scenes(
     """
     refuse_foreign(folder, BATCH)
     batch = _planned(scenes, folder, run)
-    process = judge_files(scenes, run, sha256(scenes / TABLE), thresholds)
+    own = read_run(run).thresholds
+    thresholds = Thresholds(
+        own.missing if missing is None else missing, own.certainty if certainty is None else certainty
+    )
+    load_categoriser(run)  # one that has not learned is known before a scene is read
+    digests = {"categoriser": sha256(run / WEIGHTS_FILE)}
+    process = JudgeFiles(scenes.absolute(), run.absolute(), sha256(scenes / TABLE), thresholds, digests)
     about = PictureReport(
         "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE}, ["nflows-privacy"], what="scenes",
         sheets=judged_sheets,
