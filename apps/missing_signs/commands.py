@@ -58,6 +58,7 @@ def erase(pictures: PictureOptions, boxes: Path, scenes: Path | None, what: str,
 @click.argument("scenes", type=Folder)
 @output_option
 @click.option("--model", type=Folder, help="A run that has learned, which judges the scenes; without it, it learns.")
+@click.option("--found", type=File, help="The signs that a detector found in SCENES: boxes.csv of its folder.")
 @click.option("--missing", type=Number(0, 1), help="With --model: from which probability on something is missing.")
 @click.option("--certainty", type=Number(0, 1), help='With --model: below which it says "cannot say".')
 @click.option("--resume", is_flag=True, help="Go on learning where it was stopped.")
@@ -70,6 +71,7 @@ def categorise(
     scenes: Path,
     output: Path,
     model: Path | None,
+    found: Path | None,
     missing: float | None,
     certainty: float | None,
     resume: bool,
@@ -80,14 +82,22 @@ def categorise(
 ) -> ExitCode:
     """Learn from SCENES that `erase` made which sign a road asks for, or, with a --model, say which one each lacks.
 
-    Learning tests itself on scenes that were left out, and says what the holes alone would have told.
+    Learning tests itself on scenes that were left out, and says what the holes alone would have told. A sign that
+    a detector FOUND in a scene is not missing; this detector must not have learned from the scenes.
     """
     if model is not None:
         _refuse("belongs to learning; leave it out, or --model", resume=resume, overwrite=overwrite)
         from nflows_privacy.missing.judging import judge_scenes
 
         return judge_scenes(
-            scenes, output, model, missing=missing, certainty=certainty, skip_existing=skip_existing, dask=dask
+            scenes,
+            output,
+            model,
+            found=found,
+            missing=missing,
+            certainty=certainty,
+            skip_existing=skip_existing,
+            dask=dask,
         )
     _refuse(
         "belongs to judging; give --model too, or leave it out",
@@ -100,7 +110,7 @@ def categorise(
 
     failed: list[str] = []
     learned, audited = train(
-        scenes, output, seed=seed, overwrite=overwrite, resume=resume, dask=dask, tell=failed.append
+        scenes, output, found=found, seed=seed, overwrite=overwrite, resume=resume, dask=dask, tell=failed.append
     )
     report = report_audit(output, learned, audited)
     _print(lines(audited))

@@ -30,7 +30,7 @@ from nflows_privacy.training.experiment import architecture, engine_for, train
 from nflows_privacy.training.predicting import predict
 from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import Scene, pixels_of
-from nflows_privacy.training.settings import RESIDUAL, NetworkSettings
+from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import View, mirrored
 
 FOLD = 0
@@ -71,7 +71,6 @@ def variants(boxes: Path) -> Iterator[Variant]:
     for width in WIDTHS:
         if (width,) * 4 != usual.widths:
             yield Variant(f"width-{width}", replace(usual, widths=(width,) * 4))
-    yield Variant("residual", architecture(RESIDUAL, None, **groups))
 
 
 def fine_variants(boxes: Path) -> Iterator[Variant]:

@@ -42,6 +42,7 @@ from nflows_privacy.missing.learning import (
 )
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks, sides_for
 from nflows_privacy.missing.observing import largest_part, looks_of, pixels_of, read_observed
+from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.places import CANNOT_SAY
 from nflows_privacy.missing.places import NOTHING as NOTHING_MISSING
 from nflows_privacy.missing.ridge import ridge
@@ -195,21 +196,23 @@ def random_categoriser() -> Categoriser:
     for number, name in enumerate(("road_weight", "road_bias", "place_weight", "place_bias")):
         value = getattr(categoriser, name)
         value.copy_(0.05 * drawn(*value.shape, seed=number))
-    categoriser.calibration.copy_(torch.tensor([0.7, 0.4, -2.0]))
+    categoriser.calibration.copy_(torch.tensor([0.7, 0.4, -3.0, -2.0]))
     return categoriser
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(1, 6), st.integers(0, 999))
-def test_probabilities_sum_to_one(random_categoriser: Categoriser, holes: int, seed: int) -> None:
+@given(st.integers(1, 6), st.floats(0, 1), st.integers(0, 999))
+def test_probabilities_sum_to_one(random_categoriser: Categoriser, holes: int, surest: float, seed: int) -> None:
     categoriser = random_categoriser
-    said = categoriser.judged(drawn(categoriser.looks.width, seed=seed), drawn(holes, sum(PLACE_BLOCKS), seed=seed))
+    road, places = drawn(categoriser.looks.width, seed=seed), drawn(holes, sum(PLACE_BLOCKS), seed=seed)
+    said = categoriser.judged(road, places, surest)
     assert said.probabilities.shape == (5,)
     assert (said.probabilities >= 0).all()
     assert said.probabilities.sum() == pytest.approx(1)
     assert said.classes.sum() == pytest.approx(1)
     assert said.holes.shape == (holes,)
-    assert said.missing == pytest.approx(1 / (1 + math.exp(-(0.4 * evidence(said.holes) - 2))), abs=1e-5)
+    assert said.missing == pytest.approx(1 / (1 + math.exp(-(0.4 * evidence(said.holes) - 3 * surest - 2))), abs=1e-5)
+    assert said.missing <= categoriser.judged(road, places).missing
 
 
 numbers = st.lists(st.floats(-1, 1), min_size=1, max_size=6)
@@ -325,14 +328,13 @@ def test_the_temperature_has_the_least_cross_entropy(material: Material, looks: 
     assert all(least <= float(cross_entropy(logits / other, classes)) + 1e-9 for other in np.geomspace(0.05, 150, 50))
 
 
-def test_the_evidence_is_calibrated_by_its_likelihood(material: Material, looks: Looks) -> None:
+def test_the_evidence_is_weighed_by_its_likelihood_and_six_of_ten_are_found(material: Material, looks: Looks) -> None:
     categoriser, thresholds, left_out = learn(material, looks)
-    _, slope, offset = categoriser.calibration.double().tolist()
-    missing = 1 / (1 + np.exp(-(slope * left_out.evidence + offset)))
-    rest = material.is_missing - missing
-    assert rest.sum() == pytest.approx(0, abs=1e-3)
-    assert rest @ left_out.evidence == pytest.approx(0, abs=1e-2)
-    known = material.labels >= 0
+    odds = Odds(*categoriser.calibration.double().tolist()[1:])
+    nothing = np.zeros(len(material.scenes))
+    weighed = odds_of(left_out.evidence, nothing, material.is_missing, material.has_signs)
+    assert odds == pytest.approx(weighed, rel=1e-6)
+    missing, known = 1 / (1 + np.exp(-odds(left_out.evidence, nothing))), material.labels >= 0
     assert (missing[known] >= thresholds.missing - 1e-6).mean() == pytest.approx(FOUND, abs=1 / known.sum())
 
 

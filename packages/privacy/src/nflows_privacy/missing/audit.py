@@ -26,7 +26,15 @@ from nflows_core.classifiers.calibration import temperature
 from nflows_core.runtime.intervals import bootstrap, wilson
 from nflows_privacy.evaluation.erased_places import Normals, place_accuracy
 from nflows_privacy.evaluation.sharpness import auroc, told_apart
-from nflows_privacy.missing.learning import FOLDS, FOUND, LeftOut, Material, folds_of, leave_out, leave_out_roads
+from nflows_privacy.missing.learning import (
+    FOLDS,
+    FOUND,
+    Material,
+    folds_of,
+    leave_out,
+    leave_out_roads,
+    odds_left_out,
+)
 from nflows_privacy.missing.scenes import scene_holes
 
 SEEDS = (0, 1, 2)
@@ -126,7 +134,7 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
         {name: float(np.mean([right[name].mean() for right in observers])) for name in observers[0]},
         _confusion(labels, found, len(material.classes)),
         _curve(labels, [run.logits[known] for run in runs]),
-        _alarms(material, runs),
+        _alarms(material, [odds_left_out(material, run.evidence, seed) for run, seed in zip(runs, seeds, strict=True)]),
         _told(material, seeds[0]),
         material.groups[known],
     )
@@ -207,36 +215,31 @@ def _curve(labels: NDArray[np.int64], logits: Sequence[Right]) -> list[Coverage]
     return coverage_curve(sure.amax(1).numpy(), sure.argmax(1).numpy() == known.numpy())
 
 
-def _alarms(material: Material, runs: Sequence[LeftOut]) -> list[dict[str, Any]]:
-    """Of what lacks nothing, how much is said to lack something."""
+def _alarms(material: Material, runs: Sequence[Right]) -> list[dict[str, Any]]:
+    """Of what lacks nothing, how much is said to lack something, by the log odds of each seed."""
     known = _measured(material)
-    has_signs = np.array([bool(scene.standing) for scene in material.scenes])
     kinds = {
-        "with signs standing": ~material.is_missing & has_signs,
-        "without signs": ~material.is_missing & ~has_signs,
+        "with signs standing": ~material.is_missing & material.has_signs,
+        "without signs": ~material.is_missing & ~material.has_signs,
     }
     rows = []
     for name, of_kind in {**kinds, "both": ~material.is_missing}.items():
         if not of_kind.any():
             continue
-        alarms = np.mean([(run.evidence[of_kind] >= _found_at(run, known)).sum() for run in runs])
-        scores = [auroc(run.evidence[known], run.evidence[of_kind]) for run in runs]
+        at = [np.quantile(odds[known], 1 - FOUND) for odds in runs]
+        alarms = float(np.mean([(odds[of_kind] >= one).sum() for odds, one in zip(runs, at, strict=True)]))
         rows.append(
             {
                 "scenes": name,
                 "n": int(of_kind.sum()),
-                "alarms": float(alarms),
-                "rate": float(alarms) / int(of_kind.sum()),
-                "interval_95": _listed(wilson(float(alarms), int(of_kind.sum()))),
-                "found_of_missing": FOUND,
-                "auroc": float(np.mean(scores)),
+                "alarms": alarms,
+                "rate": alarms / int(of_kind.sum()),
+                "interval_95": _listed(wilson(alarms, int(of_kind.sum()))),
+                "found_of_missing": float(np.mean([odds[known] >= one for odds, one in zip(runs, at, strict=True)])),
+                "auroc": float(np.mean([auroc(odds[known], odds[of_kind]) for odds in runs])),
             }
         )
     return rows
-
-
-def _found_at(run: LeftOut, known: NDArray[np.bool_]) -> float:
-    return float(np.quantile(run.evidence[known], 1 - FOUND))
 
 
 def _told(material: Material, seed: int) -> dict[str, float | None]:

@@ -5,6 +5,8 @@ Two linear readers share the work. One looks at the holes from near and says of 
 at the road as a whole, never at where the holes are, and says which class it asks for if it asks for one, :math:`q_k`:
 
 .. math:: P(k) = m\, q_k, \qquad P(\text{nothing missing}) = 1 - m.
+
+Where a detector has looked too, the score of the surest sign that stands there speaks against m (see `odds`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks, Pixels
+from nflows_privacy.missing.odds import Odds
 from nflows_privacy.missing.places import CANNOT_SAY, NOTHING
 from nflows_privacy.missing.ridge import Linear
 
@@ -86,19 +89,19 @@ class Categoriser(nn.Module):
         self.register_buffer("road_bias", torch.zeros(classes))
         self.register_buffer("place_weight", torch.zeros(sum(PLACE_BLOCKS), 1))
         self.register_buffer("place_bias", torch.zeros(1))
-        self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0]))  # temperature, a and b
+        self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0, 0.0]))  # temperature and `Odds`
 
-    def forward(self, pixels: Pixels, holes: Sequence[Rectangle]) -> Said:
-        """What it says of a picture :math:`(H, W, 3)` with these holes, at least one."""
-        return self.judged(self.looks.road(pixels), self.looks.places(pixels, holes))
+    def forward(self, pixels: Pixels, holes: Sequence[Rectangle], surest: float = 0.0) -> Said:
+        """What it says of a picture :math:`(H, W, 3)` with these holes, at least one, and the score of a sign in it."""
+        return self.judged(self.looks.road(pixels), self.looks.places(pixels, holes), surest)
 
-    def judged(self, road: Tensor, places: Tensor) -> Said:
-        """What it says of the features of a road :math:`(D,)` and of its places :math:`(n, F)`."""
-        temperature, slope, offset = self.calibration.double().tolist()
+    def judged(self, road: Tensor, places: Tensor, surest: float = 0.0) -> Said:
+        """What it says of the features of a road :math:`(D,)` and of its places :math:`(n, F)`, and of that score."""
+        temperature, *weights = self.calibration.double().tolist()
         logits = Linear(self.road_weight, self.road_bias)(road[None])[0].double() / temperature
         held = Linear(self.place_weight, self.place_bias)(places)[:, 0].double()
-        missing = torch.sigmoid(torch.tensor(slope * evidence(held.numpy()) + offset))
-        return Said(logits.softmax(0).numpy(), float(missing), held.numpy())
+        odds = Odds(*weights)(np.array(evidence(held.numpy())), np.array(surest))
+        return Said(logits.softmax(0).numpy(), float(torch.sigmoid(torch.tensor(odds))), held.numpy())
 
     def reasons(self, pixels: Pixels, number: int) -> NDArray[np.float64]:
         """How much each place of a picture speaks for a class, against the mean of all classes, :math:`(h, w)`."""

@@ -34,6 +34,7 @@ from nflows_privacy.missing.places import Judged
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
+from nflows_privacy.missing.surest import surest_signs
 from nflows_privacy.regions import Region
 
 SHOWN = ("-why.png",)
@@ -52,6 +53,8 @@ class JudgeFiles:
         scenes_sha256: The SHA-256 of the table of the scenes.
         thresholds: From where on it speaks.
         weights: The SHA-256 of its weights, by name.
+        found: The signs that a detector found in the scenes, if the run learned with such.
+        found_sha256: Its SHA-256.
     """
 
     folder: Path = field(metadata=NO_MATTER)
@@ -59,6 +62,8 @@ class JudgeFiles:
     scenes_sha256: str
     thresholds: Thresholds
     weights: Mapping[str, str]
+    found: Path | None = field(default=None, metadata=NO_MATTER)
+    found_sha256: str | None = None
     seed: int = 0
 
     def __call__(self, source: Path, target: Path) -> dict[str, Any]:
@@ -71,16 +76,19 @@ class JudgeFiles:
         scene, facts = scene_at(self.folder, self.scenes_sha256, source), source_facts(source)
         pixels = pixels_of(scene)
         classes = read_run(self.run).classes
+        surest = (
+            None if self.found is None else _surest((self.found, self.found_sha256, self.folder, self.scenes_sha256))
+        )
         with _alone:
             categoriser = _kept((self.run, self.weights["categoriser"]))
-            said = categoriser(pixels, scene.holes)
+            said = categoriser(pixels, scene.holes, 0.0 if surest is None else surest[scene.name])
             reasons = categoriser.reasons(pixels, int(said.classes.argmax()))
         answer = self.thresholds.answer(said, classes)
         (shown,) = further(target, SHOWN)
         with atomic_write(shown, "wb") as picture:
             picture.write(as_png(shown_reasons(pixels, scene.holes, said.holes, reasons)))
         with atomic_write(target, "w") as file:
-            file.write(to_json(_content(scene, classes, said, answer), indent=1) + "\n")
+            file.write(to_json(_content(scene, classes, said, answer, surest), indent=1) + "\n")
         size = f"{scene.size[0]} x {scene.size[1]}"
         numbers = {
             "answer": answer,
@@ -133,6 +141,7 @@ def judge_scenes(
     folder: Path,
     run: Path,
     *,
+    found: Path | None = None,
     missing: float | None = None,
     certainty: float | None = None,
     skip_existing: bool = False,
@@ -144,27 +153,30 @@ def judge_scenes(
         scenes: The folder, as ``missing_signs erase`` made it.
         folder: The folder of what is said.
         run: The run of the categoriser.
+        found: The signs that a detector found in the scenes, where the run learned with such.
         missing: The probability from which on a sign is missing, instead of the run's own.
         certainty: The probability of a class below which nobody can say which one, likewise.
         skip_existing: Whether scenes that were judged by the same run are left out.
         dask: The address of a scheduler whose workers judge.
 
     Raises:
-        ValueError: There are no scenes, the run has not learned, or it knows none of the classes that they ask for.
+        ValueError: There are no scenes, the run has not learned, it knows none of the classes that they ask for, or
+            nothing was found of some of them.
         FileExistsError: The folder is not ours.
     """
     refuse_foreign(folder, BATCH)
-    batch = _planned(scenes, folder, run)
+    batch = _planned(scenes, folder, run, found)
     own = read_run(run).thresholds
     thresholds = Thresholds(
         own.missing if missing is None else missing, own.certainty if certainty is None else certainty
     )
     load_categoriser(run)  # one that has not learned is known before a scene is read
     digests = {"categoriser": sha256(run / WEIGHTS_FILE)}
-    process = JudgeFiles(scenes.absolute(), run.absolute(), sha256(scenes / TABLE), thresholds, digests)
+    looked = () if found is None else (found.absolute(), sha256(found))
+    process = JudgeFiles(scenes.absolute(), run.absolute(), sha256(scenes / TABLE), thresholds, digests, *looked)
     about = PictureReport(
-        "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE}, ["nflows-privacy"], what="scenes",
-        sheets=judged_sheets,
+        "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE} | ({} if found is None else {"found": found}),
+        ["nflows-privacy"], what="scenes", sheets=judged_sheets,
     )  # fmt: skip
     return run_files(batch, process, about, skip_existing=skip_existing, dask=dask)
 
@@ -211,10 +223,11 @@ def read_verdict(path: Path) -> Verdict:
     raise ValueError(f"{path}: is no file that categorise writes, or one of another version; judge the scene again")
 
 
-def _planned(scenes: Path, folder: Path, run: Path) -> Batch:
-    """The jobs of all scenes, if the run knows what they ask for."""
+def _planned(scenes: Path, folder: Path, run: Path, found: Path | None) -> Batch:
+    """The jobs of all scenes, if the run knows what they ask for, and all is known of them that it asks for."""
     known = read_scenes(scenes)
     _check_classes(scenes, known, run)
+    _check_found(known, run, found)
     return plan_scenes(scenes, known, folder, ".json", SHOWN)
 
 
@@ -230,13 +243,29 @@ def _check_classes(folder: Path, scenes: Iterable[Scene], run: Path) -> None:
     echo(f"{unknown}, and says one of these or nothing", err=True)
 
 
+def _check_found(scenes: Sequence[Scene], run: Path, found: Path | None) -> None:
+    if (read_run(run).found is None) != (found is None):
+        has, other = ("with", "give --found") if found is None else ("without", "leave --found out")
+        raise ValueError(f"{run} learned {has} what a detector finds in scenes; {other}, or another run")
+    if found is not None:
+        surest_signs(found, scenes)
+
+
+@keeps_one
+def _surest(source: tuple[Path, str | None, Path, str]) -> dict[str, float]:
+    """The scores in a file and of scenes of these SHA-256, kept by each process of a cluster."""
+    return surest_signs(source[0], read_scenes(source[2]))
+
+
 @keeps_one
 def _kept(run: tuple[Path, str]) -> Categoriser:
     """The categoriser of a run with weights of this SHA-256, kept by each process of a cluster."""
     return load_categoriser(run[0])
 
 
-def _content(scene: Scene, classes: tuple[str, ...], said: Said, answer: str) -> dict[str, Any]:
+def _content(
+    scene: Scene, classes: tuple[str, ...], said: Said, answer: str, surest: Mapping[str, float] | None
+) -> dict[str, Any]:
     frame = scene.frame
     return {
         "format": _FORMAT,
@@ -249,6 +278,7 @@ def _content(scene: Scene, classes: tuple[str, ...], said: Said, answer: str) ->
         "probabilities": _rounded(said.probabilities),
         "answer": answer,
         "holes": [[*hole, round(float(held), 4)] for hole, held in zip(scene.holes, said.holes, strict=True)],
+        "surest_sign": None if surest is None else surest[scene.name],
         "context": scene.context,
         "lacks": scene.is_missing,
         "signs": [sign.to_json() for sign in scene.signs],

@@ -17,6 +17,7 @@ from nflows_core.data.assignment import assign
 from nflows_privacy.missing.categoriser import Categoriser, Thresholds, evidence
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks
 from nflows_privacy.missing.observing import Observed
+from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.ridge import Linear, ridge
 from nflows_privacy.missing.scenes import Scene
 
@@ -39,6 +40,7 @@ class Material:
     Arguments:
         scenes: The scenes.
         observed: What is seen of each.
+        surest: The score of the surest sign that a detector found in each, :math:`(N,)`; none if none has looked.
 
     Raises:
         ValueError: Fewer than two classes are missing anywhere, or no scene lacks nothing.
@@ -46,6 +48,7 @@ class Material:
 
     scenes: Sequence[Scene]
     observed: Sequence[Observed]
+    surest: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -75,6 +78,11 @@ class Material:
     @cached_property
     def is_missing(self) -> Chosen:
         return np.array([scene.is_missing for scene in self.scenes])
+
+    @cached_property
+    def has_signs(self) -> Chosen:
+        """Whether signs stand in each, :math:`(N,)`."""
+        return np.array([bool(scene.standing) for scene in self.scenes])
 
     @cached_property
     def groups(self) -> NDArray[np.intp]:
@@ -131,7 +139,7 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
     everything = np.ones(len(material.scenes), np.bool_)
     categoriser = Categoriser(len(material.classes), looks)
     road, place = road_reader(material.roads, material.labels, everything), place_reader(material, everything)
-    calibration = torch.tensor([_temperature(material, left_out), *_slope(material, left_out)])
+    calibration = torch.tensor([_temperature(material, left_out), *_odds(material, left_out.evidence, everything)])
     for name, value in (("road", road), ("place", place)):
         getattr(categoriser, f"{name}_weight").copy_(value.weight)
         getattr(categoriser, f"{name}_bias").copy_(value.bias)
@@ -148,6 +156,20 @@ def leave_out(material: Material, seed: int) -> LeftOut:
     logits = leave_out_roads(material, material.roads, material.labels, seed)
     scenes = range(len(material.scenes))
     return LeftOut(logits, held, np.array([evidence(held[material.of_scene == scene]) for scene in scenes]))
+
+
+def odds_left_out(material: Material, evidence: Numbers, seed: int) -> Numbers:
+    """The log odds that each scene lacks a sign, weighed as scenes of the other folds are, :math:`(N,)`.
+
+    Arguments:
+        material: The scenes.
+        evidence: What the holes of each say, as `leave_out` has it.
+        seed: The seed of the folds.
+    """
+    odds, surest = np.empty(len(evidence)), _surest(material)
+    for learned, tested in folds_of(material, seed):
+        odds[tested] = _odds(material, evidence, learned)(evidence[tested], surest[tested])
+    return odds
 
 
 def leave_out_roads(material: Material, roads: Tensor, labels: NDArray[np.int64], seed: int) -> Numbers:
@@ -212,8 +234,9 @@ def place_reader(material: Material, learned: Chosen) -> Linear:
 
 def thresholds_of(material: Material, left_out: LeftOut, calibration: Tensor) -> Thresholds:
     """Those at which six of ten scenes that lack a sign are found, and of half of all it is said which they lack."""
-    divisor, slope, offset = calibration.double().tolist()
-    missing = torch.sigmoid(torch.from_numpy(slope * left_out.evidence + offset)).numpy()
+    divisor, *weights = calibration.double().tolist()
+    odds = Odds(*weights)(left_out.evidence, _surest(material))
+    missing = torch.sigmoid(torch.from_numpy(odds)).numpy()
     known = material.labels >= 0
     sure = torch.from_numpy(left_out.logits[known] / divisor).softmax(1).amax(1).numpy()
     return Thresholds(float(np.quantile(missing[known], 1 - FOUND)), float(np.quantile(sure, 1 - ANSWERED)))
@@ -232,12 +255,11 @@ def _temperature(material: Material, left_out: LeftOut) -> float:
     return temperature(torch.from_numpy(left_out.logits)[known], torch.from_numpy(material.labels)[known])
 
 
-def _slope(material: Material, left_out: LeftOut, steps: int = 100) -> tuple[float, float]:
-    """The slope and offset of the logistic regression of "something is missing" on the evidence (Platt 1999)."""
-    x = np.stack([left_out.evidence, np.ones(len(left_out.evidence))], axis=1)
-    weights = np.zeros(2)
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-x @ weights))
-        hessian = x.T @ (x * (p * (1 - p))[:, None]) + 1e-6 * np.eye(2)
-        weights += np.linalg.solve(hessian, x.T @ (material.is_missing - p) - 1e-6 * weights)
-    return float(weights[0]), float(weights[1])
+def _odds(material: Material, evidence: Numbers, chosen: Chosen) -> Odds:
+    """How some of the scenes are weighed."""
+    is_missing, has_signs = material.is_missing[chosen], material.has_signs[chosen]
+    return odds_of(evidence[chosen], _surest(material)[chosen], is_missing, has_signs)
+
+
+def _surest(material: Material) -> Numbers:
+    return np.zeros(len(material.scenes)) if material.surest is None else np.array(material.surest, np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from nflows_privacy.missing.looks import sides_for
 from nflows_privacy.missing.observing import SUFFIX, Observed, ObserveFiles, looks_of, plan_scenes, read_observed
 from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
+from nflows_privacy.missing.surest import surest_signs
 
 Tell = Callable[[str], None]
 
@@ -24,6 +25,7 @@ def train(
     scenes: Path,
     folder: Path,
     *,
+    found: Path | None = None,
     seed: int = 0,
     overwrite: bool = False,
     resume: bool = False,
@@ -37,6 +39,8 @@ def train(
     Arguments:
         scenes: The folder of the scenes.
         folder: The folder of the run.
+        found: The signs that a detector which has not learned from these scenes found in them, as `surest_signs` reads
+            them: one that stands is not missing.
         seed: The seed of the folds by which it is calibrated.
         overwrite: Whether a run that is in the folder is replaced.
         resume: Whether a run that was stopped goes on: what was seen of its scenes is not looked at again.
@@ -45,16 +49,17 @@ def train(
 
     Raises:
         FileExistsError: The folder has a run, or files that are not ours.
-        ValueError: The scenes cannot be learned from, or are others than those of the run that goes on.
+        ValueError: The scenes cannot be learned from, nothing was found of some, or they are others than those of the
+            run that goes on.
     """
     known = read_scenes(scenes)
-    run = _started(scenes, known, folder, seed, resume)
+    run = _started(scenes, known, found, folder, seed, resume)
     check_learnable(known)
+    surest = None if found is None else surest_signs(found, known)
     if not resume:
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
     seen = dict(_observed(scenes, known, folder / OBSERVED, run, dask, tell))
-    left = [scene for scene in known if scene.name in seen]
-    material = Material(left, [seen[scene.name] for scene in left])
+    material = _material([scene for scene in known if scene.name in seen], seen, surest)
     audited = audit(material, tuple(seed + number for number in SEEDS))
     categoriser, thresholds, _ = learn(material, looks_of(run.sides), seed)
     run = replace(run, classes=material.classes, thresholds=thresholds)  # all scenes of a class may be damaged
@@ -67,18 +72,22 @@ def audit_again(folder: Path, seeds: Sequence[int]) -> tuple[Run, Audit]:
 
     Raises:
         RunError: The folder is no run, or it has not learned.
-        ValueError: Its scenes are not there any more, or are others.
+        ValueError: Its scenes, or the signs that were found in them, are not there any more, or are others.
     """
     run = read_run(folder)
     if not is_finished(folder):
         raise RunError(f"{folder} has not learned yet; go on with it by `missing_signs categorise --resume`")
     scenes = Path(run.scenes)
-    known = {scene.name: scene for scene in read_scenes(scenes)}
+    known = read_scenes(scenes)
     if sha256(scenes / TABLE) != run.scenes_sha256:
         raise ValueError(f"{scenes}: has other scenes than those that {folder} learned from; learn anew")
-    paths = {name: (folder / OBSERVED / name).with_suffix(SUFFIX) for name in known}
-    left = [name for name, path in paths.items() if path.exists()]
-    return run, audit(Material([known[name] for name in left], [read_observed(paths[name]) for name in left]), seeds)
+    found = None if run.found is None else Path(run.found)
+    if found is not None and sha256(found) != run.found_sha256:
+        raise ValueError(f"{found}: is not what {folder} learned with; learn anew")
+    paths = {scene.name: (folder / OBSERVED / scene.name).with_suffix(SUFFIX) for scene in known}
+    left = [scene for scene in known if paths[scene.name].exists()]
+    seen = {scene.name: read_observed(paths[scene.name]) for scene in left}
+    return run, audit(_material(left, seen, None if found is None else surest_signs(found, known)), seeds)
 
 
 def check_learnable(scenes: Sequence[Scene]) -> None:
@@ -90,7 +99,12 @@ def check_learnable(scenes: Sequence[Scene]) -> None:
     check_groups(Material(scenes, ()))
 
 
-def _started(scenes: Path, known: Sequence[Scene], folder: Path, seed: int, resume: bool) -> Run:
+def _material(scenes: Sequence[Scene], seen: Mapping[str, Observed], surest: Mapping[str, float] | None) -> Material:
+    scores = None if surest is None else [surest[scene.name] for scene in scenes]
+    return Material(scenes, [seen[scene.name] for scene in scenes], scores)
+
+
+def _started(scenes: Path, known: Sequence[Scene], found: Path | None, folder: Path, seed: int, resume: bool) -> Run:
     run = Run(
         Material.classes_of(known),
         sides_for([scene.size for scene in known]),
@@ -98,13 +112,16 @@ def _started(scenes: Path, known: Sequence[Scene], folder: Path, seed: int, resu
         str(scenes.absolute()),
         sha256(scenes / TABLE),
         seed,
+        None if found is None else str(found.absolute()),
+        None if found is None else sha256(found),
     )
     if not resume:
         return run
     earlier = read_run(folder)
-    if (earlier.scenes_sha256, earlier.seed) != (run.scenes_sha256, run.seed):
+    if any(getattr(earlier, name) != getattr(run, name) for name in ("scenes_sha256", "seed", "found_sha256")):
         raise ValueError(
-            f"{folder} was begun on other scenes than {scenes}, or with another seed; give those, or begin a new run"
+            f"{folder} was begun on other scenes than {scenes}, with another seed or another --found; give those, or "
+            "begin a new run"
         )
     return run
 
