@@ -12,7 +12,7 @@ import pytest
 from missing_signs_learned import APP, CLASSES, app
 
 from nflows_core.runtime.report import read_csv
-from nflows_privacy.missing.places import NOTHING
+from nflows_privacy.drives.places import NOTHING
 
 
 @pytest.fixture(scope="module")

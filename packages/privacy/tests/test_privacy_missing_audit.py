@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.intervals import wilson
 from nflows_core.testing import one_thread
+from nflows_privacy.drives.frames import Frame
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.audit import NAMES, Audit, audit
 from nflows_privacy.missing.audit_report import lines, report_audit
 from nflows_privacy.missing.categoriser import Thresholds
-from nflows_privacy.missing.frames import Frame
 from nflows_privacy.missing.learning import FOUND, Material, leave_out
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks
 from nflows_privacy.missing.observing import Observed

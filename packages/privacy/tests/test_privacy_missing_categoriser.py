@@ -25,12 +25,14 @@ from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.report import read_csv, write_csv
 from nflows_core.testing import kill_at_call, one_thread
 from nflows_privacy.annotations.annotated import Annotations, Marked
+from nflows_privacy.drives.frames import Frame
+from nflows_privacy.drives.places import CANNOT_SAY
+from nflows_privacy.drives.places import NOTHING as NOTHING_MISSING
 from nflows_privacy.evaluation.erased_places import SceneHoles, place_accuracy
 from nflows_privacy.fills import FillSettings, load_fill
 from nflows_privacy.masks import MASK_SCALE, Rectangle, covers
 from nflows_privacy.missing.audit import Audit
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds, evidence
-from nflows_privacy.missing.frames import Frame
 from nflows_privacy.missing.learning import (
     FOLDS,
     FOUND,
@@ -43,8 +45,6 @@ from nflows_privacy.missing.learning import (
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks, sides_for
 from nflows_privacy.missing.observing import largest_part, looks_of, pixels_of, read_observed
 from nflows_privacy.missing.odds import Odds, odds_of
-from nflows_privacy.missing.places import CANNOT_SAY
-from nflows_privacy.missing.places import NOTHING as NOTHING_MISSING
 from nflows_privacy.missing.ridge import ridge
 from nflows_privacy.missing.runs import Run, load_categoriser, read_run
 from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes

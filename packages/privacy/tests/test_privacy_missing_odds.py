@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nflows_core.runtime.report import write_csv
 from nflows_privacy.annotations.table import rows_of
-from nflows_privacy.missing.frames import Frame
+from nflows_privacy.drives.frames import Frame
 from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.scenes import Scene
 from nflows_privacy.missing.surest import surest_signs

@@ -17,11 +17,11 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from nflows_core.runtime.report import read_csv
-from nflows_privacy.missing.degrees import Position, between, exif_position
-from nflows_privacy.missing.frames import Frame, frames_of
-from nflows_privacy.missing.place_files import write_places
-from nflows_privacy.missing.places import CANNOT_SAY, COLUMNS, GAP, NOTHING, Judged, Place, places_of
-from nflows_privacy.missing.positions import positions_of
+from nflows_privacy.drives.degrees import Position, between, exif_position
+from nflows_privacy.drives.frames import Frame, frames_of
+from nflows_privacy.drives.place_files import write_places
+from nflows_privacy.drives.places import CANNOT_SAY, COLUMNS, GAP, NOTHING, Judged, Place, places_of
+from nflows_privacy.drives.positions import positions_of
 from nflows_privacy.regions import Box, Region
 
 CLASSES = ("keep_right", "give_way", "works")

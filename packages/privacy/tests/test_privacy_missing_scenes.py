@@ -23,10 +23,10 @@ from nflows_core.testing import call_command
 from nflows_privacy.annotations.faults import Faults
 from nflows_privacy.cli.erasing import FillChoice
 from nflows_privacy.cli.scenes import erase_scenes
+from nflows_privacy.drives.frames import Frame
 from nflows_privacy.evaluation.erased_places import place_accuracy
 from nflows_privacy.masks import mask_of
 from nflows_privacy.missing.asked import NOT_THERE, UNLISTED, read_asked
-from nflows_privacy.missing.frames import Frame
 from nflows_privacy.missing.scenes import Scene, read_scenes, scene_holes
 from nflows_privacy.missing.together import keep_together
 

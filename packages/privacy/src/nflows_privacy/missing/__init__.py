@@ -1,1 +1,1 @@
-"""Traffic signs that a road asks for and lacks: scenes without their signs, judged, and the places that follow."""
+"""Traffic signs that a road asks for and lacks: scenes without their signs, what is learned of them, and judged."""

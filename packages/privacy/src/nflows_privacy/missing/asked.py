@@ -9,9 +9,9 @@ from pathlib import Path
 from nflows_privacy.annotations.annotated import Annotations, Marked
 from nflows_privacy.annotations.faults import TWICE, Faults
 from nflows_privacy.annotations.names import PictureName
-from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, frames_of
-from nflows_privacy.missing.named_rows import Row, named_rows
-from nflows_privacy.missing.places import CANNOT_SAY, NOTHING
+from nflows_privacy.drives.frames import DRIVE, FRAME, PICTURE, Frame, frames_of
+from nflows_privacy.drives.named_rows import Row, named_rows
+from nflows_privacy.drives.places import CANNOT_SAY, NOTHING
 
 NOT_THERE = "pictures are not among the inputs"
 UNLISTED = "pictures are not in the table, and what they ask for is unknown"

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nflows_privacy.drives.places import CANNOT_SAY, NOTHING
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks, Pixels
 from nflows_privacy.missing.odds import Odds
-from nflows_privacy.missing.places import CANNOT_SAY, NOTHING
 from nflows_privacy.missing.ridge import Linear
 
 _SHARPNESS = 8.0

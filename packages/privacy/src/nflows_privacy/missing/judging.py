@@ -27,10 +27,10 @@ from nflows_core.runtime.pictures.work import is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
 from nflows_core.runtime.status import BATCH
 from nflows_core.runtime.terminal import echo
+from nflows_privacy.drives.frames import Frame
+from nflows_privacy.drives.places import Judged
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds
-from nflows_privacy.missing.frames import Frame
 from nflows_privacy.missing.observing import pixels_of, plan_scenes, scene_at
-from nflows_privacy.missing.places import Judged
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes

@@ -10,8 +10,8 @@ from typing import Any
 from nflows_privacy.annotations.annotated import Annotations
 from nflows_privacy.annotations.faults import Faults
 from nflows_privacy.annotations.reading import read_boxes
+from nflows_privacy.drives.frames import Frame
 from nflows_privacy.missing.asked import Asked
-from nflows_privacy.missing.frames import Frame
 from nflows_privacy.missing.scenes import BOXES, COLUMNS, ERASED_PART
 from nflows_privacy.redaction.decoys import SIGN, is_meant
 from nflows_privacy.redaction.erasing import ERASED, is_hole

@@ -14,11 +14,11 @@ from nflows_core.runtime.ownership import claim_folder
 from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.report import REPORT_FILES, write_report
 from nflows_privacy.annotations.groups import word_of
+from nflows_privacy.drives.place_files import MAP, write_places
+from nflows_privacy.drives.place_files import TABLE as PLACES
+from nflows_privacy.drives.places import CANNOT_SAY, NOTHING, Judged, Place, places_of
+from nflows_privacy.drives.positions import positions_of
 from nflows_privacy.missing.judging import SHOWN, Verdict, read_verdict
-from nflows_privacy.missing.place_files import MAP, write_places
-from nflows_privacy.missing.place_files import TABLE as PLACES
-from nflows_privacy.missing.places import CANNOT_SAY, NOTHING, Judged, Place, places_of
-from nflows_privacy.missing.positions import positions_of
 from nflows_privacy.missing.scenes import ERASED_PART
 from nflows_privacy.regions import Region
 

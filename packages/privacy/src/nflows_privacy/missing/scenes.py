@@ -16,9 +16,9 @@ import numpy as np
 from nflows_core.runtime.report import read_csv
 from nflows_privacy.annotations.annotated import Marked
 from nflows_privacy.annotations.reading import read_boxes
+from nflows_privacy.drives.frames import DRIVE, FRAME, Frame, number_of
 from nflows_privacy.evaluation.erased_places import SceneHoles
 from nflows_privacy.masks import Rectangle, cover
-from nflows_privacy.missing.frames import DRIVE, FRAME, Frame, number_of
 from nflows_privacy.redaction.decoys import DECOY, features_of
 from nflows_privacy.redaction.erasing import ERASED, is_hole
 from nflows_privacy.regions import Box, Region

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nflows_privacy.missing.degrees import Position, between, exif_position
-from nflows_privacy.missing.frames import Frame, Key
-from nflows_privacy.missing.position_table import table_positions
+from nflows_privacy.drives.degrees import Position, between, exif_position
+from nflows_privacy.drives.frames import Frame, Key
+from nflows_privacy.drives.position_table import table_positions
 
 
 @dataclass(frozen=True)

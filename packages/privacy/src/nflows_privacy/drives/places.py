@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from nflows_core.classification.views import fused
 from nflows_core.runtime.foreign_text import to_json
 from nflows_privacy.annotations.groups import word_of
-from nflows_privacy.missing.degrees import Position
-from nflows_privacy.missing.frames import Frame, check_distinct
-from nflows_privacy.missing.present import standing_signs
+from nflows_privacy.drives.degrees import Position
+from nflows_privacy.drives.frames import Frame, check_distinct
+from nflows_privacy.drives.present import standing_signs
 from nflows_privacy.regions import Region
 
 GAP = 3
@@ -119,7 +119,7 @@ def places_of(
     Arguments:
         judged: The frames, each once.
         classes: The names of the K classes.
-        positions: The positions of frames; see `nflows_privacy.missing.positions.positions_of`.
+        positions: The positions of frames; see `nflows_privacy.drives.positions.positions_of`.
         signs: The boxes of signs that stand in pictures, by their paths; of a picture that is not there, nothing is
             known. Kinds are classes, in any spelling that `word_of` makes one word of.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nflows_core.runtime.foreign_text import from_cell
-from nflows_privacy.missing.frames import column_of
+from nflows_privacy.drives.frames import column_of
 
 Row = Mapping[str, str]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from nflows_privacy.missing.degrees import Position, known_position
-from nflows_privacy.missing.frames import DRIVE, FRAME, PICTURE, Frame, Key, number_of
-from nflows_privacy.missing.named_rows import Row, named_rows
+from nflows_privacy.drives.degrees import Position, known_position
+from nflows_privacy.drives.frames import DRIVE, FRAME, PICTURE, Frame, Key, number_of
+from nflows_privacy.drives.named_rows import Row, named_rows
 
 _NAMES = {
     "latitude": ("latitude", "lat"),
@@ -23,7 +23,7 @@ def table_positions(path: Path, frames: Sequence[Frame]) -> dict[Key, Position]:
     """What a table says: the position of each frame that it names, of those too that are not among ``frames``.
 
     Arguments:
-        path: The table; see `nflows_privacy.missing.positions.positions_of`.
+        path: The table; see `nflows_privacy.drives.positions.positions_of`.
         frames: The frames whose pictures it may name.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import to_json
 from nflows_core.runtime.report import write_csv
-from nflows_privacy.missing.places import COLUMNS, Place
+from nflows_privacy.drives.places import COLUMNS, Place
 
 TABLE, MAP = "places.csv", "places.geojson"
 _POSITION = ("latitude", "longitude")
