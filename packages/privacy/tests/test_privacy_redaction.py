@@ -14,9 +14,9 @@ from nflows_privacy.fills import HOW, FillSettings
 from nflows_privacy.fills.settings import TRAINED
 from nflows_privacy.masks import covers, mask_of
 from nflows_privacy.redaction import Redaction, redact_still
-from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.redaction.still import Redacted
 from nflows_privacy.regions import Box, Region
+from nflows_privacy.rgb import as_rgb
 from square_detector import RED, Squares
 
 CLASSICAL = [how for how in HOW if how not in TRAINED]

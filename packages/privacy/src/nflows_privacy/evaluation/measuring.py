@@ -22,8 +22,9 @@ from nflows_privacy.evaluation.reading import Reader
 from nflows_privacy.evaluation.residual import Residual, residual
 from nflows_privacy.evaluation.rings import ring_distances
 from nflows_privacy.masks import covers
-from nflows_privacy.redaction.pixels import Pixels, as_rgb, seen_by
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.regions import FACE, PLATE, Region
+from nflows_privacy.rgb import Pixels, as_rgb
 
 LOOKS = (Look.THOROUGH, Look.CHECK)
 """How it is looked for what is left."""

@@ -10,8 +10,9 @@ from nflows_privacy.annotations.folder import FoundFolder
 from nflows_privacy.detection import Detector, distinct
 from nflows_privacy.evaluation.measuring import LOOKS, Places
 from nflows_privacy.evaluation.pairs import Pair
-from nflows_privacy.redaction.pixels import Pixels, seen_by
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.regions import Region
+from nflows_privacy.rgb import Pixels
 
 
 def by_detector(detector: Detector) -> Places:

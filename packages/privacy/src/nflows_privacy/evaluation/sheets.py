@@ -13,8 +13,8 @@ from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_privacy.evaluation.comparing import Answer
 from nflows_privacy.evaluation.measuring import Measured, Seen
 from nflows_privacy.masks import cover
-from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.regions import Region
+from nflows_privacy.rgb import as_rgb
 
 _SHOWN = 24
 _SIDE = 168

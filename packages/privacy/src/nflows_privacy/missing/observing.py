@@ -24,7 +24,7 @@ from nflows_privacy.evaluation.sharpness import neighbour, sharpness
 from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.looks import Looks, Pixels
 from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
-from nflows_privacy.training.scenes import as_rgb
+from nflows_privacy.rgb import as_rgb
 
 SUFFIX = ".safetensors"
 _KIND = "observed scene"
@@ -128,7 +128,7 @@ def pixels_of(scene: Scene) -> Pixels:
         ValueError: It is damaged, or of another size than its holes were counted in.
         OSError: It cannot be read.
     """
-    pixels = as_rgb(read_picture(scene.path))
+    pixels = as_rgb(read_picture(scene.path).pixels)
     height, width = pixels.shape[:2]
     if (width, height) != scene.size:
         across, down = scene.size

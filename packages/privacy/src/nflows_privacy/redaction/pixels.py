@@ -12,19 +12,13 @@ from nflows_core.runtime.images.finding import find
 from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.levels import is_narrow, spread
 from nflows_privacy.regions import Region
-
-Pixels = NDArray[np.uint8 | np.uint16]
+from nflows_privacy.rgb import Pixels, as_rgb, as_three, colours_of, in_8_bits
 
 _COLOURS = 16
 """A picture is dithered if so many colours fill half of it: of dithers that have more, networks see what they show."""
 _SAMPLES = 2**16
 _SIGMA = 1.25
 """How far a dithered picture is smoothed, in pixels; chosen on a street and a snapshot dithered in eight ways."""
-
-
-def as_rgb(pixels: Pixels) -> NDArray[np.uint8]:
-    """A picture :math:`(H, W, C)` in eight bits of RGB; a file has the colours below alpha too, and they count."""
-    return _as_three(_in_8_bits(_colours(pixels)))
 
 
 def seen_by(detector: Detector, pixels: Pixels, look: Look = Look.THOROUGH) -> list[Region]:
@@ -56,15 +50,15 @@ def _views(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
 
 def _shown(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
     yield from _over_grounds(as_rgb(pixels), pixels)
-    colours = _colours(pixels)
+    colours = colours_of(pixels)
     if colours.dtype == np.uint16 and is_narrow(colours):
-        yield from _over_grounds(_as_three(spread(colours)), pixels)
+        yield from _over_grounds(as_three(spread(colours)), pixels)
 
 
 def _over_grounds(colours: NDArray[np.uint8], pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
     """The colours of a picture, and where alpha hides some of them, what shows on black and on white."""
     yield colours
-    alpha = _in_8_bits(pixels[..., -1:]) if pixels.shape[2] in (2, 4) else np.full((1, 1, 1), 255, np.uint8)
+    alpha = in_8_bits(pixels[..., -1:]) if pixels.shape[2] in (2, 4) else np.full((1, 1, 1), 255, np.uint8)
     if alpha.min() < 255:
         on_black = (colours.astype(np.uint16) * alpha // 255).astype(np.uint8)
         yield on_black
@@ -76,18 +70,6 @@ def _is_dithered(view: NDArray[np.uint8]) -> bool:
     sample = view.reshape(-1, 3)[:: max(1, view.size // 3 // _SAMPLES)]
     counts = np.unique(sample @ np.array([1, 2**8, 2**16]), return_counts=True)[1]
     return bool(2 * np.sort(counts)[-_COLOURS:].sum() >= len(sample))
-
-
-def _colours(pixels: Pixels) -> Pixels:
-    return pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
-
-
-def _as_three(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours)
-
-
-def _in_8_bits(samples: Pixels) -> NDArray[np.uint8]:
-    return (samples >> 8).astype(np.uint8) if samples.dtype == np.uint16 else samples.astype(np.uint8, copy=False)
 
 
 def is_turned(path: Path) -> bool:

@@ -18,10 +18,11 @@ from nflows_privacy.detection.narrowed import Sparing
 from nflows_privacy.fills import load_fill
 from nflows_privacy.masks import cover
 from nflows_privacy.redaction.beside import BEHIND, lost, without_pictures
-from nflows_privacy.redaction.pixels import as_rgb, seen_by
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.redaction.settings import Redaction, loaded
 from nflows_privacy.redaction.still import Redacted, redact_still
 from nflows_privacy.regions import Region
+from nflows_privacy.rgb import as_rgb
 from nflows_privacy.video import Filling, redact_video
 from nflows_privacy.video.formats import is_video
 

@@ -17,8 +17,8 @@ from nflows_privacy.detection.keeping import Keeping, load_keeping
 from nflows_privacy.detection.narrowed import OfKinds
 from nflows_privacy.fills import FillSettings, stronger
 from nflows_privacy.masks import MASK_SCALE
-from nflows_privacy.redaction.pixels import as_rgb
 from nflows_privacy.regions import LEFT_SCORE
+from nflows_privacy.rgb import as_rgb
 
 DOUBT = 0.15
 """The score from which on something counts as left inside of what was filled: one look in two of YuNet's at .5."""

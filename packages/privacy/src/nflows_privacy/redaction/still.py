@@ -11,9 +11,10 @@ from nflows_privacy.detection import Detector, Look, distinct
 from nflows_privacy.fills import load_fill
 from nflows_privacy.fills.rungs import MOST_ROUNDS, Rungs
 from nflows_privacy.masks import cover, covers, mask_of
-from nflows_privacy.redaction.pixels import Pixels, seen_by
+from nflows_privacy.redaction.pixels import seen_by
 from nflows_privacy.redaction.settings import DOUBT, Redaction
 from nflows_privacy.regions import Region
+from nflows_privacy.rgb import Pixels
 
 _FILLED = 0.5
 """The part of a region that is filled, from which on it is the fill that shows something."""

@@ -21,9 +21,10 @@ from nflows_core.runtime.pictures.work import Made, Writing, is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
 from nflows_privacy.annotations.table import SIZE, rows_of
 from nflows_privacy.regions import IGNORE, Box, Region
+from nflows_privacy.rgb import as_rgb
 from nflows_privacy.training.augmentation import photographed
 from nflows_privacy.training.pool import Drawn, Pool, pool_of
-from nflows_privacy.training.scenes import RandomViews, as_rgb
+from nflows_privacy.training.scenes import RandomViews
 from nflows_privacy.training.settings import AUGMENTATIONS, Augmentation
 from nflows_privacy.training.views import Pixels
 
@@ -103,7 +104,7 @@ class AugmentFiles:
         def make(picture: PictureFile, seed: int) -> Made:
             height = picture.shape[0]
             about = picture.about
-            pixels = as_rgb(replace(about, pixels=picture.rows(0, height)))
+            pixels = as_rgb(picture.rows(0, height))
             own = pool.read(number, pixels)
             faults.extend(map(list, own.faults))
             copies.append(Copy(pixels, own.regions, (pool.names[number],)))

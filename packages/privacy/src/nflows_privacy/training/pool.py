@@ -23,8 +23,9 @@ from nflows_privacy.annotations.mirrors import mirrors_among
 from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.regions import IGNORE, Region, boxes_array
+from nflows_privacy.rgb import as_rgb
 from nflows_privacy.training.cells import IGNORED
-from nflows_privacy.training.scenes import Scene, as_rgb
+from nflows_privacy.training.scenes import Scene
 from nflows_privacy.training.views import NO_MIRROR, Pixels
 
 _MOST = 2**20
@@ -104,7 +105,7 @@ class Pool:
         """
         path, marked = self.paths[number], self.annotations.pictures.get(self.names[number], Marked(()))
         if pixels is None:
-            pixels = as_rgb(read_picture(path))
+            pixels = as_rgb(read_picture(path).pixels)
         height, width = pixels.shape[:2]
         try:
             found = placed(marked, width, height, orientation_of(path))

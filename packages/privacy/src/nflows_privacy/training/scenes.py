@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nflows_core.runtime.images import Picture, read_picture
+from nflows_core.runtime.images import read_picture
+from nflows_privacy.rgb import as_rgb
 from nflows_privacy.training import views
 from nflows_privacy.training.augmentation import photographed
 from nflows_privacy.training.cells import IGNORED, assign, cells
@@ -201,7 +202,7 @@ def crops_of(height: int, width: int, side: int) -> int:
 
 def pixels_of(scene: Scene) -> Pixels:
     """The picture in RGB, 8 bits."""
-    return as_rgb(read_picture(scene.path))
+    return as_rgb(read_picture(scene.path).pixels)
 
 
 def padded(pixels: Pixels) -> Pixels:
@@ -240,10 +241,3 @@ def _between(first: float, second: float, generator: np.random.Generator) -> flo
 def _crop(pixels: Pixels, boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> Crop:
     found, targets = assign(torch.from_numpy(boxes), torch.from_numpy(labels), cells(*pixels.shape[:2]))
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))), found, targets
-
-
-def as_rgb(picture: Picture) -> Pixels:
-    """The pixels of a picture in RGB, 8 bits, without alpha."""
-    pixels = picture.pixels[..., : picture.channels - picture.has_alpha]
-    upper = pixels // 256 if pixels.dtype == np.uint16 else pixels
-    return np.broadcast_to(upper, (*pixels.shape[:2], 3)).astype(np.uint8)

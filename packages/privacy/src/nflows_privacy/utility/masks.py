@@ -16,7 +16,7 @@ from torch import Tensor
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import read_picture
 from nflows_core.runtime.pictures.options import READ
-from nflows_privacy.redaction.pixels import as_rgb
+from nflows_privacy.rgb import as_rgb
 
 IGNORED = 255
 """The value of pixels that belong to no class, as Cityscapes has it."""
