@@ -132,11 +132,11 @@ def test_the_shares_of_places_sum_to_what_a_road_says(size: tuple[int, int]) -> 
     """At two sizes, whose grids do not divide each other."""
     looks = looks_of(SIDES[:2])
     pixels = np.random.default_rng(0).integers(256, size=(*size, 3), dtype=np.uint8)
-    road, weight = looks.road(pixels), drawn(looks.width, seed=3)
-    shares = looks.shares(pixels, weight).double()
+    road, weight, mean = looks.road(pixels), drawn(looks.width, seed=3), drawn(looks.width, seed=4)
+    shares = looks.shares(pixels, weight, mean).double()
     assert shares.ndim == 2
-    scale = float((road * weight).abs().sum())
-    assert float(shares.sum()) == pytest.approx(float(road.double() @ weight.double()), abs=1e-5 * scale)
+    scale = float(((road.abs() + mean.abs()) * weight.abs()).sum())
+    assert float(shares.sum()) == pytest.approx(float((road - mean).double() @ weight.double()), abs=1e-5 * scale)
 
 
 def test_a_road_is_looked_at_in_its_proportions_whatever_its_size(looks: Looks) -> None:
@@ -356,7 +356,7 @@ def test_a_run_says_what_was_said_when_it_had_learned(small: Path, learned: tupl
 def test_what_speaks_for_a_class_sums_to_its_logit(small: Path, learned: tuple[Path, Run, Audit]) -> None:
     categoriser, scene = load_categoriser(learned[0]), read_scenes(small)[0]
     pixels = read_picture(scene.path).pixels
-    logits = (categoriser.looks.road(pixels) @ categoriser.road_weight).numpy()
+    logits = ((categoriser.looks.road(pixels) - categoriser.road_mean) @ categoriser.road_weight).numpy()
     for number in (0, 1):
         shown = categoriser.reasons(pixels, number)
         assert shown.sum() == pytest.approx(logits[number] - logits.mean(), abs=1e-3)

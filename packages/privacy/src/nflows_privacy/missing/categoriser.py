@@ -78,6 +78,7 @@ class Categoriser(nn.Module):
 
     road_weight: Tensor
     road_bias: Tensor
+    road_mean: Tensor
     place_weight: Tensor
     place_bias: Tensor
     calibration: Tensor
@@ -87,6 +88,7 @@ class Categoriser(nn.Module):
         self.looks = looks
         self.register_buffer("road_weight", torch.zeros(looks.width, classes))
         self.register_buffer("road_bias", torch.zeros(classes))
+        self.register_buffer("road_mean", torch.zeros(looks.width))
         self.register_buffer("place_weight", torch.zeros(sum(PLACE_BLOCKS), 1))
         self.register_buffer("place_bias", torch.zeros(1))
         self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0, 0.0]))  # temperature and `Odds`
@@ -104,9 +106,9 @@ class Categoriser(nn.Module):
         return Said(logits.softmax(0).numpy(), float(torch.sigmoid(torch.tensor(odds))), held.numpy())
 
     def reasons(self, pixels: Pixels, number: int) -> NDArray[np.float64]:
-        """How much each place of a picture speaks for a class, against the mean of all classes, :math:`(h, w)`."""
+        """How much each place speaks for a class, against all classes and places of the mean road, :math:`(h, w)`."""
         weight = self.road_weight[:, number] - self.road_weight.mean(1)
-        return self.looks.shares(pixels, weight).double().numpy()
+        return self.looks.shares(pixels, weight, self.road_mean).double().numpy()
 
 
 def evidence(held: NDArray[np.float64]) -> float:

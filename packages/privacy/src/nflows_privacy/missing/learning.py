@@ -143,6 +143,7 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
     for name, value in (("road", road), ("place", place)):
         getattr(categoriser, f"{name}_weight").copy_(value.weight)
         getattr(categoriser, f"{name}_bias").copy_(value.bias)
+    categoriser.road_mean.copy_(material.roads[torch.from_numpy(material.labels >= 0)].float().mean(0))
     categoriser.calibration.copy_(calibration)
     return categoriser.eval(), thresholds_of(material, left_out, calibration), left_out
 

@@ -37,7 +37,8 @@ _BATCH = 36
 
 Pixels = NDArray[np.uint8]
 
-_ROAD_BLOCK = tuple(channels * cells for channels in _CHANNELS for cells in (math.prod(_GRID), math.prod(_LOWER)))
+_CELLS = (math.prod(_GRID), math.prod(_LOWER))
+_ROAD_BLOCK = tuple(channels * cells for channels in _CHANNELS for cells in _CELLS)
 PLACE_BLOCKS = tuple(channels * cells for _ in _AROUND for channels, cells in zip(_CHANNELS, (5, 5, 1), strict=True))
 """The lengths of the blocks of features that a place has."""
 
@@ -86,19 +87,22 @@ class Looks(nn.Module):
         r"""The features of a picture :math:`(H, W, 3)`: each block is means over the cells of a grid, :math:`(D,)`."""
         return torch.cat([_gridded(self._maps(pixels, side)) for side in self.sides])
 
-    def shares(self, pixels: Pixels, weight: Tensor) -> Tensor:
+    def shares(self, pixels: Pixels, weight: Tensor, mean: Tensor) -> Tensor:
         r"""How much each place of a picture adds to a linear function of its road's features, :math:`(h, w)`.
 
         Means over cells are linear in the maps m that they are taken of, so that the places' shares
-        :math:`\sum_c m_c \, \partial f / \partial m_c` sum to :math:`w \cdot \mathrm{road}(x)` (class activation maps,
-        Zhou et al. 2016). They are summed over the maps, on the grid of the largest one.
+        :math:`\sum_c m_c \, \partial f / \partial m_c`, less what the mean has in the same cells, sum to
+        :math:`w \cdot (\mathrm{road}(x) - \mu)` (class activation maps, Zhou et al. 2016). They are summed over the
+        maps, on the grid of the largest one.
 
         Arguments:
             pixels: The picture, :math:`(H, W, 3)`.
             weight: The weights w of the features, :math:`(D,)`.
+            mean: The features :math:`\mu` of the road that it is compared with, :math:`(D,)`.
         """
-        parts = torch.split(weight, sum(_ROAD_BLOCK))
-        looked = [_shares(self._maps(pixels, side), part) for side, part in zip(self.sides, parts, strict=True)]
+        length = sum(_ROAD_BLOCK)
+        parts = zip(self.sides, torch.split(weight, length), torch.split(mean, length), strict=True)
+        looked = [_shares(self._maps(pixels, side), *part) for side, *part in parts]
         finest = max((one.shape for maps in looked for one in maps), key=math.prod)
         return torch.stack([_spread(one, finest) for maps in looked for one in maps]).sum(0)
 
@@ -138,11 +142,21 @@ def _parts(m: Tensor) -> tuple[tuple[Tensor, tuple[int, int]], ...]:
 
 
 @torch.enable_grad()  # type: ignore[untyped-decorator, unused-ignore]
-def _shares(maps: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
-    """The shares of the places of each map in a linear function of `_gridded`, :math:`(h, w)`."""
-    leaves = [m.detach().clone().requires_grad_() for m in maps]
-    (_gridded(leaves) @ weight).backward()  # type: ignore[no-untyped-call, unused-ignore]
-    return [(m.detach() * m.grad).sum((0, 1)) for m in leaves if m.grad is not None]
+def _shares(maps: Sequence[Tensor], weight: Tensor, mean: Tensor) -> list[Tensor]:
+    """The shares of the places of each map in a linear function of `_gridded` less the mean's, :math:`(h, w)`."""
+    leaves, ones = _leaves(maps), _leaves([torch.ones_like(m[:, :1]) for m in maps])
+    means = zip(torch.split(weight * mean, list(_ROAD_BLOCK)), _CELLS * len(maps), strict=True)
+    of_cells = [mean.view(-1, cells).sum(0) for mean, cells in means]
+    (_gridded(leaves) @ weight + _gridded(ones) @ torch.cat(of_cells)).backward()  # type: ignore[no-untyped-call, unused-ignore]
+    return [
+        (m.detach() * m.grad).sum((0, 1)) - one.grad[0, 0]
+        for m, one in zip(leaves, ones, strict=True)
+        if m.grad is not None and one.grad is not None
+    ]
+
+
+def _leaves(maps: Sequence[Tensor]) -> list[Tensor]:
+    return [m.detach().clone().requires_grad_() for m in maps]
 
 
 def _spread(shares: Tensor, size: torch.Size) -> Tensor:
