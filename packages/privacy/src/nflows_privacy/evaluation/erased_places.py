@@ -33,7 +33,9 @@ from nflows_privacy.redaction.erasing import ERASED, is_hole
 Array = NDArray[np.float64]
 Log = NDArray[np.float64]
 
-_BANDWIDTH_CLASS, _BANDWIDTH_ALL = 0.5, 0.3  # of the deviation: few holes of a class, and many of all
+BANDWIDTH = 0.5
+"""Of the kernel of the holes of a class, of which there are few, in deviations."""
+_BANDWIDTH_ALL = 0.3  # of all holes, of which there are many
 _SHRUNK = 0.05
 
 
@@ -153,7 +155,7 @@ def _observers(train: Sequence[SceneHoles], classes: Sequence[str]) -> dict[str,
     decoys = np.concatenate([scene.features[~scene.is_erased] for scene in train])
     normal = Normals(true, true_labels, len(classes))
     of_scene = Normals(every, every_labels, len(classes))
-    kernels = [kernel_density(true[true_labels == number], _BANDWIDTH_CLASS, true) for number in range(len(classes))]
+    kernels = [kernel_density(true[true_labels == number], BANDWIDTH, true) for number in range(len(classes))]
     drawn = kernel_density(decoys, _BANDWIDTH_ALL, every)
     sizes = np.array([len(scene.features) for scene in train])
 

@@ -3,12 +3,14 @@ r"""What a categoriser knows, and from what: of the road, or of what erasing lef
 Everything is measured on scenes that were left out, in the same folds of groups. Beside the categoriser stand
 
 - observers that see where the holes are and how large, and nothing else (`evaluation.erased_places`);
+- the reader of roads alone, which knows nothing of holes;
 - the same reader of roads on the largest part of each scene beside which all erased signs lie, so that it never held
   one, and what that part's place alone tells;
 - the same reader on the scenes with their signs still standing;
 - whether three numbers of sharpness tell an erased sign from a decoy, and from the untouched place beside it.
 
-What is not above the observers of places by its interval is unproven: the holes may tell as much as the road.
+Where the reader of roads is not above the observers of places by its interval, nothing is proven: the holes may tell as
+much as the road.
 """
 
 from __future__ import annotations
@@ -33,12 +35,21 @@ from nflows_privacy.missing.learning import (
     folds_of,
     leave_out,
     leave_out_roads,
+    logits_left_out,
     odds_left_out,
 )
 from nflows_privacy.missing.scenes import scene_holes
 
 SEEDS = (0, 1, 2)
-NAMES = ("categoriser", "places alone", "parts without the sign", "where the part lies", "signs standing", "majority")
+NAMES = (
+    "categoriser",
+    "road alone",
+    "places alone",
+    "parts without the sign",
+    "where the part lies",
+    "signs standing",
+    "majority",
+)
 
 Right = NDArray[np.float64]
 
@@ -79,8 +90,8 @@ class Audit:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the road tells more than the holes, by the interval of the difference."""
-        found = self.interval("categoriser", less="places alone")
+        """Whether the road alone tells more than the holes do, by the interval of the difference."""
+        found = self.interval("road alone", less="places alone")
         return found is not None and found[0] > 0
 
     def rows(self) -> list[dict[str, Any]]:
@@ -125,16 +136,20 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
     known = _measured(material)
     holes = list(scene_holes([scene for scene, is_one in zip(material.scenes, known, strict=True) if is_one]))
     runs = [leave_out(material, seed) for seed in seeds]
-    found = np.stack([run.logits[known].argmax(1) for run in runs])
+    both = list(zip(runs, seeds, strict=True))
+    logits = [logits_left_out(material, run, seed)[known] for run, seed in both]
+    found = np.stack([one.argmax(1) for one in logits])
+    by_road = np.stack([run.logits[known].argmax(1) for run in runs])
     labels = material.labels[known]
     observers = [place_accuracy(holes, seed, FOLDS).right for seed in seeds]
     return Audit(
         material.classes,
-        _right(material, seeds, labels, found, observers),
+        {"categoriser": (found == labels).mean(0), "road alone": (by_road == labels).mean(0)}
+        | _right(material, seeds, labels, observers),
         {name: float(np.mean([right[name].mean() for right in observers])) for name in observers[0]},
         _confusion(labels, found, len(material.classes)),
-        _curve(labels, [run.logits[known] for run in runs]),
-        _alarms(material, [odds_left_out(material, run.evidence, seed) for run, seed in zip(runs, seeds, strict=True)]),
+        _curve(labels, logits),
+        _alarms(material, [odds_left_out(material, run.evidence, seed) for run, seed in both]),
         _told(material, seeds[0]),
         material.groups[known],
     )
@@ -150,13 +165,11 @@ def _right(
     material: Material,
     seeds: Sequence[int],
     labels: NDArray[np.int64],
-    found: NDArray[np.intp],
     observers: Sequence[Mapping[str, NDArray[np.bool_]]],
 ) -> dict[str, Right]:
     known = _measured(material)
     strongest = [max(right.values(), key=lambda one: float(one.mean())) for right in observers]
     right = {
-        "categoriser": (found == labels).mean(0),
         "places alone": np.stack(strongest).mean(0),
         "majority": (labels == np.bincount(labels).argmax()).astype(float),
     }

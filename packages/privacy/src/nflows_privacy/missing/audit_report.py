@@ -15,6 +15,7 @@ from nflows_privacy.missing.learning import ANSWERED
 from nflows_privacy.missing.runs import Run
 
 _READINGS = {
+    "road alone": "the reader of roads, which knows nothing of holes, nor of what is left around them",
     "categoriser": "scenes that were left out, in five folds that divide no place; the mean of three seeds",
     "places alone": "the best observer of where the holes lie, how large they are and how many: it errs upwards",
     "parts without the sign": "the same reader on the largest part of each scene that never held the sign",
@@ -32,6 +33,7 @@ def report_audit(folder: Path, run: Run, audit: Audit) -> dict[str, Any]:
             "scenes": len(audit.groups),
             "places": len(set(audit.groups.tolist())),
             "accuracy": audit.accuracy("categoriser"),
+            "accuracy_of_the_road": audit.accuracy("road alone"),
             "verdict": "the road is read" if audit.is_proven else "unproven: the holes may tell as much as the road",
             "answered_half": half.accuracy,
             **{name.replace(" ", "_"): value for name, value in audit.told.items()},
@@ -53,9 +55,10 @@ def lines(audit: Audit) -> Iterator[str]:
         interval = row["interval_95"]
         ends = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
         yield f"{row['who']:<26} {row['accuracy']:.3f}{ends} of {row['scenes']} scenes"
-    above = audit.interval("categoriser", less="places alone")
-    if above is not None:
-        yield f"{'above places alone':<26} {above[0]:+.3f} to {above[1]:+.3f}"
+    for name in ("categoriser", "road alone"):
+        above = audit.interval(name, less="places alone")
+        if above is not None:
+            yield f"{name + ' above places':<26} {above[0]:+.3f} to {above[1]:+.3f}"
     half = audit.answers(ANSWERED)
     yield f"{'where surest of half':<26} {half['accuracy']:.3f} of {half['answered']} answers"
     for alarm in audit.alarms:

@@ -2,7 +2,8 @@ r"""A categoriser: whether a scene lacks a sign, and which one its road asks for
 
 Two linear readers share the work. One looks at the holes from near and says of each how likely a sign stood there,
 :math:`s_i`; the scene lacks one with the probability :math:`m = \sigma(a \log \sum_i e^{8 s_i} + b)`. The other looks
-at the road as a whole, never at where the holes are, and says which class it asks for if it asks for one, :math:`q_k`:
+at the road as a whole, never at where the holes are, and says for which class it speaks. Which class is missing if one
+is, :math:`q_k`, is weighed from that and from what the holes that may have held a sign speak for (see `weighing`):
 
 .. math:: P(k) = m\, q_k, \qquad P(\text{nothing missing}) = 1 - m.
 
@@ -17,13 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 from torch import Tensor, nn
 
 from nflows_privacy.drives.places import CANNOT_SAY, NOTHING
 from nflows_privacy.masks import Rectangle
+from nflows_privacy.missing.holes import WHERE, HoleReader, where_of
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks, Pixels
 from nflows_privacy.missing.odds import Odds
 from nflows_privacy.missing.ridge import Linear
+from nflows_privacy.missing.weighing import Weights
 
 _SHARPNESS = 8.0
 
@@ -74,6 +78,7 @@ class Categoriser(nn.Module):
     Arguments:
         classes: The number of classes.
         looks: What is seen of scenes.
+        holes: The number of holes that held signs, of those it learned from.
     """
 
     road_weight: Tensor
@@ -81,9 +86,13 @@ class Categoriser(nn.Module):
     road_mean: Tensor
     place_weight: Tensor
     place_bias: Tensor
-    calibration: Tensor
+    named_weight: Tensor
+    named_bias: Tensor
+    hole_where: Tensor
+    hole_labels: Tensor
+    weighed: Tensor
 
-    def __init__(self, classes: int, looks: Looks) -> None:
+    def __init__(self, classes: int, looks: Looks, holes: int) -> None:
         super().__init__()
         self.looks = looks
         self.register_buffer("road_weight", torch.zeros(looks.width, classes))
@@ -91,19 +100,59 @@ class Categoriser(nn.Module):
         self.register_buffer("road_mean", torch.zeros(looks.width))
         self.register_buffer("place_weight", torch.zeros(sum(PLACE_BLOCKS), 1))
         self.register_buffer("place_bias", torch.zeros(1))
-        self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0, 0.0]))  # temperature and `Odds`
+        self.register_buffer("named_weight", torch.zeros(sum(PLACE_BLOCKS), classes))
+        self.register_buffer("named_bias", torch.zeros(classes))
+        self.register_buffer("hole_where", torch.zeros(holes, WHERE, dtype=torch.float64))
+        self.register_buffer("hole_labels", torch.zeros(holes, dtype=torch.int64))
+        self.register_buffer("weighed", torch.tensor([1.0, 0.0, 0.0, *Weights()], dtype=torch.float64))
 
     def forward(self, pixels: Pixels, holes: Sequence[Rectangle], surest: float = 0.0) -> Said:
         """What it says of a picture :math:`(H, W, 3)` with these holes, at least one, and the score of a sign in it."""
-        return self.judged(self.looks.road(pixels), self.looks.places(pixels, holes), surest)
+        where = where_of(holes, (pixels.shape[1], pixels.shape[0]))
+        return self.judged(self.looks.road(pixels), self.looks.places(pixels, holes), where, surest)
 
-    def judged(self, road: Tensor, places: Tensor, surest: float = 0.0) -> Said:
-        """What it says of the features of a road :math:`(D,)` and of its places :math:`(n, F)`, and of that score."""
-        temperature, *weights = self.calibration.double().tolist()
-        logits = Linear(self.road_weight, self.road_bias)(road[None])[0].double() / temperature
-        held = Linear(self.place_weight, self.place_bias)(places)[:, 0].double()
-        odds = Odds(*weights)(np.array(evidence(held.numpy())), np.array(surest))
-        return Said(logits.softmax(0).numpy(), float(torch.sigmoid(torch.tensor(odds))), held.numpy())
+    def judged(self, road: Tensor, places: Tensor, where: NDArray[np.float64], surest: float = 0.0) -> Said:
+        """What it says of the features of a road and of its places, and of where these lie.
+
+        Arguments:
+            road: The features of the road, :math:`(D,)`.
+            places: Those of the places, :math:`(n, F)`.
+            where: Where they lie, as `where_of` says, :math:`(n, 4)`.
+            surest: The score of the surest sign that a detector found in the scene.
+        """
+        seen_road = Linear(self.road_weight, self.road_bias)(road[None]).double().numpy()
+        held = Linear(self.place_weight, self.place_bias)(places)[:, 0].double().numpy()
+        holes = self._hole_reader()(held, where, places)
+        logits = self.weights(seen_road, holes, np.zeros(len(held), np.intp))
+        missing = expit(self.odds(np.array(evidence(held)), np.array(surest)))
+        return Said(softmax(logits[0]), float(missing), held)
+
+    @property
+    def odds(self) -> Odds:
+        """How it weighs what speaks for a missing sign."""
+        return Odds(*self.weighed[: len(Odds._fields)].tolist())
+
+    @property
+    def weights(self) -> Weights:
+        """How it weighs the road and the holes."""
+        return Weights(*self.weighed[len(Odds._fields) :].tolist())
+
+    def learn(self, road: Linear, place: Linear, holes: HoleReader, mean: Tensor) -> None:
+        """Takes over the readers of roads, of places and of holes, and the mean of the roads."""
+        for name, linear in (("road", road), ("place", place), ("named", holes.named)):
+            getattr(self, f"{name}_weight").copy_(linear.weight)
+            getattr(self, f"{name}_bias").copy_(linear.bias)
+        self.hole_where.copy_(torch.from_numpy(holes.where))
+        self.hole_labels.copy_(torch.from_numpy(holes.labels))
+        self.road_mean.copy_(mean)
+
+    def weigh(self, odds: Odds, weights: Weights) -> None:
+        """Takes over how it weighs."""
+        self.weighed.copy_(torch.tensor([*odds, *weights], dtype=torch.float64))
+
+    def _hole_reader(self) -> HoleReader:
+        named = Linear(self.named_weight, self.named_bias)
+        return HoleReader(self.hole_where.numpy(), self.hole_labels.numpy(), named)
 
     def reasons(self, pixels: Pixels, number: int) -> NDArray[np.float64]:
         """How much each place speaks for a class, against all classes and places of the mean road, :math:`(h, w)`."""

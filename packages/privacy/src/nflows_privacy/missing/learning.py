@@ -9,20 +9,23 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from nflows_core.classifiers.calibration import temperature
 from nflows_core.data.assignment import assign
 from nflows_privacy.missing.categoriser import Categoriser, Thresholds, evidence
+from nflows_privacy.missing.holes import HoleReader, Holes, nothing_known, where_of
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks
 from nflows_privacy.missing.observing import Observed
 from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.ridge import Linear, ridge
 from nflows_privacy.missing.scenes import Scene
+from nflows_privacy.missing.weighing import Weights, weights_of
 
 # Chosen on 148 scenes of GTSDB, five folds: .01 to .1 and 1 to 10 are much the same.
 _ROAD_PENALTY, _PLACE_PENALTY = 0.03, 3.0
+_NAME_PENALTY = 0.3  # of five from .03 to 3, which differ by .02, that in the middle
 FOLDS = 5
 FOUND = 0.6
 """The share of scenes that lack a sign of which a categoriser is to find that they do."""
@@ -104,6 +107,11 @@ class Material:
         return np.repeat(np.arange(len(self.scenes)), [len(one.places) for one in self.observed])
 
     @cached_property
+    def where(self) -> Numbers:
+        """Where each hole lies, :math:`(M, 4)`."""
+        return np.concatenate([where_of(scene.holes, scene.size) for scene in self.scenes])
+
+    @cached_property
     def is_erased(self) -> Chosen:
         """Whether each hole held a sign, :math:`(M,)`."""
         return np.array([is_sign for scene in self.scenes for is_sign in scene.is_erased])
@@ -114,13 +122,13 @@ class LeftOut:
     """What is said of scenes by categorisers that learned from others.
 
     Arguments:
-        logits: Those of the classes, :math:`(N, K)`.
-        held: How likely each hole held a sign, :math:`(M,)`.
-        evidence: What the holes of each scene say together, :math:`(N,)`.
+        logits: Those of the classes by their roads, :math:`(N, K)`.
+        holes: What is said of each of the M holes.
+        evidence: What the holes of each scene say of whether one held a sign, :math:`(N,)`.
     """
 
     logits: Numbers
-    held: Numbers
+    holes: Holes
     evidence: Numbers
 
 
@@ -137,26 +145,47 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
     """
     left_out = leave_out(material, seed)
     everything = np.ones(len(material.scenes), np.bool_)
-    categoriser = Categoriser(len(material.classes), looks)
-    road, place = road_reader(material.roads, material.labels, everything), place_reader(material, everything)
-    calibration = torch.tensor([_temperature(material, left_out), *_odds(material, left_out.evidence, everything)])
-    for name, value in (("road", road), ("place", place)):
-        getattr(categoriser, f"{name}_weight").copy_(value.weight)
-        getattr(categoriser, f"{name}_bias").copy_(value.bias)
-    categoriser.road_mean.copy_(material.roads[torch.from_numpy(material.labels >= 0)].float().mean(0))
-    categoriser.calibration.copy_(calibration)
-    return categoriser.eval(), thresholds_of(material, left_out, calibration), left_out
+    reader = hole_reader(material, everything)
+    categoriser = Categoriser(len(material.classes), looks, len(reader.where))
+    categoriser.learn(
+        road_reader(material.roads, material.labels, everything),
+        place_reader(material, everything),
+        reader,
+        material.roads[torch.from_numpy(material.labels >= 0)].float().mean(0),
+    )
+    categoriser.weigh(_odds(material, left_out.evidence, everything), _weights(material, left_out, everything))
+    return categoriser.eval(), thresholds_of(material, left_out, categoriser), left_out
 
 
 def leave_out(material: Material, seed: int) -> LeftOut:
     """What is said of each scene by what was learned without its fold."""
-    held = np.empty(len(material.of_scene))
+    count, classes = len(material.of_scene), len(material.classes)
+    holes = Holes(np.empty(count), np.empty((count, classes)), np.empty((count, classes)))
     for learned, tested in folds_of(material, seed):
-        reader, holes = place_reader(material, learned), tested[material.of_scene]
-        held[holes] = reader(material.places[torch.from_numpy(holes)])[:, 0].numpy()
+        of_fold = tested[material.of_scene]
+        seen = material.places[torch.from_numpy(of_fold)]
+        held = place_reader(material, learned)(seen)[:, 0].double().numpy()
+        said = hole_reader(material, learned)(held, material.where[of_fold], seen)
+        for name, values in vars(said).items():
+            getattr(holes, name)[of_fold] = values
     logits = leave_out_roads(material, material.roads, material.labels, seed)
     scenes = range(len(material.scenes))
-    return LeftOut(logits, held, np.array([evidence(held[material.of_scene == scene]) for scene in scenes]))
+    return LeftOut(logits, holes, np.array([evidence(holes.held[material.of_scene == scene]) for scene in scenes]))
+
+
+def logits_left_out(material: Material, left_out: LeftOut, seed: int) -> Numbers:
+    """The logits of each scene by its road and its holes, weighed as scenes of the other folds are, :math:`(N, K)`.
+
+    Arguments:
+        material: The scenes.
+        left_out: What was said of them by `leave_out` with this seed.
+        seed: The seed of the folds.
+    """
+    logits = np.empty_like(left_out.logits)
+    for learned, tested in folds_of(material, seed):
+        weights = _weights(material, left_out, learned)
+        logits[tested] = weights(left_out.logits, left_out.holes, material.of_scene)[tested]
+    return logits
 
 
 def odds_left_out(material: Material, evidence: Numbers, seed: int) -> Numbers:
@@ -233,13 +262,24 @@ def place_reader(material: Material, learned: Chosen) -> Linear:
     return ridge(material.places[torch.from_numpy(chosen)], targets, PLACE_BLOCKS, _PLACE_PENALTY)
 
 
-def thresholds_of(material: Material, left_out: LeftOut, calibration: Tensor) -> Thresholds:
+def hole_reader(material: Material, learned: Chosen) -> HoleReader:
+    """What says of holes for which class they speak, from those that held signs."""
+    chosen = (learned & (material.labels >= 0))[material.of_scene] & material.is_erased
+    classes = len(material.classes)
+    if not chosen.any():
+        return nothing_known(classes, material.places.shape[1])
+    labels = material.labels[material.of_scene[chosen]]
+    targets = one_hot(torch.from_numpy(labels), classes)
+    named = ridge(material.places[torch.from_numpy(chosen)], targets, PLACE_BLOCKS, _NAME_PENALTY)
+    return HoleReader(material.where[chosen], labels, named)
+
+
+def thresholds_of(material: Material, left_out: LeftOut, categoriser: Categoriser) -> Thresholds:
     """Those at which six of ten scenes that lack a sign are found, and of half of all it is said which they lack."""
-    divisor, *weights = calibration.double().tolist()
-    odds = Odds(*weights)(left_out.evidence, _surest(material))
-    missing = torch.sigmoid(torch.from_numpy(odds)).numpy()
+    missing = expit(categoriser.odds(left_out.evidence, _surest(material)))
     known = material.labels >= 0
-    sure = torch.from_numpy(left_out.logits[known] / divisor).softmax(1).amax(1).numpy()
+    logits = categoriser.weights(left_out.logits, left_out.holes, material.of_scene)
+    sure = torch.from_numpy(logits[known]).softmax(1).amax(1).numpy()
     return Thresholds(float(np.quantile(missing[known], 1 - FOUND)), float(np.quantile(sure, 1 - ANSWERED)))
 
 
@@ -251,9 +291,9 @@ def _table(material: Material) -> NDArray[np.int64]:
     return table
 
 
-def _temperature(material: Material, left_out: LeftOut) -> float:
-    known = torch.from_numpy(material.labels >= 0)
-    return temperature(torch.from_numpy(left_out.logits)[known], torch.from_numpy(material.labels)[known])
+def _weights(material: Material, left_out: LeftOut, chosen: Chosen) -> Weights:
+    """How the roads and holes of some of the scenes are weighed."""
+    return weights_of(left_out.logits, left_out.holes, material.of_scene, material.is_erased, material.labels, chosen)
 
 
 def _odds(material: Material, evidence: Numbers, chosen: Chosen) -> Odds:

@@ -9,6 +9,7 @@ without: most roads are without any, and few sets have many of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from scipy.special import expit
 Numbers = NDArray[np.float64]
 
 _PENALTY = 1e-6  # of weights that nothing else bounds, where all scenes are told apart
-_BOUNDS = ((0, None), (None, 0), (None, None))
 
 
 class Odds(NamedTuple):
@@ -50,16 +50,31 @@ def odds_of(evidence: Numbers, surest: Numbers, is_missing: NDArray[np.bool_], h
         has_signs: Whether signs stand in each.
     """
     x = np.stack([evidence, surest, np.ones(len(evidence))], axis=1)
-    side = np.where(is_missing, 1.0, -1.0)
     shares = _shares(np.where(is_missing, 0, np.where(has_signs, 1, 2)))
+    return Odds(*logistic(x, is_missing, shares, ((0, None), (None, 0), (None, None))))
+
+
+def logistic(
+    x: Numbers, y: NDArray[np.bool_], shares: Numbers, bounds: Sequence[tuple[float | None, float | None]]
+) -> list[float]:
+    """The coefficients of a logistic regression of y on x, :math:`(N, p)`, within bounds.
+
+    Arguments:
+        x: The features, one of which is constant if there is to be an offset.
+        y: What is to be told, :math:`(N,)`.
+        shares: The weight of each row, of a sum of 1.
+        bounds: The least and the greatest value of each coefficient.
+    """
+    side = np.where(y, 1.0, -1.0)
 
     def loss(weights: Numbers) -> tuple[float, Numbers]:
         wrong = -side * (x @ weights)
         value = shares @ np.logaddexp(0, wrong) + _PENALTY / 2 * weights @ weights
         return float(value), _PENALTY * weights - x.T @ (shares * side * expit(wrong))
 
-    found = minimize(loss, np.zeros(3), jac=True, bounds=_BOUNDS, options={"ftol": 1e-14, "gtol": 1e-9})
-    return Odds(*found.x.tolist())
+    found = minimize(loss, np.zeros(x.shape[1]), jac=True, bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-9})
+    coefficients: list[float] = found.x.tolist()
+    return coefficients
 
 
 def _shares(kinds: NDArray[np.intp]) -> Numbers:

@@ -32,6 +32,7 @@ class Run:
         scenes: The folder of the scenes that it learned from.
         scenes_sha256: The SHA-256 of their table.
         seed: The seed of the folds.
+        holes: The number of holes of signs that it learned from.
         found: The file of the signs that a detector found in the scenes, if one has looked; it then also has to be
             known of scenes that are judged.
         found_sha256: Its SHA-256.
@@ -43,12 +44,13 @@ class Run:
     scenes: str
     scenes_sha256: str
     seed: int = 0
+    holes: int = 0
     found: str | None = None
     found_sha256: str | None = None
 
     def build(self) -> Categoriser:
         """The categoriser, before it has learned."""
-        return Categoriser(len(self.classes), Looks(self.sides))
+        return Categoriser(len(self.classes), Looks(self.sides), self.holes)
 
 
 def save_run(folder: Path, run: Run, categoriser: Categoriser | None = None) -> None:
@@ -93,6 +95,7 @@ def _parse(content: Any) -> Run:
         content["scenes"],
         content["scenes_sha256"],
         content["seed"],
+        content["holes"],
         content["found"],
         content["found_sha256"],
     )
@@ -122,6 +125,7 @@ _ENTRIES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "scenes": (lambda value: isinstance(value, str), "the folder of the scenes"),
     "scenes_sha256": (lambda value: isinstance(value, str), "the SHA-256 of their table"),
     "seed": (lambda value: type(value) is int, "a whole number"),
+    "holes": (lambda value: type(value) is int and value >= 0, "a number of holes"),
     "found": (lambda value: value is None or isinstance(value, str), "the file of found signs, or null"),
     "found_sha256": (lambda value: value is None or isinstance(value, str), "its SHA-256, or null"),
 }

@@ -62,7 +62,8 @@ def train(
     material = _material([scene for scene in known if scene.name in seen], seen, surest)
     audited = audit(material, tuple(seed + number for number in SEEDS))
     categoriser, thresholds, _ = learn(material, looks_of(run.sides), seed)
-    run = replace(run, classes=material.classes, thresholds=thresholds)  # all scenes of a class may be damaged
+    holes = len(categoriser.hole_where)  # and all scenes of a class may be damaged
+    run = replace(run, classes=material.classes, thresholds=thresholds, holes=holes)
     save_run(folder, run, categoriser)
     return run, audited
 
@@ -112,8 +113,8 @@ def _started(scenes: Path, known: Sequence[Scene], found: Path | None, folder: P
         str(scenes.absolute()),
         sha256(scenes / TABLE),
         seed,
-        None if found is None else str(found.absolute()),
-        None if found is None else sha256(found),
+        found=None if found is None else str(found.absolute()),
+        found_sha256=None if found is None else sha256(found),
     )
     if not resume:
         return run
