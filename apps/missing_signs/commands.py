@@ -149,6 +149,8 @@ def report(found: Path, output: Path, positions: Path | None, pictures: Path | N
 
     made = report_places(found, output, positions=positions, pictures=pictures)
     echo(f"{made['places']} places in {made['scenes']} scenes: {output / 'report.html'}")
+    if known := made["scenes_learned_from"]:
+        echo(f"{known} of these scenes were learned from: how often it is right is not told of them", err=True)
     print_report(made)
     return ExitCode.DONE
 

@@ -13,6 +13,7 @@ from missing_signs_learned import APP, CLASSES, app
 
 from nflows_core.runtime.report import read_csv
 from nflows_privacy.drives.places import NOTHING
+from nflows_privacy.missing.scenes import read_scenes
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,18 @@ def test_where_contexts_are_known_the_report_counts_all_scenes(judged: Path, rep
     assert rows["a sign is missing: some class is answered"]["count"] == 4
     alarms = rows["nothing is missing: something else is said"]
     assert (alarms["count"], alarms["n"]) == (5, 5)
+
+
+def test_scenes_that_were_learned_from_prove_nothing(
+    learned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app("categorise", learned / "erased", "--model", learned / "run", "-o", tmp_path / "own") == 0
+    assert app("report", tmp_path / "own", "-o", tmp_path / "report") == 0
+    report = content(tmp_path / "report" / "report.json")
+    scenes = len(read_scenes(learned / "erased"))
+    assert report["scenes_learned_from"] == report["scenes"] == scenes
+    assert "Where it is known what is missing" not in report["tables"]
+    assert f"{scenes} of these scenes were learned from" in capsys.readouterr().err
 
 
 def test_a_threshold_that_nothing_reaches_gives_no_place_and_no_alarm(

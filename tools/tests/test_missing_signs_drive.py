@@ -34,10 +34,13 @@ _MARK = 60  # the brightness of a corner of the picture, times the number of wha
 class Oracle:
     """Says what the corner of a picture says."""
 
-    def __call__(self, pixels: NDArray[np.uint8], holes: Sequence[Rectangle]) -> Said:
+    def __call__(self, pixels: NDArray[np.uint8], holes: Sequence[Rectangle], surest: float = 0.0) -> Said:
         number = round(float(pixels[-1, -1].mean()) / _MARK)
         missing = 0.1 if number == 0 else 0.9
         return Said(np.array([0.8, 0.2] if number == 1 else [0.2, 0.8]), missing, np.zeros(len(holes)))
+
+    def has_learned(self, digest: str) -> bool:
+        return False
 
     def reasons(self, pixels: NDArray[np.uint8], number: int) -> NDArray[np.float64]:
         return np.ones((4, 4))

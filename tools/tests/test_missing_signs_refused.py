@@ -192,9 +192,9 @@ def test_a_run_is_neither_overwritten_nor_resumed_unasked(capsys: Captured) -> N
     before = Path("run", "model.safetensors").read_bytes()
     refused(capsys, "a run is there; resume it, overwrite it or choose another folder",
             "categorise", "erased", "-o", "run")  # fmt: skip
-    refused(capsys, "run was begun on other scenes than seen, or with another seed",
+    refused(capsys, "run was begun on other scenes than seen, with another seed or another --found",
             "categorise", "seen", "-o", "run", "--resume")  # fmt: skip
-    refused(capsys, "or with another seed", "categorise", "erased", "-o", "run", "--resume", "--seed", 1)
+    refused(capsys, "with another seed", "categorise", "erased", "-o", "run", "--resume", "--seed", 1)
     refused(capsys, "is no run folder", "categorise", "erased", "-o", "none", "--resume")
     assert Path("run", "model.safetensors").read_bytes() == before
 

@@ -19,7 +19,6 @@ from torch.nn.functional import cross_entropy
 
 from made_up_roads import KINDS, Road, draw_road
 from missing_scenes import erased_roads
-from nflows_core.classifiers.calibration import temperature
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE, RunError
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.report import read_csv, write_csv
@@ -33,6 +32,7 @@ from nflows_privacy.fills import FillSettings, load_fill
 from nflows_privacy.masks import MASK_SCALE, Rectangle, covers
 from nflows_privacy.missing.audit import Audit
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds, evidence
+from nflows_privacy.missing.holes import WHERE, HoleReader, where_of
 from nflows_privacy.missing.learning import (
     FOLDS,
     FOUND,
@@ -45,14 +45,16 @@ from nflows_privacy.missing.learning import (
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks, sides_for
 from nflows_privacy.missing.observing import largest_part, looks_of, pixels_of, read_observed
 from nflows_privacy.missing.odds import Odds, odds_of
-from nflows_privacy.missing.ridge import ridge
+from nflows_privacy.missing.ridge import Linear, ridge
 from nflows_privacy.missing.runs import Run, load_categoriser, read_run
 from nflows_privacy.missing.scenes import ERASED_PART, STANDING_PART, TABLE, Scene, read_scenes
 from nflows_privacy.missing.training import audit_again, train
+from nflows_privacy.missing.weighing import Weights
 from nflows_privacy.redaction.decoys import Holes, Plan, decoy_seed, features_of
 from nflows_privacy.regions import Region
 
 SIDE = SIDES[0]
+PLACES = sum(PLACE_BLOCKS)
 CURVES = ("left-hand-curve", "right-hand-curve")
 
 
@@ -192,11 +194,14 @@ def test_the_largest_part_holds_no_sign(found: list[tuple[int, int, int, int]]) 
 @pytest.fixture(scope="module")
 def random_categoriser() -> Categoriser:
     """One that has learned nothing."""
-    categoriser = Categoriser(4, Looks((SIDE,)))
-    for number, name in enumerate(("road_weight", "road_bias", "place_weight", "place_bias")):
-        value = getattr(categoriser, name)
-        value.copy_(0.05 * drawn(*value.shape, seed=number))
-    categoriser.calibration.copy_(torch.tensor([0.7, 0.4, -3.0, -2.0]))
+    categoriser = Categoriser(4, Looks((SIDE,)), holes=8, scenes=2)
+    linear = [
+        Linear(0.05 * drawn(width, classes, seed=classes), 0.05 * drawn(classes, seed=classes))
+        for width, classes in ((categoriser.looks.width, 4), (PLACES, 1), (PLACES, 4))
+    ]
+    holes = HoleReader(drawn(8, WHERE).double().numpy(), np.arange(8) % 4, linear[2])
+    categoriser.learn(linear[0], linear[1], holes, drawn(categoriser.looks.width))
+    categoriser.weigh(Odds(0.4, -3.0, -2.0), Weights(1 / 0.7, 0.5, 2.0, -1.0, 0.3))
     return categoriser
 
 
@@ -204,15 +209,16 @@ def random_categoriser() -> Categoriser:
 @given(st.integers(1, 6), st.floats(0, 1), st.integers(0, 999))
 def test_probabilities_sum_to_one(random_categoriser: Categoriser, holes: int, surest: float, seed: int) -> None:
     categoriser = random_categoriser
-    road, places = drawn(categoriser.looks.width, seed=seed), drawn(holes, sum(PLACE_BLOCKS), seed=seed)
-    said = categoriser.judged(road, places, surest)
+    road, places = drawn(categoriser.looks.width, seed=seed), drawn(holes, PLACES, seed=seed)
+    where = drawn(holes, WHERE, seed=seed).double().numpy()
+    said = categoriser.judged(road, places, where, surest)
     assert said.probabilities.shape == (5,)
     assert (said.probabilities >= 0).all()
     assert said.probabilities.sum() == pytest.approx(1)
     assert said.classes.sum() == pytest.approx(1)
     assert said.holes.shape == (holes,)
     assert said.missing == pytest.approx(1 / (1 + math.exp(-(0.4 * evidence(said.holes) - 3 * surest - 2))), abs=1e-5)
-    assert said.missing <= categoriser.judged(road, places).missing
+    assert said.missing <= categoriser.judged(road, places, where).missing
 
 
 numbers = st.lists(st.floats(-1, 1), min_size=1, max_size=6)
@@ -318,19 +324,23 @@ def test_what_is_said_of_a_left_out_scene_does_not_depend_on_its_own_class(mater
     assert (before[~fold] != after[~fold]).any(1).all()
 
 
-def test_the_temperature_has_the_least_cross_entropy(material: Material, looks: Looks) -> None:
+def test_roads_and_holes_are_weighed_with_the_least_cross_entropy(material: Material, looks: Looks) -> None:
     categoriser, _, left_out = learn(material, looks)
-    known = material.labels >= 0
-    logits, classes = torch.from_numpy(left_out.logits[known]), torch.from_numpy(material.labels[known])
-    found = float(categoriser.calibration[0])
-    assert found == pytest.approx(temperature(logits, classes), rel=1e-6)
-    least = float(cross_entropy(logits / found, classes))
-    assert all(least <= float(cross_entropy(logits / other, classes)) + 1e-9 for other in np.geomspace(0.05, 150, 50))
+    known, weights = material.labels >= 0, categoriser.weights
+
+    def loss(road: float, holes: float) -> float:
+        other = weights._replace(road=road, holes=holes)
+        logits = other(left_out.logits, left_out.holes, material.of_scene)[known]
+        return float(cross_entropy(torch.from_numpy(logits), torch.from_numpy(material.labels[known])))
+
+    least = loss(weights.road, weights.holes)
+    for road, holes in np.random.default_rng(0).uniform(0, 20, (50, 2)).tolist():
+        assert least <= loss(road, holes) + 1e-6
 
 
 def test_the_evidence_is_weighed_by_its_likelihood_and_six_of_ten_are_found(material: Material, looks: Looks) -> None:
     categoriser, thresholds, left_out = learn(material, looks)
-    odds = Odds(*categoriser.calibration.double().tolist()[1:])
+    odds = categoriser.odds
     nothing = np.zeros(len(material.scenes))
     weighed = odds_of(left_out.evidence, nothing, material.is_missing, material.has_signs)
     assert odds == pytest.approx(weighed, rel=1e-6)
@@ -348,7 +358,7 @@ def test_a_run_says_what_was_said_when_it_had_learned(small: Path, learned: tupl
     one, other = loaded(pixels, scene.holes), again(pixels, scene.holes)
     assert np.array_equal(one.probabilities, other.probabilities)
     seen = read_observed((folder / "observed" / scene.name).with_suffix(".safetensors"))
-    kept = loaded.judged(seen.road, seen.places)  # of 16 bits
+    kept = loaded.judged(seen.road, seen.places, where_of(scene.holes, scene.size))  # of 16 bits
     assert kept.probabilities == pytest.approx(one.probabilities, abs=1e-2)
     assert kept.holes == pytest.approx(one.holes, abs=1e-2)
 

@@ -212,11 +212,11 @@ def kernel_density(points: Array, bandwidth: float, scale: Array) -> Callable[[A
         bandwidth: The deviation of the kernel in those of ``scale``.
         scale: The points whose deviations count.
     """
+    if not len(points):
+        return lambda features: np.zeros(len(features))
     deviations = bandwidth * scale.std(axis=0) + 1e-12
 
     def density(features: Array) -> Log:
-        if not len(points):
-            return np.zeros(len(features))
         rest = (features[:, None] - points[None]) / deviations
         found: Log = np.logaddexp.reduce(-0.5 * (rest**2).sum(axis=2), axis=1) - np.log(len(points))
         return found

@@ -30,6 +30,7 @@ from nflows_privacy.missing.ridge import Linear
 from nflows_privacy.missing.weighing import Weights
 
 _SHARPNESS = 8.0
+_DIGEST = 32  # the bytes of a SHA-256
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,7 @@ class Categoriser(nn.Module):
         classes: The number of classes.
         looks: What is seen of scenes.
         holes: The number of holes that held signs, of those it learned from.
+        scenes: The number of scenes that it learned from.
     """
 
     road_weight: Tensor
@@ -91,8 +93,9 @@ class Categoriser(nn.Module):
     hole_where: Tensor
     hole_labels: Tensor
     weighed: Tensor
+    learned: Tensor
 
-    def __init__(self, classes: int, looks: Looks, holes: int) -> None:
+    def __init__(self, classes: int, looks: Looks, holes: int = 0, scenes: int = 0) -> None:
         super().__init__()
         self.looks = looks
         self.register_buffer("road_weight", torch.zeros(looks.width, classes))
@@ -104,6 +107,7 @@ class Categoriser(nn.Module):
         self.register_buffer("named_bias", torch.zeros(classes))
         self.register_buffer("hole_where", torch.zeros(holes, WHERE, dtype=torch.float64))
         self.register_buffer("hole_labels", torch.zeros(holes, dtype=torch.int64))
+        self.register_buffer("learned", torch.zeros(scenes, _DIGEST, dtype=torch.uint8))
         self.register_buffer("weighed", torch.tensor([1.0, 0.0, 0.0, *Weights()], dtype=torch.float64))
 
     def forward(self, pixels: Pixels, holes: Sequence[Rectangle], surest: float = 0.0) -> Said:
@@ -149,6 +153,15 @@ class Categoriser(nn.Module):
     def weigh(self, odds: Odds, weights: Weights) -> None:
         """Takes over how it weighs."""
         self.weighed.copy_(torch.tensor([*odds, *weights], dtype=torch.float64))
+
+    def remember(self, digests: Sequence[str]) -> None:
+        """Keeps the SHA-256 of the pictures that it learned from: being right of those says little of others."""
+        found = [list(bytes.fromhex(digest)) for digest in digests]
+        self.learned.copy_(torch.tensor(found, dtype=torch.uint8).reshape(-1, _DIGEST))
+
+    def has_learned(self, digest: str) -> bool:
+        """Whether it learned from a picture of this SHA-256."""
+        return bool((self.learned == torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8)).all(1).any())
 
     def _hole_reader(self) -> HoleReader:
         named = Linear(self.named_weight, self.named_bias)

@@ -37,7 +37,7 @@ def where_of(holes: Sequence[Rectangle], size: tuple[int, int]) -> Numbers:
 
 
 @dataclass(frozen=True, eq=False)
-class Holes:
+class SaidOfHoles:
     """What is said of holes.
 
     Arguments:
@@ -82,13 +82,13 @@ class HoleReader:
     labels: NDArray[np.int64]
     named: Linear
 
-    def __call__(self, held: Numbers, where: Numbers, seen: Tensor) -> Holes:
+    def __call__(self, held: Numbers, where: Numbers, seen: Tensor) -> SaidOfHoles:
         """What is said of holes that lie there, and around which that is seen, :math:`(m, 4)` and :math:`(m, F)`."""
         classes = self.named.bias.shape[0]
         shares = np.log((np.bincount(self.labels, minlength=classes) + 1) / (len(self.labels) + classes))
         densities = np.stack([self._density(label)(where) for label in range(classes)], axis=1)
         lies = densities - np.logaddexp.reduce(densities + shares, axis=1)[:, None] - shares
-        return Holes(held, lies, self.named(seen).double().numpy())
+        return SaidOfHoles(held, lies, self.named(seen).double().numpy())
 
     def _density(self, label: int) -> Callable[[Numbers], Numbers]:
         own = self.where[self.labels == label]

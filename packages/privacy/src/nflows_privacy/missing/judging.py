@@ -83,12 +83,13 @@ class JudgeFiles:
             categoriser = _kept((self.run, self.weights["categoriser"]))
             said = categoriser(pixels, scene.holes, 0.0 if surest is None else surest[scene.name])
             reasons = categoriser.reasons(pixels, int(said.classes.argmax()))
+            is_known = categoriser.has_learned(facts["sha256"])
         answer = self.thresholds.answer(said, classes)
         (shown,) = further(target, SHOWN)
         with atomic_write(shown, "wb") as picture:
             picture.write(as_png(shown_reasons(pixels, scene.holes, said.holes, reasons)))
         with atomic_write(target, "w") as file:
-            file.write(to_json(_content(scene, classes, said, answer, surest), indent=1) + "\n")
+            file.write(to_json(_content(scene, classes, said, answer, surest) | {"learned": is_known}, indent=1) + "\n")
         size = f"{scene.size[0]} x {scene.size[1]}"
         numbers = {
             "answer": answer,
@@ -126,6 +127,7 @@ class Verdict(NamedTuple):
         is_missing: Whether a sign is missing.
         source: The name of the original.
         signs: The signs that stand in the original.
+        is_learned: Whether the categoriser learned from this very picture.
     """
 
     judged: Judged
@@ -134,6 +136,7 @@ class Verdict(NamedTuple):
     is_missing: bool
     source: str
     signs: tuple[Region, ...] = ()
+    is_learned: bool = False
 
 
 def judge_scenes(
@@ -216,10 +219,11 @@ def read_verdict(path: Path) -> Verdict:
             "context": None | str() as context,
             "lacks": bool(lacks),
             "signs": list(signs),
+            "learned": bool(is_learned),
         } if (kind, version) == (_FORMAT, _VERSION):
             judged = Judged(Frame(picture, drive, number), np.array(probabilities, np.float64), answer)
             stood = tuple(Region.from_json(one) for one in signs)
-            return Verdict(judged, tuple(classes), context, lacks, source, stood)
+            return Verdict(judged, tuple(classes), context, lacks, source, stood, is_learned)
     raise ValueError(f"{path}: is no file that categorise writes, or one of another version; judge the scene again")
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 
 from nflows_core.data.assignment import assign
 from nflows_privacy.missing.categoriser import Categoriser, Thresholds, evidence
-from nflows_privacy.missing.holes import HoleReader, Holes, nothing_known, where_of
+from nflows_privacy.missing.holes import HoleReader, SaidOfHoles, nothing_known, where_of
 from nflows_privacy.missing.looks import PLACE_BLOCKS, Looks
 from nflows_privacy.missing.observing import Observed
 from nflows_privacy.missing.odds import Odds, odds_of
@@ -128,7 +128,7 @@ class LeftOut:
     """
 
     logits: Numbers
-    holes: Holes
+    holes: SaidOfHoles
     evidence: Numbers
 
 
@@ -146,7 +146,7 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
     left_out = leave_out(material, seed)
     everything = np.ones(len(material.scenes), np.bool_)
     reader = hole_reader(material, everything)
-    categoriser = Categoriser(len(material.classes), looks, len(reader.where))
+    categoriser = Categoriser(len(material.classes), looks, len(reader.where), len(material.scenes))
     categoriser.learn(
         road_reader(material.roads, material.labels, everything),
         place_reader(material, everything),
@@ -160,7 +160,7 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
 def leave_out(material: Material, seed: int) -> LeftOut:
     """What is said of each scene by what was learned without its fold."""
     count, classes = len(material.of_scene), len(material.classes)
-    holes = Holes(np.empty(count), np.empty((count, classes)), np.empty((count, classes)))
+    holes = SaidOfHoles(np.empty(count), np.empty((count, classes)), np.empty((count, classes)))
     for learned, tested in folds_of(material, seed):
         of_fold = tested[material.of_scene]
         seen = material.places[torch.from_numpy(of_fold)]

@@ -25,6 +25,7 @@ from nflows_privacy.regions import Region
 KIND = "places that lack a sign"
 _SHOWN = 24
 _READINGS = {
+    "scenes_learned_from": "what is said of them tells nothing of what is known of others, and is not counted as right",
     "probability": "that the class is missing, over all frames of a place; calibrated on scenes that were left out",
     "present": "1 where a box says that such a sign stands there, 0 where none does, empty if no box is of its class",
     "sheet": "red speaks for the class, blue against it; holes are yellow, the likeliest to have held a sign white",
@@ -70,6 +71,7 @@ def report_places(
         {
             "scenes": len(verdicts),
             "frames": len(frames),
+            "scenes_learned_from": sum(verdict.is_learned for verdict in verdicts.values()),
             "places": len(places),
             "places_where_such_a_sign_stands": sum(place.present is True for place in places),
             "frames_without_position": located.without,
@@ -115,7 +117,7 @@ def _answers(verdicts: Iterable[Verdict]) -> dict[str, int]:
 def _tables(places: Sequence[Place], verdicts: Sequence[Verdict]) -> Iterator[Table]:
     if places:
         yield Table("Places, the likeliest first", [one.to_row() for one in _likeliest(places)])
-    if rows := accuracy_rows(verdicts):
+    if rows := accuracy_rows([verdict for verdict in verdicts if not verdict.is_learned]):
         yield Table("Where it is known what is missing", rows)
 
 

@@ -33,6 +33,7 @@ class Run:
         scenes_sha256: The SHA-256 of their table.
         seed: The seed of the folds.
         holes: The number of holes of signs that it learned from.
+        learned: The number of scenes that it learned from.
         found: The file of the signs that a detector found in the scenes, if one has looked; it then also has to be
             known of scenes that are judged.
         found_sha256: Its SHA-256.
@@ -45,12 +46,13 @@ class Run:
     scenes_sha256: str
     seed: int = 0
     holes: int = 0
+    learned: int = 0
     found: str | None = None
     found_sha256: str | None = None
 
     def build(self) -> Categoriser:
         """The categoriser, before it has learned."""
-        return Categoriser(len(self.classes), Looks(self.sides), self.holes)
+        return Categoriser(len(self.classes), Looks(self.sides), self.holes, self.learned)
 
 
 def save_run(folder: Path, run: Run, categoriser: Categoriser | None = None) -> None:
@@ -96,6 +98,7 @@ def _parse(content: Any) -> Run:
         content["scenes_sha256"],
         content["seed"],
         content["holes"],
+        content["learned"],
         content["found"],
         content["found_sha256"],
     )
@@ -126,6 +129,7 @@ _ENTRIES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "scenes_sha256": (lambda value: isinstance(value, str), "the SHA-256 of their table"),
     "seed": (lambda value: type(value) is int, "a whole number"),
     "holes": (lambda value: type(value) is int and value >= 0, "a number of holes"),
+    "learned": (lambda value: type(value) is int and value >= 0, "a number of scenes"),
     "found": (lambda value: value is None or isinstance(value, str), "the file of found signs, or null"),
     "found_sha256": (lambda value: value is None or isinstance(value, str), "its SHA-256, or null"),
 }

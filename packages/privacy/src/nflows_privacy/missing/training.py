@@ -9,6 +9,8 @@ from pathlib import Path
 from nflows_core.runs.kind import RunError, is_finished
 from nflows_core.runtime.batch import run_batch
 from nflows_core.runtime.files import sha256
+from nflows_core.runtime.ownership import refuse_foreign
+from nflows_core.runtime.status import BATCH
 from nflows_privacy.missing.audit import SEEDS, Audit, audit
 from nflows_privacy.missing.categoriser import Thresholds
 from nflows_privacy.missing.learning import Material, check_groups, learn
@@ -56,14 +58,29 @@ def train(
     run = _started(scenes, known, found, folder, seed, resume)
     check_learnable(known)
     surest = None if found is None else surest_signs(found, known)
+    refuse_foreign(folder / OBSERVED, BATCH)  # before what is there is replaced
     if not resume:
         KIND.begin(folder, overwrite, lambda: save_run(folder, run))
-    seen = dict(_observed(scenes, known, folder / OBSERVED, run, dask, tell))
-    material = _material([scene for scene in known if scene.name in seen], seen, surest)
+    failed: list[str] = []
+    seen = dict(_observed(scenes, known, folder / OBSERVED, run, dask, failed.append))
+    try:
+        material = _material([scene for scene in known if scene.name in seen], seen, surest)
+    except ValueError as error:
+        if not failed:
+            raise
+        raise ValueError(f"{error}; {len(failed)} could not be looked at, such as {failed[0]}") from error
+    for line in failed:
+        tell(line)
     audited = audit(material, tuple(seed + number for number in SEEDS))
     categoriser, thresholds, _ = learn(material, looks_of(run.sides), seed)
-    holes = len(categoriser.hole_where)  # and all scenes of a class may be damaged
-    run = replace(run, classes=material.classes, thresholds=thresholds, holes=holes)
+    categoriser.remember([sha256(scene.path) for scene in material.scenes])
+    run = replace(
+        run,
+        classes=material.classes,  # all scenes of a class may be damaged
+        thresholds=thresholds,
+        holes=len(categoriser.hole_where),
+        learned=len(categoriser.learned),
+    )
     save_run(folder, run, categoriser)
     return run, audited
 

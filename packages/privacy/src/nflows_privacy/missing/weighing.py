@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from nflows_core.classifiers.calibration import temperature
-from nflows_privacy.missing.holes import Holes
+from nflows_privacy.missing.holes import SaidOfHoles
 from nflows_privacy.missing.odds import logistic
 
 Numbers = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Weights(NamedTuple):
     offset: float = 0.0
     divisor: float = 1.0
 
-    def __call__(self, logits: Numbers, holes: Holes, of_scene: NDArray[np.intp]) -> Numbers:
+    def __call__(self, logits: Numbers, holes: SaidOfHoles, of_scene: NDArray[np.intp]) -> Numbers:
         """The logits of scenes, :math:`(N, K)`, of those of their roads and of all their holes."""
         spoken = holes.speak(self.slope, self.offset, self.divisor, of_scene, len(logits))
         return self.road * logits + self.holes * spoken
@@ -50,7 +50,7 @@ class Weights(NamedTuple):
 
 def weights_of(
     logits: Numbers,
-    holes: Holes,
+    holes: SaidOfHoles,
     of_scene: NDArray[np.intp],
     is_erased: Chosen,
     labels: NDArray[np.int64],
