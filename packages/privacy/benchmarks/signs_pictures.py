@@ -1,4 +1,4 @@
-"""The four pictures of docs/missing-signs.md, of made-up roads: found, erased, with decoys, and what was looked at.
+"""The four pictures of docs/signs.md, of made-up roads: found, erased, with decoys, and what was looked at.
 
 python packages/privacy/benchmarks/signs_pictures.py DETECTOR OUTPUT.png
 
