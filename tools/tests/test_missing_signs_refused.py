@@ -199,6 +199,16 @@ def test_a_run_is_neither_overwritten_nor_resumed_unasked(capsys: Captured) -> N
     assert Path("run", "model.safetensors").read_bytes() == before
 
 
+def test_a_run_is_kept_where_another_cannot_be_begun(capsys: Captured) -> None:
+    before = Path("run", "model.safetensors").read_bytes()
+    Path("run", "observed").mkdir()
+    Path("run", "observed", "letter.txt").write_text("dear")
+    refused(
+        capsys, "has files without the mark of an nflows command", "categorise", "erased", "-o", "run", "--overwrite"
+    )
+    assert Path("run", "model.safetensors").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
