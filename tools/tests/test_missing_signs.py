@@ -47,6 +47,7 @@ def test_the_folder_of_the_app_is_started_by_python() -> None:
     ended = subprocess.run(command, check=True, capture_output=True, text=True)
     listed = [line.split()[0] for line in ended.stdout.partition("Commands:\n")[2].splitlines()]
     assert listed == ["audit", "augment", "categorise", "erase", "report"]
+    assert ended.stdout.startswith("Usage: missing_signs [OPTIONS]")
 
 
 def test_a_run_says_of_how_many_scenes_it_knows_how_much(learned: Path) -> None:

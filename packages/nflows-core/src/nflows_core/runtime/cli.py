@@ -183,12 +183,13 @@ def print_report(report: Mapping[str, Any]) -> None:
         copyfileobj(text, invocation.stdout)
 
 
-def run(application: click.Command, arguments: Sequence[str] | None = None) -> int:
+def run(application: click.Command, arguments: Sequence[str] | None = None, program: str = "nflows") -> int:
     """Runs the command that the arguments ask for, and turns every error into a message on standard error.
 
     Arguments:
         application: The group of all commands.
         arguments: The words after the program's name; those of the command line if not given.
+        program: The program's name, as usage and errors say it.
 
     Returns:
         The exit code: what the command returned, or what its error says; see `ExitCode`.
@@ -196,7 +197,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
     invocation = Invocation()
     try:
         with _plain_warnings(), _ended_by_signals():
-            result = application.main(arguments, "nflows", standalone_mode=False, obj=invocation)
+            result = application.main(arguments, program, standalone_mode=False, obj=invocation)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return ExitCode.USAGE
@@ -204,7 +205,7 @@ def run(application: click.Command, arguments: Sequence[str] | None = None) -> i
         if invocation.debug:
             echo(traceback.format_exc().rstrip(), err=True)
         message, exit_code = explain(error)
-        echo(f"nflows: error: {_speaker()}{message}", err=True)
+        echo(f"{program}: error: {_speaker()}{message}", err=True)
         return exit_code
     return result if isinstance(result, int) else ExitCode.DONE
 
