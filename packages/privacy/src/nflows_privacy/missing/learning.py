@@ -3,7 +3,7 @@ r"""Learns a categoriser from observed scenes, and what it says of those that we
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -52,6 +52,8 @@ class Material:
     scenes: Sequence[Scene]
     observed: Sequence[Observed]
     surest: Sequence[float] | None = None
+    left_out: dict[int, LeftOut] = field(default_factory=dict, init=False)
+    """What `leave_out` has said with each seed: the audit and what learns for good ask for the same."""
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -159,6 +161,12 @@ def learn(material: Material, looks: Looks, seed: int = 0) -> tuple[Categoriser,
 
 def leave_out(material: Material, seed: int) -> LeftOut:
     """What is said of each scene by what was learned without its fold."""
+    if seed not in material.left_out:
+        material.left_out[seed] = _left_out(material, seed)
+    return material.left_out[seed]
+
+
+def _left_out(material: Material, seed: int) -> LeftOut:
     count, classes = len(material.of_scene), len(material.classes)
     holes = SaidOfHoles(np.empty(count), np.empty((count, classes)), np.empty((count, classes)))
     for learned, tested in folds_of(material, seed):
