@@ -19,8 +19,10 @@ from nflows_privacy.masks import Rectangle
 from nflows_privacy.missing.audit import NAMES, Audit, audit
 from nflows_privacy.missing.audit_report import lines, report_audit
 from nflows_privacy.missing.categoriser import Thresholds
-from nflows_privacy.missing.learning import FOUND, Material, leave_out
+from nflows_privacy.missing.learning import FOUND
+from nflows_privacy.missing.leaving_out import leave_out
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks
+from nflows_privacy.missing.material import Material
 from nflows_privacy.missing.observing import Observed
 from nflows_privacy.missing.runs import Run, save_run
 from nflows_privacy.missing.scenes import Scene

@@ -33,16 +33,10 @@ from nflows_privacy.masks import MASK_SCALE, Rectangle, covers
 from nflows_privacy.missing.audit import Audit
 from nflows_privacy.missing.categoriser import Categoriser, Said, Thresholds, evidence
 from nflows_privacy.missing.holes import WHERE, HoleReader, where_of
-from nflows_privacy.missing.learning import (
-    FOLDS,
-    FOUND,
-    Material,
-    folds_of,
-    learn,
-    leave_out_roads,
-    road_reader,
-)
+from nflows_privacy.missing.learning import FOUND, learn
+from nflows_privacy.missing.leaving_out import leave_out_roads, road_reader
 from nflows_privacy.missing.looks import PLACE_BLOCKS, SIDES, Looks, sides_for
+from nflows_privacy.missing.material import FOLDS, Material, folds_of
 from nflows_privacy.missing.observing import largest_part, looks_of, pixels_of, read_observed
 from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.ridge import Linear, ridge

@@ -28,16 +28,9 @@ from nflows_core.classifiers.calibration import temperature
 from nflows_core.runtime.intervals import bootstrap, wilson
 from nflows_privacy.evaluation.erased_places import Normals, place_accuracy
 from nflows_privacy.evaluation.sharpness import auroc, told_apart
-from nflows_privacy.missing.learning import (
-    FOLDS,
-    FOUND,
-    Material,
-    folds_of,
-    leave_out,
-    leave_out_roads,
-    logits_left_out,
-    odds_left_out,
-)
+from nflows_privacy.missing.learning import FOUND
+from nflows_privacy.missing.leaving_out import leave_out, leave_out_roads, logits_left_out, odds_left_out
+from nflows_privacy.missing.material import FOLDS, Material, folds_of
 from nflows_privacy.missing.scenes import scene_holes
 
 SEEDS = (0, 1, 2)

@@ -13,8 +13,9 @@ from nflows_core.runtime.ownership import refuse_foreign
 from nflows_core.runtime.status import BATCH
 from nflows_privacy.missing.audit import SEEDS, Audit, audit
 from nflows_privacy.missing.categoriser import Thresholds
-from nflows_privacy.missing.learning import Material, check_groups, learn
+from nflows_privacy.missing.learning import learn
 from nflows_privacy.missing.looks import sides_for
+from nflows_privacy.missing.material import Material, check_groups
 from nflows_privacy.missing.observing import SUFFIX, Observed, ObserveFiles, looks_of, plan_scenes, read_observed
 from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
