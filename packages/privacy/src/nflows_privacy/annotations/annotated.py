@@ -15,6 +15,8 @@ from nflows_privacy.regions import FACE, IGNORE, PLATE, Box, Region
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
 
+SLACK = 1e-3
+"""How far shares may be out of [0, 1] by rounding."""
 _KINDS = {
     FACE: ("face", "faces", "human face"),
     PLATE: (
@@ -137,6 +139,13 @@ class Annotations:
                 )
         names = f"it names {next(iter(self.pictures))}" if self.pictures else "it names none"
         raise ValueError(f"{start}; {names}: give the boxes of these pictures")
+
+    @property
+    def seems_in_shares(self) -> bool:
+        """Whether all boxes lie within 0 to 1 and are not said to be shares: in pixels, no thing is as small."""
+        boxes = [region.box for one in self.pictures.values() for region in one.regions]
+        is_said = SHARES in {one.size for one in self.pictures.values()}
+        return bool(boxes) and not is_said and all(-SLACK <= side <= 1 + SLACK for box in boxes for side in box)
 
     @property
     def attributes(self) -> tuple[str, ...]:
