@@ -121,13 +121,17 @@ class Annotations:
                 )
             owners[name] = picture
 
+    def unnamed(self, pictures: Iterable[str | PurePath]) -> list[str | PurePath]:
+        """The pictures of which nothing is said."""
+        return [picture for picture in pictures if not self._may_name(picture)]
+
     def check_any(self, pictures: Sequence[str | PurePath]) -> None:
         """Refuses pictures none of which is named, however many there are: the boxes are those of others.
 
         Raises:
             ValueError: There are pictures, and none is named; a name that differs by its folders only is told.
         """
-        if not pictures or any(map(self._may_name, pictures)):
+        if len(self.unnamed(pictures)) < len(pictures) or not pictures:
             return
         count = "the picture" if len(pictures) == 1 else f"any of the {len(pictures)} pictures, such as"
         start = f"{self.source}: does not name {count} {pictures[0]}"
