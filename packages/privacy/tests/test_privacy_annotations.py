@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from nflows_core.runtime.report import write_csv
 from nflows_privacy.annotations.annotated import SHARES, Annotations, Marked, kind_of
 from nflows_privacy.annotations.coco import write_coco
+from nflows_privacy.annotations.faults import NO_NUMBERS, Faults
 from nflows_privacy.annotations.reading import read_boxes
 from nflows_privacy.annotations.table import rows_of
 from nflows_privacy.annotations.yolo import write_yolo
@@ -21,7 +23,7 @@ from nflows_privacy.regions import Box, Region
 WIDTH, HEIGHT = 640, 480
 
 hundredth = st.integers(0, 40000).map(lambda n: n / 100)
-side = st.integers(1, 8000).map(lambda n: n / 100)
+side = st.integers(101, 8000).map(lambda n: n / 100)
 boxes = st.tuples(hundredth, hundredth, side, side).map(lambda n: Box(n[0], n[1], n[0] + n[2], n[1] + n[3]))
 kinds = st.sampled_from(["face", "plate", "no entry", "=cmd()"])
 scores = st.integers(1, 10000).map(lambda n: n / 10000)
@@ -150,7 +152,10 @@ def test_yolos_boxes_are_shares_of_the_sides(tmp_path: Path) -> None:
         ("0.5 0.5 0.5 0.1 0.1", "class 0.5 has no name"),
         ("0 320 240 10 10", "from 0 to 1"),
         ("0 0.5 nan 0.1 0.1", "from 0 to 1"),
-        ("0 .1 .1 .1 .1 .1 .1 .1 .1", "four shares"),
+        ("0 .1 .1 .1 .1 .1 .1 .1", "four shares"),
+        ("0 .1 .1 .2 .1 1.2 .1", "from 0 to 1"),
+        # A face with five marks, as YOLO5Face writes it, is no polygon.
+        ("0 .2 .3 .5 .6 .19 .29 .21 .29 .2 .3 .19 .31 .21 .31", "or a polygon"),
     ],
 )
 def test_a_wrong_line_of_yolo_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -158,6 +163,97 @@ def test_a_wrong_line_of_yolo_is_named(tmp_path: Path, line: str, message: str) 
     write(tmp_path / "a.txt", f"0 0.5 0.5 0.1 0.1\n{line}\n")
     with pytest.raises(ValueError, match=rf"a\.txt, line 2: .*{message}"):
         read_boxes(tmp_path)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0.2, 0.8)), min_size=4, max_size=8),
+    st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)),
+    st.floats(0.05, 0.1),
+)
+def test_of_a_polygon_of_yolo_the_box_about_it_counts(
+    tmp_path_factory: pytest.TempPathFactory, rays: list[tuple[float, float]], middle: tuple[float, float], side: float
+) -> None:
+    folder, turn = tmp_path_factory.mktemp("yolo"), 2 * np.pi / len(rays)
+    radii = [side * (0.5 + ray / 2) for ray, _ in rays]
+    across = [middle[0] + radius * np.cos(turn * number) for number, radius in enumerate(radii)]
+    down = [middle[1] + radius * np.sin(turn * number) for number, radius in enumerate(radii)]
+    corners = " ".join(f"{x:.9f} {y:.9f}" for x, y in zip(across, down, strict=True))
+    write(folder / "classes.txt", "face\nplate\n")
+    write(folder / "a.txt", f"1 {corners}\n0 0.5 0.5 0.1 0.1 0.9\n")
+    expected = Box(100 * min(across), 50 * min(down), 100 * max(across), 50 * max(down))
+    same(
+        read_boxes(folder).regions("a.png", 100, 50),
+        [Region(expected, "plate"), Region(Box(45, 22.5, 55, 27.5), "face", 0.9)],
+        1e-6,
+    )
+
+
+TABLE = "image,left,top,right,bottom,name"
+SHARED = {
+    "t.csv": f"{TABLE}\na.jpg,.46,.45,.54,.55,stop\nb.jpg,0,0,1,1,stop\n",
+    "gt.txt": "a.jpg;.46;.45;.54;.55;11\n",
+    "a.json": {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "stop"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0.46, 0.45, 0.08, 0.1]}],
+    },
+    "a.xml": "<annotation><filename>a.jpg</filename><object><name>stop</name><bndbox><xmin>.46</xmin><ymin>.45</ymin>"
+    "<xmax>.54</xmax><ymax>.55</ymax></bndbox></object></annotation>",
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+@pytest.mark.parametrize("faults", [None, Faults()])
+def test_boxes_in_shares_where_pixels_are_meant_are_refused(tmp_path: Path, name: str, faults: Faults | None) -> None:
+    with pytest.raises(
+        ValueError, match="all boxes lie within 0 to 1, and are counted in pixels here: are they shares"
+    ):
+        read_boxes(write(tmp_path / name, SHARED[name]), faults=faults)
+
+
+def test_one_box_that_is_larger_says_that_pixels_are_meant(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", f"{TABLE}\na.jpg,0,0,1,1,stop\na.jpg,0,0,2,1,stop\n")
+    assert len(read_boxes(path).regions("a.jpg", 9, 9)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "image;left;top;right;bottom;name\na.jpg;1;2;3;4;stop\n"),
+        ("t.csv", "image\tleft\ttop\tright\tbottom\tname\na.jpg\t1\t2\t3\t4\tstop\n"),
+        ("t.csv", "filename,xmin,ymin,xmax,ymax,class\na.jpg,1,2,3,4,stop\n"),
+        ("t.csv", "Image,Left,Top,Right,Bottom,Name\na.jpg,1,2,3,4,stop\n"),
+        ("gt.txt", "00000.ppm,774,411,815,446,11\n"),
+        ("gt.txt", "00000.ppm 774 411 815 446 11\n"),
+        ("gt.txt", "Filename;Left;Top;Right;Bottom;ClassId\n00000.ppm;774;411;815;446;11\n"),
+    ],
+)
+def test_what_is_nearly_a_table_is_told_what_one_looks_like(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(ValueError, match="no annotations that are known") as error:
+        read_boxes(write(tmp_path / name, content))
+    told = str(error.value)
+    assert repr(content.partition("\n")[0])[1:50] in told
+    assert "00000.ppm;774;411;815;446;11" in told
+    assert "the columns image,left,top,right,bottom and name or class, in small letters" in told
+
+
+def test_a_table_in_utf_16_is_told_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{TABLE}\na.jpg,1,2,3,4,stop\n", encoding="utf-16")
+    with pytest.raises(ValueError, match=r"t\.csv: is in UTF-16; save it in UTF-8"):
+        read_boxes(path)
+
+
+def test_an_annotation_of_coco_without_a_box_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    content: Any = SHARED["a.json"]
+    marked = [{"image_id": 1, "category_id": 1, "bbox": box} for box in ([1, 2, 3, 4], [], None)]
+    content = {**content, "annotations": [*marked, {"image_id": 1, "category_id": 1}]}
+    faults, path = Faults(), write(tmp_path / "a.json", content)
+    assert read_boxes(path, faults=faults).regions("a.jpg", 9, 9) == [Region(Box(1, 2, 4, 6), "stop")]
+    assert faults.counts == {NO_NUMBERS: 3}
+    assert "annotations[1]" in next(faults.lines())
+    with pytest.raises(ValueError, match=r"annotations\[1\]: no annotation with `bbox`"):
+        read_boxes(path)
 
 
 def test_classes_without_names_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from made_up_videos import HEIGHT, WIDTH, write_video
-from nflows_core.runtime.images import Picture, write_picture
+from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.runtime.report import read_csv
 from nflows_core.testing import call_command, kill_at_call
 from nflows_privacy.annotations.found import read_found, require_source
@@ -142,6 +142,67 @@ def test_boxes_that_say_nothing_of_a_picture_end_it_before_it_begins(capsys: pyt
     assert "squares finds face, and none of sign" in capsys.readouterr().err
     assert detect("-o", "out", "--coco", "out/all.json") == 2
     assert "--coco: give a file elsewhere" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+GTSDB = "a.png;7;5;17;15;12\na.png;27;5;37;15;38\nb.png;7;5;17;15;14\nb.png;60;5;70;15;14\nzz.png;1;2;9;9;1\n"
+
+
+@pytest.mark.parametrize(
+    ("what", "kinds"),
+    [
+        ("sign", ["keep right (mandatory)", "priority road (other)", "stop (other)"]),
+        ("other", ["priority road (other)", "stop (other)"]),
+        ("12", ["priority road (other)"]),
+        ("priority-road", ["priority road (other)"]),
+        ("stop,keep-right", ["keep right (mandatory)", "stop (other)"]),
+    ],
+)
+def test_signs_that_people_marked_are_found_by_class_group_or_as_signs(
+    what: str, kinds: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("gt.txt").write_text(GTSDB)
+    assert detect("-o", "out", "--boxes", "gt.txt", "--what", what, "--coco", "all.json") == 0
+    regions = [one for path in Path("out").rglob("*.png.json") for one in read_found(path).regions]
+    assert sorted(one.kind for one in regions) == kinds
+    told = capsys.readouterr().err
+    assert "1 pictures are not named in" in told
+    assert "in/deep/a.jpg.png" in told
+    assert "1 pictures with boxes are not among the inputs: zz.png" in told
+    assert "1 boxes lie outside of their picture and are left out: b.png (60 5 70 15)" in told
+    if what == "sign":
+        assert "3 sign in 3 files" in told
+        assert list(read_boxes("all.json").classes) == kinds
+
+
+def test_signs_that_people_marked_are_redacted_where_they_are() -> None:
+    for name, squares in (("a.jpg.png", 2), ("b.png", 0)):  # else one picture, since bytes count
+        picture(Path("in/deep", name), squares)
+    Path("gt.txt").write_text(GTSDB)
+    assert detect("-o", "out", "--boxes", "gt.txt", "--what", "sign") == 0
+    before = {path: read_picture(path).pixels for path in Path("in").rglob("*.png")}
+    assert (
+        call_command(privacy, "redact", "in", "-o", "done", "--found", "out", "--what", "face", "--how", "solid") == 0
+    )
+    for path, pixels in before.items():
+        changed = (read_picture(Path("done", path.relative_to("in"))).pixels != pixels).any(axis=2)
+        found = read_found(Path("out", path.relative_to("in")).with_name(f"{path.name}.json"))
+        assert changed.any() == bool(found.regions)
+        for one in found.regions:
+            left, top, right, bottom = map(int, one.box)
+            assert changed[top:bottom, left:right].all()
+
+
+def test_boxes_of_signs_of_none_of_the_pictures_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("gt.txt").write_text("zz.png;1;2;9;9;1\n")
+    assert detect("-o", "out", "--boxes", "gt.txt", "--what", "sign") == 2
+    assert "gt.txt: does not name any of the 3 pictures, such as in/a.png" in capsys.readouterr().err
+    Path("gt.txt").write_text(GTSDB)
+    assert detect("-o", "out", "--boxes", "gt.txt", "--what", "cone,face") == 2
+    assert detect("-o", "out", "--boxes", "gt.txt", "--what", "cone") == 2
+    assert "and none of cone; say a class, a group, or sign" in capsys.readouterr().err
+    assert detect("-o", "out", "--boxes", "gt.txt") == 2
+    assert "and none of face, plate; say a class, a group, or sign" in capsys.readouterr().err
     assert not Path("out").exists()
 
 

@@ -112,7 +112,7 @@ def test_attributes_travel_through_a_table_and_a_log(
     tmp_path_factory: pytest.TempPathFactory, found: list[dict[str, str]]
 ) -> None:
     regions = [
-        Region(Box(n, 0, n + 1, 1), "cone", attributes=tuple(sorted(one.items()))) for n, one in enumerate(found)
+        Region(Box(n, 0, n + 2, 2), "cone", attributes=tuple(sorted(one.items()))) for n, one in enumerate(found)
     ]
     path = tmp_path_factory.getbasetemp() / "attributes.csv"
     names = ("group", "tilted", "track")

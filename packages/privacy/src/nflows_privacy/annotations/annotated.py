@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
@@ -15,6 +15,8 @@ from nflows_privacy.regions import FACE, IGNORE, PLATE, Box, Region
 SHARES = (1, 1)
 """The size in which boxes are counted that are given in shares of the sides, as those of YOLO."""
 
+SLACK = 1e-3
+"""How far shares may be out of [0, 1] by rounding."""
 _KINDS = {
     FACE: ("face", "faces", "human face"),
     PLATE: (
@@ -119,6 +121,36 @@ class Annotations:
                 )
             owners[name] = picture
 
+    def unnamed(self, pictures: Iterable[str | PurePath]) -> list[str | PurePath]:
+        """The pictures of which nothing is said."""
+        return [picture for picture in pictures if not self._may_name(picture)]
+
+    def check_any(self, pictures: Sequence[str | PurePath]) -> None:
+        """Refuses pictures none of which is named, however many there are: the boxes are those of others.
+
+        Raises:
+            ValueError: There are pictures, and none is named; a name that differs by its folders only is told.
+        """
+        if len(self.unnamed(pictures)) < len(pictures) or not pictures:
+            return
+        count = "the picture" if len(pictures) == 1 else f"any of the {len(pictures)} pictures, such as"
+        start = f"{self.source}: does not name {count} {pictures[0]}"
+        for picture in pictures:
+            if alike := self._by_stem.get(PictureName.of(picture).parts[-1]):
+                raise ValueError(
+                    f"{start}; {alike[0][0]} there differs from {picture} by its folders: make these agree, or write"
+                    " names without folders, if the pictures are the same"
+                )
+        names = f"it names {next(iter(self.pictures))}" if self.pictures else "it names none"
+        raise ValueError(f"{start}; {names}: give the boxes of these pictures")
+
+    @property
+    def seems_in_shares(self) -> bool:
+        """Whether all boxes lie within 0 to 1 and are not said to be shares: in pixels, no thing is as small."""
+        boxes = [region.box for one in self.pictures.values() for region in one.regions]
+        is_said = SHARES in {one.size for one in self.pictures.values()}
+        return bool(boxes) and not is_said and all(-SLACK <= side <= 1 + SLACK for box in boxes for side in box)
+
     @property
     def attributes(self) -> tuple[str, ...]:
         """The names of all attributes of regions, in the order in which they come."""
@@ -157,6 +189,12 @@ class Annotations:
         }
         groups = sorted({region.kind for one in pictures.values() for region in one.regions})
         return replace(self, pictures=pictures, classes=tuple(groups))
+
+    def _may_name(self, picture: str | PurePath) -> bool:
+        try:
+            return self.find(picture) is not None
+        except ValueError:  # several names may mean it, which the picture itself will say
+            return True
 
     @cached_property
     def _by_stem(self) -> dict[str, list[tuple[str, PictureName]]]:

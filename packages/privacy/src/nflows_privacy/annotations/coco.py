@@ -9,7 +9,7 @@ from typing import Any
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.foreign_text import to_json
 from nflows_privacy.annotations.annotated import SHARES, Annotations, Gathering, kind_of
-from nflows_privacy.annotations.faults import NO_PICTURE, TWICE, UNNAMED, Faults
+from nflows_privacy.annotations.faults import NO_NUMBERS, NO_PICTURE, TWICE, UNNAMED, Faults
 from nflows_privacy.regions import Box, Region
 
 
@@ -116,7 +116,18 @@ def _image(entry: Any, place: str) -> tuple[Any, str, tuple[int, int] | None]:
     raise ValueError(f"{place}: no image with `id` and `file_name`; correct it")
 
 
+def _lacks_box(entry: Any) -> bool:
+    """Whether an annotation has no box, or none of four numbers, as one of key points or of a text may."""
+    match entry:
+        case {"bbox": [int() | float(), int() | float(), int() | float(), int() | float()]}:
+            return False
+    return isinstance(entry, dict) and "image_id" in entry
+
+
 def _add(gathering: Gathering, entry: Any, place: str, images: Mapping[Any, str], classes: Mapping[Any, str]) -> None:
+    if gathering.faults is not None and _lacks_box(entry):
+        gathering.faults.add(NO_NUMBERS, place)
+        return
     match entry:
         case {
             "image_id": int() | str() as image,

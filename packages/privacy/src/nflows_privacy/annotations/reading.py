@@ -15,13 +15,16 @@ from nflows_privacy.annotations.faults import Faults
 from nflows_privacy.annotations.gtsdb import gtsdb_annotations, is_gtsdb
 from nflows_privacy.annotations.table import is_table, table_annotations
 from nflows_privacy.annotations.voc import is_voc, voc_annotations, voc_files
-from nflows_privacy.annotations.yolo import yolo_annotations
+from nflows_privacy.annotations.yolo import may_be_label, yolo_annotations
 
 _MOST_BYTES = 2**30  # the largest file of COCO itself has 0.45 of them
 _FORMATS = (
     "COCO (JSON), YOLO (a folder of labels or data.yaml), Pascal VOC (XML), Cityscapes or IDD (polygons), lines of"
-    " GTSDB (image;left;top;right;bottom;class), or a table (CSV)"
+    " GTSDB without a header (00000.ppm;774;411;815;446;11), or a table (CSV in UTF-8, by commas) whose first line has"
+    " the columns image,left,top,right,bottom and name or class, in small letters"
 )
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SHOWN = 60
 
 
 def read_boxes(path: str | Path, classes: Sequence[str] = (), faults: Faults | None = None) -> Annotations:
@@ -36,23 +39,41 @@ def read_boxes(path: str | Path, classes: Sequence[str] = (), faults: Faults | N
             errors. Where a box that is left out would show a face, give none.
 
     Raises:
-        ValueError: It is none of them, or damaged: the file and its line or entry are named.
+        ValueError: It is none of them, or damaged: the file and its line or entry are named. Or all its boxes lie
+            within 0 to 1 where pixels are meant.
         OSError: It cannot be read.
     """
-    path = Path(path)
+    annotations = _read(Path(path), classes, faults)
+    if annotations.seems_in_shares:
+        raise ValueError(
+            f"{path}: all boxes lie within 0 to 1, and are counted in pixels here: are they shares of the sides? Give"
+            " pixels, or labels of YOLO"
+        )
+    return annotations
+
+
+def _read(path: Path, classes: Sequence[str], faults: Faults | None) -> Annotations:
     if path.is_dir():
         return _of_folder(path, classes, faults)
     with require_regular(path).open("rb") as file:
         start = file.read(4096)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         return _of_json(path, faults)
+    if start.startswith(_UTF_16):
+        raise ValueError(f"{path}: is in UTF-16; save it in UTF-8")
     text = start.decode("utf-8-sig", errors="replace")
     first = text.partition("\n")[0]
     if is_table(first):
         return table_annotations(path, faults)
     if is_gtsdb(first):
         return gtsdb_annotations(path, classes, faults)
-    return voc_annotations(path, faults) if is_voc(text) else _of_labels(path, classes, faults)
+    if is_voc(text):
+        return voc_annotations(path, faults)
+    if path.suffix in (".yaml", ".yml") or (path.suffix == ".txt" and may_be_label(first)):
+        return _of_labels(path, classes, faults)
+    raise ValueError(
+        f"{path}: no annotations that are known, its first line is {first.strip()[:_SHOWN]!r}; give {_FORMATS}"
+    )
 
 
 def read_large_json(path: Path) -> Any:
@@ -88,8 +109,7 @@ def _of_json(path: Path, faults: Faults | None) -> Annotations:
 
 
 def _of_labels(path: Path, classes: Sequence[str], faults: Faults | None) -> Annotations:
-    is_yolo = path.is_dir() or path.suffix in (".txt", ".yaml", ".yml")
-    found = yolo_annotations(path, classes, faults) if is_yolo else None
-    if found is None or not found.pictures:
+    found = yolo_annotations(path, classes, faults)
+    if not found.pictures:
         raise ValueError(f"{path}: no annotations that are known; give {_FORMATS}")
     return found

@@ -1,13 +1,15 @@
 """Annotations as YOLO has them: a text file for each picture, a line for each box.
 
 A line is ``class x y width height``, the middle and the sides in shares of the picture's, and behind them a score where
-a detector wrote it: https://docs.ultralytics.com/datasets/detect. The names of the classes stand in ``data.yaml``, or
-one a line in ``classes.txt`` or ``obj.names``. PP4AV (Trinh et al., WACV 2023) is such a folder without names, with a
-folder for each place: 0 is a face, 1 a plate.
+a detector wrote it: https://docs.ultralytics.com/datasets/detect. Or it is a polygon, ``class x1 y1 x2 y2 x3 y3`` and
+more, of which the smallest box counts: https://docs.ultralytics.com/datasets/segment. The names of the classes stand in
+``data.yaml``, or one a line in ``classes.txt`` or ``obj.names``. PP4AV (Trinh et al., WACV 2023) is such a folder
+without names, with a folder for each place: 0 is a face, 1 a plate.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from typing import Any
 from nflows_core.runtime.files import atomic_write
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.ownership import claim_folder
-from nflows_privacy.annotations.annotated import SHARES, Annotations, Gathering, Marked, kind_of
-from nflows_privacy.annotations.faults import OUTSIDE, UNNAMED, Faults
+from nflows_privacy.annotations.annotated import SHARES, SLACK, Annotations, Gathering, Marked, kind_of
+from nflows_privacy.annotations.faults import NO_NUMBERS, OUTSIDE, UNNAMED, Faults
 from nflows_privacy.regions import FACE, PLATE, Box, Region
 
 KIND = "annotations in the format of YOLO"
@@ -28,8 +30,7 @@ _PLACES = frozenset(
 )
 """The folders of PP4AV."""
 _NO_LABELS = ("classes", "train", "val", "test", "readme", "license")
-_SLACK = 1e-3
-"""How far shares may be out of [0, 1] by rounding."""
+_FEWEST_CORNERS = 3
 
 
 def yolo_annotations(path: Path, classes: Sequence[str] = (), faults: Faults | None = None) -> Annotations:
@@ -84,11 +85,22 @@ def write_yolo(folder: str | Path, annotations: Annotations) -> None:
 
 
 def is_labels(text: str) -> bool:
-    """Whether a text may be a label file: no line is anything but numbers of a box."""
+    """Whether a text may be a label file: no line is anything but numbers of a box or polygon."""
     try:
-        return all(len(_numbers(line)) in (5, 6) for line in text.splitlines() if line.strip())
+        counts = [len(_numbers(line)) for line in text.splitlines() if line.strip()]
     except ValueError:
         return False
+    return all(count in (5, 6) or (count > _FEWEST_CORNERS * 2 and count % 2 == 1) for count in counts)
+
+
+def may_be_label(line: str) -> bool:
+    """Whether a file that begins with this line may be one of labels, if a damaged one.
+
+    Example:
+        >>> may_be_label("0 0.5 0.5 0.1"), may_be_label("00000.ppm 774 411 815 446 11"), may_be_label("")
+        (True, False, True)
+    """
+    return re.match(r"\s*(-?[\d.]+(\s|$)|$)", line) is not None
 
 
 def _root(data: Path) -> Path:
@@ -170,22 +182,58 @@ def _numbers(line: str) -> list[float]:
 
 def _add(gathering: Gathering, name: str, line: str, place: str, names: Sequence[str]) -> None:
     try:
-        number, x, y, width, height, *score = _numbers(line)
+        number, *shares = _numbers(line)
     except ValueError as error:
         raise ValueError(f"{place}: expected a class and four shares of the sides, got {line[:80]!r}") from error
+    if len(shares) < 4:
+        raise ValueError(f"{place}: expected a class and four shares of the sides, got {line[:80]!r}")
     is_named = number in range(len(names))
     if not is_named:
         gathering.fault(UNNAMED, place, f"class {number:g} has no name among {len(names)}", f"class {number:g}")
-    if len(score) > 1 or not all(-_SLACK <= value <= 1 + _SLACK for value in (x, y, width, height, *score)):
+    if not _is_box(shares) and not _is_polygon(shares):
+        gathering.fault(NO_NUMBERS, place, f"expected four shares of the sides, or a polygon, got {line[:80]!r}")
+        return
+    if not all(-SLACK <= value <= 1 + SLACK for value in shares):
         gathering.fault(OUTSIDE, place, f"expected four shares of the sides from 0 to 1, got {line[:80]!r}")
         return
-    if gathering.faults is None and (width <= 0 or height <= 0):
+    box, score = _about(shares) if _is_polygon(shares) else _scored(shares)
+    if gathering.faults is None and (box.width <= 0 or box.height <= 0):
         gathering.empty += 1
         return
-    box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     kind = kind_of(names[int(number)]) if is_named else f"class {number:g}"
-    if region := gathering.region(box, kind, min(1.0, max(0.0, *score)) if score else 1.0, (), place):
+    if region := gathering.region(box, kind, score, (), place):
         gathering.add(name, region, place)
+
+
+def _is_box(shares: Sequence[float]) -> bool:
+    return len(shares) in (4, 5)
+
+
+def _is_polygon(shares: Sequence[float]) -> bool:
+    """Whether shares are corners, and not a box with key points, which is as long.
+
+    Of a box the second pair are its sides. As a corner it would mostly lie far from all others, farther than these lie
+    from each other, and no polygon has such a corner.
+    """
+    if len(shares) < 2 * _FEWEST_CORNERS or len(shares) % 2:
+        return False
+    second = shares[2:4]
+    left, top, right, bottom = _about([*shares[:2], *shares[4:]])[0]
+    far = max(right - left, bottom - top)
+    return left - far <= second[0] <= right + far and top - far <= second[1] <= bottom + far
+
+
+def _scored(shares: Sequence[float]) -> tuple[Box, float]:
+    """A box, and how sure a detector was of it."""
+    x, y, width, height, *score = shares
+    box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return box, min(1.0, max(0.0, *score)) if score else 1.0
+
+
+def _about(corners: Sequence[float]) -> tuple[Box, float]:
+    """The smallest box about a polygon."""
+    across, down = corners[::2], corners[1::2]
+    return Box(min(across), min(down), max(across), max(down)), 1.0
 
 
 def _line(region: Region, kinds: Sequence[str], name: str, marked: Marked) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ from nflows_privacy.video.formats import RESULTS, is_video
 if TYPE_CHECKING:
     from nflows_core.runtime.batch import BatchResult
     from nflows_core.runtime.jobs import Batch
+    from nflows_privacy.annotations.annotated import Annotations
+    from nflows_privacy.annotations.faults import Faults
     from nflows_privacy.detection import DetectorSettings
     from nflows_privacy.redaction.detecting import Detection
 
@@ -44,8 +48,8 @@ _TABLE = "boxes.csv"
 @click.option(
     "--boxes",
     type=click.Path(exists=True, path_type=Path),
-    help="Boxes of anyone: COCO, YOLO, Pascal VOC, GTSDB, polygons of Cityscapes or IDD, or CSV. With them, only a"
-    " --detector looks too.",
+    help="Boxes of anyone: COCO, YOLO, Pascal VOC, GTSDB, polygons of Cityscapes or IDD, or CSV. --what may be"
+    " sign, a class or a group too. With them, only a --detector looks besides.",
 )
 @click.option(
     "--coco", type=OutputFile(".json"), help="A file of all boxes in pictures, in the format of COCO, besides."
@@ -86,18 +90,23 @@ def detect(
     detector = detector_settings(wanted, detectors, threshold, device, turned) if looks else None
     marked = (None, None) if boxes is None else (boxes.absolute(), sha256(boxes))
     detection = Detection(wanted, detector, *marked)
-    _check(detection, batch)
+    faults = _checked(detection, batch)
     if detector is not None and dask is None:
         _tell_kinds(wanted, load_detector(detector).kinds, detector)
     weights = {} if detector is None else weights_of(detector)
     about = PictureReport("Regions found", "boxes", weights, ["nflows-privacy"], what="files", sheets=found_sheets)
     process = DetectFiles(detection, about.digests())
+    batch = replace(batch, left_out={**batch.left_out, **faults.counts})
 
     def export(result: BatchResult) -> None:
         _export(result, batch, coco, wanted)
+        _add_faults(result, faults)
         echo(_totals(result, wanted), err=True)
 
-    return run_files(batch, process, about, skip_existing=skip_existing, dask=dask, export=export)
+    exit_code = run_files(batch, process, about, skip_existing=skip_existing, dask=dask, export=export)
+    for line in faults.lines():
+        echo(f"--boxes {boxes}: {line}", err=True)
+    return exit_code
 
 
 def _planned(inputs: Sequence[Path], output: Path, coco: Path | None) -> Batch:
@@ -122,24 +131,62 @@ def _check_reviewed(output: Path, skip_existing: bool) -> None:
         )
 
 
-def _check(detection: Detection, batch: Batch) -> None:
-    """Refuses boxes that tell nothing of a picture, or of no kind that counts, before a picture is read."""
-    if (annotations := detection.marked) is None:
-        return
-    annotations.check(job.source for job in batch.jobs if not is_video(job.source))
-    if not set(annotations.classes) & set(detection.kinds):
-        classes = ", ".join(annotations.classes[:8]) or "no classes"
-        raise ValueError(f"`kinds`: {annotations.source} has {classes}, and none of {', '.join(detection.kinds)}")
-    if annotations.empty:
+def _checked(detection: Detection, batch: Batch) -> Faults:
+    """Refuses boxes that tell nothing of a picture, or of no kind that counts, before a picture is read.
+
+    Returns:
+        What is wrong with single boxes, where it stops nothing.
+    """
+    from nflows_privacy.annotations.faults import MISSING, Faults
+    from nflows_privacy.redaction.erasing import missing_pictures
+
+    if (marked := detection.marked) is None:
+        return Faults()
+    annotations, faults = marked[0], deepcopy(marked[1])  # what is kept for other runs stays as it is
+    sources = [job.source for job in batch.jobs if not is_video(job.source)]
+    _check_kinds(annotations, detection.kinds)
+    annotations.check_any(sources)
+    unnamed = [] if detection.is_strict else annotations.unnamed(sources)
+    annotations.check(source for source in sources if source not in unnamed)
+    if unnamed:
+        first = ", ".join(map(str, unnamed[:3])) + (", …" if len(unnamed) > 3 else "")
+        echo(f"{len(unnamed)} pictures are not named in {annotations.source}: {first}", err=True)
+    for name in missing_pictures(annotations, sources):
+        faults.add(MISSING, name)
+    if detection.is_strict and annotations.empty:
         echo(f"{annotations.source}: {annotations.empty} boxes without an area are left out", err=True)
+    return faults
+
+
+def _check_kinds(annotations: Annotations, kinds: Sequence[str]) -> None:
+    from nflows_privacy.redaction.decoys import is_meant
+    from nflows_privacy.regions import Box, Region
+
+    regions = [region for one in annotations.pictures.values() for region in one.regions]
+    regions += [Region(Box(0, 0, 1, 1), kind) for kind in annotations.classes]
+    if not any(is_meant(region, kinds) for region in regions):
+        classes = ", ".join(annotations.classes[:8]) or "no classes"
+        none = f"none of {', '.join(kinds)}"
+        raise ValueError(f"`kinds`: {annotations.source} has {classes}, and {none}; say a class, a group, or sign")
 
 
 def _tell_kinds(kinds: Sequence[str], found: frozenset[str], detector: DetectorSettings) -> None:
-    names = ", ".join(detector.names)
-    if not found & set(kinds):
+    from nflows_privacy.redaction.decoys import is_meant
+    from nflows_privacy.regions import Box, Region
+
+    regions, names = [Region(Box(0, 0, 1, 1), kind) for kind in found], ", ".join(detector.names)
+    missing = [kind for kind in kinds if not any(is_meant(region, (kind,)) for region in regions)]
+    if len(missing) == len(kinds):
         raise ValueError(f"`kinds`: {names} finds {', '.join(sorted(found))}, and none of {', '.join(kinds)}")
-    if missing := [kind for kind in kinds if kind not in found]:
+    if missing:
         echo(f"nothing looks for {', '.join(missing)}: {names} finds {', '.join(sorted(found))}", err=True)
+
+
+def _add_faults(result: BatchResult, faults: Faults) -> None:
+    """Counts what is wrong with boxes in their pictures."""
+    for outcome in result.told:
+        for what, box in (outcome.result or {}).get("faults", ()):
+            faults.add(what, f"{outcome.job.source.name} ({box})" if box else outcome.job.source.name)
 
 
 def _totals(result: BatchResult, kinds: Sequence[str]) -> str:
