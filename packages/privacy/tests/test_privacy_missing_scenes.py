@@ -306,6 +306,20 @@ def test_a_road_that_asks_for_a_sign_and_has_none_lacks_it_and_is_told(capsys: p
     assert len(list(scene_holes(scenes.values()))) == 12
 
 
+@pytest.mark.parametrize("box", ["5,5,4,9,x", "5,5,5,9,x", "5,5,nan,9,x", "5,5,20,20,ignore"])
+def test_a_sign_whose_box_is_wrong_or_to_be_ignored_may_stand_and_is_not_missing(
+    box: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{row['image']},{row['context'] or KINDS[0]}" for row in read_csv("roads/scenes.csv")]
+    with Path("roads", "boxes.csv").open("a") as file:
+        file.write(f"00013.png,{box}\n")
+    assert erase("-o", "out", scenes=table_of(*rows)) == 0
+    assert not [one.name for one in read_scenes(Path("out")) if one.name.endswith("00013.png")]
+    told = capsys.readouterr().err
+    assert "1 pictures ask for a sign and have boxes that are left out or to be ignored" in told
+    assert "1 pictures ask for a sign and have no box of any" in told
+
+
 def test_what_fails_alone_is_named_and_the_rest_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     Path("roads", "images", "00001.png").write_bytes(b"no picture")
     Image.new("RGB", (448, 256)).save("roads/images/far.png")

@@ -73,12 +73,14 @@ class Annotations:
             ``train/0001.txt``.
         classes: The names of the classes in their order.
         empty: How many boxes had no area and are left out, since they mark no pixel.
+        lacking: The names of the pictures of which boxes are left out, since something is wrong with them.
     """
 
     source: str
     pictures: Mapping[str, Marked]
     classes: tuple[str, ...] = ()
     empty: int = 0
+    lacking: frozenset[str] = frozenset()
 
     def find(self, picture: str | PurePath) -> str | None:
         """The name by which a picture of this path is meant; nothing if there is none.
@@ -216,6 +218,7 @@ class Gathering:
     faults: Faults | None = None
     pictures: dict[str, list[Region]] = field(default_factory=dict)
     empty: int = 0
+    lacking: set[str] = field(default_factory=set)
     _names: dict[PictureName, str] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
 
@@ -238,6 +241,13 @@ class Gathering:
             self.faults.add(TWICE, place)
         else:
             regions.append(region)
+
+    def add_box(self, name: str, region: Region | None, place: str) -> None:
+        """One more region of a picture; without one, a box of it is left out."""
+        if region is None:
+            self.lacking.add(self._names.get(PictureName.of(name), name))
+        else:
+            self.add(name, region, place)
 
     def fault(self, what: str, place: str, why: str, name: str = "") -> None:
         """Something is wrong at a place.
@@ -277,7 +287,7 @@ class Gathering:
         self, source: str, classes: Iterable[str], sizes: Mapping[str, tuple[int, int]] | None = None
     ) -> Annotations:
         marked = {name: Marked(tuple(found), (sizes or {}).get(name)) for name, found in self.pictures.items()}
-        return Annotations(source, marked, tuple(classes), self.empty)
+        return Annotations(source, marked, tuple(classes), self.empty, frozenset(self.lacking))
 
 
 def _group_of(region: Region) -> str | None:

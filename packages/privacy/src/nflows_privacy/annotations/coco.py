@@ -127,6 +127,8 @@ def _lacks_box(entry: Any) -> bool:
 def _add(gathering: Gathering, entry: Any, place: str, images: Mapping[Any, str], classes: Mapping[Any, str]) -> None:
     if gathering.faults is not None and _lacks_box(entry):
         gathering.faults.add(NO_NUMBERS, place)
+        if entry["image_id"] in images:
+            gathering.add_box(images[entry["image_id"]], None, place)
         return
     match entry:
         case {
@@ -159,5 +161,4 @@ def _add(gathering: Gathering, entry: Any, place: str, images: Mapping[Any, str]
         region = gathering.region(box, kind, float(entry.get("score", 1.0)), (), place)
     except TypeError as error:
         raise ValueError(f"{place}: {error}; correct it") from error
-    if region is not None:
-        gathering.add(images[image], region, place)
+    gathering.add_box(images[image], region, place)

@@ -62,9 +62,9 @@ def _add(gathering: Gathering, line: str, names: Sequence[str], place: str) -> N
         box, number = Box(*map(float, words[1:5])), int(words[5])
     except ValueError:
         gathering.fault(NO_NUMBERS, place, f"expected four numbers and a class, got {line[:80]!r}")
+        gathering.add_box(words[0], None, place)
         return
     kind = names[number] if 0 <= number < len(names) else f"class {number}"
     if not 0 <= number < len(names):
         gathering.fault(UNNAMED, place, f"{kind} has no name among {len(names)}", kind)
-    if region := gathering.region(box, kind, 1.0, (("class", str(number)),), place):
-        gathering.add(words[0], region, place)
+    gathering.add_box(words[0], gathering.region(box, kind, 1.0, (("class", str(number)),), place), place)

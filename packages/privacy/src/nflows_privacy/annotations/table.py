@@ -95,8 +95,7 @@ def _add(
         raise ValueError(f"{place}: names no picture; correct it")
     if any(cells):
         gathering.add(name)
-        if region := _region(gathering, cells, row, label, more, place):
-            gathering.add(name, region, place)
+        gathering.add_box(name, _region(gathering, cells, row, label, more, place), place)
     elif gathering.faults is not None and name in gathering.pictures:
         gathering.faults.add(TWICE, f"{name} ({place})")
     else:

@@ -115,11 +115,12 @@ def _add(gathering: Gathering, name: str, entry: Element, place: str) -> None:
         box = Box(*(float(entry.findtext(f"bndbox/{corner}") or "") for corner in _CORNERS))
     except ValueError:
         gathering.fault(NO_NUMBERS, place, "has no `bndbox` of four numbers")
+        gathering.add_box(name, None, place)
         return
     if not kind:
         gathering.fault(UNNAMED, place, "has no `name`")
-    if region := gathering.region(box, kind or "unnamed", 1.0, _attributes(entry, _ATTRIBUTES), place):
-        gathering.add(name, region, place)
+    region = gathering.region(box, kind or "unnamed", 1.0, _attributes(entry, _ATTRIBUTES), place)
+    gathering.add_box(name, region, place)
 
 
 def _attributes(entry: Element, names: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -192,17 +192,18 @@ def _add(gathering: Gathering, name: str, line: str, place: str, names: Sequence
         gathering.fault(UNNAMED, place, f"class {number:g} has no name among {len(names)}", f"class {number:g}")
     if not _is_box(shares) and not _is_polygon(shares):
         gathering.fault(NO_NUMBERS, place, f"expected four shares of the sides, or a polygon, got {line[:80]!r}")
+        gathering.add_box(name, None, place)
         return
     if not all(-SLACK <= value <= 1 + SLACK for value in shares):
         gathering.fault(OUTSIDE, place, f"expected four shares of the sides from 0 to 1, got {line[:80]!r}")
+        gathering.add_box(name, None, place)
         return
     box, score = _about(shares) if _is_polygon(shares) else _scored(shares)
     if gathering.faults is None and (box.width <= 0 or box.height <= 0):
         gathering.empty += 1
         return
     kind = kind_of(names[int(number)]) if is_named else f"class {number:g}"
-    if region := gathering.region(box, kind, score, (), place):
-        gathering.add(name, region, place)
+    gathering.add_box(name, gathering.region(box, kind, score, (), place), place)
 
 
 def _is_box(shares: Sequence[float]) -> bool:

@@ -15,10 +15,11 @@ from nflows_privacy.missing.asked import Asked
 from nflows_privacy.missing.scenes import BOXES, COLUMNS, ERASED_PART
 from nflows_privacy.redaction.decoys import SIGN, is_meant
 from nflows_privacy.redaction.erasing import ERASED, is_hole
-from nflows_privacy.regions import Region
+from nflows_privacy.regions import IGNORE
 
 BARE = "pictures ask for a sign and have no box of any, and count as scenes whose sign is missing"
 OTHERS = "pictures ask for a sign and have boxes of others alone, and count as scenes in which nothing is missing"
+UNSURE = "pictures ask for a sign and have boxes that are left out or to be ignored, and are left out: it may stand"
 EMPTY = "pictures have no sign in them that could be erased, and are left out of those whose sign is missing"
 
 
@@ -32,6 +33,7 @@ class Original:
         asked: What a person says of it.
         has_sign: Whether it has a sign that is erased.
         has_any: Whether it has a sign of whatever class.
+        is_unsure: Whether it has boxes that are left out, or are to be ignored: a sign may stand there all the same.
     """
 
     name: str
@@ -39,11 +41,17 @@ class Original:
     asked: Asked
     has_sign: bool
     has_any: bool
+    is_unsure: bool
 
     @property
     def is_bare(self) -> bool:
         """Whether the road asks for a sign, and none stands there, so that one is missing without being erased."""
-        return self.asked.context is not None and not self.has_any
+        return self.asked.context is not None and not self.has_any and not self.is_unsure
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether nobody knows if the sign stands that the road asks for, so that it is no scene of either kind."""
+        return self.asked.context is not None and not self.has_any and self.is_unsure
 
 
 def originals_of(
@@ -64,19 +72,20 @@ def originals_of(
         raise ValueError(f"{annotations.source}: tells of boxes that are erased already; give that of the originals")
     found = []
     for name, source in sources.items():
-        regions = _regions(annotations, source)
+        named = _name(annotations, source)
+        regions = () if named is None else annotations.pictures[named].regions
+        is_unsure = named in annotations.lacking or any(one.kind == IGNORE for one in regions)
         has_sign, has_any = (any(is_meant(one, words) for one in regions) for words in (kinds, (*kinds, SIGN)))
         known = asked.get(name) or Asked(None, None, Frame(name))
-        found.append(Original(name, source, known, has_sign, has_any))
+        found.append(Original(name, source, known, has_sign, has_any, is_unsure))
     return found
 
 
-def _regions(annotations: Annotations, source: Path) -> tuple[Region, ...]:
+def _name(annotations: Annotations, source: Path) -> str | None:
     try:
-        name = annotations.find(source)
+        return annotations.find(source)
     except ValueError:  # which the picture itself will say
-        return ()
-    return () if name is None else annotations.pictures[name].regions
+        return None
 
 
 def check_examples(originals: Sequence[Original], table: Path, faults: Faults) -> None:
@@ -91,6 +100,8 @@ def check_examples(originals: Sequence[Original], table: Path, faults: Faults) -
             examples.setdefault(one.asked.context, []).append(one.name)
         if one.is_bare:
             faults.add(BARE, one.name)
+        elif one.is_left_out:
+            faults.add(UNSURE, one.name)
         elif one.asked.context is not None and not one.has_sign:
             faults.add(OTHERS, one.name)
     if alone := [f"{context} ({names[0]})" for context, names in sorted(examples.items()) if len(names) == 1]:
@@ -124,6 +135,8 @@ def scene_rows(
     """
     for below, marked in read_boxes(folder / part / BOXES).pictures.items():
         original = originals[below]
+        if original.is_left_out:
+            continue
         if part == ERASED_PART and not any(dict(one.attributes).get(ERASED) == "1" for one in marked.regions):
             faults.add(EMPTY, original.name)
             continue
