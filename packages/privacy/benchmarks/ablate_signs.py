@@ -1,12 +1,12 @@
 """What each part of a training is worth for traffic signs: one fold of bench_signs.py, several seeds.
 
-python ablate_signs.py boxes.csv RUNS [--updates 900] [--seeds 3] [--json results/NAME.json]
+python ablate_signs.py boxes.csv RUNS [--fine] [--updates 900] [--seeds 3] [--json results/NAME.json]
 
 Varied one at a time, from what is usual (crops "pasted", no dropout, levels of 64 features on EfficientNet-Lite0): what
-is done to the crops, the dropout of the outputs, and the size. And detectors of the classes themselves are trained with
-the flips of the thesis, which keep the classes, and with mirror images whose classes change too: how often a sign that
-looks another way in a mirror is taken for that one. Updates are rounded to epochs. The runs stay in RUNS, and those
-that have finished are not trained again.
+is done to the crops, the dropout of the outputs, and the size. With --fine, detectors of the classes themselves are
+trained instead, with the flips of the thesis, which keep the classes, and with mirror images whose classes change too:
+how often a sign that looks another way in a mirror is taken for that one. Updates are rounded to epochs. The runs stay
+in RUNS, and those that have finished are not trained again.
 """
 
 from __future__ import annotations
@@ -163,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("boxes", type=Path)
     parser.add_argument("runs", type=Path)
+    parser.add_argument("--fine", action="store_true", help="detectors of the classes themselves")
     parser.add_argument("--updates", type=int, default=900)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -175,7 +176,7 @@ def main() -> None:
         others = [picture for picture in pictures if picture not in held_out]
         source = linked(Path(temporary) / "train", options.boxes, others)
         test = linked(Path(temporary) / "test", options.boxes, held_out)
-        for variant in (*variants(options.boxes), *fine_variants(options.boxes)):
+        for variant in (fine_variants if options.fine else variants)(options.boxes):
             runs = [trained(variant, seed, source, test, options) for seed in range(options.seeds)]
             scenes = read_scenes(test, variant.settings).scenes
             rows.append(row_of(variant, runs, scenes))
