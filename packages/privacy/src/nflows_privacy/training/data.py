@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.scenes import Scene, crops_of
 from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import NO_MIRROR
+
+_NOT_NAMED = "pictures are not named there, and taken to show nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +84,9 @@ def classes_of(source: Source, groups: bool = False) -> tuple[str, ...]:
 def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | None = None) -> Scenes:
     """The pictures of a folder with the boxes that a table has for them; a picture without boxes shows the background.
 
-    What is wrong with single boxes is warned of, each kind once with its number: boxes outside of their picture or
-    without an area, which are left out, and names of pictures that are not there. Boxes of pictures that are turned by
-    their EXIF turn with them.
+    What is wrong is warned of, each kind once with its number: boxes outside of their picture or without an area, which
+    are left out, names of pictures that are not there, and pictures that are not named. Boxes of pictures that are
+    turned by their EXIF turn with them.
 
     Arguments:
         source: Where they are.
@@ -95,23 +97,38 @@ def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | No
     Raises:
         DataError: There are no pictures, none of the part has a box of one of the classes, or a file cannot be used.
     """
-    faults = Faults()
-    annotations = _annotations(source, faults)
+    return read_parts(source, settings, [split])[0]
+
+
+def read_parts(
+    source: Source, settings: NetworkSettings, splits: Sequence[SplitName | None], faults: Faults | None = None
+) -> list[Scenes]:
+    """Several parts of the pictures of a folder, each as `read_scenes` has it.
+
+    Arguments:
+        source: Where they are.
+        settings: The settings, as of `read_scenes`.
+        splits: The parts.
+        faults: Gets what is wrong with any of the parts; without it, that is warned of.
+
+    Raises:
+        DataError: As `read_scenes` does, of one of the parts.
+    """
+    found = Faults() if faults is None else faults
+    annotations = _annotations(source, found)
     paths = _pictures(source.folder)
     if not paths:
         raise DataError(f"{source.folder}: no pictures; give the folder that has them")
-    named = {annotations.find(name) for name in paths}
-    for name in annotations.pictures:
-        if name not in named:
-            faults.add(MISSING, name)
-    chosen = {name: path for name, path in paths.items() if belongs(name, split)}
-    scenes = [_scene(path, _marked(annotations, name), settings, faults) for name, path in chosen.items()]
-    for line in faults.lines():
+    _compare(annotations, paths, found)
+    parts = [{name: path for name, path in paths.items() if belongs(name, split)} for split in splits]
+    read = [[_scene(path, _marked(annotations, name), settings, found) for name, path in one.items()] for one in parts]
+    for line in found.lines() if faults is None else ():
         warnings.warn(f"{annotations.source}: {line}", RuntimeWarning, stacklevel=2)
-    if not any((scene.labels >= 0).any() for scene in scenes):
-        where = _unmarked(source.folder, len(chosen), len(paths), split)
-        raise DataError(f"{source.boxes}: no box of {', '.join(settings.classes)} in {where}")
-    return Scenes(scenes, _fingerprint(list(chosen), scenes))
+    for split, scenes in zip(splits, read, strict=True):
+        if not any((scene.labels >= 0).any() for scene in scenes):
+            where = _unmarked(source.folder, len(scenes), len(paths), split)
+            raise DataError(f"{source.boxes}: no box of {', '.join(settings.classes)} in {where}")
+    return [Scenes(scenes, _fingerprint(list(one), scenes)) for one, scenes in zip(parts, read, strict=True)]
 
 
 def crops_in(folder: Path, side: int) -> int:
@@ -137,6 +154,18 @@ def _annotations(source: Source, faults: Faults) -> Annotations:
         return read_boxes(source.boxes, faults=faults)
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def _compare(annotations: Annotations, paths: Iterable[str], faults: Faults) -> None:
+    """Tells which names of the table are of no picture, and which pictures it does not name."""
+    named = {name: annotations.find(name) for name in paths}
+    known = set(named.values())
+    for name in annotations.pictures:
+        if name not in known:
+            faults.add(MISSING, name)
+    for name, found in named.items():
+        if found is None:
+            faults.add(_NOT_NAMED, name)
 
 
 def _marked(annotations: Annotations, name: str) -> Marked:
