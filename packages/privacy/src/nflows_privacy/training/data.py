@@ -18,7 +18,7 @@ from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_privacy.annotations.annotated import Annotations, Marked
 from nflows_privacy.annotations.faults import MISSING, Faults
-from nflows_privacy.annotations.groups import group_of
+from nflows_privacy.annotations.groups import group_of, word_of
 from nflows_privacy.annotations.mirrors import mirror_of
 from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
@@ -79,6 +79,31 @@ def classes_of(source: Source, groups: bool = False) -> tuple[str, ...]:
     if not kinds:
         raise DataError(f"{source.boxes}: marks nothing; give boxes of what is to be found")
     return tuple(sorted(kinds))
+
+
+def meant_classes(source: Source, words: Sequence[str]) -> tuple[str, ...]:
+    """The classes that a person means: each by its name, by its name as one word, or by its number in ``class``.
+
+    A word that means no class stays as it is.
+
+    Arguments:
+        source: The boxes.
+        words: The words, as ``priority road (other)``, ``priority-road`` or ``12``.
+
+    Raises:
+        DataError: The boxes cannot be read.
+    """
+    annotations = _annotations(source, Faults())
+    regions = [region for marked in annotations.pictures.values() for region in marked.regions]
+    names: dict[str, set[str]] = {}
+    for kind in {region.kind for region in regions} - {IGNORE}:
+        names.setdefault(word_of(kind), set()).add(kind)
+    for region in regions:
+        if region.kind != IGNORE and (number := dict(region.attributes).get("class")):
+            names.setdefault(number, set()).add(region.kind)
+    exact = {region.kind for region in regions}
+    meant = ([word] if word in exact else sorted(names.get(word, {word})) for word in words)
+    return tuple(dict.fromkeys(kind for kinds in meant for kind in kinds))
 
 
 def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | None = None) -> Scenes:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from nflows_core.data import DataError
-from nflows_core.data.split import SplitName
 from nflows_core.runs.data import refuse_inside
 from nflows_core.training import EngineConfig, Trainer
 from nflows_core.training.loop import Progress
@@ -32,7 +31,6 @@ ENGINE: dict[str, Any] = {
 """The settings of the engine that differ from its own defaults."""
 _EPOCHS, _UPDATES = 5, 900
 """The least number of epochs, and of updates that the epochs are chosen by: signs of 150 pictures need no more."""
-_PARTS: tuple[SplitName, SplitName] = ("train", "test")
 _LITE_WIDTH, _LITE_RATE = 64, 1e-3
 """The width of the levels, and the learning rate, where the backbone is trained already."""
 
@@ -204,10 +202,10 @@ def _read(
     data: Source, test: Source | None, settings: NetworkSettings, faults: Faults | None = None
 ) -> dict[str, Scenes]:
     if test is None:
-        return dict(zip(_PARTS, read_parts(data, settings, _PARTS, faults), strict=True))
-    parts = {
-        name: read_parts(one, settings, (None,), faults)[0] for name, one in zip(_PARTS, (data, test), strict=True)
-    }
+        train, held_out = read_parts(data, settings, ("train", "test"), faults)
+        return {"train": train, "test": held_out}
+    sources = {"train": data, "test": test}
+    parts = {part: read_parts(one, settings, (None,), faults)[0] for part, one in sources.items()}
     if data.folder.resolve() == test.folder.resolve():
         raise DataError(f"`test`: {test.folder} has the pictures that it would be trained on; give others")
     return parts
