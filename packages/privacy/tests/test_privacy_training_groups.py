@@ -82,10 +82,19 @@ def test_what_is_to_be_ignored_stands_in_the_way_of_no_mirror(signs: Path) -> No
     assert scene.mirrored.tolist() == [NO_MIRROR, IGNORED]
 
 
-def test_classes_of_no_group_are_named(signs: Path) -> None:
-    signs.write_text(signs.read_text().replace("give way (other)", "lamp"))
-    with pytest.raises(DataError, match="lamp: classes of no group; give the table a column `group`"):
+def test_classes_of_no_group_are_named_with_their_places(
+    signs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = signs.read_text().replace("give way (other)", "lamp")
+    signs.write_text(text + "a.png,60,0,80,20,,\na.png,60,30,80,50,12,\n")
+    with pytest.raises(
+        DataError, match="class 12, lamp, unnamed: classes of no group; give the table a column"
+    ):
         classes_of(Source(signs), groups=True)
+    assert call_command(privacy, "train", signs, "--classes", "groups", "-o", tmp_path / "run") == 2
+    told = capsys.readouterr().err
+    assert "They are class 12 in a.png, lamp in b.png, unnamed in a.png; 2 boxes are of a class without a name" in told
+    assert f"unnamed ({signs}, line 6), class 12 ({signs}, line 7)" in told
 
 
 @pytest.mark.filterwarnings("ignore:.*cut off there")

@@ -60,6 +60,7 @@ def test_squares_are_learned(run: Path) -> None:
     report = json.loads((run / "report.json").read_text())
     assert report["test_mAP50"] > 0.9
     assert report["test_boxes"] == 2 * (report["test_pictures"])
+    assert report["train_boxes"] + report["test_boxes"] == 80
     assert [row["class"] for row in next(iter(report["tables"].values()))] == ["blue", "red", "all"]
     assert "Test pictures: green is found" in (run / "report.html").read_text()
 

@@ -57,6 +57,7 @@ def judge_boxes(
     inputs = {"pictures": pictures, "found": found, "boxes": boxes}
     report = write_judgement(judgement, folder, threshold, inputs, {"task": "detect", "groups": groups})
     (rows,) = report["tables"].values()
+    echo(f"found, false, precision and recall are of boxes of score {threshold} or more")
     echo(table(rows))
     print_report(report)
     return ExitCode.DONE

@@ -17,7 +17,7 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_privacy.annotations.annotated import Annotations, Marked
-from nflows_privacy.annotations.faults import MISSING, Faults
+from nflows_privacy.annotations.faults import MISSING, UNNAMED, Faults
 from nflows_privacy.annotations.groups import group_of, word_of
 from nflows_privacy.annotations.mirrors import mirror_of
 from nflows_privacy.annotations.placing import orientation_of, placed
@@ -29,6 +29,7 @@ from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import NO_MIRROR
 
 _NOT_NAMED = "pictures are not named there, and taken to show nothing"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +71,12 @@ def classes_of(source: Source, groups: bool = False) -> tuple[str, ...]:
     Raises:
         DataError: There are none, or classes of no group.
     """
-    annotations = _annotations(source, Faults())
+    faults = Faults()
+    annotations = _annotations(source, faults)
     try:
         annotations = annotations.grouped() if groups else annotations
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(f"{error}. They are {'; '.join(_alone(annotations, faults))}") from error
     kinds = {region.kind for marked in annotations.pictures.values() for region in marked.regions} - {IGNORE}
     if not kinds:
         raise DataError(f"{source.boxes}: marks nothing; give boxes of what is to be found")
@@ -196,6 +198,20 @@ def _compare(annotations: Annotations, paths: Iterable[str], faults: Faults) -> 
 def _marked(annotations: Annotations, name: str) -> Marked:
     found = annotations.find(name)
     return Marked(()) if found is None else annotations.pictures[found]
+
+
+def _alone(annotations: Annotations, faults: Faults) -> list[str]:
+    """Where classes of no group are: a picture of each of the first, and the lines that name no class."""
+    first: dict[str, str] = {}
+    for name, marked in annotations.pictures.items():
+        for region in marked.regions:
+            if region.kind != IGNORE and group_of(region) is None:
+                first.setdefault(region.kind, name)
+    places = [f"{kind} in {first[kind]}" for kind in sorted(first)[:_SHOWN]]
+    return [
+        f"{', '.join(places)}{', …' if len(first) > _SHOWN else ''}",
+        *(line for line in faults.lines() if UNNAMED in line),
+    ]
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

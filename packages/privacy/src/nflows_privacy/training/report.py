@@ -56,6 +56,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             **{f"test_{name}": value for name, value in rows[-1].items() if name != "class"},
             "false_per_picture": precision_recall_of(tested, run.threshold)[1] / len(scenes),
             "train_pictures": len(parts["train"].scenes),
+            "train_boxes": sum(int((scene.labels >= 0).sum()) for scene in parts["train"].scenes),
             "test_pictures": len(scenes),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1],
