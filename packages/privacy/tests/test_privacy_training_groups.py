@@ -87,9 +87,7 @@ def test_classes_of_no_group_are_named_with_their_places(
 ) -> None:
     text = signs.read_text().replace("give way (other)", "lamp")
     signs.write_text(text + "a.png,60,0,80,20,,\na.png,60,30,80,50,12,\n")
-    with pytest.raises(
-        DataError, match="class 12, lamp, unnamed: classes of no group; give the table a column"
-    ):
+    with pytest.raises(DataError, match="class 12, lamp, unnamed: classes of no group; give the table a column"):
         classes_of(Source(signs), groups=True)
     assert call_command(privacy, "train", signs, "--classes", "groups", "-o", tmp_path / "run") == 2
     told = capsys.readouterr().err
