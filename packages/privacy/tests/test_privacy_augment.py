@@ -264,6 +264,19 @@ def test_what_is_there_stays_unless_it_or_a_picture_it_is_joined_with_has_change
     assert bytes_of("out") == bytes_of("anew")
 
 
+@pytest.mark.parametrize("way", ["mosaic", "thesis", "usual", "pasted"])
+def test_a_picture_of_one_pixel_or_of_one_row_becomes_as_many_as_any(way: str) -> None:
+    write_scenes()
+    sizes = {"dot": (1, 1), "row": (1, 7), "column": (7, 1)}
+    for name, size in sizes.items():
+        write_picture(Path("in", f"{name}.png"), Picture(np.full((*size, 3), 90, np.uint8)))
+    assert augment("-o", "out", "--times", 24, "--augment", way) == 0
+    found = {path.name: read_picture(path).pixels.shape[:2] for path in Path("out").glob("*.png")}
+    assert found.keys() == rows_of().keys()
+    for name, size in sizes.items():
+        assert [found[f"{name}{end}.png"] for end in ("", *(f"-{number}" for number in range(1, 24)))] == [size] * 24
+
+
 def test_groups_are_learned_from_the_table_that_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     write_scenes()
     assert augment("-o", "out", "--times", 20) == 0
