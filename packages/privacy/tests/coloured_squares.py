@@ -39,5 +39,5 @@ def save_squares(folder: Path, count: int, first: int = 0) -> Path:
         Image.fromarray(pixels).save(folder / name)
         rows += rows_of(name, regions)
     Image.fromarray(np.full((SIDE, SIDE, 3), 110, np.uint8)).save(folder / "empty.png")
-    write_csv(folder / "boxes.csv", rows)
+    write_csv(folder / "boxes.csv", [*rows, *rows_of("empty.png", [])])
     return folder / "boxes.csv"

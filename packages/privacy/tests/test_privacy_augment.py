@@ -17,6 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nflows_core.runtime.errors import ExitCode
 from nflows_core.runtime.images import Picture, read_picture, write_picture
 from nflows_core.testing import call_command
 from nflows_privacy.annotations.mirrors import mirrors_among
@@ -264,6 +265,19 @@ def test_what_is_there_stays_unless_it_or_a_picture_it_is_joined_with_has_change
     assert bytes_of("out") == bytes_of("anew")
 
 
+@pytest.mark.parametrize("way", ["mosaic", "thesis", "usual", "pasted"])
+def test_a_picture_of_one_pixel_or_of_one_row_becomes_as_many_as_any(way: str) -> None:
+    write_scenes()
+    sizes = {"dot": (1, 1), "row": (1, 7), "column": (7, 1)}
+    for name, size in sizes.items():
+        write_picture(Path("in", f"{name}.png"), Picture(np.full((*size, 3), 90, np.uint8)))
+    assert augment("-o", "out", "--times", 24, "--augment", way) == 0
+    found = {path.name: read_picture(path).pixels.shape[:2] for path in Path("out").glob("*.png")}
+    assert found.keys() == rows_of().keys()
+    for name, size in sizes.items():
+        assert [found[f"{name}{end}.png"] for end in ("", *(f"-{number}" for number in range(1, 24)))] == [size] * 24
+
+
 def test_groups_are_learned_from_the_table_that_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     write_scenes()
     assert augment("-o", "out", "--times", 20) == 0
@@ -292,6 +306,68 @@ def test_a_picture_that_cannot_be_read_fails_with_those_that_it_is_joined_with(
     assert augment("-o", "out", "--augment", "usual") == 1
     assert "in/d.png: " in capsys.readouterr().err
     assert {name[0] for name in rows_of()} == set(SIGNS) - {"d"}
+
+
+def test_copies_of_an_earlier_run_that_would_have_no_rows_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    write_scenes()
+    assert augment("-o", "out", "--times", 4) == 0
+    there, table = bytes_of("out"), Path("out", "boxes.csv").read_bytes()
+    capsys.readouterr()
+    assert augment("-o", "out", "--times", 2) == 2
+    told = capsys.readouterr().err
+    assert "out: has 10 files of an earlier run that this one does not make: a-2.png, a-3.png, b-2.png, …" in told
+    assert augment("-o", "out", "--times", 4, "--format", "jpeg") == 2
+    assert "has 20 files of an earlier run" in capsys.readouterr().err
+    assert (bytes_of("out"), Path("out", "boxes.csv").read_bytes()) == (there, table)
+    for path in Path("out").glob("*-[23].png"):
+        path.unlink()
+    Path("out", "mine.png").write_bytes(b"of a person")
+    assert augment("-o", "out", "--times", 2) == 0
+    assert {path.name for path in Path("out").glob("*.png")} - {"mine.png"} == rows_of().keys()
+    assert augment("-o", "out", "--times", 5) == 0, "more of each are no others"
+    assert {path.name for path in Path("out").glob("*.png")} - {"mine.png"} == rows_of().keys()
+
+
+def test_after_a_failure_the_table_names_every_picture_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    write_scenes()
+    whole = Path("in", "d.png").read_bytes()
+    Path("in", "d.png").write_bytes(b"no picture")
+    assert augment("-o", "out", "--seed", 2) == 1
+    names = {path.name for path in Path("out").glob("*.png")}
+    assert names == rows_of().keys()
+    assert 0 < len(names) < 20, "some were to be joined with what is no picture"
+    Path("in", "d.png").write_bytes(whole)
+    assert augment("-o", "out", "--seed", 2) == 0
+    complete, rows = bytes_of("out"), rows_of()
+    Path("in", "d.png").write_bytes(b"no picture")
+    assert augment("-o", "out", "--seed", 2) == 1
+    assert bytes_of("out").keys() == complete.keys()
+    assert rows_of() == rows, "what stands there is older, and has its boxes still"
+
+
+def test_a_table_that_is_an_input_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    write_scenes()
+    assert augment("-o", "out") == 0
+    table = Path("out", "boxes.csv").read_bytes()
+    assert call_command(privacy, "augment", "in", "--boxes", "out/boxes.csv", "-o", "out") == 2
+    assert "is an input, which is never changed" in capsys.readouterr().err
+    assert Path("out", "boxes.csv").read_bytes() == table
+
+
+def test_a_run_that_is_stopped_leaves_no_table_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_scenes()
+    assert augment("-o", "out") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("nflows_privacy.training.augmenting.photographed", stop)
+        assert augment("-o", "out", "--seed", 1) == ExitCode.INTERRUPTED
+    assert not Path("out", "boxes.csv").exists()
+    assert augment("-o", "out", "--seed", 1, "--skip-existing") == 0
+    assert augment("-o", "anew", "--seed", 1) == 0
+    assert bytes_of("out") == bytes_of("anew")
+
+
+def stop(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_bad_input_is_refused_before_anything_is_written(capsys: pytest.CaptureFixture[str]) -> None:

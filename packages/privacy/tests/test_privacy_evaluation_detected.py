@@ -106,6 +106,24 @@ def test_groups_are_those_of_the_classes_that_were_found(boxes: Path, tmp_path: 
     assert rows(boxes, table(tmp_path / "named.csv", named), "--classes", "groups")["all", "other"]["found"] == 1
 
 
+def test_a_class_that_counts_is_meant_by_its_name_or_by_one_word(boxes: Path, tmp_path: Path) -> None:
+    seen = table(tmp_path / "found.csv", SEEN)
+    named = rows(boxes, seen, "--classes", f"{KEEP}, {STOP}")
+    assert {name for _, name in named} == {STOP, KEEP, "all"}
+    assert rows(boxes, seen, "--classes", "keep-right,stop") == named
+    assert {name for _, name in rows(boxes, seen, "--classes", "keep-right")} == {KEEP}
+
+
+def test_the_score_from_which_boxes_are_counted_stands_above_the_numbers(
+    boxes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = table(tmp_path / "found.csv", SEEN)
+    for options, score in (((), "0.5"), (("--threshold", 0.04), "0.04")):
+        assert evaluate(boxes, seen, *options) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first == f"found, false, precision and recall are of boxes of score {score} or more"
+
+
 def test_what_nobody_marked_and_what_lacks_faint_boxes_is_told(
     boxes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

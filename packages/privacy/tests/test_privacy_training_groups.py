@@ -18,7 +18,7 @@ from nflows_privacy.annotations.mirrors import mirror_of
 from nflows_privacy.cli import privacy
 from nflows_privacy.regions import Box, Region
 from nflows_privacy.training.cells import IGNORED
-from nflows_privacy.training.data import Source, classes_of, read_scenes
+from nflows_privacy.training.data import Source, classes_of, meant_classes, read_scenes
 from nflows_privacy.training.experiment import architecture, engine_for
 from nflows_privacy.training.network import STRIDES, PretrainedBoxNetwork, fused
 from nflows_privacy.training.runs import load_network, read_run
@@ -82,10 +82,17 @@ def test_what_is_to_be_ignored_stands_in_the_way_of_no_mirror(signs: Path) -> No
     assert scene.mirrored.tolist() == [NO_MIRROR, IGNORED]
 
 
-def test_classes_of_no_group_are_named(signs: Path) -> None:
-    signs.write_text(signs.read_text().replace("give way (other)", "lamp"))
-    with pytest.raises(DataError, match="lamp: classes of no group; give the table a column `group`"):
+def test_classes_of_no_group_are_named_with_their_places(
+    signs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = signs.read_text().replace("give way (other)", "lamp")
+    signs.write_text(text + "a.png,60,0,80,20,,\na.png,60,30,80,50,12,\n")
+    with pytest.raises(DataError, match="class 12, lamp, unnamed: classes of no group; give the table a column"):
         classes_of(Source(signs), groups=True)
+    assert call_command(privacy, "train", signs, "--classes", "groups", "-o", tmp_path / "run") == 2
+    told = capsys.readouterr().err
+    assert "They are class 12 in a.png, lamp in b.png, unnamed in a.png; 2 boxes are of a class without a name" in told
+    assert f"unnamed ({signs}, line 6), class 12 ({signs}, line 7)" in told
 
 
 @pytest.mark.filterwarnings("ignore:.*cut off there")
@@ -147,6 +154,30 @@ def test_the_command_finds_groups_with_the_learned_backbone(
     assert call_command(*groups, "--mirror", "a", "-o", tmp_path / "no") == 2
     assert "--mirror: groups have no mirror classes" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_a_class_is_meant_by_its_name_by_one_word_and_by_its_number(
+    signs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copytree(signs.parent, tmp_path / "other") / "boxes.csv"
+    options = ("--test", signs, "--epochs", 1, "--batch-size", 1, "--size", 64, "--backbone", "residual")
+    meant = "give way (other), keep-right,2"
+    assert call_command(privacy, "train", other, "-o", tmp_path / "run", "--classes", meant, *options) == 0
+    names = ("give way (other)", "keep right (mandatory)", "speed limit 50 (prohibitory)")
+    assert read_run(tmp_path / "run").settings.classes == names
+    again = ("-o", tmp_path / "run", "--resume", "--test", signs)
+    assert call_command(privacy, "train", other, *again, "--classes", "13,38,2") == 0, "the same classes go on"
+    capsys.readouterr()
+    assert call_command(privacy, "train", other, *again, "--classes", "13") == 2
+    assert "--classes is ('give way (other)',), but the run to resume has" in capsys.readouterr().err
+    assert call_command(privacy, "train", other, "-o", tmp_path / "no", "--classes", "give way", *options) == 2
+    assert "no box of give way in the 2 pictures" in capsys.readouterr().err, "a space divides no names"
+
+
+def test_a_number_that_is_the_name_of_a_class_means_that_one(signs: Path) -> None:
+    signs.write_text("image,left,top,right,bottom,class,name\na.png,0,0,9,9,2,1\na.png,9,9,20,20,1,one of (two)\n")
+    assert meant_classes(Source(signs), ["1"]) == ("1",)
+    assert meant_classes(Source(signs), ["2", "one-of-two", "three"]) == ("1", "one of (two)", "three")
 
 
 def test_what_begins_with_a_run_has_its_architecture(signs: Path, tmp_path: Path) -> None:

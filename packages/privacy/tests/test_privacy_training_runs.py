@@ -60,6 +60,7 @@ def test_squares_are_learned(run: Path) -> None:
     report = json.loads((run / "report.json").read_text())
     assert report["test_mAP50"] > 0.9
     assert report["test_boxes"] == 2 * (report["test_pictures"])
+    assert report["train_boxes"] + report["test_boxes"] == 80
     assert [row["class"] for row in next(iter(report["tables"].values()))] == ["blue", "red", "all"]
     assert "Test pictures: green is found" in (run / "report.html").read_text()
 
@@ -245,6 +246,7 @@ def test_tables_that_cannot_be_learned_from_are_refused(
     assert not (tmp_path.parent / "run").exists()
 
 
+@pytest.mark.filterwarnings("ignore:.*are not named there")
 @pytest.mark.parametrize(
     ("marked", "part"), [(False, "are left to train on, [0-9]+ of 41"), (True, "holds out to test on, [0-9]+ of 41")]
 )
@@ -277,6 +279,35 @@ def test_missing_pictures_and_boxes_outside_are_named_and_left_out(table: Path, 
     assert "1 pictures with boxes are not among the inputs: gone.png" in told
     assert "1 boxes lie outside of their picture and are left out: 000.png (200 0 220 10)" in told
     assert scenes[0].boxes.tolist() == [[90, 0, SIDE, 10]]
+
+
+def test_pictures_that_the_table_does_not_name_are_told_and_each_fault_once(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = shutil.copytree(table.parent, tmp_path / "squares")
+    lines = table.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("empty.png", "002.png"))]
+    outside = ["000.png,200,0,220,10,red,1", f"{held_out(table)},200,0,220,10,red,1", "gone.png,0,0,9,9,red,1"]
+    (folder / "boxes.csv").write_text("\n".join([*kept, *outside]))
+    options = ("--epochs", 1, "--batch-size", 4, "--size", SIDE, "--backbone", "residual")
+    assert call_command(privacy, "train", folder / "boxes.csv", "-o", tmp_path / "run", *options) == 0
+    told = told_by(recwarn)
+    assert len(told) == 3
+    assert "2 boxes lie outside of their picture and are left out" in " ".join(told), "of both parts"
+    assert f"{folder}/boxes.csv: 2 pictures are not named there, and taken to show nothing: 002.png, empty.png" in told
+    recwarn.clear()
+    arguments = ("--task", "detect", "--boxes", folder / "boxes.csv", "-o", tmp_path / "report")
+    assert call_command(privacy, "evaluate", folder, tmp_path / "run", *arguments) == 0
+    assert sorted(told_by(recwarn)) == sorted(told)
+
+
+def held_out(table: Path) -> str:
+    """A picture that is held out."""
+    return next(row["image"] for row in read_csv(table) if belongs(row["image"], "test"))
+
+
+def told_by(warned: pytest.WarningsRecorder) -> list[str]:
+    return [str(one.message) for one in warned if issubclass(one.category, RuntimeWarning)]
 
 
 def test_other_pictures_than_those_of_the_run_are_refused(run: Path, tmp_path: Path) -> None:

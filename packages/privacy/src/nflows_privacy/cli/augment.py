@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,16 +66,21 @@ def augment(pictures: PictureOptions, boxes: Path, times: int, way: str, mirrors
     Of a.jpg become a.png, the picture itself, and a-1.png to a-4.png of its size; a table of all boxes, boxes.csv, lies
     beside them, with all columns that there were. A box that is cut off by more than half, or is thinner than 4 pixels
     now, gets the class "ignore". Give only pictures to learn from: mosaics are drawn from all INPUTS, and copies of one
-    picture must not be tested on; the column made_from says what each is made from.
+    picture must not be tested on; the column made_from says what each is made from. A folder with copies that this run
+    does not make anew is refused.
     """
     from nflows_core.runtime.files import sha256
+    from nflows_core.runtime.ownership import refuse_overwriting
     from nflows_core.runtime.pictures.report import PictureReport
     from nflows_core.runtime.pictures.running import plan_pictures, run_files
 
     batch = plan_pictures(pictures, tuple(f"-{number}" for number in range(1, times)))  # before OpenCV is there
     from nflows_privacy.annotations.faults import Faults
     from nflows_privacy.training.augmenting import AugmentFiles, Augmenting
+    from nflows_privacy.training.earlier import refuse_older
 
+    refuse_overwriting([pictures.output / _TABLE], [boxes])
+    refuse_older(batch)
     faults = Faults()
     pool = _pool(batch, boxes, mirrors, faults)
     inputs = tuple(path.absolute() for path in pictures.inputs)
@@ -82,6 +88,7 @@ def augment(pictures: PictureOptions, boxes: Path, times: int, way: str, mirrors
         boxes.absolute(), sha256(boxes), inputs, pictures.output.absolute(), pool.digest, way, mirrors
     )
     batch = replace(batch, left_out={**batch.left_out, **faults.counts})
+    (pictures.output / _TABLE).unlink(missing_ok=True)  # a run that is stopped leaves none that tells of other copies
     about = PictureReport("Augmented", "boxes", packages=["nflows-privacy"], sheets=_sheets)
     exit_code = run_files(
         batch,
@@ -117,14 +124,17 @@ def _write_table(result: BatchResult, batch: Batch, pool: Pool, faults: Faults) 
     """Writes the table of all boxes, and counts what is wrong with boxes in their pictures."""
     from nflows_core.runtime.report import write_csv
     from nflows_privacy.training.augmenting import augmented_rows
+    from nflows_privacy.training.earlier import older_copies
 
-    done = result.told
-    if batch.folder is None or not done:
+    if batch.folder is None:
+        return
+    done, older = result.told, older_copies(result.failed, batch.folder)
+    if not done and not older:
         return
     for outcome in done:
         for what, box in (outcome.result or {}).get("faults", ()):
             faults.add(what, f"{outcome.job.source.name} ({box})" if box else outcome.job.source.name)
-    write_csv(batch.folder / _TABLE, augmented_rows(done, batch.folder, pool.annotations.attributes))
+    write_csv(batch.folder / _TABLE, augmented_rows(chain(done, older), batch.folder, pool.annotations.attributes))
 
 
 def _sheets(about: PictureReport, done: Sequence[Outcome]) -> list[Sheet]:

@@ -38,10 +38,11 @@ def judge_boxes(
     """
     from nflows_core.runtime.ownership import refuse_foreign
     from nflows_privacy.evaluation.detected import KIND, RESULTS, judge, marked_scenes, write_judgement
+    from nflows_privacy.training.data import Source, meant_classes
 
     refuse_foreign(folder, KIND, RESULTS)
     groups = classes == (_GROUPS,)
-    named = () if groups else classes
+    named = () if groups or not classes else meant_classes(Source(boxes), classes)
     counted, scenes = marked_scenes(pictures, boxes, named, groups)
     with progress("pictures", len(scenes)) as advance:
         judgement = judge(scenes, counted, found, groups=groups, device=device, told=advance)
@@ -56,6 +57,7 @@ def judge_boxes(
     inputs = {"pictures": pictures, "found": found, "boxes": boxes}
     report = write_judgement(judgement, folder, threshold, inputs, {"task": "detect", "groups": groups})
     (rows,) = report["tables"].values()
+    echo(f"found, false, precision and recall are of boxes of score {threshold} or more")
     echo(table(rows))
     print_report(report)
     return ExitCode.DONE

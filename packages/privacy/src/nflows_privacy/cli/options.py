@@ -31,6 +31,23 @@ class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic in recent ver
         return kinds
 
 
+class Classes(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
+    """Classes of a table, separated by commas: their names may have spaces.
+
+    Example:
+        >>> Classes().convert("priority road (other), 14", None, None)
+        ('priority road (other)', '14')
+    """
+
+    name = "classes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        classes = tuple(dict.fromkeys(name for part in str(value).split(",") if (name := part.strip())))
+        if not classes:
+            self.fail("give one class or more, separated by commas", param, ctx)
+        return classes
+
+
 what_option = click.option(
     "--what", "kinds", type=Kinds(), default=f"{FACE},{PLATE}", show_default=True, help="Kinds of things, by commas."
 )

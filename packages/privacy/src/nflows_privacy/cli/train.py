@@ -14,7 +14,7 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import Number
 from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
-from nflows_privacy.cli.options import Kinds
+from nflows_privacy.cli.options import Classes
 
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
@@ -35,7 +35,11 @@ _ENGINE = (
 @click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
 @click.option("--pictures", type=_FolderPath, help="The folder of the pictures.  [default: that of BOXES]")
 @click.option("--test", type=_Boxes, help="Boxes of the pictures held out, which lie beside them.  [default: a tenth]")
-@click.option("--classes", type=Kinds(), help='What is to be found, by commas, or "groups" for those of the classes.')
+@click.option(
+    "--classes",
+    type=Classes(),
+    help='What is to be found, by commas, as priority-road or by number; or "groups" for those of the classes.',
+)
 @click.option(
     "--mirror",
     "mirrors",
@@ -92,13 +96,16 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
     """
     from nflows_core.training import EngineConfig
     from nflows_privacy.training import experiment
-    from nflows_privacy.training.data import Source
+    from nflows_privacy.training.data import Source, meant_classes
     from nflows_privacy.training.runs import THRESHOLD, read_run
 
     data, held_out = Source(boxes, pictures), None if test is None else Source(test)
     common = {"test": held_out, "workers": options["workers"]}
     if options["resume"]:
         run = read_run(folder)
+        context = click.get_current_context()
+        if options["classes"] not in (None, (_GROUPS,)):
+            context.params["classes"] = meant_classes(data, options["classes"])
         refuse_changed(_stored(run), {})
         with epochs_shown(run.training.epochs, _loss) as progress:
             experiment.resume(folder, data, **common, progress=progress)
@@ -131,11 +138,11 @@ def _settings(
     start: Any,
 ) -> NetworkSettings:
     from nflows_privacy.annotations.mirrors import mirrors_among
-    from nflows_privacy.training.data import classes_of
+    from nflows_privacy.training.data import classes_of, meant_classes
     from nflows_privacy.training.experiment import architecture
 
     groups = classes == (_GROUPS,)
-    names = classes_of(data, groups=True) if groups else classes or classes_of(data)
+    names = meant_classes(data, classes) if classes and not groups else classes_of(data, groups)
     if groups and mirrors:
         raise CommandError("--mirror: groups have no mirror classes; leave it out, or give classes")
     mirrored = mirrors_among(names, mirrors)

@@ -7,7 +7,7 @@ training are (`RandomViews`), by the name of the picture, the number of the copy
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from nflows_core.runtime.images import Picture, PictureFile
 from nflows_core.runtime.jobs import Job
 from nflows_core.runtime.pictures.work import Made, Writing, is_told
 from nflows_core.runtime.recipe import NO_MATTER, is_result_of, recipe_of, source_facts
+from nflows_core.runtime.temporary import appearing_together
+from nflows_core.runtime.written import is_marked
 from nflows_privacy.annotations.table import SIZE, rows_of
 from nflows_privacy.regions import IGNORE, Box, Region
 from nflows_privacy.rgb import as_rgb
@@ -113,7 +115,8 @@ class AugmentFiles:
             further = [self._strips(pool, number, own, copy, copies) for copy in range(1, self.times)]
             return Made(new, numbers=lambda: _numbers(copies), beside=further)
 
-        told = self.writing(make, source, target)
+        with appearing_together(target.parent) as folder:  # a copy that fails leaves none without a row in the table
+            told = self.writing(make, source, folder / target.name)
         others = sorted({name for one in copies for name in one.names[1:]})
         return {
             "recipe": self.recipe,
@@ -193,11 +196,12 @@ def copy_seed(seed: int, name: str, copy: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode(errors="surrogateescape")).digest()[:8])
 
 
-def augmented_rows(done: Sequence[Outcome], folder: Path, attributes: Sequence[str]) -> Iterator[dict[str, Any]]:
+def augmented_rows(done: Iterable[Outcome], folder: Path, attributes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The rows of a table of all boxes in the pictures that were made, which `read_boxes` reads again.
 
     Arguments:
-        done: The jobs that are done.
+        done: The jobs that are done, in this run or in an earlier one; a picture that is no longer what was written has
+            no rows.
         folder: The folder of the results.
         attributes: The further columns that the table of the pictures had.
     """
@@ -205,10 +209,17 @@ def augmented_rows(done: Sequence[Outcome], folder: Path, attributes: Sequence[s
     for outcome in done:
         result = outcome.result or {}
         size = dict(zip(SIZE, result["new_size"].split(" x "), strict=True))
-        for path, boxes, names in zip(outcome.job.targets, result["boxes"], result[MADE_FROM], strict=True):
+        for path, boxes, names in zip(outcome.job.targets, result["boxes"], result[MADE_FROM], strict=False):
+            if not _is_as_written(path, outcome):
+                continue
             regions = [Region.from_json(one) for one in boxes]
             for row in rows_of(path.relative_to(folder).as_posix(), regions, columns):
                 yield {**row, **size, MADE_FROM: ";".join(names)}
+
+
+def _is_as_written(path: Path, outcome: Outcome) -> bool:
+    mark = outcome.written.get(path.name)
+    return mark is not None and is_marked(path, mark)
 
 
 def _region(region: Region | None, box: Sequence[float]) -> Region:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from nflows_core.runtime.files import sha256
 from nflows_core.runtime.folders import walk
 from nflows_core.runtime.images import PictureError, PictureFile
 from nflows_privacy.annotations.annotated import Annotations, Marked
-from nflows_privacy.annotations.faults import MISSING, Faults
-from nflows_privacy.annotations.groups import group_of
+from nflows_privacy.annotations.faults import MISSING, UNNAMED, Faults
+from nflows_privacy.annotations.groups import group_of, word_of
 from nflows_privacy.annotations.mirrors import mirror_of
 from nflows_privacy.annotations.placing import orientation_of, placed
 from nflows_privacy.annotations.reading import read_boxes
@@ -27,6 +27,9 @@ from nflows_privacy.training.cells import IGNORED
 from nflows_privacy.training.scenes import Scene, crops_of
 from nflows_privacy.training.settings import NetworkSettings
 from nflows_privacy.training.views import NO_MIRROR
+
+_NOT_NAMED = "pictures are not named there, and taken to show nothing"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +71,49 @@ def classes_of(source: Source, groups: bool = False) -> tuple[str, ...]:
     Raises:
         DataError: There are none, or classes of no group.
     """
-    annotations = _annotations(source, Faults())
+    faults = Faults()
+    annotations = _annotations(source, faults)
     try:
         annotations = annotations.grouped() if groups else annotations
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(f"{error}. They are {'; '.join(_alone(annotations, faults))}") from error
     kinds = {region.kind for marked in annotations.pictures.values() for region in marked.regions} - {IGNORE}
     if not kinds:
         raise DataError(f"{source.boxes}: marks nothing; give boxes of what is to be found")
     return tuple(sorted(kinds))
 
 
+def meant_classes(source: Source, words: Sequence[str]) -> tuple[str, ...]:
+    """The classes that a person means: each by its name, by its name as one word, or by its number in ``class``.
+
+    A word that means no class stays as it is.
+
+    Arguments:
+        source: The boxes.
+        words: The words, as ``priority road (other)``, ``priority-road`` or ``12``.
+
+    Raises:
+        DataError: The boxes cannot be read.
+    """
+    annotations = _annotations(source, Faults())
+    regions = [region for marked in annotations.pictures.values() for region in marked.regions]
+    names: dict[str, set[str]] = {}
+    for kind in {region.kind for region in regions} - {IGNORE}:
+        names.setdefault(word_of(kind), set()).add(kind)
+    for region in regions:
+        if region.kind != IGNORE and (number := dict(region.attributes).get("class")):
+            names.setdefault(number, set()).add(region.kind)
+    exact = {region.kind for region in regions}
+    meant = ([word] if word in exact else sorted(names.get(word, {word})) for word in words)
+    return tuple(dict.fromkeys(kind for kinds in meant for kind in kinds))
+
+
 def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | None = None) -> Scenes:
     """The pictures of a folder with the boxes that a table has for them; a picture without boxes shows the background.
 
-    What is wrong with single boxes is warned of, each kind once with its number: boxes outside of their picture or
-    without an area, which are left out, and names of pictures that are not there. Boxes of pictures that are turned by
-    their EXIF turn with them.
+    What is wrong is warned of, each kind once with its number: boxes outside of their picture or without an area, which
+    are left out, names of pictures that are not there, and pictures that are not named. Boxes of pictures that are
+    turned by their EXIF turn with them.
 
     Arguments:
         source: Where they are.
@@ -95,23 +124,38 @@ def read_scenes(source: Source, settings: NetworkSettings, split: SplitName | No
     Raises:
         DataError: There are no pictures, none of the part has a box of one of the classes, or a file cannot be used.
     """
-    faults = Faults()
-    annotations = _annotations(source, faults)
+    return read_parts(source, settings, [split])[0]
+
+
+def read_parts(
+    source: Source, settings: NetworkSettings, splits: Sequence[SplitName | None], faults: Faults | None = None
+) -> list[Scenes]:
+    """Several parts of the pictures of a folder, each as `read_scenes` has it.
+
+    Arguments:
+        source: Where they are.
+        settings: The settings, as of `read_scenes`.
+        splits: The parts.
+        faults: Gets what is wrong with any of the parts; without it, that is warned of.
+
+    Raises:
+        DataError: As `read_scenes` does, of one of the parts.
+    """
+    found = Faults() if faults is None else faults
+    annotations = _annotations(source, found)
     paths = _pictures(source.folder)
     if not paths:
         raise DataError(f"{source.folder}: no pictures; give the folder that has them")
-    named = {annotations.find(name) for name in paths}
-    for name in annotations.pictures:
-        if name not in named:
-            faults.add(MISSING, name)
-    chosen = {name: path for name, path in paths.items() if belongs(name, split)}
-    scenes = [_scene(path, _marked(annotations, name), settings, faults) for name, path in chosen.items()]
-    for line in faults.lines():
+    _compare(annotations, paths, found)
+    parts = [{name: path for name, path in paths.items() if belongs(name, split)} for split in splits]
+    read = [[_scene(path, _marked(annotations, name), settings, found) for name, path in one.items()] for one in parts]
+    for line in found.lines() if faults is None else ():
         warnings.warn(f"{annotations.source}: {line}", RuntimeWarning, stacklevel=2)
-    if not any((scene.labels >= 0).any() for scene in scenes):
-        where = _unmarked(source.folder, len(chosen), len(paths), split)
-        raise DataError(f"{source.boxes}: no box of {', '.join(settings.classes)} in {where}")
-    return Scenes(scenes, _fingerprint(list(chosen), scenes))
+    for split, scenes in zip(splits, read, strict=True):
+        if not any((scene.labels >= 0).any() for scene in scenes):
+            where = _unmarked(source.folder, len(scenes), len(paths), split)
+            raise DataError(f"{source.boxes}: no box of {', '.join(settings.classes)} in {where}")
+    return [Scenes(scenes, _fingerprint(list(one), scenes)) for one, scenes in zip(parts, read, strict=True)]
 
 
 def crops_in(folder: Path, side: int) -> int:
@@ -139,9 +183,35 @@ def _annotations(source: Source, faults: Faults) -> Annotations:
         raise DataError(str(error)) from error
 
 
+def _compare(annotations: Annotations, paths: Iterable[str], faults: Faults) -> None:
+    """Tells which names of the table are of no picture, and which pictures it does not name."""
+    named = {name: annotations.find(name) for name in paths}
+    known = set(named.values())
+    for name in annotations.pictures:
+        if name not in known:
+            faults.add(MISSING, name)
+    for name, found in named.items():
+        if found is None:
+            faults.add(_NOT_NAMED, name)
+
+
 def _marked(annotations: Annotations, name: str) -> Marked:
     found = annotations.find(name)
     return Marked(()) if found is None else annotations.pictures[found]
+
+
+def _alone(annotations: Annotations, faults: Faults) -> list[str]:
+    """Where classes of no group are: a picture of each of the first, and the lines that name no class."""
+    first: dict[str, str] = {}
+    for name, marked in annotations.pictures.items():
+        for region in marked.regions:
+            if region.kind != IGNORE and group_of(region) is None:
+                first.setdefault(region.kind, name)
+    places = [f"{kind} in {first[kind]}" for kind in sorted(first)[:_SHOWN]]
+    return [
+        f"{', '.join(places)}{', …' if len(first) > _SHOWN else ''}",
+        *(line for line in faults.lines() if UNNAMED in line),
+    ]
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

@@ -12,7 +12,8 @@ from nflows_core.data import DataError
 from nflows_core.runs.data import refuse_inside
 from nflows_core.training import EngineConfig, Trainer
 from nflows_core.training.loop import Progress
-from nflows_privacy.training.data import Scenes, Source, crops_in, read_scenes
+from nflows_privacy.annotations.faults import Faults
+from nflows_privacy.training.data import Scenes, Source, crops_in, read_parts
 from nflows_privacy.training.network import BoxNetwork
 from nflows_privacy.training.runs import KIND, THRESHOLD, Run, load_network, read_run, save_run
 from nflows_privacy.training.scenes import RandomCrops, WholeScenes
@@ -164,13 +165,17 @@ def resume(
     return network
 
 
-def data_of(run: Run) -> dict[str, Scenes]:
+def data_of(run: Run, faults: Faults | None = None) -> dict[str, Scenes]:
     """The pictures of a run, "train" and "test", as they are now.
+
+    Arguments:
+        run: The run.
+        faults: Gets what is wrong with boxes and pictures; without it, that is warned of.
 
     Raises:
         DataError: They cannot be used.
     """
-    return _read(_source(run.data), None if run.test is None else _source(run.test), run.settings)
+    return _read(_source(run.data), None if run.test is None else _source(run.test), run.settings, faults)
 
 
 def begin_with(network: BoxNetwork, run: Run, start: Path) -> None:
@@ -193,10 +198,14 @@ def _architecture(settings: NetworkSettings) -> str:
     return f"the backbone {settings.backbone}, widths {settings.widths} and blocks {settings.blocks}"
 
 
-def _read(data: Source, test: Source | None, settings: NetworkSettings) -> dict[str, Scenes]:
+def _read(
+    data: Source, test: Source | None, settings: NetworkSettings, faults: Faults | None = None
+) -> dict[str, Scenes]:
     if test is None:
-        return {part: read_scenes(data, settings, part) for part in ("train", "test")}
-    parts = {"train": read_scenes(data, settings), "test": read_scenes(test, settings)}
+        train, held_out = read_parts(data, settings, ("train", "test"), faults)
+        return {"train": train, "test": held_out}
+    sources = {"train": data, "test": test}
+    parts = {part: read_parts(one, settings, (None,), faults)[0] for part, one in sources.items()}
     if data.folder.resolve() == test.folder.resolve():
         raise DataError(f"`test`: {test.folder} has the pictures that it would be trained on; give others")
     return parts

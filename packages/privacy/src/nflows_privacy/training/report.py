@@ -16,6 +16,7 @@ from nflows_core.runtime.page import Sheet, Table
 from nflows_core.runtime.pictures.thumbnails import as_png
 from nflows_core.runtime.report import write_report
 from nflows_core.training.curve import METRICS_FILE, TEST_METRICS_FILE, read_curve
+from nflows_privacy.annotations.faults import Faults
 from nflows_privacy.training.experiment import data_of
 from nflows_privacy.training.runs import load_network, read_run
 from nflows_privacy.training.scenes import Scene, pixels_of
@@ -44,7 +45,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
     """
     run = read_run(folder)
     network = load_network(folder, run)
-    parts = data_of(run)
+    parts = data_of(run, Faults())  # the training has told what is wrong
     scenes = parts["test"].scenes
     tested = test_network(network, scenes, run.settings.classes)
     rows = tested.rows(run.threshold)
@@ -55,6 +56,7 @@ def report_run(folder: Path, title: str) -> dict[str, Any]:
             **{f"test_{name}": value for name, value in rows[-1].items() if name != "class"},
             "false_per_picture": precision_recall_of(tested, run.threshold)[1] / len(scenes),
             "train_pictures": len(parts["train"].scenes),
+            "train_boxes": sum(int((scene.labels >= 0).sum()) for scene in parts["train"].scenes),
             "test_pictures": len(scenes),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "seconds": read_curve(folder / METRICS_FILE, "seconds")[-1][1],

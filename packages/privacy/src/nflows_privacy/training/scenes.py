@@ -78,7 +78,8 @@ class RandomViews:
             generator: The source of all that is random.
         """
         chosen = self.augmentation
-        if chosen.mosaic and generator.random() < chosen.mosaic:
+        # A view of one row or column has no quarters; what is drawn of others is the same.
+        if chosen.mosaic and generator.random() < chosen.mosaic and min(size) > 1:
             others = generator.integers(len(self.scenes), size=3)
             scenes = [first, *(self.scenes[number] for number in others)]
             parts = zip(scenes, _quarters(*size), strict=True)
