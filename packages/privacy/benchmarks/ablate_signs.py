@@ -87,7 +87,7 @@ def trained(variant: Variant, seed: int, source: Source, test: Source, options: 
     run: Path = options.runs / f"{variant.name}-{options.updates}-{seed}"
     if not (run / "model.safetensors").exists():
         engine = engine_for(source, variant.settings)
-        updates = max(1, crops_in(source.folder, variant.settings.crop) // engine["batch_size"])
+        updates = max(1, crops_in(source, variant.settings.crop) // engine["batch_size"])
         engine |= {"epochs": max(1, round(options.updates / updates)), "seed": seed}
         config = EngineConfig(**engine)
         train(source, run, variant.settings, config, test=test, augment=variant.augment, workers=1, overwrite=True)

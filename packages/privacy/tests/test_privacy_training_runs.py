@@ -246,6 +246,37 @@ def test_tables_that_cannot_be_learned_from_are_refused(
     assert not (tmp_path.parent / "run").exists()
 
 
+def test_two_tables_of_one_folder_are_trained_on_and_tested_on_by_what_they_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = save_squares(tmp_path / "images", 8)
+    header, *rows = whole.read_text().splitlines()
+    whole.unlink()
+    tables = {"train": rows[:12], "val": rows[12:], "both": rows[8:]}  # two rows of each picture
+    for name, named in tables.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *named]))
+    options = (
+        "--pictures",
+        tmp_path / "images",
+        "--epochs",
+        1,
+        "--batch-size",
+        1,
+        "--size",
+        64,
+        "--backbone",
+        "residual",
+    )
+    train_on = (privacy, "train", tmp_path / "train.csv", *options)
+    assert call_command(*train_on, "--test", tmp_path / "val.csv", "-o", tmp_path / "run") == 0
+    parts = read_run(tmp_path / "run").fingerprint
+    assert {name: part.images for name, part in parts.items()} == {"train": 6, "test": 3}, "the empty one is of val"
+    capsys.readouterr()
+    assert call_command(*train_on, "--test", tmp_path / "both.csv", "-o", tmp_path / "no") == 2
+    assert "004.png and 1 others would be trained on too; give others" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
 @pytest.mark.filterwarnings("ignore:.*are not named there")
 @pytest.mark.parametrize(
     ("marked", "part"), [(False, "are left to train on, [0-9]+ of 41"), (True, "holds out to test on, [0-9]+ of 41")]

@@ -34,7 +34,7 @@ _ENGINE = (
 @click.argument("boxes", type=_Boxes)
 @click.option("-o", "--output", "folder", type=_FolderPath, required=True, help="Folder of the run.")
 @click.option("--pictures", type=_FolderPath, help="The folder of the pictures.  [default: that of BOXES]")
-@click.option("--test", type=_Boxes, help="Boxes of the pictures held out, which lie beside them.  [default: a tenth]")
+@click.option("--test", type=_Boxes, help="Boxes of the pictures held out, in a folder as BOXES.  [default: a tenth]")
 @click.option(
     "--classes",
     type=Classes(),
@@ -99,7 +99,8 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
     from nflows_privacy.training.data import Source, meant_classes
     from nflows_privacy.training.runs import THRESHOLD, read_run
 
-    data, held_out = Source(boxes, pictures), None if test is None else Source(test)
+    beside = pictures if test is not None and test.parent.resolve() == boxes.parent.resolve() else None
+    data, held_out = Source(boxes, pictures), None if test is None else Source(test, beside)
     common = {"test": held_out, "workers": options["workers"]}
     if options["resume"]:
         run = read_run(folder)
@@ -116,7 +117,8 @@ def train(boxes: Path, folder: Path, pictures: Path | None, test: Path | None, *
         settings = _settings(
             data, **{name: options[name] for name in ("classes", "mirrors", "crop", "dropout", "backbone", "start")}
         )
-        config = EngineConfig(**{**experiment.engine_for(data, settings, options["batch_size"]), **chosen})
+        trained_on = data if held_out is None else experiment.apart(data, held_out)[0]
+        config = EngineConfig(**{**experiment.engine_for(trained_on, settings, options["batch_size"]), **chosen})
         with epochs_shown(config.epochs, _loss) as progress:
             experiment.train(data, folder, settings, config, **common, **others, threshold=threshold, progress=progress)
     _report(folder, f"Detector of {boxes.name}")

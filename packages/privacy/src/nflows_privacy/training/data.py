@@ -52,10 +52,12 @@ class Source:
     Arguments:
         boxes: The file or folder of the boxes, of any format that `nflows_privacy.annotations.read_boxes` reads.
         pictures: The folder of the pictures; by default the folder of the boxes.
+        only_named: Whether pictures that the boxes do not name are left out; otherwise they show the background.
     """
 
     boxes: Path
     pictures: Path | None = None
+    only_named: bool = False
 
     @property
     def folder(self) -> Path:
@@ -143,7 +145,7 @@ def read_parts(
     """
     found = Faults() if faults is None else faults
     annotations = _annotations(source, found)
-    paths = _pictures(source.folder)
+    paths = _pictures(source, annotations)
     if not paths:
         raise DataError(f"{source.folder}: no pictures; give the folder that has them")
     _compare(annotations, paths, found)
@@ -158,13 +160,14 @@ def read_parts(
     return [Scenes(scenes, _fingerprint(list(one), scenes)) for one, scenes in zip(parts, read, strict=True)]
 
 
-def crops_in(folder: Path, side: int) -> int:
-    """The number of crops of an epoch of all pictures of a folder, as `RandomCrops` has them.
+def crops_in(source: Source, side: int) -> int:
+    """The number of crops of an epoch of all its pictures, as `RandomCrops` has them.
 
     Raises:
-        DataError: A picture cannot be read.
+        DataError: A picture or the boxes cannot be read.
     """
-    return sum(crops_of(*_size(path), side) for path in _pictures(folder).values())
+    annotations = _annotations(source, Faults())
+    return sum(crops_of(*_size(path), side) for path in _pictures(source, annotations).values())
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -214,9 +217,10 @@ def _alone(annotations: Annotations, faults: Faults) -> list[str]:
     ]
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    found = [path for _, files in walk(folder) for path in files if is_named_as_picture(path.name)]
-    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in found))
+def _pictures(source: Source, annotations: Annotations) -> dict[str, Path]:
+    found = [path for _, files in walk(source.folder) for path in files if is_named_as_picture(path.name)]
+    named = sorted((path.relative_to(source.folder).as_posix(), path) for path in found)
+    return {name: path for name, path in named if not source.only_named or annotations.find(name) is not None}
 
 
 def _scene(path: Path, marked: Marked, settings: NetworkSettings, faults: Faults) -> Scene:

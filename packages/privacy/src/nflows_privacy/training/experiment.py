@@ -59,7 +59,7 @@ def engine_for(data: Source, settings: NetworkSettings, batch_size: int | None =
         settings: The network's settings.
         batch_size: The number of crops of an update, if it is not the usual one.
     """
-    updates = max(1, crops_in(data.folder, settings.crop) // (batch_size or ENGINE["batch_size"]))
+    updates = max(1, crops_in(data, settings.crop) // (batch_size or ENGINE["batch_size"]))
     epochs = max(_EPOCHS, round(_UPDATES / updates))
     rate = _LITE_RATE if settings.backbone == LITE else ENGINE["learning_rate"]
     return {**ENGINE, "epochs": epochs, "learning_rate": rate}
@@ -204,11 +204,20 @@ def _read(
     if test is None:
         train, held_out = read_parts(data, settings, ("train", "test"), faults)
         return {"train": train, "test": held_out}
-    sources = {"train": data, "test": test}
+    sources = dict(zip(("train", "test"), apart(data, test), strict=True))
     parts = {part: read_parts(one, settings, (None,), faults)[0] for part, one in sources.items()}
-    if data.folder.resolve() == test.folder.resolve():
-        raise DataError(f"`test`: {test.folder} has the pictures that it would be trained on; give others")
+    names = [{scene.path.resolve() for scene in one.scenes} for one in parts.values()]
+    if both := sorted(names[0] & names[1]):
+        more = f" and {len(both) - 1} others" if len(both) > 1 else ""
+        raise DataError(f"`test`: {both[0]}{more} would be trained on too; give others")
     return parts
+
+
+def apart(data: Source, test: Source) -> tuple[Source, Source]:
+    """What is trained on and what is held out: of one folder, each has the pictures that its own boxes name."""
+    if data.folder.resolve() != test.folder.resolve():
+        return data, test
+    return replace(data, only_named=True), replace(test, only_named=True)
 
 
 def _task(run: Run, parts: dict[str, Scenes], workers: int) -> BoxDetection:
