@@ -144,7 +144,10 @@ def _settings(
     from nflows_privacy.training.experiment import architecture
 
     groups = classes == (_GROUPS,)
-    names = meant_classes(data, classes) if classes and not groups else classes_of(data, groups)
+    known = classes_of(data, groups)
+    names = meant_classes(data, classes) if classes and not groups else known
+    if unknown := [name for name in names if name not in known]:
+        raise CommandError(f"--classes: no box of {', '.join(unknown)} in {data.boxes}, but of {', '.join(known)}")
     if groups and mirrors:
         raise CommandError("--mirror: groups have no mirror classes; leave it out, or give classes")
     mirrored = mirrors_among(names, mirrors)
