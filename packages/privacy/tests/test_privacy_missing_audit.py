@@ -222,6 +222,15 @@ def test_without_scenes_whose_signs_stand_there_is_nothing_to_say_of_them() -> N
     assert [alarm["scenes"] for alarm in found.alarms] == ["without signs", "both"]
 
 
+def test_scenes_that_were_named_wrongly_are_told_the_worst_first() -> None:
+    found = audit(made_up(0.4), seeds=(0, 1))
+    rows = found.mistaken()
+    right = {scene.name: share for scene, share in zip(found.scenes, found.right["categoriser"], strict=True)}
+    assert {scene.name: share for scene, _, share in rows} == {name: one for name, one in right.items() if one < 1}
+    assert [share for _, _, share in rows] == sorted(share for _, _, share in rows)
+    assert all(said in CLASSES and said != scene.context for scene, said, _ in rows)
+
+
 def test_the_report_says_what_the_audit_says(heard: Audit, tmp_path: Path) -> None:
     run = Run(CLASSES, (SIDES[0],), Thresholds(0.4, 0.3), "scenes", "0")
     save_run(tmp_path, run, run.build())

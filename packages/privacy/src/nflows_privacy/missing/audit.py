@@ -31,7 +31,7 @@ from nflows_privacy.evaluation.sharpness import auroc, told_apart
 from nflows_privacy.missing.learning import FOUND
 from nflows_privacy.missing.leaving_out import leave_out, leave_out_roads, logits_left_out, odds_left_out
 from nflows_privacy.missing.material import FOLDS, Material, folds_of
-from nflows_privacy.missing.scenes import scene_holes
+from nflows_privacy.missing.scenes import Scene, scene_holes
 
 SEEDS = (0, 1, 2)
 NAMES = (
@@ -60,6 +60,8 @@ class Audit:
         alarms: What is said of scenes that lack nothing, at the threshold at which six of ten are found.
         told: The AUROC of erased signs against decoys, and against the untouched places beside them.
         groups: The group of each scene, :math:`(N,)`.
+        scenes: The scenes.
+        said: The number of the class that each seed named of each, :math:`(S, N)`.
     """
 
     classes: tuple[str, ...]
@@ -70,6 +72,8 @@ class Audit:
     alarms: Sequence[Mapping[str, Any]]
     told: Mapping[str, float | None]
     groups: NDArray[np.intp]
+    scenes: Sequence[Scene]
+    said: NDArray[np.intp]
 
     def accuracy(self, name: str) -> float:
         return float(self.right[name].mean())
@@ -102,6 +106,15 @@ class Audit:
             if name in self.right
         ]
 
+    def mistaken(self) -> list[tuple[Scene, str, float]]:
+        """The scenes that some seed names wrongly, as which class, and how often they are right, the worst first."""
+        rows = []
+        for scene, said, right in zip(self.scenes, self.said.T, self.right[NAMES[0]].tolist(), strict=True):
+            wrong = [one for one in said.tolist() if self.classes[one] != scene.context]
+            if wrong:
+                rows.append((scene, self.classes[max(wrong, key=wrong.count)], right))
+        return sorted(rows, key=lambda row: (row[2], row[0].name))
+
     def covered(self, share: float) -> Coverage:
         """The point of the curve nearest to a share of answers."""
         return min(self.curve, key=lambda point: abs(point.coverage - share))
@@ -127,7 +140,8 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
         ValueError: A class lies in too few groups for the folds.
     """
     known = _measured(material)
-    holes = list(scene_holes([scene for scene, is_one in zip(material.scenes, known, strict=True) if is_one]))
+    scenes = [scene for scene, is_one in zip(material.scenes, known, strict=True) if is_one]
+    holes = list(scene_holes(scenes))
     runs = [leave_out(material, seed) for seed in seeds]
     both = list(zip(runs, seeds, strict=True))
     logits = [logits_left_out(material, run, seed)[known] for run, seed in both]
@@ -145,6 +159,8 @@ def audit(material: Material, seeds: Sequence[int] = SEEDS) -> Audit:
         _alarms(material, [odds_left_out(material, run.evidence, seed) for run, seed in both]),
         _told(material, seeds[0]),
         material.groups[known],
+        scenes,
+        found,
     )
 
 

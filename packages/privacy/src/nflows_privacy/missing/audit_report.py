@@ -8,12 +8,16 @@ from typing import Any
 
 from nflows_core.runs.kind import CONFIG_FILE, WEIGHTS_FILE
 from nflows_core.runtime.curve import Curve
-from nflows_core.runtime.page import Table
+from nflows_core.runtime.images import PictureError, PictureFile
+from nflows_core.runtime.page import Sheet, Table
+from nflows_core.runtime.pictures.thumbnails import as_png, thumbnail
 from nflows_core.runtime.report import write_report
 from nflows_privacy.missing.audit import Audit
 from nflows_privacy.missing.learning import ANSWERED
 from nflows_privacy.missing.runs import Run
+from nflows_privacy.missing.scenes import Scene
 
+_MOST, _SIDE = 24, 360
 _READINGS = {
     "road alone": "the reader of roads, which knows nothing of holes, nor of what is left around them",
     "categoriser": "scenes that were left out, in five folds that divide no place; the mean of three seeds",
@@ -45,6 +49,7 @@ def report_audit(folder: Path, run: Run, audit: Audit) -> dict[str, Any]:
         inputs={"weights": folder / WEIGHTS_FILE, "settings": folder / CONFIG_FILE},
         tables=list(_tables(audit)),
         curves=[_curve(audit)],
+        sheets=list(_sheets(audit)),
         packages=["nflows-privacy"],
     )
 
@@ -82,7 +87,33 @@ def _tables(audit: Audit) -> Iterator[Table]:
     )
     if audit.alarms:
         yield Table("Scenes that lack nothing", audit.alarms)
+    if mistaken := audit.mistaken():
+        yield Table(
+            "Scenes that were named wrongly, the worst first",
+            [
+                {"scene": scene.name, "asks_for": scene.context, "said_to_ask_for": said, "right_of_seeds": right}
+                for scene, said, right in mistaken
+            ],
+        )
     yield Table("Answers, the surest first", [audit.answers(tenth / 10) for tenth in range(10, 0, -1)])
+
+
+def _sheets(audit: Audit) -> Iterator[Sheet]:
+    """Some of the scenes that were named wrongly, for a person to say whether they could have been named."""
+    mistaken = audit.mistaken()
+    rows: dict[str, list[bytes | str]] = {
+        f"{scene.name}: asks for {scene.context}, said {said}": [_shown(scene)] for scene, said, _ in mistaken[:_MOST]
+    }
+    if rows:
+        yield Sheet(f"{len(rows)} of {len(mistaken)} scenes that were named wrongly", ("the scene",), rows)
+
+
+def _shown(scene: Scene) -> bytes | str:
+    try:
+        with PictureFile(scene.path) as picture:
+            return as_png(thumbnail(picture, _SIDE))
+    except (OSError, PictureError) as error:
+        return str(error)
 
 
 def _curve(audit: Audit) -> Curve:
