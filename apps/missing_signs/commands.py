@@ -58,7 +58,7 @@ def erase(pictures: PictureOptions, boxes: Path, scenes: Path | None, what: str,
 @click.argument("scenes", type=Folder)
 @output_option
 @click.option("--model", type=Folder, help="A run that has learned, which judges the scenes; without it, it learns.")
-@click.option("--found", type=File, help="The signs that a detector found in SCENES: boxes.csv of its folder.")
+@click.option("--found", type=click.Path(exists=True, path_type=Path), help="What a detector finds in both parts.")
 @click.option("--missing", type=Number(0, 1), help="With --model: from which probability on something is missing.")
 @click.option("--certainty", type=Number(0, 1), help='With --model: below which it says "cannot say".')
 @click.option("--resume", is_flag=True, help="Go on learning where it was stopped.")

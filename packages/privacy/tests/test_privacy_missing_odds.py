@@ -16,7 +16,7 @@ from nflows_privacy.annotations.table import rows_of
 from nflows_privacy.drives.frames import Frame
 from nflows_privacy.missing.odds import Odds, odds_of
 from nflows_privacy.missing.scenes import Scene
-from nflows_privacy.missing.surest import surest_signs
+from nflows_privacy.missing.surest import digest_of, surest_signs
 from nflows_privacy.regions import Box, Region
 
 Numbers = NDArray[np.float64]
@@ -99,6 +99,16 @@ def test_the_surest_of_several_signs_counts_and_nothing_where_none_was_found(tmp
     scenes = [scene(name) for name in found]
     surest = surest_signs(tmp_path / "boxes.csv", scenes)
     assert surest == {"missing/a.png": 0.7, "standing/a.png": 0.9, "standing/b.png": 0}
+    for part in ("missing", "standing"):
+        (tmp_path / "both" / part).mkdir(parents=True)
+        own = [{**row, "image": row["image"][len(part) + 1 :]} for row in rows if row["image"].startswith(part)]
+        write_csv(tmp_path / "both" / part / "boxes.csv", own)
+    assert surest_signs(tmp_path / "both", scenes) == surest
+    assert digest_of(tmp_path / "both") != digest_of(tmp_path / "boxes.csv")
+    with pytest.raises(ValueError, match=r"standing/boxes\.csv: tells nothing of 3 scenes: missing/a\.png"):
+        surest_signs(tmp_path / "both" / "standing" / "boxes.csv", scenes)  # of the other part, by the same names
+    with pytest.raises(ValueError, match=r"has neither missing/boxes\.csv nor standing/boxes\.csv"):
+        surest_signs(tmp_path, scenes)
     other = replace(scenes[0], name="missing/c.png")
-    with pytest.raises(ValueError, match=r"boxes\.csv: tells nothing of 1 scenes: missing/c\.png; detect in their"):
+    with pytest.raises(ValueError, match=r"boxes\.csv: tells nothing of 1 scenes: missing/c\.png; detect in"):
         surest_signs(tmp_path / "boxes.csv", [*scenes, other])

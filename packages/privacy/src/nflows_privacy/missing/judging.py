@@ -34,7 +34,7 @@ from nflows_privacy.missing.observing import pixels_of, plan_scenes, scene_at
 from nflows_privacy.missing.reasons import shown_reasons
 from nflows_privacy.missing.runs import load_categoriser, read_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
-from nflows_privacy.missing.surest import surest_signs
+from nflows_privacy.missing.surest import digest_of, surest_signs, tables_of
 from nflows_privacy.regions import Region
 
 SHOWN = ("-why.png",)
@@ -175,10 +175,10 @@ def judge_scenes(
     )
     load_categoriser(run)  # one that has not learned is known before a scene is read
     digests = {"categoriser": sha256(run / WEIGHTS_FILE)}
-    looked = () if found is None else (found.absolute(), sha256(found))
+    looked = () if found is None else (found.absolute(), digest_of(found))
     process = JudgeFiles(scenes.absolute(), run.absolute(), sha256(scenes / TABLE), thresholds, digests, *looked)
     about = PictureReport(
-        "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE} | ({} if found is None else {"found": found}),
+        "Scenes judged", "certainty", {"categoriser": run / WEIGHTS_FILE, **_inputs(found)},
         ["nflows-privacy"], what="scenes", sheets=judged_sheets,
     )  # fmt: skip
     return run_files(batch, process, about, skip_existing=skip_existing, dask=dask)
@@ -245,6 +245,11 @@ def _check_classes(folder: Path, scenes: Iterable[Scene], run: Path) -> None:
     if asked.isdisjoint(classes):
         raise ValueError(f"{unknown}: give the run of these classes")
     echo(f"{unknown}, and says one of these or nothing", err=True)
+
+
+def _inputs(found: Path | None) -> dict[str, Path]:
+    tables = {} if found is None else tables_of(found)
+    return {f"found {start}".strip(): table for start, table in tables.items()}
 
 
 def _check_found(scenes: Sequence[Scene], run: Path, found: Path | None) -> None:

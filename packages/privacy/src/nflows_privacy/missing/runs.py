@@ -34,9 +34,9 @@ class Run:
         seed: The seed of the folds.
         holes: The number of holes of signs that it learned from.
         learned: The number of scenes that it learned from.
-        found: The file of the signs that a detector found in the scenes, if one has looked; it then also has to be
-            known of scenes that are judged.
-        found_sha256: Its SHA-256.
+        found: The signs that a detector found in the scenes, if one has looked; they then also have to be known of
+            scenes that are judged.
+        found_sha256: By what they are known again, as `digest_of` says.
     """
 
     classes: tuple[str, ...]

@@ -19,7 +19,7 @@ from nflows_privacy.missing.material import Material, check_groups
 from nflows_privacy.missing.observing import SUFFIX, Observed, ObserveFiles, looks_of, plan_scenes, read_observed
 from nflows_privacy.missing.runs import KIND, OBSERVED, Run, read_run, save_run
 from nflows_privacy.missing.scenes import TABLE, Scene, read_scenes
-from nflows_privacy.missing.surest import surest_signs
+from nflows_privacy.missing.surest import digest_of, surest_signs
 
 Tell = Callable[[str], None]
 
@@ -101,7 +101,7 @@ def audit_again(folder: Path, seeds: Sequence[int]) -> tuple[Run, Audit]:
     if sha256(scenes / TABLE) != run.scenes_sha256:
         raise ValueError(f"{scenes}: has other scenes than those that {folder} learned from; learn anew")
     found = None if run.found is None else Path(run.found)
-    if found is not None and sha256(found) != run.found_sha256:
+    if found is not None and digest_of(found) != run.found_sha256:
         raise ValueError(f"{found}: is not what {folder} learned with; learn anew")
     paths = {scene.name: (folder / OBSERVED / scene.name).with_suffix(SUFFIX) for scene in known}
     left = [scene for scene in known if paths[scene.name].exists()]
@@ -132,7 +132,7 @@ def _started(scenes: Path, known: Sequence[Scene], found: Path | None, folder: P
         sha256(scenes / TABLE),
         seed,
         found=None if found is None else str(found.absolute()),
-        found_sha256=None if found is None else sha256(found),
+        found_sha256=None if found is None else digest_of(found),
     )
     if not resume:
         return run
