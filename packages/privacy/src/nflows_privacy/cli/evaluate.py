@@ -14,7 +14,7 @@ from nflows_core.runtime.progress import progress
 from nflows_core.runtime.terminal import echo
 from nflows_core.runtime.text_table import table
 from nflows_privacy.cli.judging import judge_boxes
-from nflows_privacy.cli.options import Classes, detector_option, detector_settings, device_option, what_option
+from nflows_privacy.cli.options import Kinds, detector_option, detector_settings, device_option, what_option
 from nflows_privacy.masks import MASK_SCALE
 from nflows_privacy.regions import FACE, LEFT_SCORE, PLATE
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--classes",
-    type=Classes(),
+    type=Kinds(),
     help='What counts with --task detect, by commas, as priority-road or by number; or "groups".'
     "  [default: all of --boxes]",
 )

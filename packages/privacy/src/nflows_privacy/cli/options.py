@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,37 +14,20 @@ if TYPE_CHECKING:
 
 
 class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
-    """Kinds of things, separated by commas.
+    """Kinds of things, or classes of a table, separated by commas: their names may have spaces.
 
     Example:
-        >>> Kinds().convert("face, plate", None, None)
-        ('face', 'plate')
+        >>> Kinds().convert("face, priority road (other)", None, None)
+        ('face', 'priority road (other)')
     """
 
     name = "kinds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        kinds = tuple(dict.fromkeys(word for word in re.split(r"[,\s]+", str(value)) if word))
+        kinds = tuple(dict.fromkeys(name for part in str(value).split(",") if (name := part.strip())))
         if not kinds:
             self.fail("give one kind or more, such as face,plate", param, ctx)
         return kinds
-
-
-class Classes(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
-    """Classes of a table, separated by commas: their names may have spaces.
-
-    Example:
-        >>> Classes().convert("priority road (other), 14", None, None)
-        ('priority road (other)', '14')
-    """
-
-    name = "classes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        classes = tuple(dict.fromkeys(name for part in str(value).split(",") if (name := part.strip())))
-        if not classes:
-            self.fail("give one class or more, separated by commas", param, ctx)
-        return classes
 
 
 what_option = click.option(

@@ -14,7 +14,7 @@ from nflows_core.runtime.errors import CommandError
 from nflows_core.runtime.options import Number
 from nflows_core.runtime.page import shown, words
 from nflows_core.runtime.terminal import echo
-from nflows_privacy.cli.options import Classes
+from nflows_privacy.cli.options import Kinds
 
 if TYPE_CHECKING:
     from nflows_core.training import StepMetrics
@@ -37,7 +37,7 @@ _ENGINE = (
 @click.option("--test", type=_Boxes, help="Boxes of the pictures held out, in a folder as BOXES.  [default: a tenth]")
 @click.option(
     "--classes",
-    type=Classes(),
+    type=Kinds(),
     help='What is to be found, by commas, as priority-road or by number; or "groups" for those of the classes.',
 )
 @click.option(

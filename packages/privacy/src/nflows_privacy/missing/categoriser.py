@@ -1,9 +1,9 @@
 r"""A categoriser: whether a scene lacks a sign, and which one its road asks for.
 
-Two linear readers share the work. One looks at the holes from near and says of each how likely a sign stood there,
-:math:`s_i`; the scene lacks one with the probability :math:`m = \sigma(a \log \sum_i e^{8 s_i} + b)`. The other looks
-at the road as a whole, never at where the holes are, and says for which class it speaks. Which class is missing if one
-is, :math:`q_k`, is weighed from that and from what the holes that may have held a sign speak for (see `weighing`):
+Three linear readers share the work. One looks at the holes from near and says of each how likely a sign stood there,
+:math:`s_i`; the scene lacks one with the probability :math:`m = \sigma(a \log \sum_i e^{8 s_i} + b)`. One looks
+at the road as a whole, never at where the holes are, and says for which class it speaks; one says the same of each hole
+(see `holes`). Which class is missing if one is, :math:`q_k`, is weighed from both (see `weighing`):
 
 .. math:: P(k) = m\, q_k, \qquad P(\text{nothing missing}) = 1 - m.
 
@@ -74,7 +74,7 @@ class Thresholds:
 
 
 class Categoriser(nn.Module):
-    """Both readers and what they look with.
+    """The three readers and what they look with.
 
     Arguments:
         classes: The number of classes.

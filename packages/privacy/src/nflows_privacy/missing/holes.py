@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from torch import Tensor
 
 from nflows_privacy.evaluation.erased_places import BANDWIDTH, kernel_density
@@ -44,7 +45,7 @@ class SaidOfHoles:
         held: How likely each held a sign, on no scale, :math:`(M,)`.
         lies: How likely it lies there if its sign is of each class, :math:`\\log p(x|k) / (p(x)\\,p(k))`,
             :math:`(M, K)`.
-        named: For which class that speaks which is seen around it, on no scale, :math:`(M, K)`.
+        named: How much what is seen around it speaks for each class, on no scale, :math:`(M, K)`.
     """
 
     held: Numbers
@@ -63,7 +64,7 @@ class SaidOfHoles:
         """
         odds = slope * self.held + offset
         together, any_of_them = np.zeros((scenes, self.lies.shape[1])), np.zeros(scenes)
-        np.logaddexp.at(together, of_scene, odds[:, None] + self.lies + _log_softmax(self.named / divisor))
+        np.logaddexp.at(together, of_scene, odds[:, None] + self.lies + log_softmax(self.named / divisor, axis=1))
         np.logaddexp.at(any_of_them, of_scene, odds)
         return together - any_of_them[:, None]
 
@@ -99,8 +100,3 @@ def nothing_known(classes: int, width: int) -> HoleReader:
     """A reader that has seen no hole of a sign, and for which all holes speak for all classes alike."""
     none = np.zeros((0, WHERE)), np.zeros(0, np.int64)
     return HoleReader(*none, Linear(torch.zeros(width, classes), torch.zeros(classes)))
-
-
-def _log_softmax(values: Numbers) -> Numbers:
-    found: Numbers = values - np.logaddexp.reduce(values, axis=1)[:, None]
-    return found
